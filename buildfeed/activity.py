@@ -1,0 +1,217 @@
+"""The activity: one strict definition that encodes, decodes, validates and gives the JSON Schema.
+
+Activity Streams 2.0 is the vocabulary only: its JSON-LD context accepts any misspelt term, so
+what is required is said here. Unknown keys are ignored (AS2 core §2.1), fields are only added.
+"""
+
+from datetime import UTC, datetime
+from typing import Annotated, Any, Final, Literal, Self
+
+import msgspec
+from msgspec import UNSET, Meta, UnsetType
+
+from buildfeed.errors import InvalidActivity
+from buildfeed.names import Name
+from buildfeed.topics import Topic
+
+MEDIA_TYPE: Final = "application/activity+json"
+MAX_BYTES: Final = 64 * 1024
+MAX_ERROR_BYTES: Final = 1024
+MAX_LOG_BYTES: Final = 16 * 1024
+
+_CONTEXT: Final = ("https://www.w3.org/ns/activitystreams", {"@vocab": "urn:buildfeed:ns#"})
+
+Status = Literal["queued", "running", "succeeded", "failed", "stopped"]
+Priority = Literal["high", "normal"]
+ENDINGS: Final = frozenset({"succeeded", "failed", "stopped"})
+
+Percent = Annotated[int, Meta(ge=0, le=100)]
+Count = Annotated[int, Meta(ge=0, le=2**53 - 1)]  # what a browser can hold exactly
+Time = Annotated[datetime, Meta(tz=True)]
+ShortText = Annotated[str, Meta(min_length=1, max_length=200)]
+
+
+class Script(msgspec.Struct, frozen=True, kw_only=True):
+    """What a fake build does: `steps` ticks in `seconds`, an error at each of `errors` percent."""
+
+    seconds: Annotated[float, Meta(gt=0, le=86_400)] = 10
+    steps: Annotated[int, Meta(ge=1, le=10_000)] = 10
+    errors: Annotated[tuple[Percent, ...], Meta(max_length=1000)] = (70,)
+
+
+class Actor(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Who did it: a worker is a `Service`, somebody who starts or stops is a `Person`."""
+
+    type: Literal["Service", "Person"]
+    name: ShortText
+    id: str | UnsetType = UNSET
+
+
+class Build(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """The whole state of a build, as every activity carries it."""
+
+    type: Literal["Build"] = "Build"
+    id: str
+    project: Name
+    build: Name
+    status: Status
+    progress: Percent
+    errors: Count
+    error: Annotated[str, Meta(max_length=MAX_ERROR_BYTES)] | UnsetType = UNSET
+    attempt: Count
+    seq: Count
+    by: ShortText | UnsetType = UNSET
+    priority: Priority = "normal"
+    script: Script | UnsetType = UNSET
+    queued_time: Time | UnsetType = UNSET
+    start_time: Time | UnsetType = UNSET
+    end_time: Time | UnsetType = UNSET
+
+    @property
+    def ended(self) -> bool:
+        """True when no more progress can follow."""
+        return self.status in ENDINGS
+
+
+Type = Literal["Offer", "Undo", "Accept", "Update", "Flag", "Add"]
+
+
+class Activity(msgspec.Struct, frozen=True, kw_only=True):
+    """What happened to a build, and the state of the build since then."""
+
+    context: Any = msgspec.field(name="@context", default_factory=lambda: list(_CONTEXT))
+    id: str
+    type: Type
+    published: Time
+    summary: str = ""
+    actor: Actor
+    object: Build
+    content: str | UnsetType = UNSET
+
+    @classmethod
+    def about(
+        cls,
+        build: Build,
+        type_: Type,
+        actor: Actor,
+        published: datetime,
+        *,
+        content: str | UnsetType = UNSET,
+    ) -> Self:
+        """Return the activity of `type_` with state `build`; its id is made of attempt and seq."""
+        return cls(
+            id=f"{build.id}:{build.attempt}.{build.seq}",
+            type=type_,
+            published=published,
+            summary=summarize(build),
+            actor=actor,
+            object=build,
+            content=content,
+        )
+
+    @property
+    def kind(self) -> str:
+        """The last level of the topic: it follows from the type and the status."""
+        if self.type == "Update":
+            return "status" if self.object.ended else "progress"
+        return _KIND_OF[self.type]
+
+    @property
+    def topic(self) -> Topic:
+        """Where this activity is published."""
+        return Topic(self.object.project, self.object.build, self.kind)
+
+    @property
+    def worker(self) -> str | None:
+        """The name of the worker that says so, None for a person's command."""
+        return self.actor.name if self.actor.type == "Service" else None
+
+
+_KIND_OF: Final = {
+    "Offer": "start",
+    "Undo": "stop",
+    "Accept": "status",
+    "Flag": "error",
+    "Add": "log",
+}
+
+_ENCODER: Final = msgspec.json.Encoder()
+_DECODER: Final = msgspec.json.Decoder(Activity)
+
+
+def urn(project: str, build: str) -> str:
+    """Return the id of a build."""
+    return f"urn:buildfeed:{project}:{build}"
+
+
+def worker_actor(name: str) -> Actor:
+    """Return the actor of what the worker `name` publishes."""
+    return Actor(type="Service", id=f"urn:buildfeed:worker:{name}", name=name)
+
+
+def summarize(build: Build) -> str:
+    """Return the state in one plain sentence, for readers that know no `Build`."""
+    text = f"{build.project} {build.build} is "
+    text += f"{build.progress} % done" if build.status == "running" else build.status
+    if build.errors:
+        text += f", {build.errors} error{'s' if build.errors > 1 else ''}"
+    return text
+
+
+def shorten(text: str, max_bytes: int) -> str:
+    """Return the longest start of `text` that fits `max_bytes` of UTF-8."""
+    encoded = text.encode("utf-8", "replace")
+    return text if len(encoded) <= max_bytes else encoded[:max_bytes].decode("utf-8", "ignore")
+
+
+def encode(activity: Activity) -> bytes:
+    """Return the payload; raise InvalidActivity when it is over 64 KiB.
+
+    Checked here because a client retries a QoS 1 publish that the broker refuses for ever.
+    """
+    payload = _ENCODER.encode(activity)
+    if len(payload) > MAX_BYTES:
+        reason = f"it has {len(payload)} bytes, {MAX_BYTES} are allowed"
+        raise InvalidActivity(str(activity.topic), reason)
+    return payload
+
+
+def decode(topic: str, payload: bytes) -> Activity:
+    """Return the activity that came on `topic`.
+
+    Raises InvalidTopic or InvalidActivity, never anything else, whatever the bytes.
+    """
+    place = Topic.parse(topic)
+    if len(payload) > MAX_BYTES:
+        raise InvalidActivity(topic, f"it has {len(payload)} bytes, {MAX_BYTES} are allowed")
+    activity = parse(payload, topic)
+    if activity.topic != place:
+        raise InvalidActivity(topic, f"it belongs on {activity.topic}")
+    return activity
+
+
+def parse(payload: bytes, topic: str = "") -> Activity:
+    """Return the activity in `payload`, whatever topic it came on; raise InvalidActivity."""
+    try:
+        activity = _DECODER.decode(payload)
+    except (msgspec.MsgspecError, UnicodeError, RecursionError, ValueError) as exc:
+        raise InvalidActivity(topic, f"{exc}") from exc
+    build = activity.object
+    if build.id != urn(build.project, build.build):
+        raise InvalidActivity(topic, "object.id is not that of its project and build")
+    if activity.type == "Undo":
+        if not activity.id.startswith(f"{build.id}:stop."):
+            raise InvalidActivity(topic, "the id of a stop is {object.id}:stop.{uuid}")
+    elif activity.id != f"{build.id}:{build.attempt}.{build.seq}":
+        raise InvalidActivity(topic, "the id is not {object.id}:{attempt}.{seq}")
+    return activity
+
+
+def schema() -> dict[str, Any]:
+    """Return the JSON Schema (2020-12) of an activity."""
+    return msgspec.json.schema(Activity)
+
+
+def timestamp(moment: datetime) -> str:
+    """Return `moment` in UTC as RFC 3339 with milliseconds."""
+    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -1,0 +1,60 @@
+"""Commands: start and stop are activities, published on the same tree as progress."""
+
+from datetime import datetime
+
+import msgspec
+
+from buildfeed.activity import Activity, Actor, Build, Priority, Script, summarize, urn
+
+
+def start(
+    project: str, build: str, now: datetime, *, by: str, script: Script, priority: Priority
+) -> Activity:
+    """Return the `Offer` of a new build: its activity `(0, 0)`."""
+    state = Build(
+        id=urn(project, build),
+        project=project,
+        build=build,
+        status="queued",
+        progress=0,
+        errors=0,
+        attempt=0,
+        seq=0,
+        by=by,
+        priority=priority,
+        script=script,
+        queued_time=now,
+    )
+    return Activity.about(state, "Offer", Actor(type="Person", name=by), now)
+
+
+def stop(known: Build, now: datetime, *, by: str, uuid: str) -> Activity:
+    """Return the `Undo` that asks to stop the build whose newest known state is `known`.
+
+    If no worker had taken it, the stop itself ends the build, as `(0, 1)`.
+    """
+    state = known
+    if known.status == "queued" and known.attempt == 0:
+        state = msgspec.structs.replace(known, status="stopped", seq=1, end_time=now)
+    return Activity(
+        id=f"{known.id}:stop.{uuid}",
+        type="Undo",
+        published=now,
+        summary=f"{by} asked to stop: {summarize(state)}",
+        actor=Actor(type="Person", name=by),
+        object=state,
+    )
+
+
+def unknown(project: str, build: str) -> Build:
+    """Return the state to stop a build with that nobody here has heard of yet."""
+    return Build(
+        id=urn(project, build),
+        project=project,
+        build=build,
+        status="queued",
+        progress=0,
+        errors=0,
+        attempt=0,
+        seq=0,
+    )

@@ -1,0 +1,67 @@
+"""Every exception this project raises on purpose, with its facts as attributes.
+
+BuildfeedError
+├── InvalidName        a project, build or worker name outside the allowed characters
+├── InvalidTopic       a topic that is not builds/{project}/{build}/{kind}
+├── InvalidFilter      a filter that breaks MQTT 5 §4.7 or can match no build
+├── InvalidActivity    a payload that is not an activity of its topic
+└── BrokerUnavailable  a command the broker did not confirm in time
+"""
+
+
+class BuildfeedError(Exception):
+    """The common root: catch it to catch all of them."""
+
+
+class InvalidName(BuildfeedError):
+    """`text` is no name of a `what`: names are refused, never cleaned up."""
+
+    def __init__(self, what: str, text: object) -> None:
+        super().__init__(
+            f"{str(text)[:80]!r} is no {what} name: 1 to 64 characters of a-z 0-9 - _, "
+            "starting with a letter or a digit."
+        )
+        self.what = what
+        self.text = text
+
+
+class InvalidTopic(BuildfeedError):
+    """`topic` is not a build topic, for `reason`."""
+
+    def __init__(self, topic: str, reason: str) -> None:
+        super().__init__(f"Topic {topic[:80]!r} is refused: {reason}.")
+        self.topic = topic
+        self.reason = reason
+
+
+class InvalidFilter(BuildfeedError):
+    """`filter` cannot be watched, for `reason`."""
+
+    def __init__(self, filter_: object, reason: str) -> None:
+        super().__init__(f"Filter {str(filter_)[:80]!r} is refused: {reason}.")
+        self.filter = filter_
+        self.reason = reason
+
+
+class InvalidActivity(BuildfeedError):
+    """The payload on `topic` is not an activity of that topic, for `reason`."""
+
+    def __init__(self, topic: str, reason: str) -> None:
+        super().__init__(f"The payload on {topic[:80]!r} is refused: {reason}.")
+        self.topic = topic
+        self.reason = reason
+
+
+class BrokerUnavailable(BuildfeedError):
+    """The broker did not confirm a publish.
+
+    `sent` tells whether it may have arrived all the same: False means that nothing was sent.
+    """
+
+    def __init__(self, *, sent: bool) -> None:
+        super().__init__(
+            "The message broker did not confirm in time; it may have the command."
+            if sent
+            else "The message broker cannot be reached; nothing was sent."
+        )
+        self.sent = sent

@@ -1,0 +1,41 @@
+"""Identifiers: the names allowed in topics, and build ids that sort by time."""
+
+import re
+from typing import Annotated, Final
+
+import msgspec
+
+from buildfeed.errors import InvalidName
+
+PATTERN: Final = r"^[a-z0-9][a-z0-9_-]{0,63}$(?!\n)"
+"""RabbitMQ reads `.` as `/` and `*` as `+`: a looser name would leak across projects.
+
+The look-ahead is there because `$` also matches before a final newline.
+"""
+
+Name = Annotated[str, msgspec.Meta(pattern=PATTERN)]
+
+_BUILD_ID: Final = re.compile(r"[0-9a-f]{12}7[0-9a-f]{3}[89ab][0-9a-f]{15}")
+
+
+def check(what: str, text: object) -> str:
+    """Return `text` if it is a name; raise InvalidName saying that it is no `what`."""
+    if isinstance(text, str) and re.match(PATTERN, text):
+        return text
+    raise InvalidName(what, text)
+
+
+def build_id(now_ms: int, randomness: bytes) -> str:
+    """Return a UUIDv7 (RFC 9562 §5.7) as 32 hex digits.
+
+    `now_ms` is Unix time in milliseconds, `randomness` 10 bytes.
+    """
+    value = now_ms << 80 | int.from_bytes(randomness[:10], "big")
+    value = value & ~(0xF << 76) | 0x7 << 76
+    value = value & ~(0b11 << 62) | 0b10 << 62
+    return f"{value:032x}"
+
+
+def build_id_time(build: str) -> int | None:
+    """Return the Unix time in milliseconds inside a UUIDv7, None for any other name."""
+    return int(build[:12], 16) if _BUILD_ID.fullmatch(build) else None
