@@ -100,6 +100,8 @@ class Board:
         self._max_ended = max_ended
         self._unfinished: dict[Key, BuildState] = {}
         self._ended: dict[Key, BuildState] = {}
+        self.forgot = False
+        """True once a build fell off: from then on history knows more."""
 
     def __len__(self) -> int:
         return len(self._unfinished) + len(self._ended)
@@ -135,10 +137,13 @@ class Board:
         if after.ended:
             self._unfinished.pop(after.key, None)
             self._ended[after.key] = after
-            if len(self._ended) > self._max_ended:
-                del self._ended[next(iter(self._ended))]
+            self._bound(self._ended, self._max_ended)
         else:
             self._unfinished[after.key] = after
-            if len(self._unfinished) > self._max_unfinished:
-                del self._unfinished[next(iter(self._unfinished))]
+            self._bound(self._unfinished, self._max_unfinished)
         return True
+
+    def _bound(self, states: dict[Key, BuildState], limit: int) -> None:
+        if len(states) > limit:
+            del states[next(iter(states))]
+            self.forgot = True

@@ -1,0 +1,132 @@
+"""Composition root: opens the edges in the order of the flow, closes them in reverse.
+
+The only module that knows all the others.
+"""
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import AsyncIterator
+from http import HTTPStatus
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Mount
+
+from broker.amqp import AmqpLink
+from buildfeed.activity import Activity
+from gateway import problems
+from gateway.catchup import CatchUp
+from gateway.commands import Commands
+from gateway.feed import Feed
+from gateway.guard import Guard
+from gateway.live import Event, Live
+from gateway.problems import Problem
+from gateway.routes import Api, pages
+from gateway.settings import Settings
+from gateway.snapshot import Snapshot
+from gateway.sockets import Sockets
+from gateway.submitter import AmqpSubmitter, MqttSubmitter
+from gateway.subscriber import Subscriber
+from history.store import HistoryUnavailable, Store
+
+CLOSE_SECONDS = 3.0
+
+log = logging.getLogger(__name__)
+
+
+def create(settings: Settings) -> Starlette:
+    """Return the ASGI application of one gateway process."""
+
+    @contextlib.asynccontextmanager
+    async def lifespan(app: Starlette) -> AsyncIterator[None]:
+        async with _running(settings, app):
+            yield
+
+    return Starlette(
+        lifespan=lifespan,
+        middleware=[Middleware(Guard, origins=settings.origins)],
+        exception_handlers=dict.fromkeys(
+            (Problem, HTTPException, HistoryUnavailable, Exception), _answer
+        ),
+    )
+
+
+@contextlib.asynccontextmanager
+async def _running(settings: Settings, app: Starlette) -> AsyncIterator[None]:
+    loop = asyncio.get_running_loop()
+    store = await asyncio.to_thread(Store, settings.database_url)
+    outgoing: asyncio.Queue[Event] = asyncio.Queue()
+    live = Live(outgoing.put_nowait, loop.time)
+    catch_up = CatchUp(store, live)
+
+    def receive(activity: Activity) -> None:
+        live.receive(activity)
+        commands.insist(activity)
+
+    subscriber = Subscriber(
+        settings.mqtt_url,
+        on_activity=receive,
+        on_presence=live.hear,
+        on_up=catch_up.subscribed,
+        on_down=catch_up.unsubscribed,
+    )
+    amqp = AmqpLink(settings.amqp_url, name="gateway") if settings.amqp_url else None
+    submitter = AmqpSubmitter(amqp) if amqp else MqttSubmitter(subscriber.link)
+    commands = Commands(live, store, submitter)
+    feed = Feed(subscriber, live, outgoing.put_nowait)
+    sockets = Sockets(outgoing, live, Snapshot(live, catch_up), feed.body, settings.origins)
+
+    def not_ready() -> str | None:
+        if not subscriber.alive:
+            return "The broker does not answer."
+        if not submitter.up:
+            return "The broker takes no commands yet."
+        return None if catch_up.ready else "Catching up with history."
+
+    api = Api(live, commands, store, not_ready)
+    app.router.routes.extend([*api.routes(), *pages(), Mount("/socket.io", sockets.app)])
+    subscriber.start()
+    if amqp:
+        amqp.start()
+    tasks = [asyncio.create_task(part.run()) for part in (catch_up, feed, sockets)]
+    log.info("gateway.started", extra={"host": settings.host, "port": settings.port})
+    try:
+        yield
+    finally:
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(CLOSE_SECONDS):
+                await sockets.close()
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        await commands.close()
+        links = [subscriber.stop, *([amqp.stop] if amqp else [])]
+        await asyncio.gather(*map(asyncio.to_thread, links))
+        store.close()
+        log.info("gateway.stopped")
+
+
+async def _answer(request: Request, exc: Exception) -> Response:
+    """Return the problem that tells what went wrong; only a bug of ours gives a 500."""
+    match exc:
+        case Problem():
+            problem = exc
+        case HTTPException():
+            status = HTTPStatus(exc.status_code)
+            slug = status.phrase.lower().replace(" ", "-")
+            detail = f"{request.method} {request.url.path[:200]}: {status.phrase}."
+            problem = Problem(status, slug, detail, headers=dict(exc.headers or {}))
+        case HistoryUnavailable():
+            status = HTTPStatus.SERVICE_UNAVAILABLE
+            detail = f"{exc} Live builds go on; try again in a few seconds."
+            headers = {"Retry-After": "5"}
+            problem = Problem(status, "history-unavailable", detail, headers=headers)
+        case _:
+            log.error("http.failed", exc_info=exc, extra={"path": request.url.path[:200]})
+            status = HTTPStatus.INTERNAL_SERVER_ERROR
+            problem = Problem(status, "internal", "The gateway failed; its log says why.")
+    return problems.answer(problem)

@@ -1,0 +1,203 @@
+"""Start and stop: from a person's wish to a confirmed command, once each."""
+
+import asyncio
+import hashlib
+import logging
+import random
+import secrets
+import time
+import uuid
+from collections.abc import Coroutine
+from datetime import UTC, datetime
+from http import HTTPStatus
+
+import msgspec
+
+from buildfeed import command, names
+from buildfeed.activity import Activity, Script
+from buildfeed.board import BuildState, Key
+from buildfeed.errors import BrokerUnavailable
+from gateway.live import Live
+from gateway.problems import Problem
+from gateway.requests import StartRequest
+from gateway.submitter import Submitter
+from history.store import Claim, Store
+
+RESEND_STOP_SECONDS = 2.0
+YOUNG_SECONDS = 60.0
+"""So long may a build be stopped of which neither the board nor history knows yet."""
+
+log = logging.getLogger(__name__)
+
+
+class Commands:
+    """Makes commands, has them confirmed, and repeats those that must not get lost."""
+
+    def __init__(self, live: Live, store: Store, submitter: Submitter) -> None:
+        self._live = live
+        self._store = store
+        self._submitter = submitter
+        self._undoing: dict[Key, asyncio.Task[None]] = {}
+        self._resent: dict[Key, float] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    async def start(self, project: str, request: StartRequest, key: str | None) -> BuildState:
+        """Return the new build once the broker has it; with `key` the same build each time.
+
+        Raises Problem: 409 when the key was used with another body, 503 when the broker cannot
+        take it; then nothing was sent, or the build is stopped when the broker answers again.
+        """
+        build = names.build_id(time.time_ns() // 1_000_000, secrets.token_bytes(10))
+        if key is not None:
+            claim = await self._claim(project, key, build, request)
+            build = claim.build
+            if not claim.new and (known := await self.find(project, build)):
+                return known
+            if undoing := self._undoing.pop((project, build), None):
+                undoing.cancel()
+        script = Script(**msgspec.structs.asdict(request.script))
+        offer = command.start(
+            project, build, _now(), by=request.by, script=script, priority=request.priority
+        )
+        try:
+            await self._submitter.submit(offer)
+        except BrokerUnavailable as exc:
+            if exc.sent:
+                self._undo(offer)
+            raise _unavailable(exc, offer) from exc
+        self._live.receive(offer)
+        return self._live.board.get(project, build) or BuildState(offer)
+
+    async def stop(self, project: str, build: str, by: str) -> BuildState:
+        """Return the build once the broker has the stop.
+
+        Raises Problem: 404 unknown, 409 ended, 503 when the broker cannot take it.
+        """
+        state = await self.find(project, build)
+        if state is None and not _young(build):
+            detail = f"There is no build {build} in project {project}."
+            raise Problem(HTTPStatus.NOT_FOUND, "unknown-build", detail)
+        if state and state.ended:
+            detail = f"Build {build} has ended already: {state.newest.object.status}."
+            raise Problem(HTTPStatus.CONFLICT, "already-ended", detail)
+        known = state.newest.object if state else command.unknown(project, build)
+        undo = command.stop(known, _now(), by=by, uuid=uuid.uuid4().hex)
+        try:
+            await self._submitter.submit(undo)
+        except BrokerUnavailable as exc:
+            raise _unavailable(exc, undo) from exc
+        self._live.receive(undo)
+        return self._live.board.get(project, build) or BuildState(undo, undo)
+
+    async def find(self, project: str, build: str) -> BuildState | None:
+        """Return the newest state of a build from the board or, if it fell off, from history."""
+        if known := self._live.board.get(project, build):
+            return known
+        return await asyncio.to_thread(self._store.get, project, build)
+
+    async def ended(self, state: BuildState, seconds: float) -> BuildState | None:
+        """Return the build as it ended, None when it has not within `seconds`."""
+        if state.ended:
+            return state
+        future: asyncio.Future[BuildState] = asyncio.get_running_loop().create_future()
+        forget = self._live.when_ended(state.key, future.set_result)
+        try:
+            async with asyncio.timeout(seconds):
+                return await future
+        except TimeoutError:
+            return None
+        finally:
+            forget()
+
+    def insist(self, activity: Activity) -> None:
+        """Send a stop again when its build goes on running, at most every 2 s, with jitter.
+
+        Decided by each activity as it comes in: the board shows a stopped build as stopped, even
+        while a worker that did not hear of it still builds.
+        """
+        build = activity.object
+        state = self._live.board.get(build.project, build.build)
+        if build.status != "running" or activity.type == "Undo" or not state or not state.stop:
+            return
+        now = time.monotonic()
+        recent = {k: at for k, at in self._resent.items() if now - at < RESEND_STOP_SECONDS}
+        if state.key not in recent:
+            recent[state.key] = now
+            self._spawn(self._resend(state.stop))
+        self._resent = recent
+
+    async def close(self) -> None:
+        """End what is still being repeated."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    async def _claim(self, project: str, key: str, build: str, request: StartRequest) -> Claim:
+        digest = hashlib.sha256(msgspec.json.encode(request)).hexdigest()
+        claim = await asyncio.to_thread(self._store.claim, project, key, build, digest, _now())
+        if claim.body_hash != digest:
+            detail = "This Idempotency-Key was used with another body; use a new key."
+            raise Problem(HTTPStatus.CONFLICT, "key-reused", detail, build=claim.build)
+        return claim
+
+    def _undo(self, offer: Activity) -> None:
+        """Stop a build whose start may have arrived, as nobody was told that it exists."""
+        undo = command.stop(offer.object, _now(), by="gateway", uuid=uuid.uuid4().hex)
+        key = offer.object.project, offer.object.build
+        self._undoing[key] = task = self._spawn(self._submit_until_confirmed(undo))
+        task.add_done_callback(lambda done: self._forget(key, done))
+
+    def _forget(self, key: Key, task: asyncio.Task[None]) -> None:
+        if self._undoing.get(key) is task:
+            del self._undoing[key]
+
+    async def _submit_until_confirmed(self, undo: Activity) -> None:
+        while True:
+            try:
+                await self._submitter.submit(undo)
+            except BrokerUnavailable:
+                await asyncio.sleep(1)
+            else:
+                return
+
+    async def _resend(self, stop: Activity) -> None:
+        await asyncio.sleep(random.uniform(0, 0.5))  # noqa: S311 - spreads gateways, no secret
+        try:
+            await self._submitter.submit(stop)
+        except BrokerUnavailable as exc:
+            log.warning("stop.not_resent", extra={"sent": exc.sent})
+
+    def _spawn(self, work: Coroutine[None, None, None]) -> asyncio.Task[None]:
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return task
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+def _young(build: str) -> bool:
+    made = names.build_id_time(build)
+    return made is not None and abs(time.time() - made / 1000) < YOUNG_SECONDS
+
+
+def _unavailable(exc: BrokerUnavailable, sent: Activity) -> Problem:
+    build = sent.object
+    what = "start" if sent.kind == "start" else "stop"
+    detail = f"{exc} Try the {what} again in a few seconds."
+    if exc.sent and what == "start":
+        detail = (
+            "The message broker did not confirm the start in time. The build is stopped when the "
+            "broker answers again, unless the start is repeated with the same Idempotency-Key."
+        )
+    return Problem(
+        HTTPStatus.SERVICE_UNAVAILABLE,
+        "broker-unavailable",
+        detail,
+        headers={"Retry-After": "5"},
+        project=build.project,
+        build=build.build,
+        sent=exc.sent,
+    )

@@ -1,0 +1,171 @@
+"""The live picture: folds what comes in and hands each change to the watchers it concerns.
+
+Pure but for the callbacks and clock it is given; used from the event loop only.
+"""
+
+from collections.abc import Callable, Iterable
+
+import msgspec
+
+from buildfeed.activity import Activity
+from buildfeed.board import Board, BuildState, Key
+from buildfeed.presence import Presence
+from buildfeed.topics import Filter, Topic
+from gateway.hub import Hub
+from gateway.roster import Roster
+from gateway.view import View, log_view, view
+
+SNAPSHOT_LIMIT = 200
+
+
+class Event(msgspec.Struct, frozen=True):
+    """A socket.io event on its way to `watchers`, or to everyone connected when None."""
+
+    name: str
+    body: View
+    watchers: set[str] | None
+
+
+class Live:
+    """Board, roster and hub of one gateway process.
+
+    `send` takes events on their way out and must not wait; `now` is a monotonic clock in seconds.
+    """
+
+    def __init__(self, send: Callable[[Event], None], now: Callable[[], float]) -> None:
+        self.board = Board()
+        self.hub = Hub()
+        self._roster = Roster()
+        self._send = send
+        self._now = now
+        self._ahead: dict[Key, int] = {}
+        self._lost: set[Key] = set()
+        self._unrecorded: dict[Key, tuple[int, int, float]] = {}
+        self._ended_callbacks: dict[Key, list[Callable[[BuildState], None]]] = {}
+
+    def receive(self, activity: Activity) -> None:
+        """Fold an activity that came from the broker and push it."""
+        if activity.worker:
+            self._roster.heard(activity.worker, self._now())
+        build = activity.object
+        if activity.kind == "log":
+            if watchers := self.hub.log_watchers(build.project, build.build):
+                self._send(Event("log", log_view(activity), watchers))
+            return
+        state, changed = self.board.fold(activity)
+        if changed:
+            self._unrecorded.setdefault(state.key, (build.attempt, build.seq, self._now()))
+            self._changed(state)
+        if not changed and activity.kind != "error":
+            return
+        if watchers := self.hub.watchers(activity.topic):
+            self._send(Event("build", self.view(state, activity.kind), watchers))
+
+    def heal(self, states: Iterable[BuildState]) -> None:
+        """Fold in states from history.
+
+        Who watches a build hears of it, whatever kind of activity was missed.
+        """
+        for recorded in states:
+            self._note_recorded(recorded)
+            state, changed = self.board.merge(recorded)
+            if changed:
+                self._changed(state)
+                if state.newest.worker and not state.ended:
+                    self._roster.expect(state.newest.worker, self._now())
+                self._push(state)
+
+    def hear(self, presence: Presence) -> None:
+        """Take note of a worker's presence; its builds may be lost, or found again."""
+        self._roster.presence(presence, self._now())
+        self._refresh_lost()
+
+    def refresh(self) -> None:
+        """Recount who waits behind whom, and notice workers that fell silent. Every 5 s or less."""
+        queued = [s for s in self.board.unfinished() if s.newest.object.status == "queued"]
+        queued.sort(key=_queue_order)
+        before = self._ahead
+        self._ahead = {state.key: place for place, state in enumerate(queued)}
+        for state in queued:
+            if before.get(state.key) != self._ahead[state.key]:
+                self._push(state)
+        self._refresh_lost()
+
+    def view(self, state: BuildState, kind: str | None = None) -> View:
+        """Return the body of the `build` event, after an activity of `kind` (default: newest)."""
+        ahead = None
+        if state.newest.object.status == "queued":
+            ahead = self._ahead.setdefault(state.key, len(self._ahead))
+        kind = kind or state.newest.kind
+        return view(state, kind, ahead=ahead, lost=state.key in self._lost)
+
+    def on_board(self, filters: Iterable[Filter]) -> tuple[list[BuildState], list[BuildState]]:
+        """Return the unfinished and the ended builds that `filters` concern, newest first."""
+        wide = [_every_kind(filter_) for filter_ in filters]
+
+        def concerned(state: BuildState) -> bool:
+            topic = str(Topic(*state.key, "status"))
+            return any(filter_.matches(topic) for filter_ in wide)
+
+        def newest_first(states: Iterable[BuildState]) -> list[BuildState]:
+            found = filter(concerned, states)
+            return sorted(found, key=lambda state: state.newest.object.build, reverse=True)
+
+        return newest_first(self.board.unfinished()), newest_first(self.board.ended())
+
+    def recorder_lag(self) -> float:
+        """Return for how many seconds the oldest change has been waiting to be seen in history."""
+        oldest = min((arrived for _, _, arrived in self._unrecorded.values()), default=None)
+        return 0.0 if oldest is None else self._now() - oldest
+
+    def when_ended(self, key: Key, callback: Callable[[BuildState], None]) -> Callable[[], None]:
+        """Call `callback` once when the build ends; return what takes the request back."""
+        callbacks = self._ended_callbacks.setdefault(key, [])
+        callbacks.append(callback)
+
+        def cancel() -> None:
+            if callback in callbacks:
+                callbacks.remove(callback)
+            if not callbacks:
+                self._ended_callbacks.pop(key, None)
+
+        return cancel
+
+    def _changed(self, state: BuildState) -> None:
+        if state.newest.object.status != "queued":
+            self._ahead.pop(state.key, None)
+        if state.ended or not self._roster.lost(state.newest.worker, self._now()):
+            self._lost.discard(state.key)
+        if state.ended:
+            for callback in self._ended_callbacks.pop(state.key, []):
+                callback(state)
+
+    def _push(self, state: BuildState) -> None:
+        if watchers := self.hub.watchers_of_build(*state.key):
+            self._send(Event("build", self.view(state), watchers))
+
+    def _refresh_lost(self) -> None:
+        now = self._now()
+        running = {s.key: s for s in self.board.unfinished() if s.newest.worker is not None}
+        lost = {key for key, s in running.items() if self._roster.lost(s.newest.worker, now)}
+        changed = (lost ^ self._lost) & running.keys()
+        self._lost = lost
+        for key in changed:
+            self._push(running[key])
+
+    def _note_recorded(self, state: BuildState) -> None:
+        if awaited := self._unrecorded.get(state.key):
+            build = state.newest.object
+            if build.ended or (build.attempt, build.seq) >= awaited[:2]:
+                del self._unrecorded[state.key]
+
+
+def _queue_order(state: BuildState) -> tuple[bool, str]:
+    build = state.newest.object
+    return build.priority != "high", build.build
+
+
+def _every_kind(filter_: Filter) -> Filter:
+    """Return the filter of all kinds of the builds that `filter_` concerns."""
+    root_project_build = filter_.levels[:3]
+    return filter_ if filter_.levels == root_project_build else Filter((*root_project_build, "#"))

@@ -1,0 +1,50 @@
+"""Errors on HTTP: RFC 9457 `application/problem+json`, one sentence each, never a traceback."""
+
+from http import HTTPStatus
+from typing import Any
+
+import msgspec
+from starlette.responses import Response
+
+MEDIA_TYPE = "application/problem+json"
+
+
+class Problem(Exception):
+    """An answer that says what is wrong and what to do.
+
+    `slug` ends the problem's type `urn:buildfeed:problem:{slug}` (RFC 9457 §3.1.1) and is stable;
+    `extra` are further members.
+    """
+
+    def __init__(
+        self,
+        status: HTTPStatus,
+        slug: str,
+        detail: str,
+        *,
+        headers: dict[str, str] | None = None,
+        **extra: Any,  # noqa: ANN401 - extension members are any JSON (RFC 9457 §3.2)
+    ) -> None:
+        super().__init__(detail)
+        self.status = status
+        self.slug = slug
+        self.detail = detail
+        self.headers = headers
+        self.extra = extra
+
+
+def answer(problem: Problem) -> Response:
+    """Return the response that tells the problem."""
+    body = {
+        "type": f"urn:buildfeed:problem:{problem.slug}",
+        "title": problem.status.phrase,
+        "status": problem.status.value,
+        "detail": problem.detail,
+        **problem.extra,
+    }
+    return Response(
+        msgspec.json.encode(body),
+        problem.status.value,
+        headers=problem.headers,
+        media_type=MEDIA_TYPE,
+    )

@@ -1,0 +1,104 @@
+"""What people send over HTTP, decoded strictly: a misspelt key is refused, not ignored. Pure."""
+
+import re
+from collections.abc import Sequence
+from http import HTTPStatus
+from typing import Annotated, Final, TypeVar
+
+import msgspec
+from msgspec import Meta
+
+from buildfeed import names
+from buildfeed.activity import Priority, Script, ShortText, Status
+from buildfeed.errors import InvalidName
+from gateway.problems import Problem
+
+MAX_BODY_BYTES: Final = 16 * 1024
+MAX_WAIT_SECONDS: Final = 600
+MAX_PAGE: Final = 200
+
+T = TypeVar("T")
+
+
+class RequestedScript(Script, frozen=True, forbid_unknown_fields=True):
+    """The script of a start."""
+
+
+class StartRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The body of a start; everything is optional."""
+
+    script: RequestedScript = RequestedScript()
+    priority: Priority = "normal"
+    by: ShortText = "anonymous"
+
+
+class StopRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The body of a stop; everything is optional."""
+
+    by: ShortText = "anonymous"
+
+
+class ListRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The query of a list of builds."""
+
+    project: names.Name | None = None
+    status: Status | None = None
+    limit: Annotated[int, Meta(ge=1, le=MAX_PAGE)] = 50
+    before: names.Name | None = None
+
+
+def body(payload: bytes, type_: type[T]) -> T:
+    """Return the JSON `payload` as `type_`; an empty one is `{}`.
+
+    Raises Problem: 400 when it is no JSON, 422 naming the field when it does not fit.
+    """
+    try:
+        return msgspec.json.decode(payload.strip() or b"{}", type=type_)
+    except msgspec.ValidationError as exc:
+        raise _misfit(exc) from exc
+    except (msgspec.DecodeError, UnicodeError, RecursionError) as exc:
+        detail = f"The body is not JSON: {exc}."
+        raise Problem(HTTPStatus.BAD_REQUEST, "not-json", detail) from exc
+
+
+def query(parameters: Sequence[tuple[str, str]], type_: type[T]) -> T:
+    """Return the query parameters as `type_`; raise Problem 400 naming the one that is wrong."""
+    given = dict(parameters)
+    if len(given) != len(parameters):
+        detail = "The query is refused: a parameter is given twice."
+        raise Problem(HTTPStatus.BAD_REQUEST, "bad-query", detail)
+    try:
+        return msgspec.convert(given, type_, strict=False)
+    except msgspec.ValidationError as exc:
+        detail = f"The query is refused: {exc}."
+        raise Problem(HTTPStatus.BAD_REQUEST, "bad-query", detail) from exc
+
+
+def name(what: str, text: str) -> str:
+    """Return `text` if it is a name; raise Problem 400 saying what names look like."""
+    try:
+        return names.check(what, text)
+    except InvalidName as exc:
+        raise Problem(HTTPStatus.BAD_REQUEST, "bad-name", str(exc)) from exc
+
+
+def wait_seconds(prefer: str) -> float:
+    """Return the seconds of `Prefer: wait=N` (RFC 7240 §4.3), at most 600; 0 when not asked."""
+    found = re.search(r"(?:^|[,;\s])wait\s*=\s*\"?(\d{1,6})", prefer, re.IGNORECASE)
+    return float(min(int(found[1]), MAX_WAIT_SECONDS)) if found else 0.0
+
+
+def idempotency_key(header: str | None) -> str | None:
+    """Return the key, None when there is none; raise Problem 400 unless 1 to 200 visible ASCII."""
+    if header is None or re.fullmatch(r"[\x21-\x7e]{1,200}", header):
+        return header
+    detail = "An Idempotency-Key is 1 to 200 visible ASCII characters without spaces."
+    raise Problem(HTTPStatus.BAD_REQUEST, "bad-key", detail)
+
+
+def _misfit(exc: msgspec.ValidationError) -> Problem:
+    text, _, path = str(exc).partition(" - at `$")
+    pointer = "#" + re.sub(r"[.\[]", "/", path.rstrip("`").replace("]", ""))
+    detail = f"The body is refused at {pointer}: {text}."
+    errors = [{"pointer": pointer, "detail": text}]
+    return Problem(HTTPStatus.UNPROCESSABLE_ENTITY, "bad-field", detail, errors=errors)

@@ -1,0 +1,184 @@
+"""Edge: HTTP. Start, stop, lists, one build, health, the page."""
+
+import asyncio
+from collections.abc import Callable
+from http import HTTPStatus
+from pathlib import Path
+
+import msgspec
+from starlette.requests import Request
+from starlette.responses import FileResponse, Response
+from starlette.routing import BaseRoute, Mount, Route
+from starlette.staticfiles import StaticFiles
+
+from buildfeed.board import BuildState
+from gateway import requests
+from gateway.commands import Commands
+from gateway.live import Live
+from gateway.problems import Problem
+from gateway.requests import MAX_BODY_BYTES, ListRequest, StartRequest, StopRequest
+from history.store import Store
+
+WEB = Path(__file__).parent.parent / "web"
+
+
+class Api:
+    """The endpoints under `/api`, and health. `not_ready` says what is missing, None if nothing."""
+
+    def __init__(
+        self,
+        live: Live,
+        commands: Commands,
+        store: Store,
+        not_ready: Callable[[], str | None],
+    ) -> None:
+        self._live = live
+        self._commands = commands
+        self._store = store
+        self._not_ready = not_ready
+
+    def routes(self) -> list[BaseRoute]:
+        """Return the routing table."""
+        project = "/api/projects/{project}/builds"
+        return [
+            Route("/api/builds", self.list_builds),
+            Route(project, self.start, methods=["POST"]),
+            Route(project + "/{build}", self.build),
+            Route(project + "/{build}/stop", self.stop, methods=["POST"]),
+            Route("/healthz", self.health),
+            Route("/readyz", self.ready),
+        ]
+
+    async def start(self, request: Request) -> Response:
+        """202 and the new build; with `Prefer: wait=N` 200 and the ended one."""
+        project = requests.name("project", request.path_params["project"])
+        wanted = requests.body(await _payload(request), StartRequest)
+        key = requests.idempotency_key(request.headers.get("idempotency-key"))
+        state = await self._commands.start(project, wanted, key)
+        status = HTTPStatus.ACCEPTED
+        headers = {"Location": f"/api/projects/{project}/builds/{state.newest.object.build}"}
+        if seconds := requests.wait_seconds(request.headers.get("prefer", "")):
+            headers["Preference-Applied"] = f"wait={seconds:.0f}"
+            if ended := await self._commands.ended(state, seconds):
+                state, status = ended, HTTPStatus.OK
+        return self._one(state, status, headers)
+
+    async def stop(self, request: Request) -> Response:
+        """202 and the build, which is `stopping` from now on or has never begun."""
+        project, build = self._named(request)
+        wanted = requests.body(await _payload(request), StopRequest)
+        return self._one(await self._commands.stop(project, build, wanted.by), HTTPStatus.ACCEPTED)
+
+    async def build(self, request: Request) -> Response:
+        """200 and the newest state; the build `latest` is the newest of its project."""
+        project, build = self._named(request)
+        if build == "latest":
+            state = await self._latest(project)
+        else:
+            state = await self._commands.find(project, build)
+        if state is None:
+            detail = f"There is no build {build} in project {project}."
+            raise Problem(HTTPStatus.NOT_FOUND, "unknown-build", detail)
+        return self._one(state, HTTPStatus.OK)
+
+    async def list_builds(self, request: Request) -> Response:
+        """200 and `{"builds": [...], "next": cursor or null}`, newest first."""
+        query = requests.query(request.query_params.multi_items(), ListRequest)
+        page, cursor = await self._newest(query)
+        body = {"builds": [self._live.view(state) for state in page], "next": cursor}
+        return _json(body, HTTPStatus.OK)
+
+    async def health(self, _request: Request) -> Response:
+        """200 as long as the process turns its loop."""
+        return _json({"status": "alive"}, HTTPStatus.OK)
+
+    async def ready(self, _request: Request) -> Response:
+        """200 when connected and caught up, else 503 saying what is missing."""
+        if missing := self._not_ready():
+            raise Problem(HTTPStatus.SERVICE_UNAVAILABLE, "not-ready", missing)
+        return _json({"status": "ready"}, HTTPStatus.OK)
+
+    async def _newest(self, query: ListRequest) -> tuple[list[BuildState], str | None]:
+        """Return a page of builds, as the board knows them if newer, and the next cursor."""
+        recorded = await asyncio.to_thread(
+            self._store.newest,
+            limit=query.limit,
+            project=query.project,
+            statuses=[query.status] if query.status else None,
+            before=query.before,
+        )
+        known = {state.key: state for state in recorded}
+        for states in (self._live.board.unfinished(), self._live.board.ended()):
+            known.update((state.key, state) for state in states)
+        # A full page of history hides what is older, so the board must not show it either.
+        floor = recorded[-1].newest.object.build if len(recorded) == query.limit else ""
+        found = [s for s in known.values() if _fits(s, query) and s.newest.object.build >= floor]
+        found.sort(key=lambda state: state.newest.object.build, reverse=True)
+        page = found[: query.limit]
+        cursor = page[-1].newest.object.build if len(found) > len(page) else floor
+        return page, cursor or None
+
+    async def _latest(self, project: str) -> BuildState | None:
+        newest, _ = await self._newest(ListRequest(project=project, limit=1))
+        return newest[0] if newest else None
+
+    @staticmethod
+    def _named(request: Request) -> tuple[str, str]:
+        project = requests.name("project", request.path_params["project"])
+        return project, requests.name("build", request.path_params["build"])
+
+    def _one(
+        self, state: BuildState, status: HTTPStatus, headers: dict[str, str] | None = None
+    ) -> Response:
+        return _json(self._live.view(state), status, headers)
+
+
+def pages() -> list[BaseRoute]:
+    """Return the routes of the page and of what it loads."""
+    static = [
+        Mount(f"/{folder}", StaticFiles(directory=WEB / folder, check_dir=False))
+        for folder in ("scripts", "styles", "vendor")
+    ]
+    return [
+        Route("/", page),
+        Route("/projects/{project}", page),
+        Route("/projects/{project}/builds/{build}", page),
+        Route("/favicon.svg", favicon),
+        *static,
+    ]
+
+
+async def page(request: Request) -> Response:
+    """Serve the page; its script reads the project and build from the address."""
+    for what, text in request.path_params.items():
+        requests.name(what, text)
+    return FileResponse(WEB / "index.html")
+
+
+async def favicon(_request: Request) -> Response:
+    """Serve the picture on the tab."""
+    return FileResponse(WEB / "favicon.svg")
+
+
+def _fits(state: BuildState, query: ListRequest) -> bool:
+    build = state.newest.object
+    return (
+        query.project in (None, build.project)
+        and query.status in (None, build.status)
+        and (query.before is None or build.build < query.before)
+    )
+
+
+def _json(body: object, status: HTTPStatus, headers: dict[str, str] | None = None) -> Response:
+    return Response(msgspec.json.encode(body), status.value, headers, media_type="application/json")
+
+
+async def _payload(request: Request) -> bytes:
+    """Return the body; raise Problem 413 as soon as it is too large."""
+    payload = b""
+    async for chunk in request.stream():
+        payload += chunk
+        if len(payload) > MAX_BODY_BYTES:
+            detail = f"The body is over {MAX_BODY_BYTES} bytes."
+            raise Problem(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "too-large", detail)
+    return payload

@@ -1,0 +1,35 @@
+"""The snapshot: what a watcher sees first. Every unfinished build, then the newest ended."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from buildfeed.topics import Filter
+from gateway.catchup import CatchUp
+from gateway.live import SNAPSHOT_LIMIT, Live
+
+
+class Snapshot:
+    """Takes snapshots of the live picture, with history where the board does not reach."""
+
+    def __init__(self, live: Live, catch_up: CatchUp) -> None:
+        self._live = live
+        self._catch_up = catch_up
+
+    async def of(self, filters: Sequence[Filter]) -> dict[str, Any]:
+        """Return `{"builds": [...], "more": bool}` for the builds that `filters` concern."""
+        off_board = {
+            state.key: state
+            for filter_ in filters
+            for state in await self._catch_up.off_board(filter_)
+        }
+        # The board is read last and without waiting: nothing can slip in between it and the
+        # events that follow.
+        unfinished, ended = self._live.on_board(filters)
+        for state in ended:
+            off_board[state.key] = state
+        for state in unfinished:
+            off_board.pop(state.key, None)
+        newest = sorted(off_board.values(), key=lambda s: s.newest.object.build, reverse=True)
+        room = max(0, SNAPSHOT_LIMIT - len(unfinished))
+        builds = [self._live.view(state) for state in [*unfinished, *newest[:room]]]
+        return {"builds": builds, "more": len(newest) > room}

@@ -1,0 +1,154 @@
+"""Edge: socket.io. Watchers connect, watch and unwatch; `build`, `log` and `feed` go out."""
+
+import asyncio
+import logging
+from collections.abc import Callable, Sequence
+from itertools import islice
+from typing import Any
+
+import msgspec
+import socketio
+
+from buildfeed.errors import InvalidFilter
+from buildfeed.topics import Filter, watchable
+from gateway.live import Event, Live
+from gateway.snapshot import Snapshot
+from gateway.view import View
+
+MAX_FILTERS = 100
+MAX_MESSAGE_BYTES = 64 * 1024
+
+log = logging.getLogger(__name__)
+
+
+class Json:
+    """msgspec behind the two functions that python-socketio asks of a JSON module."""
+
+    @staticmethod
+    def dumps(value: object, **_: object) -> str:
+        """Return `value` as JSON without spaces."""
+        return msgspec.json.encode(value).decode()
+
+    @staticmethod
+    def loads(text: str | bytes) -> Any:  # noqa: ANN401 - JSON is any
+        """Return the value; raise ValueError as the standard module does."""
+        try:
+            return msgspec.json.decode(text)
+        except (msgspec.DecodeError, RecursionError) as exc:
+            raise ValueError(str(exc)) from exc
+
+
+class Sockets:
+    """The socket.io server of this process.
+
+    Sends what comes through `outgoing`; `feed` returns the body of the `feed` event; `origins` are
+    web origins allowed besides the gateway's own.
+    """
+
+    def __init__(
+        self,
+        outgoing: asyncio.Queue[Event],
+        live: Live,
+        snapshot: Snapshot,
+        feed: Callable[[], View],
+        origins: Sequence[str],
+    ) -> None:
+        self._live = live
+        self._snapshot = snapshot
+        self._feed = feed
+        self._outgoing = outgoing
+        self.server = socketio.AsyncServer(
+            async_mode="asgi",
+            json=Json,
+            cors_allowed_origins=list(origins) or None,  # None: the same origin only
+            max_http_buffer_size=MAX_MESSAGE_BYTES,
+            http_compression=False,
+            logger=_library_log("socketio"),
+            engineio_logger=_library_log("engineio"),
+        )
+        self.server.on("connect", self._connect)
+        self.server.on("disconnect", self._disconnect)
+        self.server.on("watch", self._watch)
+        self.server.on("unwatch", self._unwatch)
+        self.app = socketio.ASGIApp(self.server)
+
+    async def run(self) -> None:
+        """Send what is queued, until cancelled."""
+        while True:
+            event = await self._outgoing.get()
+            if event.watchers is None:
+                await self.server.emit(event.name, event.body)
+            elif event.watchers:  # an empty list would mean everyone
+                await self.server.emit(event.name, event.body, to=list(event.watchers))
+
+    async def close(self) -> None:
+        """Say goodbye to everyone connected."""
+        await self.server.shutdown()
+
+    async def _connect(self, sid: str, _environ: object, auth: object) -> None:
+        wanted = auth.get("watch") if isinstance(auth, dict) else None
+        try:
+            filters = self._parse(sid, wanted) if wanted is not None else []
+        except InvalidFilter as exc:
+            refusal = {"code": "invalid-filter", "message": str(exc)}
+            raise socketio.exceptions.ConnectionRefusedError(str(exc), refusal) from exc
+        log.info("watcher.connected", extra={"sid": sid})
+        self.server.start_background_task(self._greet, sid, filters)
+
+    async def _greet(self, sid: str, filters: list[Filter]) -> None:
+        """Send the feed, and the snapshot of what was asked for while connecting."""
+        await self.server.emit("feed", self._feed(), to=sid)
+        if filters:
+            self._live.hub.watch(sid, filters)
+            for body in (await self._snapshot.of(filters))["builds"]:
+                await self.server.emit("build", body, to=sid)
+
+    async def _disconnect(self, sid: str, reason: str) -> None:
+        self._live.hub.leave(sid)
+        log.info("watcher.disconnected", extra={"sid": sid, "reason": reason})
+
+    async def _watch(self, sid: str, *wanted: object) -> View:
+        try:
+            filters = self._parse(sid, *wanted)
+        except InvalidFilter as exc:
+            return {"error": {"code": "invalid-filter", "message": str(exc)}}
+        # From here on every activity is queued for this watcher; the snapshot, taken after,
+        # holds the ones before. What is in both folds away.
+        self._live.hub.watch(sid, filters)
+        watching = sorted(str(filter_) for filter_ in self._live.hub.filters(sid))
+        return {"watching": watching, **await self._snapshot.of(filters)}
+
+    async def _unwatch(self, sid: str, *wanted: object) -> View:
+        try:
+            self._live.hub.unwatch(sid, self._parse(sid, *wanted))
+        except InvalidFilter as exc:
+            return {"error": {"code": "invalid-filter", "message": str(exc)}}
+        return {"watching": sorted(str(filter_) for filter_ in self._live.hub.filters(sid))}
+
+    def _parse(self, sid: str, *wanted: object) -> list[Filter]:
+        if len(wanted) != 1:
+            raise InvalidFilter(wanted, "send one filter or one list of filters")
+        asked = wanted[0] if isinstance(wanted[0], list) else [wanted[0]]
+        filters = {watchable(filter_) for filter_ in islice(asked, MAX_FILTERS + 1)}
+        if len(filters | self._live.hub.filters(sid)) > MAX_FILTERS:
+            raise InvalidFilter(f"{len(asked)} filters", f"{MAX_FILTERS} at most are watched")
+        for filter_ in filters:
+            if filter_.levels[-1] == "log" and "+" in filter_.levels:
+                raise InvalidFilter(filter_, "a log is sent for one build: name it, without +")
+        return list(filters)
+
+
+def _library_log(name: str) -> logging.Logger:
+    """Return the library's logger, its tracebacks about what clients send made one line."""
+    library = logging.getLogger(name)
+    library.setLevel(logging.ERROR)
+    library.addFilter(_one_line)
+    return library
+
+
+def _one_line(record: logging.LogRecord) -> bool:
+    if record.exc_info and isinstance(record.exc_info[1], Exception):
+        record.msg, record.args = "socket.bad_packet", ()
+        record.reason = type(record.exc_info[1]).__name__
+        record.exc_info = None
+    return True

@@ -1,0 +1,69 @@
+"""The body of a `build` event: what a watcher gets to see of a build. Pure."""
+
+from datetime import datetime
+from typing import Any, TypeVar
+
+import msgspec
+from msgspec import UNSET, UnsetType
+
+from buildfeed.activity import Activity, timestamp
+from buildfeed.board import BuildState
+
+View = dict[str, Any]
+T = TypeVar("T")
+
+
+def view(state: BuildState, kind: str, *, ahead: int | None, lost: bool) -> View:
+    """Return the event that shows `state` after an activity of `kind`.
+
+    `running`, `progress` and `errors` are what the first web page of this idea used. `ahead` is
+    the number of queued builds before it, None once it runs; `lost` says its worker is offline.
+    """
+    newest = state.newest
+    build = newest.object
+    return {
+        "project": build.project,
+        "build": build.build,
+        "kind": kind,
+        "status": build.status,
+        "running": build.status == "running",
+        "progress": build.progress,
+        "errors": build.errors,
+        "error": _given(build.error),
+        "attempt": build.attempt,
+        "seq": build.seq,
+        "worker": newest.worker,
+        "by": _given(build.by),
+        "priority": build.priority,
+        "script": None if build.script is UNSET else msgspec.to_builtins(build.script),
+        "stopping": state.stopping,
+        "stoppedBy": state.stopped_by,
+        "ahead": ahead,
+        "lost": lost,
+        "published": timestamp(newest.published),
+        "queued": _time(build.queued_time),
+        "started": _time(build.start_time),
+        "ended": _time(build.end_time),
+    }
+
+
+def log_view(activity: Activity) -> View:
+    """Return the `log` event: lines of output, without any state."""
+    build = activity.object
+    return {
+        "project": build.project,
+        "build": build.build,
+        "attempt": build.attempt,
+        "seq": build.seq,
+        "worker": activity.worker,
+        "published": timestamp(activity.published),
+        "content": _given(activity.content),
+    }
+
+
+def _given(value: T | UnsetType) -> T | None:
+    return None if isinstance(value, UnsetType) else value
+
+
+def _time(value: datetime | UnsetType) -> str | None:
+    return None if isinstance(value, UnsetType) else timestamp(value)
