@@ -10,6 +10,7 @@ from typing import Annotated, Any, Final, Literal, Self
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
+from buildfeed import names
 from buildfeed.errors import InvalidActivity
 from buildfeed.names import Name
 from buildfeed.topics import Topic
@@ -18,6 +19,9 @@ MEDIA_TYPE: Final = "application/activity+json"
 MAX_BYTES: Final = 64 * 1024
 MAX_ERROR_BYTES: Final = 1024
 MAX_LOG_BYTES: Final = 16 * 1024
+
+_FIRST_YEAR: Final = 1970
+_LAST_YEAR: Final = 9998  # one year before datetime's last: any offset still has a UTC form
 
 _CONTEXT: Final = ("https://www.w3.org/ns/activitystreams", {"@vocab": "urn:buildfeed:ns#"})
 
@@ -79,7 +83,7 @@ Type = Literal["Offer", "Undo", "Accept", "Update", "Flag", "Add"]
 class Activity(msgspec.Struct, frozen=True, kw_only=True):
     """What happened to a build, and the state of the build since then."""
 
-    context: Any = msgspec.field(name="@context", default_factory=lambda: list(_CONTEXT))
+    context: Any = msgspec.field(name="@context", default=_CONTEXT)
     id: str
     type: Type
     published: Time
@@ -87,6 +91,10 @@ class Activity(msgspec.Struct, frozen=True, kw_only=True):
     actor: Actor
     object: Build
     content: str | UnsetType = UNSET
+
+    def __post_init__(self) -> None:
+        """Put our own `@context` in place of whatever came: it is written, never read."""
+        msgspec.structs.force_setattr(self, "context", _CONTEXT)
 
     @classmethod
     def about(
@@ -159,20 +167,24 @@ def summarize(build: Build) -> str:
 
 
 def shorten(text: str, max_bytes: int) -> str:
-    """Return the longest start of `text` that fits `max_bytes` of UTF-8."""
-    encoded = text.encode("utf-8", "replace")
-    return text if len(encoded) <= max_bytes else encoded[:max_bytes].decode("utf-8", "ignore")
+    """Return the longest start of `text` that fits `max_bytes` of UTF-8.
+
+    Lone surrogates, which UTF-8 does not have, become `?`.
+    """
+    return text.encode("utf-8", "replace")[:max_bytes].decode("utf-8", "ignore")
 
 
 def encode(activity: Activity) -> bytes:
-    """Return the payload; raise InvalidActivity when it is over 64 KiB.
+    """Return the payload; raise InvalidTopic or InvalidActivity for one that `decode` refuses.
 
     Checked here because a client retries a QoS 1 publish that the broker refuses for ever.
     """
-    payload = _ENCODER.encode(activity)
-    if len(payload) > MAX_BYTES:
-        reason = f"it has {len(payload)} bytes, {MAX_BYTES} are allowed"
-        raise InvalidActivity(str(activity.topic), reason)
+    topic = str(activity.topic)
+    try:
+        payload = _ENCODER.encode(activity)
+    except UnicodeError as exc:
+        raise InvalidActivity(topic, f"{exc}") from exc
+    decode(topic, payload)
     return payload
 
 
@@ -193,18 +205,32 @@ def decode(topic: str, payload: bytes) -> Activity:
 def parse(payload: bytes, topic: str = "") -> Activity:
     """Return the activity in `payload`, whatever topic it came on; raise InvalidActivity."""
     try:
-        activity = _DECODER.decode(payload)
-    except (msgspec.MsgspecError, UnicodeError, RecursionError, ValueError) as exc:
+        # As text first: msgspec skips unknown keys without a look at their UTF-8.
+        activity = _DECODER.decode(payload.decode())
+    except (msgspec.MsgspecError, RecursionError, ValueError) as exc:
         raise InvalidActivity(topic, f"{exc}") from exc
+    if reason := _contradiction(activity):
+        raise InvalidActivity(topic, reason)
+    return activity
+
+
+def _contradiction(activity: Activity) -> str | None:
+    """Return what no field alone can tell to be wrong, None when all is well."""
     build = activity.object
     if build.id != urn(build.project, build.build):
-        raise InvalidActivity(topic, "object.id is not that of its project and build")
+        return "object.id is not that of its project and build"
     if activity.type == "Undo":
-        if not activity.id.startswith(f"{build.id}:stop."):
-            raise InvalidActivity(topic, "the id of a stop is {object.id}:stop.{uuid}")
+        prefix, _, uuid = activity.id.partition(":stop.")
+        if prefix != build.id or not names.is_name(uuid):
+            return "the id of a stop is {object.id}:stop.{uuid}"
     elif activity.id != f"{build.id}:{build.attempt}.{build.seq}":
-        raise InvalidActivity(topic, "the id is not {object.id}:{attempt}.{seq}")
-    return activity
+        return "the id is not {object.id}:{attempt}.{seq}"
+    if activity.type == "Offer" and (build.status, build.attempt, build.seq) != ("queued", 0, 0):
+        return "a start is queued, attempt 0, seq 0"
+    for time in (activity.published, build.queued_time, build.start_time, build.end_time):
+        if isinstance(time, datetime) and not _FIRST_YEAR <= time.year <= _LAST_YEAR:
+            return f"a time lies outside the years {_FIRST_YEAR} to {_LAST_YEAR}"
+    return None
 
 
 def schema() -> dict[str, Any]:

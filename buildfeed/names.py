@@ -15,12 +15,18 @@ The look-ahead is there because `$` also matches before a final newline.
 
 Name = Annotated[str, msgspec.Meta(pattern=PATTERN)]
 
+_NAME: Final = re.compile(PATTERN)
 _BUILD_ID: Final = re.compile(r"[0-9a-f]{12}7[0-9a-f]{3}[89ab][0-9a-f]{15}")
+
+
+def is_name(text: str) -> bool:
+    """Tell whether `text` is a name."""
+    return _NAME.match(text) is not None
 
 
 def check(what: str, text: object) -> str:
     """Return `text` if it is a name; raise InvalidName saying that it is no `what`."""
-    if isinstance(text, str) and re.match(PATTERN, text):
+    if isinstance(text, str) and is_name(text):
         return text
     raise InvalidName(what, text)
 
