@@ -1,0 +1,58 @@
+"""Presence: what a worker says of itself, retained on `workers/{worker}/status`."""
+
+from typing import Final, Literal
+
+import msgspec
+
+from buildfeed.activity import Count
+from buildfeed.errors import InvalidActivity
+from buildfeed.names import Name
+from buildfeed.topics import worker_status
+
+
+class RunningBuild(msgspec.Struct, frozen=True):
+    """A build that a worker is busy with."""
+
+    project: Name
+    build: Name
+    attempt: Count
+
+
+class Presence(msgspec.Struct, frozen=True):
+    """Whether `worker` is there, and how it is.
+
+    `slots` is how many builds it runs at a time, `lag_ms` by how much its event loop was late at
+    worst since it last said so, `published` the number of activities since it started.
+    """
+
+    worker: Name
+    status: Literal["online", "offline"]
+    builds: tuple[RunningBuild, ...] = ()
+    slots: Count = 0
+    lag_ms: Count = 0
+    published: Count = 0
+
+    @property
+    def topic(self) -> str:
+        """Where this is published."""
+        return worker_status(self.worker)
+
+
+_ENCODER: Final = msgspec.json.Encoder()
+_DECODER: Final = msgspec.json.Decoder(Presence)
+
+
+def encode(presence: Presence) -> bytes:
+    """Return the payload."""
+    return _ENCODER.encode(presence)
+
+
+def decode(topic: str, payload: bytes) -> Presence:
+    """Return the presence that came on `topic`; raise InvalidActivity whatever else it is."""
+    try:
+        presence = _DECODER.decode(payload)
+    except (msgspec.MsgspecError, UnicodeError, RecursionError, ValueError) as exc:
+        raise InvalidActivity(topic, f"{exc}") from exc
+    if presence.topic != topic:
+        raise InvalidActivity(topic, f"it belongs on {presence.topic}")
+    return presence

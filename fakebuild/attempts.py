@@ -1,0 +1,23 @@
+"""Which attempts start at once, which wait, and which are one too many. Pure."""
+
+from typing import Final
+
+import msgspec
+
+_LONGEST_PAUSE: Final = 30.0
+
+
+class Limits(msgspec.Struct, frozen=True, kw_only=True):
+    """When to give a build up: after `max_attempts`, or after `max_seconds` of one attempt."""
+
+    max_attempts: int = 10
+    max_seconds: float = 86_400
+
+
+def pause(attempt: int) -> float:
+    """Return the seconds to wait before `attempt`: 0, 0, 1, 2, 4 … 30.
+
+    A build that takes its worker down with it must not do so many times a second.
+    """
+    doublings = attempt - 3
+    return 0.0 if doublings < 0 else min(2.0 ** min(doublings, 5), _LONGEST_PAUSE)

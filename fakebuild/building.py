@@ -1,0 +1,146 @@
+"""One build on this worker in real time: from its delivery to its settled ending."""
+
+import asyncio
+from collections.abc import Callable
+from concurrent.futures import Future
+from datetime import UTC, datetime
+from functools import partial
+from typing import Final
+
+from buildfeed.activity import Activity
+from buildfeed.board import Key
+from fakebuild.attempts import Limits, pause
+from fakebuild.deliveries import Delivery
+from fakebuild.run import Run
+from fakebuild.script import plan
+
+Ending = Callable[[datetime], Activity]
+
+_RETURN_SECONDS: Final = 10.0
+"""How long a finished build whose connection was lost waits for its start to come back."""
+
+
+class Building:
+    """The build of one start.
+
+    All methods belong to the event loop. To drop the build without a word, cancel the task that
+    runs `work`.
+    """
+
+    def __init__(
+        self,
+        delivery: Delivery,
+        worker: str,
+        limits: Limits,
+        publish: Callable[[Activity], "Future[None]"],
+    ) -> None:
+        self.delivery = delivery
+        self._limits = limits
+        self._publish = publish
+        self._run = Run(delivery.start, delivery.attempt, worker)
+        self._accepted = False
+        self._ended = False
+        self._cut = asyncio.Event()
+        self._returned = asyncio.Event()
+        if delivery.stopping or self._hopeless:
+            self._cut.set()
+
+    @property
+    def key(self) -> Key:
+        """Project and build."""
+        return self.delivery.key
+
+    @property
+    def attempt(self) -> int:
+        """The attempt it runs as."""
+        return self._run.attempt
+
+    def stop(self) -> None:
+        """End it as `stopped`, now."""
+        self._cut.set()
+
+    def adopt(self, delivery: Delivery) -> None:
+        """Go on under the delivery that came back after the connection of the first was lost."""
+        self.delivery = delivery
+        if delivery.attempt > self.attempt and not self._ended:
+            self._run.again(delivery.attempt)
+            if self._accepted:
+                self._publish(self._run.accept(_now()))
+            if self._hopeless:
+                self._cut.set()
+        self._returned.set()
+
+    async def work(self) -> str | None:
+        """Build; return the status it ended with, None when the build is no longer ours."""
+        end = await self._build()
+        if not await self._is_ours():
+            return None
+        ending = end(_now())
+        self._ended = True
+        acknowledged = asyncio.wrap_future(self._publish(ending))
+        await asyncio.shield(acknowledged)  # a cancelled build must not cancel the link's future
+        if self._hopeless:
+            await self.delivery.reject(requeue=False)
+        else:
+            await self.delivery.ack()
+        return ending.object.status
+
+    @property
+    def _hopeless(self) -> bool:
+        return self.attempt > self._limits.max_attempts
+
+    async def _build(self) -> Ending:
+        loop = asyncio.get_running_loop()
+        if await self._cut_before(loop.time() + pause(self.attempt)):
+            return self._cut_ending()
+        self._accepted = True
+        self._publish(self._run.accept(_now()))
+        began = loop.time()
+        limit = began + self._limits.max_seconds
+        for tick in plan(self._run.script):
+            due = began + tick.at
+            if await self._cut_before(min(due, limit)):
+                return self._cut_ending()
+            if due > limit:
+                reason = f"The build took longer than {self._limits.max_seconds:g} seconds."
+                return partial(self._run.fail, reason)
+            for activity in self._run.advance(tick, _now()):
+                self._publish(activity)
+        return self._run.finish
+
+    def _cut_ending(self) -> Ending:
+        if self._hopeless:
+            reason = f"Given up: {self.attempt - 1} attempts were begun and none ended."
+            return partial(self._run.fail, reason)
+        return self._run.stop
+
+    async def _cut_before(self, moment: float) -> bool:
+        """Wait until `moment` in loop time; return True at once when the build is cut short."""
+        if moment <= asyncio.get_running_loop().time():
+            await asyncio.sleep(0)  # a script in a hurry must not starve the others
+            return self._cut.is_set()
+        try:
+            async with asyncio.timeout_at(moment):
+                await self._cut.wait()
+        except TimeoutError:
+            return False
+        return True
+
+    async def _is_ours(self) -> bool:
+        """Make sure that nobody else has the start now.
+
+        After a lost connection it may come back to this worker within a moment.
+        """
+        while True:
+            self._returned.clear()
+            if await self.delivery.still_mine():
+                return True
+            try:
+                async with asyncio.timeout(_RETURN_SECONDS):
+                    await self._returned.wait()
+            except TimeoutError:
+                return False
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)

@@ -1,0 +1,54 @@
+"""A worker's presence: said on connect, on change and every ten seconds."""
+
+import asyncio
+from collections.abc import Callable
+from typing import Final
+
+from broker.mqtt import MqttLink
+from buildfeed import presence
+from buildfeed.presence import Presence
+
+_SECONDS: Final = 10.0
+_SETTLE_SECONDS: Final = 0.2
+_SAMPLE_SECONDS: Final = 0.5
+
+
+class Heartbeat:
+    """Publishes what `describe(lag_ms)` returns, retained."""
+
+    def __init__(self, link: MqttLink, describe: Callable[[int], Presence]) -> None:
+        self._link = link
+        self._describe = describe
+        self._changed = asyncio.Event()
+        self._lag = 0.0
+
+    def changed(self) -> None:
+        """Say it again soon. Belongs to the event loop."""
+        self._changed.set()
+
+    async def beat(self) -> None:
+        """Publish for ever."""
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._measure())
+            tasks.create_task(self._publish())
+
+    async def _publish(self) -> None:
+        while True:
+            self._changed.clear()
+            if self._link.up:  # else the news would pile up; `on_up` asks for the newest
+                now = self._describe(round(self._lag * 1000))
+                self._link.publish(now.topic, presence.encode(now), qos=1, retain=True)
+                self._lag = 0.0
+            await asyncio.sleep(_SETTLE_SECONDS)  # many short builds are one change
+            try:
+                async with asyncio.timeout(_SECONDS - _SETTLE_SECONDS):
+                    await self._changed.wait()
+            except TimeoutError:
+                continue
+
+    async def _measure(self) -> None:
+        loop = asyncio.get_running_loop()
+        while True:
+            due = loop.time() + _SAMPLE_SECONDS
+            await asyncio.sleep(_SAMPLE_SECONDS)
+            self._lag = max(self._lag, loop.time() - due)

@@ -1,0 +1,66 @@
+"""What a fake build does and when: the same script always gives the same plan. Pure."""
+
+from bisect import bisect_right
+from collections.abc import Iterator
+from typing import Final
+
+import msgspec
+
+from buildfeed.activity import Script
+
+_SOURCES: Final = ("parser", "lexer", "symbols", "types", "emit", "linker", "main")
+
+_ERRORS: Final = (
+    "error: 'tokens' undeclared (first use in this function)",
+    "error: expected ';' before 'return'",
+    "error: too few arguments to function 'resolve'",
+    "error: incompatible types when assigning to type 'int' from type 'struct node'",
+    "error: 'struct scope' has no member named 'outer'",
+)
+
+
+class Tick(msgspec.Struct, frozen=True):
+    """The end of one step, `at` seconds after the attempt began.
+
+    `output` is what the step printed, `errors` the texts of what went wrong in it.
+    """
+
+    at: float
+    progress: int
+    output: str
+    errors: tuple[str, ...] = ()
+
+
+def plan(script: Script) -> Iterator[Tick]:
+    """Yield the ticks of `script`, evenly spaced.
+
+    The error at p % belongs to the first tick that reaches p %; a percentage that is listed
+    twice still gives one error.
+    """
+    listed = sorted(set(script.errors))
+    raised = 0
+    for step in range(1, script.steps + 1):
+        progress = round(100 * step / script.steps)
+        reached = bisect_right(listed, progress)
+        yield Tick(
+            at=script.seconds * step / script.steps,
+            progress=progress,
+            output=_output(step, script.steps),
+            errors=tuple(_error(step, percent) for percent in listed[raised:reached]),
+        )
+        raised = reached
+
+
+def _source(step: int) -> str:
+    return f"src/{_SOURCES[step % len(_SOURCES)]}.c"
+
+
+def _output(step: int, steps: int) -> str:
+    source = _source(step)
+    return f"[{step}/{steps}] cc -c {source}\n"
+
+
+def _error(step: int, percent: int) -> str:
+    line, column = 10 + 7 * percent, 5 + percent % 40
+    place = f"{_source(step)}:{line}:{column}"
+    return f"step {step}: {place}: {_ERRORS[percent % len(_ERRORS)]}"
