@@ -1,0 +1,71 @@
+"""Activities and states as rows of the tables, and back. Pure."""
+
+import logging
+from collections.abc import Iterable
+from typing import Any
+
+from msgspec import json
+from sqlalchemy import Row
+
+from buildfeed.activity import Activity, parse
+from buildfeed.board import BuildState
+from buildfeed.errors import InvalidActivity
+
+log = logging.getLogger(__name__)
+
+AnyRow = Row[*tuple[Any, ...]]
+
+
+def activity_row(activity: Activity) -> dict[str, object]:
+    """Return the row of the table `activities`."""
+    return {
+        "id": activity.id,
+        "project": activity.object.project,
+        "build": activity.object.build,
+        "kind": activity.kind,
+        "payload": json.encode(activity),
+    }
+
+
+def state_row(state: BuildState, change: int) -> dict[str, object]:
+    """Return the row of the table `builds` for a state that is the `change`th change."""
+    project, build = state.key
+    return {
+        "project": project,
+        "build": build,
+        "status": state.newest.object.status,
+        "ended": state.ended,
+        "newest": json.encode(state.newest),
+        "stop": json.encode(state.stop) if state.stop else None,
+        "changed": change,
+    }
+
+
+def state(row: AnyRow) -> BuildState | None:
+    """Return the state in a row of `builds`; None, and a log, when it cannot be read."""
+    try:
+        return BuildState(parse(row.newest), parse(row.stop) if row.stop else None)
+    except InvalidActivity as exc:
+        _unreadable(row, exc)
+        return None
+
+
+def states(rows: Iterable[AnyRow]) -> list[BuildState]:
+    """Return the states in `rows`, without those that cannot be read."""
+    return [found for row in rows if (found := state(row))]
+
+
+def activities(rows: Iterable[AnyRow]) -> list[Activity]:
+    """Return the activities in rows of `activities`, without those that cannot be read."""
+    found = []
+    for row in rows:
+        try:
+            found.append(parse(row.payload))
+        except InvalidActivity as exc:
+            _unreadable(row, exc)
+    return found
+
+
+def _unreadable(row: AnyRow, exc: InvalidActivity) -> None:
+    fields = {"project": row.project, "build": row.build, "reason": exc.reason}
+    log.warning("history.unreadable", extra=fields)
