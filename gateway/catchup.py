@@ -87,17 +87,20 @@ class CatchUp:
             return []  # `run` says so in the log; the board is still worth sending
 
     async def _read(self) -> None:
-        position = self._position
-        if position is None:
-            position = await asyncio.to_thread(self._store.position)
-            ended = await asyncio.to_thread(self._store.newest, limit=RECENT + 1, ended=True)
-            unfinished = await asyncio.to_thread(self._store.unfinished)
-            self._board_has_all = len(ended) <= RECENT
-            self._live.heal(reversed(ended))
-            self._live.heal(unfinished)
+        position = await self._read_first() if self._position is None else self._position
         more = True
         while more:
             states, position = await asyncio.to_thread(self._store.changes, position)
             self._live.heal(states)
             self._position = position
             more = bool(states)
+
+    async def _read_first(self) -> int:
+        """Read what matters now; return the position from which on changes are new."""
+        position = await asyncio.to_thread(self._store.position)
+        ended = await asyncio.to_thread(self._store.newest, limit=RECENT + 1, ended=True)
+        unfinished = await asyncio.to_thread(self._store.unfinished)
+        self._board_has_all = len(ended) <= RECENT
+        self._live.heal(reversed(ended))
+        self._live.heal(unfinished)
+        return position

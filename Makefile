@@ -1,0 +1,45 @@
+# `make run` serves Buildfeed at http://127.0.0.1:8000 (PORT= for another), `make test` runs all
+# tests, `make check` the quick part of them. Each sets up what it needs.
+
+export BUILDFEED_PORT := $(or $(PORT),$(BUILDFEED_PORT),8000)
+export PATH := $(CURDIR)/.venv/bin:$(PATH)
+
+SOURCES := pyproject.toml package-lock.json hatch_build.py
+
+.PHONY: run test check static lock clean
+
+run: .venv/run
+	@exec buildfeed up
+
+test: .venv/test static
+	@setup/packages.sh rabbitmq-server chromium libatomic1 mosquitto-clients
+	pytest
+
+check: .venv/test static
+	pytest tests/unit tests/test_*.py
+
+static: .venv/test
+	ruff check .
+	ruff format --check .
+	mypy
+	node --test tests/web/*.test.js
+
+.venv/run: requirements/run.txt $(SOURCES)
+	@setup/venv.sh $<
+	@touch $@
+
+# The test lock holds the run lock's versions too.
+.venv/test: requirements/test.txt $(SOURCES)
+	@setup/venv.sh $<
+	@touch $@ .venv/run
+
+# Pins the newest versions that fit; needs uv on the PATH.
+lock: COMPILE := uv pip compile pyproject.toml --quiet --universal --python-version 3.11 \
+	--generate-hashes --no-annotate --no-header --no-emit-index-url --no-emit-find-links
+lock:
+	$(COMPILE) --extra all --group build --output-file requirements/run.txt
+	$(COMPILE) --extra all --group build --group test \
+		--constraint requirements/run.txt --output-file requirements/test.txt
+
+clean:
+	rm -rf .venv .buildfeed web/vendor

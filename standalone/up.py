@@ -1,0 +1,233 @@
+"""`buildfeed up`: broker, recorder, gateway and a worker on one machine, by one command."""
+
+import asyncio
+import logging
+import os
+import secrets
+import signal
+import socket
+import urllib.error
+import urllib.request
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import click
+import msgspec
+
+from broker.rabbitmq import PrivateRabbitMQ
+from buildfeed.errors import BuildfeedError
+from buildfeed.log import configure
+from history.options import database_url
+from history.recorder import Recorder
+from history.store import Store
+from standalone.process import Process
+
+USER = "buildfeed"
+MQTT_PORT = 1883
+RECORDER_ID = "recorder"
+
+log = logging.getLogger(__name__)
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True):
+    """The options of `buildfeed up`; without `mqtt_url` it starts a broker of its own."""
+
+    broker: str
+    mqtt_url: str | None
+    amqp_url: str | None
+    database_url: str
+    data_dir: Path
+    host: str
+    port: int
+    mqtt_port: int | None
+
+
+class Urls(msgspec.Struct, frozen=True):
+    """Where the broker is. Without `amqp` commands travel by MQTT and history is the queue."""
+
+    mqtt: str
+    amqp: str | None
+
+
+@click.command("up")
+@click.option(
+    "--broker",
+    envvar="BUILDFEED_BROKER",
+    type=click.Choice(["embedded", "rabbitmq"]),
+    default="embedded",
+    show_default=True,
+    help="The broker to start when --mqtt-url names none that runs.",
+)
+@click.option("--mqtt-url", envvar="BUILDFEED_MQTT_URL", help="A running broker's MQTT URL.")
+@click.option("--amqp-url", envvar="BUILDFEED_AMQP_URL", help="The same broker's AMQP URL.")
+@database_url
+@click.option("--host", envvar="BUILDFEED_HOST", default="127.0.0.1", show_default=True)
+@click.option(
+    "--port",
+    envvar="BUILDFEED_PORT",
+    type=click.IntRange(1, 65535),
+    default=8000,
+    show_default=True,
+    help="Port of the page.",
+)
+@click.option(
+    "--mqtt-port",
+    envvar="BUILDFEED_MQTT_PORT",
+    type=click.IntRange(1, 65535),
+    help=f"Port of the embedded broker.  [default: {MQTT_PORT}, another when it is taken]",
+)
+@click.option("--log-level", envvar="BUILDFEED_LOG_LEVEL", default="warning", show_default=True)
+def main(log_level: str, **options: Any) -> None:  # noqa: ANN401 - click names and types them
+    """Run everything here: broker, recorder, gateway and a worker."""
+    configure(log_level)
+    settings = Settings(**options)
+    if not _free(settings.host, settings.port):
+        raise click.ClickException(
+            f"Port {settings.port} is taken: choose another with --port or PORT=."
+        )
+    try:
+        asyncio.run(_up(settings))
+    except BuildfeedError as exc:
+        raise click.ClickException(str(exc)) from exc
+
+
+async def _up(settings: Settings) -> None:
+    stop = asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    async with AsyncExitStack() as stack:
+        urls = await stack.enter_async_context(_broker(settings))
+        await stack.enter_async_context(_recorder(settings, urls))
+        environment = _environment(settings, urls)
+        await stack.enter_async_context(_process("fakebuild", environment))
+        await stack.enter_async_context(_process("gateway", environment))
+        ready = asyncio.create_task(_announce(settings, urls))
+        await stop.wait()
+        ready.cancel()
+        click.echo("Stopping …")
+
+
+@asynccontextmanager
+async def _broker(settings: Settings) -> AsyncIterator[Urls]:
+    """Give the URLs of the broker that runs already, or of one that runs as long as we do."""
+    if settings.mqtt_url:
+        yield Urls(settings.mqtt_url, settings.amqp_url)
+    elif settings.broker == "rabbitmq":
+        rabbitmq = PrivateRabbitMQ(settings.data_dir / "rabbitmq")
+        try:
+            await asyncio.to_thread(rabbitmq.start)
+            yield Urls(rabbitmq.mqtt_url, rabbitmq.amqp_url)
+        finally:
+            await asyncio.to_thread(rabbitmq.stop)
+    else:
+        # Imported here: it takes half a second that the other ways to start need not wait for.
+        from broker.embedded import EmbeddedBroker  # noqa: PLC0415
+
+        embedded = EmbeddedBroker(
+            host=settings.host,
+            port=_mqtt_port(settings),
+            user=USER,
+            password=_password(settings.data_dir / "mqtt-password"),
+        )
+        await embedded.start()
+        try:
+            yield Urls(embedded.url, None)
+        finally:
+            await embedded.stop()
+
+
+@asynccontextmanager
+async def _recorder(settings: Settings, urls: Urls) -> AsyncIterator[None]:
+    store = Store(settings.database_url)
+    recorder = Recorder(store, urls.mqtt, recorder_id=RECORDER_ID if urls.amqp else None)
+    recorder.start()
+    try:
+        yield
+    finally:
+        await asyncio.to_thread(recorder.stop)
+        store.close()
+
+
+@asynccontextmanager
+async def _process(module: str, environment: Mapping[str, str]) -> AsyncIterator[None]:
+    process = Process(module, environment)
+    running = asyncio.create_task(process.run())
+    try:
+        yield
+    finally:
+        await process.stop()
+        await running
+
+
+def _environment(settings: Settings, urls: Urls) -> dict[str, str]:
+    """Return the environment of the processes: ours, with what was settled here."""
+    settled = {
+        "BUILDFEED_MQTT_URL": urls.mqtt,
+        "BUILDFEED_AMQP_URL": urls.amqp,
+        "BUILDFEED_DATABASE_URL": settings.database_url,
+        "BUILDFEED_HOST": settings.host,
+        "BUILDFEED_PORT": str(settings.port),
+        "BUILDFEED_LOG_LEVEL": logging.getLevelName(logging.getLogger().level).lower(),
+    }
+    environment = {key: value for key, value in os.environ.items() if key not in settled}
+    return environment | {key: value for key, value in settled.items() if value is not None}
+
+
+async def _announce(settings: Settings, urls: Urls) -> None:
+    """Say where everything is once the gateway is ready."""
+    host = "127.0.0.1" if settings.host == "0.0.0.0" else settings.host  # noqa: S104 - a comparison
+    page = f"http://{host}:{settings.port}"
+    while True:
+        if await asyncio.to_thread(_ready, f"{page}/readyz"):
+            break
+        await asyncio.sleep(0.05)
+    click.echo(f"Buildfeed is ready: {page}")
+    click.echo(f"MQTT clients:       {urls.mqtt}")
+    if urls.amqp:
+        click.echo(f"AMQP clients:       {urls.amqp}")
+    click.echo("Ctrl-C stops it; builds that run then go on at the next start.")
+
+
+def _ready(url: str) -> bool:
+    try:
+        with urllib.request.urlopen(url, timeout=2) as answer:  # noqa: S310 - our own gateway
+            return bool(answer.status == 200)  # noqa: PLR2004
+    except (urllib.error.URLError, OSError):
+        return False
+
+
+def _mqtt_port(settings: Settings) -> int:
+    if settings.mqtt_port is not None:
+        if not _free(settings.host, settings.mqtt_port):
+            raise click.ClickException(
+                f"Port {settings.mqtt_port} is taken: choose another with --mqtt-port."
+            )
+        return settings.mqtt_port
+    # Below 32768: a higher one may be some connection's own port at the next start.
+    candidates = [MQTT_PORT, *(secrets.choice(range(20_000, 32_000)) for _ in range(50))]
+    return next(port for port in candidates if _free(settings.host, port))
+
+
+def _free(host: str, port: int) -> bool:
+    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as listener:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            listener.bind((host, port))
+        except OSError:
+            return False
+    return True
+
+
+def _password(path: Path) -> str:
+    """Return the password kept in `path`, made at the first start: clients may keep it too."""
+    if not path.exists():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch(mode=0o600)
+        path.write_text(secrets.token_urlsafe(12))
+    return path.read_text().strip()
+
+
+if __name__ == "__main__":
+    main()
