@@ -95,8 +95,8 @@ class Filter(msgspec.Struct, frozen=True):
         theirs = other.levels
         if theirs[0].startswith("$") and self.levels[0] in ("+", "#"):
             return False
-        if theirs == ("#",):
-            theirs = ("+", "#")  # the same set: a topic has at least one level
+        if theirs in (("#",), ("", "#")):
+            theirs = (*theirs[:-1], "+", "#")  # the same set: no topic is empty, §4.7.3
         for i, ours in enumerate(self.levels):
             if ours == "#":
                 return True
