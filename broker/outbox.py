@@ -1,0 +1,173 @@
+"""The outbox of a link: publishes in order, kept until the broker has them. No I/O, no clock.
+
+Only the thread of the link touches it.
+"""
+
+from collections import deque
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+from typing import Final, Self
+
+from buildfeed.activity import MAX_BYTES
+from buildfeed.errors import BrokerUnavailable, InvalidActivity, InvalidTopic
+
+WINDOW: Final = 100
+"""How many publishes may be unacknowledged at a time."""
+
+RETRY_SECONDS: Final = 0.5
+"""When a publish that the broker refused for now is sent again."""
+
+MAX_LOSSES: Final = 5
+"""How many connections the broker may close over one publish before it is given up."""
+
+MAX_TOPIC_BYTES: Final = 255
+"""A longer topic is no AMQP routing key: it kills every AMQP consumer that it reaches."""
+
+
+@dataclass(slots=True, eq=False)
+class Publish:
+    """One publish; its future is running from the moment it is first sent.
+
+    `losses` counts the connections that the broker closed while it waited for its PUBACK, `time`
+    is when it was last sent or refused.
+    """
+
+    topic: str
+    payload: bytes
+    qos: int
+    retain: bool
+    future: Future[None] = field(default_factory=Future)
+    losses: int = 0
+    refused: bool = False
+    time: float = 0
+
+    @classmethod
+    def checked(cls, topic: str, payload: bytes, *, qos: int, retain: bool) -> Self:
+        """Return a publish; raise InvalidTopic or InvalidActivity for what no broker would take.
+
+        It has to be refused here: what a broker refuses is sent to it again and again.
+        """
+        try:
+            size = len(topic.encode())
+        except UnicodeEncodeError as exc:
+            raise InvalidTopic(topic, "it is no UTF-8") from exc
+        if not 0 < size <= MAX_TOPIC_BYTES:
+            raise InvalidTopic(topic, f"a topic has 1 to {MAX_TOPIC_BYTES} bytes")
+        if any(character in topic for character in "+#\0"):
+            raise InvalidTopic(topic, "wildcards and NUL are not allowed in a topic")
+        if len(payload) > MAX_BYTES:
+            reason = f"it has {len(payload)} bytes, {MAX_BYTES} are allowed"
+            raise InvalidActivity(topic, reason)
+        if qos not in (0, 1):
+            raise ValueError("QoS is 0 or 1: RabbitMQ has no 2.")
+        return cls(topic, payload, qos, retain)
+
+    def fail(self) -> None:
+        """Give up; the exception says whether the broker may have it all the same."""
+        sent = self.future.running()
+        if sent or self.future.set_running_or_notify_cancel():
+            self.future.set_exception(BrokerUnavailable(sent=sent))
+
+
+class Outbox:
+    """Publishes waiting, sent and refused for now. Times are seconds of a monotonic clock.
+
+    RabbitMQ closes the connection over a publish that it does not permit, without saying which
+    (BROKERS §6). So what was unacknowledged when the broker closed is sent again one at a time,
+    and what was alone on too many lost connections is given up.
+    """
+
+    def __init__(self) -> None:
+        self._waiting: deque[Publish] = deque()
+        self._sent: dict[int, Publish] = {}
+        self._refused: deque[Publish] = deque()
+
+    def __len__(self) -> int:
+        return len(self._waiting) + len(self._sent) + len(self._refused)
+
+    def add(self, publish: Publish) -> None:
+        """Put a new publish behind all others."""
+        self._waiting.append(publish)
+
+    def take(self, now: float, window: int = WINDOW) -> Publish | None:
+        """Return the next publish to send, None when nothing may be sent now.
+
+        At most `window` are unacknowledged at a time. One whose future was cancelled before it was
+        ever sent is dropped.
+        """
+        due = []
+        while self._refused and self._refused[0].time + RETRY_SECONDS <= now:
+            due.append(self._refused.popleft())
+        self._waiting.extendleft(reversed(due))
+        while self._waiting:
+            publish = self._waiting[0]
+            if publish.qos and not self._may_send(publish, window):
+                return None
+            self._waiting.popleft()
+            if publish.future.running() or publish.future.set_running_or_notify_cancel():
+                return publish
+        return None
+
+    def _may_send(self, publish: Publish, window: int) -> bool:
+        if not self._sent:
+            return True
+        suspect = publish.losses or next(iter(self._sent.values())).losses
+        return not suspect and len(self._sent) < window
+
+    def sent(self, publish: Publish, packet_id: int, now: float) -> None:
+        """Note that `publish` went out: QoS 0 is done, QoS 1 waits for its PUBACK."""
+        if publish.qos:
+            publish.time = now
+            self._sent[packet_id] = publish
+        else:
+            publish.future.set_result(None)
+
+    def acknowledged(self, packet_id: int) -> None:
+        """Note the PUBACK of a publish."""
+        if publish := self._sent.pop(packet_id, None):
+            publish.future.set_result(None)
+
+    def refused(self, packet_id: int, now: float, *, for_good: bool) -> Publish | None:
+        """Note a PUBACK that says no: give up, or try again later without holding up others.
+
+        Returns the publish when this was its first refusal.
+        """
+        publish = self._sent.pop(packet_id, None)
+        if publish is None:
+            return None
+        first, publish.refused, publish.time = not publish.refused, True, now
+        if for_good:
+            publish.fail()
+        else:
+            self._refused.append(publish)
+        return publish if first else None
+
+    def lost(self, *, by_broker: bool) -> list[Publish]:
+        """Note that the connection is gone: QoS 0 fails, QoS 1 is sent again in the old order.
+
+        Returns what is given up, because the broker closes every connection that it is sent on.
+        """
+        given_up = []
+        for publish in self._sent.values():
+            publish.losses += by_broker
+            if publish.losses >= MAX_LOSSES:
+                given_up.append(publish)
+        everything = [*self._refused, *self._sent.values(), *self._waiting]
+        self._waiting.clear()
+        self._sent.clear()
+        self._refused.clear()
+        for publish in everything:
+            if publish.qos and publish not in given_up:
+                self._waiting.append(publish)
+            else:
+                publish.fail()
+        return given_up
+
+    def abandon(self) -> None:
+        """Fail everything: the link is stopped."""
+        for publish in (*self._sent.values(), *self._refused, *self._waiting):
+            publish.fail()
+
+    def oldest(self) -> float | None:
+        """Return when the oldest publish that waits for its PUBACK was sent."""
+        return next(iter(self._sent.values())).time if self._sent else None

@@ -1,0 +1,64 @@
+"""The values of an MQTT connection: where, who, what comes in, what is left behind."""
+
+from typing import Final, Self
+from urllib.parse import unquote, urlsplit
+
+import msgspec
+
+_DEFAULT_PORTS: Final = {"mqtt": 1883, "mqtts": 8883}
+
+
+class Address(msgspec.Struct, frozen=True):
+    """Where the broker is, and who we are there."""
+
+    host: str
+    port: int
+    tls: bool
+    user: str | None
+    password: str | None
+
+    @classmethod
+    def parse(cls, url: str) -> Self:
+        """Return the address in `mqtt://user:password@host:port` or `mqtts://…`.
+
+        User and password are percent-decoded. Raises ValueError, without the password.
+        """
+        parts = urlsplit(url)
+        if parts.scheme not in _DEFAULT_PORTS or not parts.hostname:
+            raise ValueError("An MQTT URL is mqtt://user:password@host:port or mqtts://….")
+        return cls(
+            host=parts.hostname,
+            port=parts.port or _DEFAULT_PORTS[parts.scheme],
+            tls=parts.scheme == "mqtts",
+            user=None if parts.username is None else unquote(parts.username),
+            password=None if parts.password is None else unquote(parts.password),
+        )
+
+
+class Will(msgspec.Struct, frozen=True):
+    """What the broker publishes, QoS 1, when the connection ends without a DISCONNECT."""
+
+    topic: str
+    payload: bytes
+    retain: bool = False
+
+
+class Session(msgspec.Struct, frozen=True):
+    """What one CONNECT says beside the address; `connection` counts those of its link."""
+
+    connection: int
+    client_id: str
+    durable: bool
+    keepalive: int
+    will: Will | None
+
+
+class Message(msgspec.Struct, frozen=True):
+    """A message that came on `topic`; `connection` counts the connections of its link."""
+
+    topic: str
+    payload: bytes
+    qos: int
+    retain: bool
+    mid: int
+    connection: int
