@@ -5,7 +5,9 @@ BuildfeedError
 ├── InvalidTopic       a topic that is not builds/{project}/{build}/{kind}
 ├── InvalidFilter      a filter that breaks MQTT 5 §4.7 or can match no build
 ├── InvalidActivity    a payload that is not an activity of its topic
-└── BrokerUnavailable  a command the broker did not confirm in time
+├── BrokerUnavailable  a command the broker did not confirm in time
+├── RabbitMQMissing    a private RabbitMQ was asked for, and none is installed
+└── RabbitMQFailed     the private RabbitMQ did not start, or refused a command
 """
 
 
@@ -65,3 +67,19 @@ class BrokerUnavailable(BuildfeedError):
             else "The message broker cannot be reached; nothing was sent."
         )
         self.sent = sent
+
+
+class RabbitMQMissing(BuildfeedError):
+    """No RabbitMQ is installed on this machine."""
+
+    def __init__(self) -> None:
+        super().__init__("RabbitMQ is not installed: apt-get install rabbitmq-server.")
+
+
+class RabbitMQFailed(BuildfeedError):
+    """The private RabbitMQ failed, for `reason`; `log` has its last words, one per line."""
+
+    def __init__(self, reason: str, log: str = "") -> None:
+        super().__init__(f"The private RabbitMQ failed: {reason}.{log and chr(10) + log}")
+        self.reason = reason
+        self.log = log

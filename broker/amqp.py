@@ -1,0 +1,182 @@
+"""One supervised AMQP connection: pika never reconnects by itself."""
+
+import logging
+import threading
+from collections import OrderedDict
+from collections.abc import Callable
+from concurrent.futures import Future
+from contextlib import suppress
+from random import SystemRandom
+from typing import Any, Final, TypeVar
+
+from pika import BlockingConnection, URLParameters
+from pika.adapters.blocking_connection import BlockingChannel
+from pika.exceptions import AMQPError, ChannelWrongStateError, ConnectionWrongStateError
+
+from broker.topology import assert_topology
+from buildfeed.errors import BrokerUnavailable
+
+log = logging.getLogger(__name__)
+# pika prints several errors and a traceback for each failed attempt to connect.
+logging.getLogger("pika.adapters").setLevel(logging.CRITICAL)
+
+T = TypeVar("T")
+Work = Callable[[BlockingChannel], T]
+
+_FIRST_DELAY: Final = 0.2
+_LONGEST_DELAY: Final = 4.0
+_TICK: Final = 1.0
+_SOCKET_TIMEOUT: Final = 5.0
+_CONNECT_TIMEOUT: Final = 10.0
+_BLOCKED_TIMEOUT: Final = 30.0  # the broker is short of memory or disk and reads no more
+
+
+class AmqpLink:
+    """A connection to the broker that always comes back, in a thread of its own.
+
+    It offers one channel, in confirm mode, with the topology asserted. `on_up` gets it after every
+    connect and may start consumers; `on_down` gets the reason after every failure, also of an
+    attempt to connect. Both are called in the link's thread, as are consumers and `call`s: none
+    of them may block for long. A closed channel and a cancelled consumer count as failures.
+
+    Delivery tags are those of one channel: acknowledge only on the channel of the delivery.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        name: str,
+        heartbeat: int = 5,
+        on_up: Callable[[BlockingChannel], None] | None = None,
+        on_down: Callable[[str], None] | None = None,
+    ) -> None:
+        self._parameters = URLParameters(url)
+        self._parameters.heartbeat = heartbeat
+        self._parameters.socket_timeout = _SOCKET_TIMEOUT
+        self._parameters.stack_timeout = _CONNECT_TIMEOUT
+        self._parameters.blocked_connection_timeout = _BLOCKED_TIMEOUT
+        self._parameters.client_properties = {"connection_name": name}
+        self._name = name
+        self._on_up = on_up
+        self._on_down = on_down
+        self._delay = _FIRST_DELAY
+        self._calls: OrderedDict[Future[Any], Work[Any]] = OrderedDict()
+        self._connection: BlockingConnection | None = None
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run, name=f"amqp-{name}", daemon=True)
+
+    @property
+    def up(self) -> bool:
+        """True from the end of `on_up` until the connection fails."""
+        return self._connection is not None
+
+    def start(self) -> None:
+        """Start connecting, for ever until `stop`."""
+        self._thread.start()
+
+    def stop(self, timeout: float = 3) -> None:
+        """Close the connection; calls that wait fail with BrokerUnavailable(sent=False).
+
+        A call that hangs longer than `timeout` seconds is left behind with its thread.
+        """
+        self._stopping.set()
+        self._wake()
+        if self._thread.is_alive():
+            self._thread.join(timeout)
+        self._refuse_calls()
+
+    def call(self, work: Work[T]) -> Future[T]:
+        """Run `work` with the channel in the link's thread. Thread-safe, never blocks.
+
+        While the connection is down the call waits for the next one; cancel the future to give
+        up: True means that nothing was sent. A call that was begun when the channel broke fails
+        with BrokerUnavailable(sent=True). What `work` itself raises goes to the future.
+        """
+        future: Future[T] = Future()
+        self._calls[future] = work
+        future.add_done_callback(self._forget)
+        if self._stopping.is_set():
+            self._refuse_calls()
+        self._wake()
+        return future
+
+    def _forget(self, future: Future[Any]) -> None:
+        self._calls.pop(future, None)
+
+    def _wake(self) -> None:
+        if connection := self._connection:
+            with suppress(ConnectionWrongStateError):
+                connection.add_callback_threadsafe(lambda: None)
+
+    def _run(self) -> None:
+        while not self._stopping.is_set():
+            try:
+                self._serve()
+            except (AMQPError, OSError) as exc:
+                self._down(repr(exc))
+            except Exception as exc:
+                log.exception("amqp.bug", extra={"link": self._name})
+                self._down(repr(exc))
+
+    def _serve(self) -> None:
+        """Connect and work until the link stops; raises whatever breaks the connection."""
+        connection = BlockingConnection(self._parameters)
+        try:
+            channel = connection.channel()
+            channel.add_on_cancel_callback(lambda _frame: channel.close())
+            channel.confirm_delivery()
+            assert_topology(channel)
+            if self._on_up:
+                self._on_up(channel)
+            self._connection = connection
+            self._delay = _FIRST_DELAY
+            log.info("amqp.up", extra={"link": self._name})
+            while not self._stopping.is_set():
+                self._run_calls(channel)
+                connection.process_data_events(time_limit=_TICK)
+                if not channel.is_open:  # e.g. a consumer's timeout: the connection stays
+                    raise ChannelWrongStateError("The broker closed the channel.")
+        finally:
+            self._connection = None
+            if connection.is_open:
+                connection.close()
+
+    def _down(self, reason: str) -> None:
+        log.warning("amqp.down", extra={"link": self._name, "reason": reason})
+        if self._on_down:
+            self._on_down(reason)
+        self._stopping.wait(self._delay * SystemRandom().uniform(0.5, 1))
+        self._delay = min(2 * self._delay, _LONGEST_DELAY)
+
+    def _run_calls(self, channel: BlockingChannel) -> None:
+        while not self._stopping.is_set() and (call := self._next_call()):
+            _run_call(channel, *call)
+
+    def _refuse_calls(self) -> None:
+        while call := self._next_call():
+            call[0].set_exception(BrokerUnavailable(sent=False))
+
+    def _next_call(self) -> tuple[Future[Any], Work[Any]] | None:
+        """Take the oldest call that nobody cancelled: from now on nobody can."""
+        while self._calls:
+            with suppress(KeyError):  # the last one was cancelled this moment
+                future, work = self._calls.popitem(last=False)
+                if future.set_running_or_notify_cancel():
+                    return future, work
+        return None
+
+
+def _run_call(channel: BlockingChannel, future: Future[T], work: Work[T]) -> None:
+    """Run one call; raises only when it broke the channel."""
+    try:
+        result = work(channel)
+    except Exception as exc:
+        if not channel.is_open:
+            unavailable = BrokerUnavailable(sent=True)
+            unavailable.__cause__ = exc
+            future.set_exception(unavailable)
+            raise
+        future.set_exception(exc)
+    else:
+        future.set_result(result)

@@ -1,0 +1,43 @@
+"""Free listen ports on the loopback interface."""
+
+import socket
+from itertools import chain
+from typing import Final
+
+LOOPBACK: Final = "127.0.0.1"
+
+_FIRST: Final = 20_000
+_LAST: Final = 32_000  # from 32768 on, any outgoing connection may hold a port
+
+
+def free_block(size: int, start: int) -> int | None:
+    """Return the first of `size` free ports in a row, None if there is no such block.
+
+    `start` is any number; the same one gives the same block as long as that is free.
+    """
+    bases = range(_FIRST, _LAST, size)
+    first = start % len(bases)
+    for base in chain(bases[first:], bases[:first]):
+        if all(is_free(port) for port in range(base, base + size)):
+            return base
+    return None
+
+
+def is_free(port: int) -> bool:
+    """Tell whether a server could listen on `port` now."""
+    with socket.socket() as sock:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as servers do
+        try:
+            sock.bind((LOOPBACK, port))
+        except OSError:
+            return False
+    return True
+
+
+def accepts(port: int) -> bool:
+    """Tell whether a server listens on `port`."""
+    try:
+        socket.create_connection((LOOPBACK, port), timeout=1).close()
+    except OSError:
+        return False
+    return True
