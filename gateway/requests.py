@@ -47,6 +47,12 @@ class ListRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     before: names.Name | None = None
 
 
+class ActivitiesRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The query of a build's activities; without `after` the collection itself is meant."""
+
+    after: Annotated[int, Meta(ge=0, le=2**63 - 1)] | None = None
+
+
 def body(payload: bytes, type_: type[T]) -> T:
     """Return the JSON `payload` as `type_`; an empty one is `{}`.
 

@@ -11,12 +11,19 @@ from starlette.responses import FileResponse, Response
 from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 
+from buildfeed.activity import MEDIA_TYPE
 from buildfeed.board import BuildState
-from gateway import requests
+from gateway import collection, requests
 from gateway.commands import Commands
 from gateway.live import Live
 from gateway.problems import Problem
-from gateway.requests import MAX_BODY_BYTES, ListRequest, StartRequest, StopRequest
+from gateway.requests import (
+    MAX_BODY_BYTES,
+    ActivitiesRequest,
+    ListRequest,
+    StartRequest,
+    StopRequest,
+)
 from history.store import Store
 
 WEB = Path(__file__).parent.parent / "web"
@@ -44,6 +51,7 @@ class Api:
             Route("/api/builds", self.list_builds),
             Route(project, self.start, methods=["POST"]),
             Route(project + "/{build}", self.build),
+            Route(project + "/{build}/activities", self.activities),
             Route(project + "/{build}/stop", self.stop, methods=["POST"]),
             Route("/healthz", self.health),
             Route("/readyz", self.ready),
@@ -77,8 +85,7 @@ class Api:
         else:
             state = await self._commands.find(project, build)
         if state is None:
-            detail = f"There is no build {build} in project {project}."
-            raise Problem(HTTPStatus.NOT_FOUND, "unknown-build", detail)
+            raise _unknown(project, build)
         return self._one(state, HTTPStatus.OK)
 
     async def list_builds(self, request: Request) -> Response:
@@ -87,6 +94,26 @@ class Api:
         page, cursor = await self._newest(query)
         body = {"builds": [self._live.view(state) for state in page], "next": cursor}
         return _json(body, HTTPStatus.OK)
+
+    async def activities(self, request: Request) -> Response:
+        """200 and what happened to a build, oldest first: a collection, or a page of it."""
+        project, build = self._named(request)
+        wanted = requests.query(request.query_params.multi_items(), ActivitiesRequest)
+        url = str(request.url.replace(query=""))
+        if await self._commands.find(project, build) is None:
+            raise _unknown(project, build)
+        if wanted.after is None:
+            body = collection.collection(url)
+        else:
+            rows = await asyncio.to_thread(
+                self._store.activities,
+                project,
+                build,
+                after=wanted.after,
+                limit=collection.PAGE,
+            )
+            body = collection.page(url, wanted.after, rows, collection.PAGE)
+        return _json(body, HTTPStatus.OK, media_type=MEDIA_TYPE)
 
     async def health(self, _request: Request) -> Response:
         """200 as long as the process turns its loop."""
@@ -169,8 +196,18 @@ def _fits(state: BuildState, query: ListRequest) -> bool:
     )
 
 
-def _json(body: object, status: HTTPStatus, headers: dict[str, str] | None = None) -> Response:
-    return Response(msgspec.json.encode(body), status.value, headers, media_type="application/json")
+def _json(
+    body: object,
+    status: HTTPStatus,
+    headers: dict[str, str] | None = None,
+    media_type: str = "application/json",
+) -> Response:
+    return Response(msgspec.json.encode(body), status.value, headers, media_type=media_type)
+
+
+def _unknown(project: str, build: str) -> Problem:
+    detail = f"There is no build {build} in project {project}."
+    return Problem(HTTPStatus.NOT_FOUND, "unknown-build", detail)
 
 
 async def _payload(request: Request) -> bytes:
