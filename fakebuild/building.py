@@ -42,7 +42,7 @@ class Building:
         self._ended = False
         self._cut = asyncio.Event()
         self._returned = asyncio.Event()
-        if delivery.stopping or self._hopeless:
+        if delivery.stopping or self.hopeless:
             self._cut.set()
 
     @property
@@ -55,6 +55,11 @@ class Building:
         """The attempt it runs as."""
         return self._run.attempt
 
+    @property
+    def hopeless(self) -> bool:
+        """True when this is one attempt too many: it is given up at once."""
+        return self.attempt > self._limits.max_attempts
+
     def stop(self) -> None:
         """End it as `stopped`, now."""
         self._cut.set()
@@ -66,7 +71,7 @@ class Building:
             self._run.again(delivery.attempt)
             if self._accepted:
                 self._publish(self._run.accept(_now()))
-            if self._hopeless:
+            if self.hopeless:
                 self._cut.set()
         self._returned.set()
 
@@ -79,15 +84,11 @@ class Building:
         self._ended = True
         acknowledged = asyncio.wrap_future(self._publish(ending))
         await asyncio.shield(acknowledged)  # a cancelled build must not cancel the link's future
-        if self._hopeless:
+        if self.hopeless:
             await self.delivery.reject(requeue=False)
         else:
             await self.delivery.ack()
         return ending.object.status
-
-    @property
-    def _hopeless(self) -> bool:
-        return self.attempt > self._limits.max_attempts
 
     async def _build(self) -> Ending:
         loop = asyncio.get_running_loop()
@@ -109,7 +110,7 @@ class Building:
         return self._run.finish
 
     def _cut_ending(self) -> Ending:
-        if self._hopeless:
+        if self.hopeless:
             reason = f"Given up: {self.attempt - 1} attempts were begun and none ended."
             return partial(self._run.fail, reason)
         return self._run.stop

@@ -13,39 +13,31 @@ class Delivery(Protocol):
     @property
     def start(self) -> Build:
         """What to build."""
-        ...
 
     @property
     def attempt(self) -> int:
         """How often this start was delivered, counted from 1."""
-        ...
 
     @property
     def stopping(self) -> bool:
         """True when it is known that somebody has asked to stop it."""
-        ...
 
     @property
     def key(self) -> Key:
         """Project and build."""
-        ...
 
     @property
     def lost(self) -> bool:
         """True when the connection it came on is gone: the queue hands the start out again."""
-        ...
 
     async def still_mine(self) -> bool:
         """Ask the broker; while it cannot be reached, wait for it."""
-        ...
 
     async def ack(self) -> None:
         """Say that the build has ended. Nothing happens when the delivery is lost."""
-        ...
 
     async def reject(self, *, requeue: bool) -> None:
         """Hand the start back (its next attempt), or else give it up as dead."""
-        ...
 
 
 class Queue(Protocol):
@@ -53,12 +45,9 @@ class Queue(Protocol):
 
     async def start(self, deliver: Callable[[Delivery], None]) -> None:
         """Call `deliver` in the running event loop with every start, from now on."""
-        ...
 
     def pause(self) -> None:
         """Hand out no more; what was handed out can still be settled."""
-        ...
 
     async def stop(self) -> None:
         """Close the connection."""
-        ...

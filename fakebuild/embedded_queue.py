@@ -6,16 +6,15 @@ unfinished build of the history.
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Final
 
 from broker.mqtt import Message, MqttLink
 from buildfeed.activity import Build, decode
-from buildfeed.board import Key
-from buildfeed.errors import InvalidActivity, InvalidTopic
+from buildfeed.board import BuildState, Key
+from buildfeed.errors import BuildfeedError, InvalidActivity, InvalidTopic
 from fakebuild.deliveries import Delivery
 from fakebuild.recent import Recent
-from history.store import HistoryUnavailable, Store
 
 log = logging.getLogger(__name__)
 
@@ -24,16 +23,27 @@ _READ_SECONDS: Final = 2.0
 
 
 class EmbeddedQueue:
-    """Hands out starts, oldest first as far as known. Everything belongs to the event loop."""
+    """Hands out starts, oldest first as far as known. Everything belongs to the event loop.
 
-    def __init__(self, mqtt_url: str, store: Store, *, name: str, slots: int) -> None:
+    `unfinished` reads from the history what has not ended, oldest first; it may block, and raise
+    a BuildfeedError when the history cannot be read now.
+    """
+
+    def __init__(
+        self,
+        mqtt_url: str,
+        unfinished: Callable[[], Sequence[BuildState]],
+        *,
+        name: str,
+        slots: int,
+    ) -> None:
         self._link = MqttLink(
             mqtt_url,
             name=f"{name}-starts",
             subscriptions=[(_STARTS, 1)],
             on_message=self._heard_in_thread,
         )
-        self._store = store
+        self._unfinished = unfinished
         self._slots = slots
         self._deliver: Callable[[Delivery], None] | None = None
         self._waiting: dict[Key, EmbeddedDelivery] = {}
@@ -77,8 +87,8 @@ class EmbeddedQueue:
 
     async def _read(self) -> None:
         try:
-            unfinished = await asyncio.to_thread(self._store.unfinished)
-        except HistoryUnavailable as exc:
+            unfinished = await asyncio.to_thread(self._unfinished)
+        except BuildfeedError as exc:
             log.warning("history.unread", extra={"reason": str(exc)})
             return
         for state in unfinished:

@@ -111,23 +111,23 @@ class Worker:
         self._heartbeat.changed()
 
     async def _work(self, build: Building) -> None:
-        fields = {"project": build.key[0], "build": build.key[1]}
-        log.info("build.started", extra={**fields, "attempt": build.attempt})
+        log.info("build.started", extra=_fields(build))
         try:
             status = await build.work()
         except Exception:
-            log.exception("build.crashed", extra=fields)
-            await build.delivery.reject(requeue=True)
+            log.exception("build.crashed", extra=_fields(build))
+            self._forget(build)  # before its start can come back
+            await build.delivery.reject(requeue=not build.hopeless)
         else:
             if status:
                 self._ended.put(build.key, status)
-            ending = {"attempt": build.attempt, "status": status or "dropped"}
-            log.info("build.ended", extra=fields | ending)
-        finally:
+                log.info("build.ended", extra=_fields(build) | {"status": status})
+            else:
+                log.info("build.dropped", extra=_fields(build))
             self._forget(build)
 
     def _drop(self, build: Building) -> None:
-        log.info("build.dropped", extra={"project": build.key[0], "build": build.key[1]})
+        log.info("build.dropped", extra=_fields(build))
         self._tasks[build.key].cancel()
         self._settle(build.delivery)
         self._forget(build)
@@ -187,6 +187,11 @@ class Worker:
         handed_back = [asyncio.create_task(work) for work in back]
         if handed_back:
             await asyncio.wait([*handed_back, *unfinished.values()], timeout=_SETTLE_SECONDS)
+
+
+def _fields(build: Building) -> dict[str, object]:
+    project, name = build.key
+    return {"project": project, "build": name, "attempt": build.attempt}
 
 
 def _status_topic(key: Key) -> str:

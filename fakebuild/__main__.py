@@ -1,0 +1,137 @@
+"""`buildfeed fakebuild`: options → queue → worker; signals."""
+
+import asyncio
+import re
+import secrets
+import signal
+import socket
+from typing import Final
+
+import click
+
+from broker.options import amqp_url, log_level, mqtt_url
+from buildfeed import names
+from buildfeed.errors import InvalidName
+from buildfeed.log import configure
+from fakebuild.amqp_queue import AmqpQueue
+from fakebuild.attempts import Limits
+from fakebuild.deliveries import Queue
+from fakebuild.embedded_queue import EmbeddedQueue
+from fakebuild.worker import Worker
+from history.options import database_url
+from history.store import Store
+
+_SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
+
+
+def _name(_context: click.Context, _option: click.Parameter, name: str | None) -> str:
+    """Return `name`, or one of this process alone when there is none."""
+    if name is None:
+        host = re.sub(r"[^a-z0-9]+", "-", socket.gethostname().lower()).strip("-")
+        return f"{host[:50] or 'worker'}-{secrets.token_hex(4)}"
+    try:
+        return names.check("worker", name)
+    except InvalidName as exc:
+        raise click.BadParameter(str(exc)) from exc
+
+
+@click.command("fakebuild")
+@mqtt_url
+@amqp_url
+@database_url
+@click.option(
+    "--name",
+    envvar="BUILDFEED_NAME",
+    callback=_name,
+    help="Name of this worker, its own. [default: host name and random digits]",
+)
+@click.option(
+    "--concurrency",
+    envvar="BUILDFEED_CONCURRENCY",
+    default=2,
+    show_default=True,
+    type=click.IntRange(1, 1000),
+    help="Builds at a time.",
+)
+@click.option(
+    "--max-attempts",
+    envvar="BUILDFEED_MAX_ATTEMPTS",
+    default=10,
+    show_default=True,
+    type=click.IntRange(1),
+    help="A build fails when it is begun once more than this.",
+)
+@click.option(
+    "--max-seconds",
+    envvar="BUILDFEED_MAX_SECONDS",
+    default=86_400.0,
+    show_default=True,
+    type=click.FloatRange(0, min_open=True),
+    help="A build fails when it takes longer.",
+)
+@click.option(
+    "--drain-seconds",
+    envvar="BUILDFEED_DRAIN_SECONDS",
+    default=10.0,
+    show_default=True,
+    type=click.FloatRange(0),
+    help="How long a stopping worker lets its builds end before it hands them back. "
+    "Without RabbitMQ it does not wait: it takes them up again when it starts.",
+)
+@log_level
+def main(
+    *,
+    mqtt_url: str,
+    amqp_url: str | None,
+    database_url: str,
+    name: str,
+    concurrency: int,
+    max_attempts: int,
+    max_seconds: float,
+    drain_seconds: float,
+    log_level: str,
+) -> None:
+    """Take starts from the queue, pretend to build, publish the progress."""
+    configure(log_level)
+    queue: Queue
+    if amqp_url:
+        queue = AmqpQueue(amqp_url, name=name, slots=concurrency)
+    else:
+        queue = EmbeddedQueue(
+            mqtt_url, Store(database_url).unfinished, name=name, slots=concurrency
+        )
+        drain_seconds = 0
+
+    worker = Worker(
+        name,
+        mqtt_url=mqtt_url,
+        queue=queue,
+        slots=concurrency,
+        limits=Limits(max_attempts=max_attempts, max_seconds=max_seconds),
+        drain_seconds=drain_seconds,
+    )
+
+    async def serve() -> None:
+        await worker.run(_stop_signal())
+
+    asyncio.run(serve())
+
+
+def _stop_signal() -> asyncio.Event:
+    """Return an event that the first signal sets; the second ends the process at once."""
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+
+    def first() -> None:
+        stop.set()
+        for number in _SIGNALS:
+            loop.remove_signal_handler(number)
+            signal.signal(number, signal.SIG_DFL)
+
+    for number in _SIGNALS:
+        loop.add_signal_handler(number, first)
+    return stop
+
+
+if __name__ == "__main__":
+    main()
