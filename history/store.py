@@ -25,6 +25,9 @@ from buildfeed.errors import BuildfeedError
 from history import rows, schema, sqlite
 from history.schema import activities, builds, counter, starts
 
+STATUS_KINDS: Final = ("start", "stop", "status")
+"""The activities that change a build's status, or ask to."""
+
 _STATE: Final = (
     builds.c.project,
     builds.c.build,
@@ -48,8 +51,7 @@ _UPDATE_STATE: Final = (
     .where(builds.c.project == bindparam("of_project"), builds.c.build == bindparam("of_build"))
     .values({name: bindparam(name) for name in ("status", "ended", "newest", "stop", "changed")})
 )
-_TRANSITIONS: Final = ("start", "stop", "status")
-_MAX_TRANSITIONS: Final = 100  # a build has three and its stops
+_MAX_STATUSES: Final = 100  # a build has three and its stops
 
 
 class HistoryUnavailable(BuildfeedError):
@@ -172,9 +174,9 @@ class Store:
             select(activities.c.project, activities.c.build, activities.c.payload)
             .where(activities.c.project == project)
             .where(activities.c.build == newest_build.scalar_subquery())
-            .where(activities.c.kind.in_(_TRANSITIONS))
+            .where(activities.c.kind.in_(STATUS_KINDS))
             .order_by(activities.c.number.desc())
-            .limit(_MAX_TRANSITIONS)
+            .limit(_MAX_STATUSES)
         )
         with self._transaction() as connection:
             found = connection.execute(query).all()

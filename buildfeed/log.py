@@ -1,0 +1,63 @@
+"""Logs: one line an event on standard error, readable for people and for `grep`.
+
+    2026-11-21T10:15:03.218Z INFO mqtt.up protocol=5 link=recorder
+
+The message of a record is the name of the event, its fields are what was given as `extra`.
+"""
+
+import json
+import logging
+import sys
+from datetime import UTC, datetime
+from typing import Final
+
+from buildfeed.activity import timestamp
+
+_CHATTY: Final = ("amqtt", "pika", "transitions")
+"""Libraries that say much at `info` which only their authors need."""
+
+_OWN_ATTRIBUTES: Final = frozenset(
+    {*vars(logging.makeLogRecord({})), "message", "asctime", "taskName", "color_message"}
+)
+
+
+class Formatter(logging.Formatter):
+    """Time in UTC, level, event and fields; a traceback follows on lines of its own."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Return the record as text."""
+        time = timestamp(datetime.fromtimestamp(record.created, UTC))
+        fields = [
+            f"{name}={_value(value)}"
+            for name, value in vars(record).items()
+            if name not in _OWN_ATTRIBUTES
+        ]
+        event = record.getMessage()
+        if not event.isprintable():
+            event = json.dumps(event)  # a line break would look like another record
+        lines = [" ".join([time, record.levelname, event, *fields])]
+        if record.exc_info:
+            lines.append(self.formatException(record.exc_info))
+        if record.stack_info:
+            lines.append(self.formatStack(record.stack_info))
+        return "\n".join(lines)
+
+
+def configure(level: str) -> None:
+    """Write log records from `level` on (`debug`, `info`, `warning`, `error`) to standard error.
+
+    Replaces what was set up before. Raises ValueError for another level.
+    """
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(Formatter())
+    logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
+    for name in _CHATTY:
+        logging.getLogger(name).setLevel(max(logging.root.level, logging.WARNING))
+
+
+def _value(value: object) -> str:
+    """Return `value`, quoted as in JSON when its end could be mistaken."""
+    text = str(value)
+    if text and text.isprintable() and not any(mark in text for mark in ' "='):
+        return text
+    return json.dumps(text, ensure_ascii=not text.isprintable())

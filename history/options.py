@@ -1,0 +1,57 @@
+"""The command line options that say where the history is."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Final, TypeVar
+
+import click
+from sqlalchemy import URL, make_url
+from sqlalchemy.exc import ArgumentError
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+_DATA_DIR: Final = "history.data_dir"
+
+
+def database_url(command: Command) -> Command:
+    """Add `--database-url`, given to the command as `database_url`, and `--data-dir`."""
+    with_url = click.option(
+        "--database-url",
+        envvar="BUILDFEED_DATABASE_URL",
+        callback=_url,
+        help="History database, as SQLAlchemy writes it.  [default: history.db in --data-dir]",
+    )
+    with_dir = click.option(
+        "--data-dir",
+        envvar="BUILDFEED_DATA_DIR",
+        default=".buildfeed",
+        show_default=True,
+        type=click.Path(file_okay=False, path_type=Path),
+        is_eager=True,  # the other default needs it
+        expose_value=False,
+        callback=_remember,
+        help="Folder of files that outlast the process.",
+    )
+    return with_url(with_dir(command))
+
+
+def data_dir() -> Path:
+    """Return the `--data-dir` of the command that runs in this thread."""
+    path: Path = click.get_current_context().meta[_DATA_DIR]
+    return path
+
+
+def _remember(context: click.Context, _option: click.Parameter, value: Path) -> None:
+    context.meta[_DATA_DIR] = value
+
+
+def _url(context: click.Context, _option: click.Parameter, value: str | None) -> str:
+    if value is None:
+        path = context.meta[_DATA_DIR] / "history.db"
+        return URL.create("sqlite", database=str(path)).render_as_string()
+    try:
+        make_url(value)
+    except (ArgumentError, ValueError):
+        # Not quoted and no cause: it may contain a password.
+        raise click.BadParameter("it is not a URL as SQLAlchemy writes it.") from None
+    return value
