@@ -8,7 +8,7 @@ import click
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
-_LEVELS: Final = ("debug", "info", "warning", "error")
+LEVELS: Final = ("debug", "info", "warning", "error")
 
 
 def mqtt_url(command: Command) -> Command:
@@ -41,7 +41,7 @@ def log_level(command: Command) -> Command:
         envvar="BUILDFEED_LOG_LEVEL",
         default="info",
         show_default=True,
-        type=click.Choice(_LEVELS, case_sensitive=False),
+        type=click.Choice(LEVELS, case_sensitive=False),
         help="The least important log lines to write.",
     )(command)
 

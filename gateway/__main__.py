@@ -5,7 +5,7 @@ from typing import Any
 import click
 import uvicorn
 
-from broker.options import amqp_url, mqtt_url
+from broker.options import amqp_url, log_level, mqtt_url
 from buildfeed.log import configure
 from gateway import app
 from gateway.settings import Settings
@@ -41,7 +41,7 @@ SHUTDOWN_SECONDS = 3
     multiple=True,
     help="Web origin (https://host) whose pages may watch and command; repeatable.",
 )
-@click.option("--log-level", envvar="BUILDFEED_LOG_LEVEL", default="info", show_default=True)
+@log_level
 def main(log_level: str, **options: Any) -> None:  # noqa: ANN401 - click names and types them
     """Serve the page, the API and socket.io to browsers."""
     configure(log_level)

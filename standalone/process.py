@@ -45,7 +45,7 @@ class Process:
             self._process = None
             if self._stopping:
                 return
-            log.warning("process.died", extra={"process": self._module, "code": code})
+            log.warning("process.died", extra={"command": self._module, "code": code})
             if loop.time() - started > HEALTHY_SECONDS:
                 delay = 0.0
             await asyncio.sleep(delay)
@@ -63,7 +63,7 @@ class Process:
             async with asyncio.timeout(STOP_SECONDS):
                 await process.wait()
         except TimeoutError:
-            log.warning("process.killed", extra={"process": self._module})
+            log.warning("process.killed", extra={"command": self._module})
             with contextlib.suppress(ProcessLookupError):
                 process.kill()
             await process.wait()

@@ -16,10 +16,11 @@ from typing import Any
 import click
 import msgspec
 
+from broker.options import LEVELS
 from broker.rabbitmq import PrivateRabbitMQ
 from buildfeed.errors import BuildfeedError
 from buildfeed.log import configure
-from history.options import database_url
+from history.options import data_dir, database_url
 from history.recorder import Recorder
 from history.store import Store
 from standalone.process import Process
@@ -42,6 +43,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     host: str
     port: int
     mqtt_port: int | None
+    log_level: str
 
 
 class Urls(msgspec.Struct, frozen=True):
@@ -78,11 +80,18 @@ class Urls(msgspec.Struct, frozen=True):
     type=click.IntRange(1, 65535),
     help=f"Port of the embedded broker.  [default: {MQTT_PORT}, another when it is taken]",
 )
-@click.option("--log-level", envvar="BUILDFEED_LOG_LEVEL", default="warning", show_default=True)
+@click.option(
+    "--log-level",
+    envvar="BUILDFEED_LOG_LEVEL",
+    type=click.Choice(LEVELS),
+    default="warning",
+    show_default=True,
+    help="The least important log lines to write.",
+)
 def main(log_level: str, **options: Any) -> None:  # noqa: ANN401 - click names and types them
     """Run everything here: broker, recorder, gateway and a worker."""
     configure(log_level)
-    settings = Settings(**options)
+    settings = Settings(data_dir=data_dir(), log_level=log_level, **options)
     if not _free(settings.host, settings.port):
         raise click.ClickException(
             f"Port {settings.port} is taken: choose another with --port or PORT=."
@@ -169,7 +178,7 @@ def _environment(settings: Settings, urls: Urls) -> dict[str, str]:
         "BUILDFEED_DATABASE_URL": settings.database_url,
         "BUILDFEED_HOST": settings.host,
         "BUILDFEED_PORT": str(settings.port),
-        "BUILDFEED_LOG_LEVEL": logging.getLevelName(logging.getLogger().level).lower(),
+        "BUILDFEED_LOG_LEVEL": settings.log_level,
     }
     environment = {key: value for key, value in os.environ.items() if key not in settled}
     return environment | {key: value for key, value in settled.items() if value is not None}

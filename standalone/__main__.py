@@ -1,0 +1,5 @@
+"""`python -m standalone` is `buildfeed`."""
+
+from standalone.cli import main
+
+main()

@@ -1,0 +1,60 @@
+"""Fixtures of the whole path: services as processes, and pages in a real Chromium."""
+
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from service import Service, Web
+
+CHROMIUM = ("chromium", "chromium-browser", "google-chrome")
+
+Run = Callable[..., Service]
+
+
+@pytest.fixture
+def run(tmp_path: Path, free_port: Callable[[], int]) -> Iterator[Run]:
+    """Start a service that ends with the test: `run("gateway", mqtt_url=…)`."""
+    with ExitStack() as stack:
+
+        def start(command: str, **options: Any) -> Service:
+            if command in ("up", "gateway"):
+                options.setdefault("port", free_port())
+                return stack.enter_context(Web(command, tmp_path, **options))
+            return stack.enter_context(Service(command, tmp_path, **options))
+
+        yield start
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Browser]:
+    path = next(filter(None, map(shutil.which, CHROMIUM)), None)
+    assert path, "Chromium is missing: run `sudo apt-get install chromium libatomic1`."
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=path, args=["--disable-dev-shm-usage", "--disable-quic"]
+        )
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def new_page(chromium: Browser) -> Iterator[Callable[..., Page]]:
+    """Open a page in a browser of its own; a script error in it fails the test."""
+    contexts: list[BrowserContext] = []
+    errors: list[str] = []
+
+    def open_page(**options: Any) -> Page:
+        context = chromium.new_context(**options)
+        contexts.append(context)
+        page = context.new_page()
+        page.on("pageerror", lambda error: errors.append(str(error)))
+        return page
+
+    yield open_page
+    for context in contexts:
+        context.close()
+    assert not errors

@@ -1,0 +1,79 @@
+"""`buildfeed up`: the whole thing by one command, on both brokers."""
+
+import signal
+import threading
+from collections.abc import Callable
+from urllib.parse import urlsplit
+
+import paho.mqtt.client as paho
+import pytest
+from service import Service, Web, until
+
+Run = Callable[..., Service]
+FAST = {"seconds": 1, "steps": 10, "errors": [70]}
+SLOW = {"seconds": 6, "steps": 60, "errors": []}
+
+
+@pytest.fixture(params=["embedded", "rabbitmq"])
+def up(request: pytest.FixtureRequest, run: Run, free_port: Callable[[], int]) -> Web:
+    found = run("up", broker=request.param, mqtt_port=free_port())
+    assert isinstance(found, Web)
+    return found.until_ready()
+
+
+def test_a_build_runs_fails_and_can_be_stopped(up: Web) -> None:
+    first = up.press_start("acme", script=FAST, by="ada")
+    assert first["status"] == "queued"
+    assert first["by"] == "ada"
+    up.until_status("acme", first["build"], "failed")
+    ended = up.build("acme", "latest")
+    assert (ended["build"], ended["errors"], ended["progress"]) == (first["build"], 1, 100)
+
+    second = up.press_start("acme", script=SLOW)["build"]
+    up.until_status("acme", second, "running")
+    assert up.press_stop("acme", second)["stopping"] is True
+    up.until_status("acme", second, "stopped", seconds=5)
+    assert up.build("acme", second)["stoppedBy"] == "bob"
+
+
+def test_everything_stopped_during_a_build_goes_on_where_it_was(up: Web) -> None:
+    ended = up.press_start("acme", script=FAST)["build"]
+    up.until_status("acme", ended, "failed")
+    running = up.press_start("acme", script=SLOW)["build"]
+    up.until_status("acme", running, "running")
+    assert up.stop(signal.SIGINT) < 15
+    up.start()
+    up.until_ready()
+    assert up.build("acme", ended)["status"] == "failed"
+    up.until_status("acme", running, "succeeded", seconds=30)
+    assert up.build("acme", running)["attempt"] == 2
+
+
+def test_a_phone_logs_in_with_what_was_printed(up: Web) -> None:
+    up.until_logged("MQTT clients:")
+    line = next(line for line in up.text.splitlines() if line.startswith("MQTT clients:"))
+    address = urlsplit(line.split()[-1])
+    topics: list[str] = []
+    subscribed = threading.Event()
+    phone = paho.Client(paho.CallbackAPIVersion.VERSION2)
+    phone.username_pw_set(address.username, address.password)
+    phone.on_connect = lambda *_: phone.subscribe("builds/+/+/error", qos=1)
+    phone.on_subscribe = lambda *_: subscribed.set()
+    phone.on_message = lambda _client, _data, message: topics.append(message.topic)
+    phone.connect(address.hostname or "", address.port or 0)
+    phone.loop_start()
+    assert subscribed.wait(10)
+    build = up.press_start("acme", script=FAST)["build"]
+    until(lambda: topics, "the error arrives")
+    phone.disconnect()
+    phone.loop_stop()
+    assert topics == [f"builds/acme/{build}/error"]
+
+
+def test_a_taken_port_is_told_in_one_sentence(run: Run) -> None:
+    first = run("up")
+    assert isinstance(first, Web)
+    first.until_ready()
+    second = run("up", port=first.options["port"])
+    second.until_logged("choose another with --port or PORT=")
+    assert "Traceback" not in second.text
