@@ -23,6 +23,7 @@ logging.getLogger("pika.adapters").setLevel(logging.CRITICAL)
 T = TypeVar("T")
 Work = Callable[[BlockingChannel], T]
 
+_JITTER: Final = SystemRandom()
 _FIRST_DELAY: Final = 0.2
 _LONGEST_DELAY: Final = 4.0
 _TICK: Final = 1.0
@@ -35,9 +36,10 @@ class AmqpLink:
     """A connection to the broker that always comes back, in a thread of its own.
 
     It offers one channel, in confirm mode, with the topology asserted. `on_up` gets it after every
-    connect and may start consumers; `on_down` gets the reason after every failure, also of an
-    attempt to connect. Both are called in the link's thread, as are consumers and `call`s: none
-    of them may block for long. A closed channel and a cancelled consumer count as failures.
+    connect and may start consumers. `on_down` gets the reason when the connection fails or cannot
+    be made, again whenever the reason changes, and not after `stop`. Both are called in the
+    link's thread, as are consumers and `call`s: none of them may block for long. A channel or a
+    consumer that the broker closes counts as a failure of the connection.
 
     Delivery tags are those of one channel: acknowledge only on the channel of the delivery.
     """
@@ -61,6 +63,7 @@ class AmqpLink:
         self._on_up = on_up
         self._on_down = on_down
         self._delay = _FIRST_DELAY
+        self._reason = ""
         self._calls: OrderedDict[Future[Any], Work[Any]] = OrderedDict()
         self._connection: BlockingConnection | None = None
         self._stopping = threading.Event()
@@ -110,14 +113,17 @@ class AmqpLink:
                 connection.add_callback_threadsafe(lambda: None)
 
     def _run(self) -> None:
-        while not self._stopping.is_set():
+        while True:
             try:
                 self._serve()
             except (AMQPError, OSError) as exc:
                 self._down(repr(exc))
             except Exception as exc:
-                log.exception("amqp.bug", extra={"link": self._name})
+                log.exception("amqp.failed", extra={"link": self._name})
                 self._down(repr(exc))
+            if self._stopping.wait(self._delay * _JITTER.uniform(0.5, 1)):
+                break
+            self._delay = min(2 * self._delay, _LONGEST_DELAY)
 
     def _serve(self) -> None:
         """Connect and work until the link stops; raises whatever breaks the connection."""
@@ -127,6 +133,7 @@ class AmqpLink:
             channel.add_on_cancel_callback(lambda _frame: channel.close())
             channel.confirm_delivery()
             assert_topology(channel)
+            self._reason = ""
             if self._on_up:
                 self._on_up(channel)
             self._connection = connection
@@ -143,11 +150,15 @@ class AmqpLink:
                 connection.close()
 
     def _down(self, reason: str) -> None:
+        if self._stopping.is_set() or reason == self._reason:
+            return
+        self._reason = reason
         log.warning("amqp.down", extra={"link": self._name, "reason": reason})
-        if self._on_down:
-            self._on_down(reason)
-        self._stopping.wait(self._delay * SystemRandom().uniform(0.5, 1))
-        self._delay = min(2 * self._delay, _LONGEST_DELAY)
+        try:
+            if self._on_down:
+                self._on_down(reason)
+        except Exception:
+            log.exception("amqp.handler_failed", extra={"link": self._name})
 
     def _run_calls(self, channel: BlockingChannel) -> None:
         while not self._stopping.is_set() and (call := self._next_call()):

@@ -4,7 +4,7 @@ import base64
 import hashlib
 import json
 from pathlib import Path
-from typing import Final
+from typing import Final, Self
 
 import msgspec
 
@@ -31,12 +31,17 @@ _LOOPBACK_ONLY: Final = "-kernel inet_dist_use_interface {127,0,0,1}"
 class Instance(msgspec.Struct, frozen=True):
     """A RabbitMQ that keeps everything in `directory` and takes its ports from `base` on.
 
+    `base` is 0 as long as nobody has chosen it.
     `plugins` are those beside MQTT: `management`, `prometheus`, `web_mqtt`.
     """
 
     directory: Path
     base: int
     plugins: tuple[str, ...] = ()
+
+    def at(self, base: int) -> Self:
+        """Return the same with ports from `base` on."""
+        return msgspec.structs.replace(self, base=base)
 
     def port(self, listener: str) -> int:
         """Return the port of `amqp`, `mqtt`, `dist`, `epmd`, `ctl` or of a plugin."""

@@ -29,8 +29,6 @@ BIN: Final = Path("/usr/lib/rabbitmq/bin")
 """Where the packages put it. The `rabbitmq-server` on the PATH is another script: it changes to
 the user `rabbitmq` and starts the instance of the system."""
 
-USER: Final = "buildfeed"
-
 _STOP_SECONDS: Final = 10
 _LOG_LINES: Final = 12
 
@@ -38,10 +36,10 @@ _LOG_LINES: Final = 12
 class PrivateRabbitMQ:
     """A RabbitMQ of our own in `directory`, listening on loopback only.
 
-    `port_base` is the first of ten ports; None takes a free block, for one directory the same one
-    whenever possible. `plugins` adds to MQTT any of `management`, `prometheus`, `web_mqtt`.
-    Data, user and password stay in the directory: a later start goes on with them.
-    Not thread-safe. Ended when this process exits; if that is killed, the next start does it.
+    `port_base` is the first of ten ports; None takes a free block at the first start, for one
+    directory the same one whenever possible. `plugins` adds to MQTT any of `management`,
+    `prometheus`, `web_mqtt`. Data, user and password stay in the directory: a later start goes on
+    with them. Not thread-safe. Ended when this process exits; if that is killed, by the next start.
     """
 
     def __init__(
@@ -49,29 +47,36 @@ class PrivateRabbitMQ:
     ) -> None:
         directory = directory.resolve()
         directory.mkdir(parents=True, exist_ok=True)
-        if port_base is None:
-            port_base = ports.free_block(BLOCK, zlib.crc32(os.fsencode(directory)))
-        if port_base is None:
-            raise RabbitMQFailed(f"no {BLOCK} free ports in a row")
-        self._instance = Instance(directory, port_base, tuple(plugins))
-        self._password = _password(directory / "password")
+        self._instance = Instance(directory, port_base or 0, tuple(plugins))
+        self.user = "buildfeed"
+        self.password = _password(directory / "password")
         self._console = directory / "log" / "console.log"
         self._process: subprocess.Popen[bytes] | None = None
         self._lock: TextIO | None = None
 
     @property
+    def amqp_port(self) -> int:
+        """The port for AMQP clients."""
+        return self._instance.port("amqp")
+
+    @property
+    def mqtt_port(self) -> int:
+        """The port for MQTT clients."""
+        return self._instance.port("mqtt")
+
+    def plugin_port(self, plugin: str) -> int:
+        """Return the port of a plugin that it was given."""
+        return self._instance.port(plugin)
+
+    @property
     def amqp_url(self) -> str:
-        """amqp://user:password@host:port/."""
-        return f"amqp://{USER}:{self._password}@{ports.LOOPBACK}:{self.port('amqp')}/"
+        """amqp://user:password@host:port/, from the first start on."""
+        return f"amqp://{self.user}:{self.password}@{ports.LOOPBACK}:{self.amqp_port}/"
 
     @property
     def mqtt_url(self) -> str:
-        """mqtt://user:password@host:port."""
-        return f"mqtt://{USER}:{self._password}@{ports.LOOPBACK}:{self.port('mqtt')}"
-
-    def port(self, listener: str) -> int:
-        """Return the port of `amqp`, `mqtt` or one of the plugins."""
-        return self._instance.port(listener)
+        """mqtt://user:password@host:port, from the first start on."""
+        return f"mqtt://{self.user}:{self.password}@{ports.LOOPBACK}:{self.mqtt_port}"
 
     def start(self, timeout: float = 60) -> None:
         """Return once AMQP and MQTT clients can connect, at most after `timeout` seconds.
@@ -97,6 +102,8 @@ class PrivateRabbitMQ:
 
     def stop(self) -> None:
         """End it gracefully within 10 seconds, by force after them; leaves no process behind."""
+        if not self._lock:
+            return  # not started, or what runs here is another process's
         if self._process and self._process.poll() is None:
             self.thaw()
             self._process.terminate()
@@ -108,9 +115,8 @@ class PrivateRabbitMQ:
         self._process = None
         self._end_leftovers()
         atexit.unregister(self.stop)
-        if self._lock:
-            self._lock.close()
-            self._lock = None
+        self._lock.close()
+        self._lock = None
 
     def kill(self) -> None:
         """Let it crash (SIGKILL); `start` or `stop` cleans up."""
@@ -167,13 +173,15 @@ class PrivateRabbitMQ:
             time.sleep(0.02)
 
     def _configure(self, version: tuple[int, int]) -> None:
+        if not self._instance.base:
+            self._instance = self._instance.at(_free_ports(self._instance.directory))
         for listener, port in self._instance.ports.items():
             if not ports.is_free(port):
                 raise RabbitMQFailed(f"port {port} ({listener}) is in use")
         directory = self._instance.directory
         for name in ("home", "log", "mnesia"):
             (directory / name).mkdir(exist_ok=True)
-        files = self._instance.files(version, USER, self._password, secrets.token_bytes(4))
+        files = self._instance.files(version, self.user, self.password, secrets.token_bytes(4))
         for name, text in files.items():
             (directory / name).write_text(text, encoding="utf-8")
 
@@ -192,7 +200,7 @@ class PrivateRabbitMQ:
 
     def _wait(self, deadline: float) -> None:
         # Its exit code says nothing: 3.10 ends with 0 when its configuration is wrong.
-        while not all(ports.accepts(self.port(listener)) for listener in ("amqp", "mqtt")):
+        while not (ports.accepts(self.amqp_port) and ports.accepts(self.mqtt_port)):
             if self._process and self._process.poll() is not None:
                 raise RabbitMQFailed("it ended while it started", self._last_words())
             if time.monotonic() > deadline:
@@ -213,6 +221,14 @@ def _version() -> tuple[int, int]:
         if found := re.match(r"rabbit-(\d+)\.(\d+)\.", path.name):
             return int(found[1]), int(found[2])
     raise RabbitMQMissing
+
+
+def _free_ports(directory: Path) -> int:
+    """Return the first of ten free ports; a directory gets the same ones as long as they are."""
+    base = ports.free_block(BLOCK, zlib.crc32(os.fsencode(directory)))
+    if base is None:
+        raise RabbitMQFailed(f"no {BLOCK} free ports in a row")
+    return base
 
 
 def _password(path: Path) -> str:

@@ -25,9 +25,9 @@ START_EXCHANGE: Final = "builds.start"
 NORMAL_EXCHANGE: Final = "builds.start.normal"
 START_KEY: Final = "builds.*.*.start"
 
-HIGH_QUEUE: Final = "builds.high"
-NORMAL_QUEUE: Final = "builds"
-DEAD_QUEUE: Final = "builds.dead"
+BUILDS_HIGH: Final = "builds.high"
+BUILDS: Final = "builds"
+BUILDS_DEAD: Final = "builds.dead"
 
 DELIVERY_LIMIT: Final = 30
 
@@ -35,7 +35,7 @@ WORK_ARGUMENTS: Final[dict[str, Any]] = {
     "x-queue-type": "quorum",
     "x-delivery-limit": DELIVERY_LIMIT,
     "x-dead-letter-exchange": "",
-    "x-dead-letter-routing-key": DEAD_QUEUE,
+    "x-dead-letter-routing-key": BUILDS_DEAD,
     # A dead letter leaves the queue only once builds.dead has it; that needs reject-publish.
     "x-dead-letter-strategy": "at-least-once",
     "x-overflow": "reject-publish",
@@ -63,18 +63,20 @@ def assert_topology(channel: BlockingChannel) -> None:
 
     Raises pika's ChannelClosedByBroker when it exists with other arguments.
     """
-    channel.queue_declare(DEAD_QUEUE, durable=True, arguments=DEAD_ARGUMENTS)
-    for queue in (NORMAL_QUEUE, HIGH_QUEUE):
+    channel.queue_declare(BUILDS_DEAD, durable=True, arguments=DEAD_ARGUMENTS)
+    for queue in (BUILDS, BUILDS_HIGH):
         channel.queue_declare(queue, durable=True, arguments=WORK_ARGUMENTS)
     channel.exchange_declare(NORMAL_EXCHANGE, ExchangeType.fanout, durable=True)
-    channel.queue_bind(NORMAL_QUEUE, NORMAL_EXCHANGE)
+    channel.queue_bind(BUILDS, NORMAL_EXCHANGE)
     channel.exchange_declare(
         START_EXCHANGE,
         ExchangeType.headers,
         durable=True,
         arguments={"alternate-exchange": NORMAL_EXCHANGE},
     )
-    channel.queue_bind(HIGH_QUEUE, START_EXCHANGE, arguments={"x-match": "all", "priority": "high"})
+    channel.queue_bind(
+        BUILDS_HIGH, START_EXCHANGE, arguments={"x-match": "all", "priority": "high"}
+    )
     # Last: from here on starts arrive, and every queue is there to take them.
     channel.exchange_bind(START_EXCHANGE, TOPIC_EXCHANGE, START_KEY)
 

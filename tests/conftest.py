@@ -1,0 +1,60 @@
+"""Brokers and helpers for every kind of test."""
+
+import secrets
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from broker import ports
+from broker.rabbitmq import PrivateRabbitMQ
+
+
+@pytest.fixture
+def free_port() -> Callable[[], int]:
+    """A function that returns a free listen port on loopback."""
+
+    def find() -> int:
+        port = ports.free_block(1, secrets.randbelow(100_000))
+        assert port
+        return port
+
+    return find
+
+
+@pytest.fixture
+def eventually() -> Callable[..., None]:
+    """A function that waits until a condition holds, and fails when it does not within 5 s."""
+
+    def wait(condition: Callable[[], object], seconds: float = 5) -> None:
+        deadline = time.monotonic() + seconds
+        while not condition():
+            assert time.monotonic() < deadline, f"not so within {seconds} s"
+            time.sleep(0.01)
+
+    return wait
+
+
+@pytest.fixture(scope="session")
+def rabbitmq(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PrivateRabbitMQ]:
+    """One RabbitMQ for the whole test run; a test that ends it starts it again."""
+    broker = PrivateRabbitMQ(tmp_path_factory.mktemp("rabbitmq"))
+    broker.start()
+    yield broker
+    broker.stop()
+
+
+@pytest.fixture
+def private_rabbitmq(tmp_path: Path) -> Iterator[Callable[..., PrivateRabbitMQ]]:
+    """A function that makes a RabbitMQ of the test's own, not yet started. A first start takes
+    10 s: prefer `rabbitmq`."""
+    made: list[PrivateRabbitMQ] = []
+
+    def make(**options: object) -> PrivateRabbitMQ:
+        made.append(PrivateRabbitMQ(tmp_path / f"rabbitmq-{len(made)}", **options))
+        return made[-1]
+
+    yield make
+    for broker in made:
+        broker.stop()

@@ -1,0 +1,311 @@
+"""A worker and RabbitMQ's queues."""
+
+import asyncio
+import signal
+import time
+from collections import Counter
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager
+from functools import partial
+
+import pytest
+from msgspec.structs import replace
+from pika.adapters.blocking_connection import BlockingChannel
+from workshop import (
+    LONG,
+    RunningWorker,
+    Watcher,
+    WorkerProcess,
+    start,
+    stop,
+    until,
+    worker,
+)
+
+from broker.rabbitmq import PrivateRabbitMQ
+from broker.topology import BUILDS, BUILDS_DEAD, TOPIC_EXCHANGE, publish
+from buildfeed.activity import Activity, Script, encode, worker_actor
+from fakebuild.amqp_queue import AmqpQueue
+
+Work = Callable[..., AbstractAsyncContextManager[RunningWorker]]
+
+
+@pytest.fixture
+async def watcher(rabbitmq: PrivateRabbitMQ, channel: BlockingChannel) -> AsyncIterator[Watcher]:
+    async with Watcher(rabbitmq.mqtt_url) as watcher:
+        yield watcher
+
+
+@pytest.fixture
+def work(rabbitmq: PrivateRabbitMQ, watcher: Watcher) -> Work:
+    """Run a worker: `async with work(slots=1) as w1`."""
+    return partial(worker, rabbitmq.mqtt_url, partial(AmqpQueue, rabbitmq.amqp_url))
+
+
+def ready(channel: BlockingChannel, queue: str) -> int:
+    """How many starts wait in `queue`, those that a worker holds not counted."""
+    return int(channel.queue_declare(queue, passive=True).method.message_count)
+
+
+def cut_amqp(rabbitmq: PrivateRabbitMQ, name: str) -> None:
+    """Close the AMQP connection of the worker `name`."""
+    listed = rabbitmq.ctl("list_connections", "pid", "client_properties").splitlines()
+    (pid,) = [line.split("\t")[0] for line in listed if name in line]
+    rabbitmq.ctl("close_connection", pid, "cut by a test")
+
+
+async def test_a_build_runs_to_its_ending_and_leaves_the_queue(
+    channel: BlockingChannel, watcher: Watcher, work: Work
+) -> None:
+    build = start(script=Script(seconds=0.5, steps=5, errors=(60,)))
+    async with work() as w1:
+        publish(channel, build)
+        ending = await watcher.until_ended(build)
+
+    said = [seen for seen in watcher.of(build) if seen.kind != "log"]
+    assert [seen.kind for seen in said] == [
+        "status", "progress", "progress", "error", "progress", "progress", "status",
+    ]  # fmt: skip
+    assert {(seen.worker, seen.object.attempt) for seen in said} == {(w1.name, 1)}
+    assert (ending.object.status, ending.object.errors) == ("failed", 1)
+    assert ready(channel, BUILDS) == 0
+
+
+async def test_a_waiting_worker_takes_a_start_within_milliseconds(
+    channel: BlockingChannel, watcher: Watcher, work: Work
+) -> None:
+    async with work():
+        waits = []
+        for _ in range(5):
+            build = start()
+            publish(channel, build)
+            published = time.monotonic()
+            await watcher.until_running(build)
+            waits.append(time.monotonic() - published)
+            await watcher.until_ended(build)
+    assert min(waits) < 0.1
+
+
+async def test_starts_of_both_queues_never_take_more_slots_than_there_are(
+    channel: BlockingChannel, watcher: Watcher, work: Work
+) -> None:
+    builds = [start(priority="high" if n % 2 else "normal") for n in range(12)]
+    async with work(slots=2), work(slots=1):
+        for build in builds:
+            publish(channel, build)
+        for build in builds:
+            await watcher.until_ended(build)
+
+    for build in builds:
+        assert len(watcher.endings(build)) == 1
+    assert most_at_a_time(watcher) <= {1, 2}
+
+
+def most_at_a_time(watcher: Watcher) -> set[int]:
+    """The largest number of builds that each worker had running at a time."""
+    running: Counter[str] = Counter()
+    most: Counter[str] = Counter()
+    for seen in watcher.activities:
+        if seen.worker and seen.kind == "status":
+            running[seen.worker] += -1 if seen.object.ended else 1
+            most[seen.worker] = max(most[seen.worker], running[seen.worker])
+    return set(most.values())
+
+
+async def test_one_in_four_is_normal_while_high_priority_waits(
+    channel: BlockingChannel, watcher: Watcher, work: Work
+) -> None:
+    builds = [start(priority="normal") for _ in range(3)]
+    builds += [start(priority="high") for _ in range(9)]
+    for build in builds:
+        publish(channel, build)
+    async with work(slots=1):
+        for build in builds:
+            await watcher.until_ended(build)
+
+    order = [seen.object.priority for seen in watcher.activities if seen.type == "Accept"]
+    assert order == ["high", "high", "high", "normal"] * 3
+
+
+async def test_what_is_no_start_is_a_dead_letter_and_the_next_is_built(
+    channel: BlockingChannel, watcher: Watcher, work: Work
+) -> None:
+    build = start()
+    async with work():
+        for key, body in (
+            ("builds.acme.b1.start", b"{}"),
+            ("builds.acme.b1.start", b"\xff" * 100_000),
+            ("builds.acme.other.start", encode(build)),
+            ("builds.UPPER.b1.start", encode(build)),
+        ):
+            channel.basic_publish(TOPIC_EXCHANGE, key, body)
+        publish(channel, build)
+        ending = await watcher.until_ended(build)
+        await until(lambda: ready(channel, BUILDS_DEAD) == 4)
+    assert ending.object.status == "succeeded"
+
+
+async def test_the_build_of_a_killed_worker_is_taken_over_within_a_second(
+    rabbitmq: PrivateRabbitMQ, channel: BlockingChannel, watcher: Watcher, work: Work
+) -> None:
+    build = start(script=LONG)
+    publish(channel, build)
+    with WorkerProcess(mqtt_url=rabbitmq.mqtt_url, amqp_url=rabbitmq.amqp_url) as killed:
+        await watcher.until_running(build)
+        async with work() as w2:
+            killed.signal(signal.SIGKILL)
+            died = time.monotonic()
+            await watcher.until_running(build, attempt=2)
+            assert time.monotonic() - died < 1
+            accept = next(seen for seen in watcher.of(build) if seen.object.attempt == 2)
+            assert (accept.worker, accept.object.progress) == (w2.name, 0)
+            await until(lambda: watcher.presences[killed.name].status == "offline")
+
+
+async def test_a_build_goes_on_under_the_next_attempt_when_its_start_comes_back(
+    rabbitmq: PrivateRabbitMQ, channel: BlockingChannel, watcher: Watcher, work: Work
+) -> None:
+    build = start(script=Script(seconds=5, steps=50, errors=()))
+    async with work() as w1:
+        publish(channel, build)
+        await until(lambda: any(s.object.progress >= 10 for s in watcher.of(build)))
+        await asyncio.to_thread(cut_amqp, rabbitmq, w1.name)
+        await watcher.until_running(build, attempt=2)
+        ending = await watcher.until_ended(build)
+
+    accept = next(s for s in watcher.of(build) if s.object.attempt == 2)
+    assert (accept.type, accept.object.seq) == ("Accept", 0)
+    assert accept.object.progress >= 10
+    assert (ending.object.status, ending.object.attempt) == ("succeeded", 2)
+    assert len(watcher.endings(build)) == 1
+    assert ready(channel, BUILDS) == 0
+
+
+async def test_nothing_ends_while_its_start_may_be_with_another(
+    rabbitmq: PrivateRabbitMQ, channel: BlockingChannel, watcher: Watcher, work: Work
+) -> None:
+    build = start(script=Script(seconds=4, steps=10, errors=()))
+    async with work(slots=1) as w1:
+        publish(channel, build)
+        await watcher.until_running(build)
+        thief = channel.connection.channel()
+        thief.basic_consume(BUILDS, lambda *_: None)  # takes the start and does nothing
+        await asyncio.to_thread(cut_amqp, rabbitmq, w1.name)
+        channel.connection.process_data_events(1)
+        await until(lambda: any(s.object.progress == 100 for s in watcher.of(build)))
+        assert not watcher.endings(build)
+        thief.close()  # and now it comes back
+        ending = await watcher.until_ended(build)
+    assert ending.object.attempt == 3
+    assert ending.object.seq == 1
+
+
+async def test_a_build_that_another_worker_has_accepted_is_dropped_without_a_word(
+    channel: BlockingChannel, watcher: Watcher, work: Work
+) -> None:
+    build = start(script=LONG)
+    async with work() as w1:
+        publish(channel, build)
+        await watcher.until_running(build)
+        await watcher.send(accepted_by_another(watcher.of(build)[0], attempt=2))
+        await until(lambda: w1.name in watcher.presences)
+        await until(lambda: not watcher.presences[w1.name].builds)
+    assert not watcher.endings(build)
+
+
+def accepted_by_another(accept: Activity, attempt: int) -> Activity:
+    build = replace(accept.object, attempt=attempt, seq=0)
+    return Activity.about(build, "Accept", worker_actor("another"), accept.published)
+
+
+async def test_an_attempt_too_many_fails_and_becomes_a_dead_letter(
+    channel: BlockingChannel, watcher: Watcher, work: Work
+) -> None:
+    build = start()
+    publish(channel, build)
+    for _ in range(2):
+        method, _, _ = channel.basic_get(BUILDS)
+        while not method:
+            method, _, _ = channel.basic_get(BUILDS)
+        channel.basic_reject(method.delivery_tag, requeue=True)
+    async with work(max_attempts=2):
+        ending = await watcher.until_ended(build)
+        await until(lambda: ready(channel, BUILDS_DEAD) == 1)
+
+    assert len(watcher.of(build)) == 1
+    assert (ending.object.status, ending.object.attempt, ending.object.seq) == ("failed", 3, 0)
+    assert "2 attempts" in str(ending.object.error)
+
+
+async def test_a_build_that_takes_too_long_fails(
+    channel: BlockingChannel, watcher: Watcher, work: Work
+) -> None:
+    build = start(script=LONG)
+    async with work(max_seconds=0.3):
+        publish(channel, build)
+        ending = await watcher.until_ended(build)
+    assert ending.object.status == "failed"
+    assert ending.object.error == "The build took longer than 0.3 seconds."
+
+
+async def test_a_start_that_comes_twice_is_built_once(
+    channel: BlockingChannel, watcher: Watcher, work: Work
+) -> None:
+    build = start()
+    async with work():
+        publish(channel, build)
+        publish(channel, build)
+        await watcher.until_ended(build)
+        publish(channel, build)
+        other = start()
+        publish(channel, other)
+        await watcher.until_ended(other)
+    assert len(watcher.of(build, "status")) == 2
+    assert ready(channel, BUILDS) == 0
+
+
+async def test_a_stopping_worker_lets_its_builds_end(
+    rabbitmq: PrivateRabbitMQ, channel: BlockingChannel, watcher: Watcher
+) -> None:
+    build, next_build = start(script=Script(seconds=1, steps=4, errors=())), start()
+    urls = {"mqtt_url": rabbitmq.mqtt_url, "amqp_url": rabbitmq.amqp_url}
+    with WorkerProcess(**urls, concurrency=1) as process:
+        publish(channel, build)
+        publish(channel, next_build)
+        await watcher.until_running(build)
+        process.signal(signal.SIGTERM)
+        assert await process.until_ended() == 0
+        assert watcher.endings(build)[0].object.status == "succeeded"
+        assert watcher.presences[process.name].status == "offline"
+    assert not watcher.of(next_build)
+    assert ready(channel, BUILDS) == 1
+
+
+async def test_a_stopping_worker_hands_back_what_takes_too_long(
+    rabbitmq: PrivateRabbitMQ, channel: BlockingChannel, watcher: Watcher, work: Work
+) -> None:
+    build = start(script=LONG)
+    urls = {"mqtt_url": rabbitmq.mqtt_url, "amqp_url": rabbitmq.amqp_url}
+    with WorkerProcess(**urls, drain_seconds=0.2) as process:
+        publish(channel, build)
+        await watcher.until_running(build)
+        process.signal(signal.SIGTERM)
+        assert await process.until_ended() == 0
+    assert not watcher.endings(build)
+    async with work():
+        await watcher.until_running(build, attempt=2)
+        await watcher.send(stop(build))
+
+
+async def test_a_second_signal_ends_it_at_once(
+    rabbitmq: PrivateRabbitMQ, channel: BlockingChannel, watcher: Watcher
+) -> None:
+    build = start(script=LONG)
+    urls = {"mqtt_url": rabbitmq.mqtt_url, "amqp_url": rabbitmq.amqp_url}
+    with WorkerProcess(**urls) as process:
+        publish(channel, build)
+        await watcher.until_running(build)
+        process.signal(signal.SIGINT)
+        await asyncio.sleep(0.2)
+        process.signal(signal.SIGINT)
+        assert await process.until_ended(seconds=1) == -signal.SIGINT
