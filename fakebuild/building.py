@@ -23,8 +23,8 @@ _RETURN_SECONDS: Final = 10.0
 class Building:
     """The build of one start.
 
-    All methods belong to the event loop. To drop the build without a word, cancel the task that
-    runs `work`.
+    It has `ended` from the moment its ending is published. To drop it without a word, cancel the
+    task that runs `work`. All methods belong to the event loop.
     """
 
     def __init__(
@@ -39,7 +39,7 @@ class Building:
         self._publish = publish
         self._run = Run(delivery.start, delivery.attempt, worker)
         self._accepted = False
-        self._ended = False
+        self.ended = False
         self._cut = asyncio.Event()
         self._returned = asyncio.Event()
         if delivery.stopping or self.hopeless:
@@ -67,7 +67,7 @@ class Building:
     def adopt(self, delivery: Delivery) -> None:
         """Go on under the delivery that came back after the connection of the first was lost."""
         self.delivery = delivery
-        if delivery.attempt > self.attempt and not self._ended:
+        if delivery.attempt > self.attempt and not self.ended:
             self._run.again(delivery.attempt)
             if self._accepted:
                 self._publish(self._run.accept(_now()))
@@ -81,7 +81,7 @@ class Building:
         if not await self._is_ours():
             return None
         ending = end(_now())
-        self._ended = True
+        self.ended = True
         acknowledged = asyncio.wrap_future(self._publish(ending))
         await asyncio.shield(acknowledged)  # a cancelled build must not cancel the link's future
         if self.hopeless:

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Final
 
 from broker.mqtt import MqttLink
@@ -34,17 +35,15 @@ class Heartbeat:
 
     async def _publish(self) -> None:
         while True:
-            self._changed.clear()
-            if self._link.up:  # else the news would pile up; `on_up` asks for the newest
-                now = self._describe(round(self._lag * 1000))
-                self._link.publish(now.topic, presence.encode(now), qos=1, retain=True)
-                self._lag = 0.0
-            await asyncio.sleep(_SETTLE_SECONDS)  # many short builds are one change
-            try:
-                async with asyncio.timeout(_SECONDS - _SETTLE_SECONDS):
+            with suppress(TimeoutError):
+                async with asyncio.timeout(_SECONDS):
                     await self._changed.wait()
-            except TimeoutError:
-                continue
+            self._changed.clear()
+            if self._link.up:  # else the news would pile up, and it is asked for on connect
+                now = self._describe(round(self._lag * 1000))
+                self._lag = 0.0
+                self._link.publish(now.topic, presence.encode(now), qos=1, retain=True)
+                await asyncio.sleep(_SETTLE_SECONDS)  # many short builds are one change
 
     async def _measure(self) -> None:
         loop = asyncio.get_running_loop()

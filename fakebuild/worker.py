@@ -5,6 +5,7 @@ The links have threads of their own and cross over with `call_soon_threadsafe`, 
 
 import asyncio
 import logging
+from collections.abc import Iterable
 from typing import Final, Literal
 
 from broker.mqtt import Message, MqttLink, Will
@@ -177,16 +178,22 @@ class Worker:
 
     async def _drain(self) -> None:
         """Wait for the builds that run; hand back those that take too long."""
-        if not self._tasks:
-            return
-        await asyncio.wait(self._tasks.values(), timeout=self._drain_seconds)
-        unfinished = dict(self._tasks)
-        back = [self._builds[key].delivery.reject(requeue=True) for key in unfinished]
-        for task in unfinished.values():
+        await _wait(self._tasks.values(), self._drain_seconds)
+        ending = [self._tasks[key] for key, build in self._builds.items() if build.ended]
+        await _wait(ending, _SETTLE_SECONDS)
+        unfinished = list(self._tasks.values())
+        handed_back = [
+            asyncio.create_task(build.delivery.reject(requeue=True))
+            for build in self._builds.values()
+        ]
+        for task in unfinished:
             task.cancel()
-        handed_back = [asyncio.create_task(work) for work in back]
-        if handed_back:
-            await asyncio.wait([*handed_back, *unfinished.values()], timeout=_SETTLE_SECONDS)
+        await _wait([*unfinished, *handed_back], _SETTLE_SECONDS)
+
+
+async def _wait(tasks: Iterable[asyncio.Task[None]], seconds: float) -> None:
+    if waiting := list(tasks):
+        await asyncio.wait(waiting, timeout=seconds)
 
 
 def _fields(build: Building) -> dict[str, object]:

@@ -207,9 +207,9 @@ async def test_a_build_that_another_worker_has_accepted_is_dropped_without_a_wor
     async with work() as w1:
         publish(channel, build)
         await watcher.until_running(build)
+        await until(lambda: watcher.busy(w1.name))
         await watcher.send(accepted_by_another(watcher.of(build)[0], attempt=2))
-        await until(lambda: w1.name in watcher.presences)
-        await until(lambda: not watcher.presences[w1.name].builds)
+        await until(lambda: not watcher.busy(w1.name))
     assert not watcher.endings(build)
 
 

@@ -1,0 +1,180 @@
+"""Workers under test, and a watcher who sees all that they publish."""
+
+import asyncio
+import os
+import secrets
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from typing import Any, Self
+
+from broker.mqtt import Message, MqttLink
+from buildfeed import command, presence
+from buildfeed.activity import Activity, Priority, Script, decode, encode
+from buildfeed.errors import InvalidActivity, InvalidTopic
+from buildfeed.presence import Presence
+from fakebuild.attempts import Limits
+from fakebuild.deliveries import Queue
+from fakebuild.worker import Worker
+
+QUICK = Script(seconds=0.2, steps=4, errors=())
+LONG = Script(seconds=60, steps=600, errors=())
+
+
+async def until(condition: Callable[[], object], seconds: float = 10) -> None:
+    """Wait until `condition` holds; fail when it does not in time."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, f"not so within {seconds} s"
+        await asyncio.sleep(0.005)
+
+
+def start(
+    build: str | None = None, script: Script = QUICK, priority: Priority = "normal"
+) -> Activity:
+    """Return the start of a build of which nobody has heard yet."""
+    build = build or secrets.token_hex(8)
+    now = datetime.now(UTC)
+    return command.start("acme", build, now, by="ada", script=script, priority=priority)
+
+
+def stop(known: Activity) -> Activity:
+    """Return the stop by somebody who knows the state `known`."""
+    return command.stop(known.object, datetime.now(UTC), by="bob", uuid=secrets.token_hex(16))
+
+
+class Watcher:
+    """Sees every activity and presence, and sends commands as MQTT clients may."""
+
+    def __init__(self, url: str) -> None:
+        self.activities: list[Activity] = []
+        self.presences: dict[str, Presence] = {}
+        self.link = MqttLink(
+            url,
+            name="watcher",
+            subscriptions=[("builds/#", 1), ("workers/+/status", 1)],
+            on_message=self._see,
+        )
+
+    async def __aenter__(self) -> Self:
+        self.link.start()
+        await until(lambda: self.link.up)
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await asyncio.to_thread(self.link.stop, 1)
+
+    def _see(self, message: Message) -> None:
+        if message.topic.startswith("workers/"):
+            found = presence.decode(message.topic, message.payload)
+            self.presences[found.worker] = found
+            return
+        try:
+            self.activities.append(decode(message.topic, message.payload))
+        except (InvalidTopic, InvalidActivity):
+            return  # a test has sent it
+
+    async def send(self, activity: Activity) -> None:
+        await self.send_payload(str(activity.topic), encode(activity))
+
+    async def send_payload(self, topic: str, payload: bytes) -> None:
+        await asyncio.wrap_future(self.link.publish(topic, payload, qos=1))
+
+    def of(self, build: Activity, *kinds: str) -> list[Activity]:
+        """What workers said of `build`, as they said it: QoS 0 and 1 may overtake each other."""
+        said = [
+            seen
+            for seen in self.activities
+            if seen.object.id == build.object.id
+            and seen.worker
+            and (not kinds or seen.kind in kinds)
+        ]
+        return sorted(said, key=lambda seen: (seen.object.attempt, seen.object.seq))
+
+    def running(self, build: Activity, attempt: int = 1) -> bool:
+        return any(
+            seen.type == "Accept" and seen.object.attempt == attempt for seen in self.of(build)
+        )
+
+    def endings(self, build: Activity) -> list[Activity]:
+        return [seen for seen in self.of(build) if seen.object.ended]
+
+    def busy(self, worker: str) -> bool:
+        """Whether the worker says that it runs a build."""
+        return worker in self.presences and bool(self.presences[worker].builds)
+
+    async def until_running(self, build: Activity, attempt: int = 1) -> None:
+        await until(lambda: self.running(build, attempt))
+
+    async def until_ended(self, build: Activity, seconds: float = 10) -> Activity:
+        await until(lambda: self.endings(build), seconds)
+        return self.endings(build)[0]
+
+
+class RunningWorker:
+    """A worker in this process."""
+
+    def __init__(self, name: str, task: "asyncio.Task[None]", stop: asyncio.Event) -> None:
+        self.name = name
+        self._task = task
+        self._stop = stop
+
+    async def stop(self) -> None:
+        self._stop.set()
+        await self._task
+
+
+@asynccontextmanager
+async def worker(
+    mqtt_url: str,
+    make_queue: Callable[..., Queue],
+    *,
+    slots: int = 2,
+    drain_seconds: float = 0,
+    **limits: Any,
+) -> AsyncIterator[RunningWorker]:
+    """Run a worker; `make_queue(name=…, slots=…)` gives it its starts."""
+    name, stop = f"w-{secrets.token_hex(4)}", asyncio.Event()
+    made = Worker(
+        name,
+        mqtt_url=mqtt_url,
+        queue=make_queue(name=name, slots=slots),
+        slots=slots,
+        limits=Limits(**limits),
+        drain_seconds=drain_seconds,
+    )
+    running = RunningWorker(name, asyncio.create_task(made.run(stop)), stop)
+    try:
+        await until(lambda: made._link.up)
+        yield running
+    finally:
+        await running.stop()
+
+
+class WorkerProcess:
+    """`python -m fakebuild` with BUILDFEED_… options."""
+
+    def __init__(self, **options: object) -> None:
+        self.name = f"p-{secrets.token_hex(4)}"
+        environment = {k: v for k, v in os.environ.items() if not k.startswith("BUILDFEED_")}
+        for option, value in {"name": self.name, "log_level": "warning", **options}.items():
+            environment[f"BUILDFEED_{option.upper()}"] = str(value)
+        self._process = subprocess.Popen([sys.executable, "-m", "fakebuild"], env=environment)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._process.kill()
+        self._process.wait()
+
+    def signal(self, number: signal.Signals) -> None:
+        self._process.send_signal(number)
+
+    async def until_ended(self, seconds: float = 10) -> int:
+        await until(lambda: self._process.poll() is not None, seconds)
+        return self._process.returncode
