@@ -265,3 +265,5 @@ class Connection:
         if not self.reason:
             said_why = flags.is_disconnect_packet_from_server or code.value != _UNSPECIFIED
             self.reason = str(code) if said_why else "the broker closed the connection"
+            if self.accepted and self._unanswered:  # RabbitMQ 3.10 refuses a filter like this
+                self.reason += " before the SUBACK"

@@ -20,6 +20,7 @@ log = logging.getLogger(__name__)
 
 _LISTENER: Final = "default"
 _FIRST_BYTES_SECONDS: Final = 5
+_MAX_FIXED_HEADER: Final = 5
 _MQTT_5: Final = b"\x00\x04MQTT\x05"
 _CONNACK_UNSUPPORTED: Final = b"\x20\x03\x00\x84\x00"  # MQTT 5 §3.2, unsupported version
 
@@ -42,14 +43,19 @@ class EmbeddedBroker:
 
     async def start(self) -> None:
         """Listen; raise OSError when the port is taken."""
+        for chatty in ("amqtt", "transitions"):
+            logging.getLogger(chatty).setLevel(logging.WARNING)
         plugin = f"{OneUser.__module__}.{OneUser.__qualname__}"
         config = BrokerConfig(
             listeners={_LISTENER: ListenerConfig(type=ListenerType.EXTERNAL)},
             plugins={plugin: {"user": self._user, "password": self._password}},
         )
         self._broker = _Broker(config)
+        self._server = await asyncio.start_server(
+            self._accept, self._host, self._port, start_serving=False
+        )
         await self._broker.start()
-        self._server = await asyncio.start_server(self._accept, self._host, self._port)
+        await self._server.start_serving()
 
     async def stop(self) -> None:
         """Drop every client, stop listening and forget everything."""
@@ -82,9 +88,9 @@ class EmbeddedBroker:
 
 
 async def _read_connect(reader: asyncio.StreamReader) -> bytes:
-    """Return the start of a CONNECT, up to the protocol version (MQTT 3.1.1 §3.1)."""
+    """Return the start of a CONNECT, up to the protocol version (MQTT 3.1.1 §2.2.3, §3.1)."""
     first = await reader.readexactly(2)
-    while first[-1] & 0x80:
+    while first[-1] & 0x80 and len(first) < _MAX_FIXED_HEADER:
         first += await reader.readexactly(1)
     return first + await reader.readexactly(len(_MQTT_5))
 

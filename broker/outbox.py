@@ -6,6 +6,7 @@ Only the thread of the link touches it.
 from collections import deque
 from concurrent.futures import Future
 from dataclasses import dataclass, field
+from itertools import count
 from typing import Final, Self
 
 from buildfeed.activity import MAX_BYTES
@@ -28,8 +29,8 @@ MAX_TOPIC_BYTES: Final = 255
 class Publish:
     """One publish; its future is running from the moment it is first sent.
 
-    `losses` counts the connections that the broker closed while it waited for its PUBACK, `time`
-    is when it was last sent or refused.
+    `number` counts the publishes of its outbox, `losses` the connections that the broker closed
+    while this one waited for its PUBACK, `time` is when it was last sent or refused.
     """
 
     topic: str
@@ -37,6 +38,7 @@ class Publish:
     qos: int
     retain: bool
     future: Future[None] = field(default_factory=Future)
+    number: int = 0
     losses: int = 0
     refused: bool = False
     time: float = 0
@@ -81,12 +83,14 @@ class Outbox:
         self._waiting: deque[Publish] = deque()
         self._sent: dict[int, Publish] = {}
         self._refused: deque[Publish] = deque()
+        self._numbers = count()
 
     def __len__(self) -> int:
         return len(self._waiting) + len(self._sent) + len(self._refused)
 
     def add(self, publish: Publish) -> None:
         """Put a new publish behind all others."""
+        publish.number = next(self._numbers)
         self._waiting.append(publish)
 
     def take(self, now: float, window: int = WINDOW) -> Publish | None:
@@ -153,6 +157,7 @@ class Outbox:
             if publish.losses >= MAX_LOSSES:
                 given_up.append(publish)
         everything = [*self._refused, *self._sent.values(), *self._waiting]
+        everything.sort(key=lambda publish: publish.number)
         self._waiting.clear()
         self._sent.clear()
         self._refused.clear()

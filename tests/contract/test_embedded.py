@@ -1,0 +1,95 @@
+"""What the embedded broker does beside the contract."""
+
+import asyncio
+import secrets
+import socket
+import time
+from collections.abc import AsyncIterator
+from urllib.parse import urlsplit
+
+import pytest
+from brokers import Embedded, free_port
+from peers import Connect
+
+from broker.embedded import EmbeddedBroker
+
+
+@pytest.fixture
+async def started() -> AsyncIterator[EmbeddedBroker]:
+    broker = EmbeddedBroker(host="127.0.0.1", port=free_port(), user="u", password="p")
+    await broker.start()
+    yield broker
+    await broker.stop()
+
+
+def raw(url: str) -> socket.socket:
+    address = urlsplit(url)
+    return socket.create_connection((address.hostname, address.port), timeout=5)
+
+
+async def test_it_starts_and_stops_in_a_moment_even_with_clients(connect: Connect) -> None:
+    broker = EmbeddedBroker(host="127.0.0.1", port=free_port(), user="u", password="p")
+    began = time.monotonic()
+    await broker.start()
+    assert time.monotonic() - began < 0.5
+    clients = [await asyncio.to_thread(connect, broker.url) for _ in range(5)]
+    silent = raw(broker.url)
+    began = time.monotonic()
+    await broker.stop()
+    assert time.monotonic() - began < 1
+    for client in clients:
+        await asyncio.to_thread(client.until, lambda client=client: client.downs)
+    silent.close()
+    others = asyncio.all_tasks() - {asyncio.current_task()}
+    assert not others
+
+
+async def test_a_taken_port_is_an_os_error_and_leaves_nothing_behind(
+    started: EmbeddedBroker,
+) -> None:
+    port = urlsplit(started.url).port
+    assert port
+    before = asyncio.all_tasks()
+    second = EmbeddedBroker(host="127.0.0.1", port=port, user="u", password="p")
+    with pytest.raises(OSError, match="address already in use"):
+        await second.start()
+    assert asyncio.all_tasks() == before
+
+
+def test_a_client_that_speaks_mqtt_5_is_told_so(embedded: Embedded) -> None:
+    with raw(embedded.url) as sock:
+        # With a session expiry: amqtt itself would take it for the client id and wait for ever.
+        sock.sendall(b"\x10\x13\x00\x04MQTT\x05\x02\x00\x05\x05\x11\x00\x00\x00\x0a\x00\x01a")
+        assert sock.recv(100) == b"\x20\x03\x00\x84\x00"
+        assert sock.recv(100) == b""
+
+
+def test_nobody_gets_in_without_the_password(embedded: Embedded) -> None:
+    with raw(embedded.url) as sock:
+        sock.sendall(b"\x10\x0d\x00\x04MQTT\x04\x02\x00\x05\x00\x01a")
+        assert sock.recv(100)[3] in (4, 5)  # bad user name or password, not authorized
+
+
+def test_garbage_leaves_it_serving(embedded: Embedded, connect: Connect, root: str) -> None:
+    for data in (b"", b"\x10", b"\xff" * 100, b"GET / HTTP/1.1\r\n\r\n", secrets.token_bytes(999)):
+        with raw(embedded.url) as sock:
+            sock.sendall(data)
+    client = connect(embedded.url, subscriptions=[(root, 1)])
+    client.link.publish(root, b"1", qos=1).result(5)
+    client.until(lambda: client.messages)
+
+
+def test_a_new_client_gets_no_retained_messages_that_others_asked_for(
+    embedded: Embedded, connect: Connect, root: str
+) -> None:
+    watcher = connect(embedded.url, subscriptions=[(f"{root}/#", 1)])
+    watcher.link.publish(f"{root}/a", b"retained", qos=1, retain=True).result(5)
+    with raw(embedded.url) as sock:
+        login = b"\x00\x05us er\x00\x09p@ss/w:rd"
+        body = b"\x00\x04MQTT\x04\xc2\x00\x05\x00\x05leaky" + login
+        sock.sendall(bytes((0x10, len(body))) + body)
+        assert sock.recv(4) == b"\x20\x02\x00\x00"
+        sock.settimeout(0.3)
+        with pytest.raises(TimeoutError):
+            sock.recv(1)
+    watcher.link.publish(f"{root}/a", b"", qos=1, retain=True).result(5)

@@ -1,0 +1,246 @@
+"""What a worker promises on every broker: without RabbitMQ its queue is the history."""
+
+import signal
+import time
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AbstractAsyncContextManager
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pika
+import pytest
+from workshop import (
+    LONG,
+    RunningWorker,
+    Watcher,
+    WorkerProcess,
+    most_at_a_time,
+    start,
+    stop,
+    until,
+    worker,
+)
+
+from broker.rabbitmq import PrivateRabbitMQ
+from broker.topology import BUILDS, BUILDS_HIGH, assert_topology
+from buildfeed.activity import Script
+from fakebuild.amqp_queue import AmqpQueue
+from fakebuild.deliveries import Queue
+from fakebuild.embedded_queue import EmbeddedQueue
+from history.recorder import Recorder
+from history.store import Store
+
+
+class Site:
+    """A broker, and where its workers get their starts."""
+
+    def __init__(self, mqtt_url: str, make_queue: Callable[..., Queue], **options: object) -> None:
+        self.mqtt_url = mqtt_url
+        self._make_queue = make_queue
+        self._options = options
+
+    def work(self, **options: Any) -> AbstractAsyncContextManager[RunningWorker]:
+        return worker(self.mqtt_url, self._make_queue, **options)
+
+    def process(self) -> WorkerProcess:
+        return WorkerProcess(mqtt_url=self.mqtt_url, **self._options)
+
+
+@pytest.fixture
+def embedded_site(embedded: Any, tmp_path: Path) -> Iterator[Site]:
+    database_url = f"sqlite:///{tmp_path / 'history.db'}"
+    store = Store(database_url)
+    recorder = Recorder(store, embedded.url, recorder_id=None)
+    recorder.start()
+    make_queue = partial(EmbeddedQueue, embedded.url, store.unfinished)
+    yield Site(embedded.url, make_queue, database_url=database_url)
+    recorder.stop()
+    store.close()
+
+
+@pytest.fixture
+def rabbitmq_site(rabbitmq: PrivateRabbitMQ) -> Site:
+    with pika.BlockingConnection(pika.URLParameters(rabbitmq.amqp_url)) as connection:
+        channel = connection.channel()
+        assert_topology(channel)
+        channel.queue_purge(BUILDS)
+        channel.queue_purge(BUILDS_HIGH)
+    make_queue = partial(AmqpQueue, rabbitmq.amqp_url)
+    return Site(rabbitmq.mqtt_url, make_queue, amqp_url=rabbitmq.amqp_url)
+
+
+@pytest.fixture(params=["embedded", "rabbitmq"])
+def site(request: pytest.FixtureRequest) -> Site:
+    found: Site = request.getfixturevalue(f"{request.param}_site")
+    return found
+
+
+@pytest.fixture
+async def watcher(site: Site) -> AsyncIterator[Watcher]:
+    async with Watcher(site.mqtt_url) as watcher:
+        yield watcher
+
+
+async def test_a_start_is_built_to_its_ending(site: Site, watcher: Watcher) -> None:
+    build = start(script=Script(seconds=0.5, steps=5, errors=(60,)))
+    async with site.work() as w1:
+        await watcher.send(build)
+        ending = await watcher.until_ended(build)
+        await until(lambda: len(watcher.of(build, "progress")) == 4)
+
+    said = [seen for seen in watcher.of(build) if seen.kind != "log"]
+    assert [seen.object.progress for seen in said] == [0, 20, 40, 60, 80, 100, 100]
+    assert [seen.object.errors for seen in said] == [0, 0, 0, 1, 1, 1, 1]
+    assert {(seen.worker, seen.object.attempt) for seen in said} == {(w1.name, 1)}
+    assert ending.object.status == "failed"
+    assert (ending.object.by, ending.object.script) == ("ada", build.object.script)
+
+
+async def test_a_build_takes_the_time_of_its_script(site: Site, watcher: Watcher) -> None:
+    build = start(script=Script(seconds=1, steps=100, errors=()))
+    async with site.work():
+        await watcher.send(build)
+        ending = (await watcher.until_ended(build)).object
+    assert ending.end_time
+    assert ending.start_time
+    assert 1 <= (ending.end_time - ending.start_time).total_seconds() < 1.3
+
+
+async def test_a_stop_ends_a_build_at_once(site: Site, watcher: Watcher) -> None:
+    build = start(script=Script(seconds=100, steps=2, errors=()))
+    async with site.work():
+        await watcher.send(build)
+        await watcher.until_running(build)
+        asked = time.monotonic()
+        await watcher.send(stop(watcher.of(build)[0]))
+        ending = await watcher.until_ended(build)
+        assert time.monotonic() - asked < 0.5
+        await watcher.send(stop(watcher.of(build)[0]))  # once more does no harm
+    assert ending.object.status == "stopped"
+    assert len(watcher.endings(build)) == 1
+
+
+async def test_a_build_that_was_stopped_before_its_turn_is_never_begun(
+    site: Site, watcher: Watcher
+) -> None:
+    first, second, third = start(script=LONG), start(), start()
+    async with site.work(slots=1):
+        await watcher.send(first)
+        await watcher.until_running(first)
+        await watcher.send(second)
+        await watcher.send(third)
+        await watcher.send(stop(second))
+        await watcher.send(stop(watcher.of(first)[0]))
+        await watcher.until_ended(third)
+    assert not watcher.of(second)
+
+
+async def test_a_stop_of_a_running_build_reaches_its_next_attempt(
+    site: Site, watcher: Watcher
+) -> None:
+    build = start(script=LONG)
+    with site.process() as killed:
+        await watcher.send(build)
+        await watcher.until_running(build)
+        async with site.work(slots=1):
+            await watcher.send(stop(watcher.of(build)[0]))
+            await watcher.until_ended(build)
+            killed.signal(signal.SIGKILL)
+            await killed.until_ended()
+    assert {ending.object.status for ending in watcher.endings(build)} == {"stopped"}
+
+
+async def test_no_more_builds_run_at_a_time_than_there_are_slots(
+    site: Site, watcher: Watcher
+) -> None:
+    builds = [start() for _ in range(7)]
+    async with site.work(slots=3):
+        for build in builds:
+            await watcher.send(build)
+        for build in builds:
+            await watcher.until_ended(build)
+    assert most_at_a_time(watcher) == {3}
+    assert all(len(watcher.endings(build)) == 1 for build in builds)
+
+
+async def test_what_no_worker_heard_is_built_by_the_next_one(site: Site, watcher: Watcher) -> None:
+    builds = [start(f"b{n}-{time.monotonic_ns()}") for n in range(3)]
+    for build in builds:
+        await watcher.send(build)
+    async with site.work(slots=1):
+        for build in builds:
+            await watcher.until_ended(build)
+    accepted = [seen.object for seen in watcher.activities if seen.type == "Accept"]
+    assert [build.id for build in accepted] == [build.object.id for build in builds]
+    assert {build.attempt for build in accepted} == {1}
+
+
+async def test_the_build_of_a_killed_worker_is_begun_again(site: Site, watcher: Watcher) -> None:
+    build = start(script=Script(seconds=2, steps=20, errors=()))
+    with site.process() as killed:
+        await watcher.send(build)
+        await until(lambda: any(seen.object.progress >= 10 for seen in watcher.of(build)))
+        await until(lambda: watcher.busy(killed.name))
+        killed.signal(signal.SIGKILL)
+        await killed.until_ended()
+    await until(lambda: watcher.presences[killed.name].status == "offline")
+    async with site.work() as w2:
+        ending = await watcher.until_ended(build)
+
+    accept = next(seen for seen in watcher.of(build) if seen.object.attempt == 2)
+    assert (accept.type, accept.object.seq, accept.object.progress) == ("Accept", 0, 0)
+    assert (ending.worker, ending.object.attempt, ending.object.status) == (w2.name, 2, "succeeded")
+
+
+async def test_a_worker_ends_within_three_seconds_and_says_so(site: Site, watcher: Watcher) -> None:
+    build = start(script=LONG)
+    async with site.work() as w1:
+        await watcher.send(build)
+        await until(lambda: watcher.busy(w1.name))
+        asked = time.monotonic()
+        await w1.stop()
+        assert time.monotonic() - asked < 3
+        await until(lambda: watcher.presences[w1.name].status == "offline")
+    assert not watcher.endings(build)
+    async with site.work():
+        await watcher.until_running(build, attempt=2)
+        await watcher.send(stop(build))
+
+
+async def test_a_presence_tells_what_a_worker_does(site: Site, watcher: Watcher) -> None:
+    build = start(script=LONG)
+    async with site.work(slots=5) as w1:
+        await until(lambda: w1.name in watcher.presences)
+        await watcher.send(build)
+        await until(lambda: watcher.busy(w1.name))
+        said = watcher.presences[w1.name]
+        assert (said.status, said.slots) == ("online", 5)
+        assert [(b.build, b.attempt) for b in said.builds] == [(build.object.build, 1)]
+        assert said.published > 0
+        await watcher.send(stop(watcher.of(build)[0]))
+        await until(lambda: not watcher.busy(w1.name))
+
+
+@pytest.mark.parametrize("payload", [b"", b"{}", b"\xff", b"[" * 60_000])
+async def test_a_worker_survives_any_start(site: Site, watcher: Watcher, payload: bytes) -> None:
+    build = start()
+    async with site.work():
+        await watcher.send_payload("builds/acme/bad/start", payload)
+        await watcher.send_payload("builds/acme/bad/stop", payload)
+        await watcher.send(build)
+        await watcher.until_ended(build)
+
+
+async def test_a_script_in_a_hurry_does_not_starve_the_others(site: Site, watcher: Watcher) -> None:
+    hurried = start(script=Script(seconds=0.001, steps=10_000, errors=()))
+    build = start()
+    async with site.work(slots=2):
+        await watcher.send(hurried)
+        await watcher.send(build)
+        ending = (await watcher.until_ended(build)).object
+        await watcher.send(stop(hurried))
+        await watcher.until_ended(hurried)
+    assert ending.end_time
+    assert ending.start_time
+    assert (ending.end_time - ending.start_time).total_seconds() < 2
