@@ -10,6 +10,7 @@ import logging
 import os
 import re
 import secrets
+import select
 import signal
 import subprocess
 import time
@@ -163,14 +164,9 @@ class PrivateRabbitMQ:
 
     def _end_leftovers(self) -> None:
         """End every process started in this directory: epmd outlives the broker it served."""
-        deadline = time.monotonic() + _STOP_SECONDS
         while left := list(_processes(self._instance.mark)):
-            for pid in left:
-                with suppress(ProcessLookupError):
-                    os.kill(pid, signal.SIGKILL)
-            if time.monotonic() > deadline:
+            if not all(_end(pid) for pid in left):
                 raise RabbitMQFailed(f"processes {left} do not end")
-            time.sleep(0.02)
 
     def _configure(self, version: tuple[int, int]) -> None:
         if not self._instance.base:
@@ -245,3 +241,17 @@ def _processes(mark: str) -> Iterator[int]:
         with suppress(OSError):  # ended meanwhile, or another user's
             if os.fsencode(mark) in environ.read_bytes().split(b"\0"):
                 yield int(environ.parent.name)
+
+
+def _end(pid: int) -> bool:
+    """Kill a process, wait until its ports are free again; False when that takes too long."""
+    try:
+        process = os.pidfd_open(pid)
+    except ProcessLookupError:
+        return True
+    try:
+        with suppress(ProcessLookupError):
+            signal.pidfd_send_signal(process, signal.SIGKILL)
+        return bool(select.select([process], [], [], _STOP_SECONDS)[0])
+    finally:
+        os.close(process)

@@ -28,6 +28,16 @@ print(broker.amqp_url, flush=True)
 time.sleep(60)
 """
 
+START_AND_EXIT = """
+import sys
+from pathlib import Path
+from broker.rabbitmq import PrivateRabbitMQ
+broker = PrivateRabbitMQ(Path(sys.argv[1]))
+broker._wait = lambda deadline: None
+broker.start()
+sys.exit(3)
+"""
+
 
 def processes(broker: PrivateRabbitMQ) -> list[int]:
     return list(module._processes(broker._instance.mark))
@@ -113,8 +123,8 @@ def test_it_has_our_settings(rabbitmq: PrivateRabbitMQ) -> None:
 
 
 def test_a_failed_ctl_says_why(rabbitmq: PrivateRabbitMQ) -> None:
-    with pytest.raises(RabbitMQFailed, match="nobody"):
-        rabbitmq.ctl("delete_user", "nobody")
+    with pytest.raises(RabbitMQFailed, match="nonsense"):
+        rabbitmq.ctl("list_queues", "nonsense")
 
 
 def test_a_running_one_is_not_taken_over(rabbitmq: PrivateRabbitMQ) -> None:
@@ -125,22 +135,15 @@ def test_a_running_one_is_not_taken_over(rabbitmq: PrivateRabbitMQ) -> None:
     assert in_the_queue(rabbitmq) == 0
 
 
-@pytest.fixture(scope="module")
-def directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A directory for two tests: only the first start in it is slow."""
-    return tmp_path_factory.mktemp("rabbitmq")
-
-
-def test_it_ends_with_the_process_that_started_it(directory: Path) -> None:
-    script = START_AND_WAIT.replace("time.sleep(60)", "sys.exit(3)")
-    done = subprocess.run([sys.executable, "-c", script, directory], check=False)
+def test_it_ends_with_the_process_that_started_it(tmp_path: Path) -> None:
+    done = subprocess.run([sys.executable, "-c", START_AND_EXIT, tmp_path], check=False)
     assert done.returncode == 3
-    assert not processes(PrivateRabbitMQ(directory))
+    assert not processes(PrivateRabbitMQ(tmp_path))
 
 
-def test_a_crashed_run_is_ended_and_its_data_goes_on(directory: Path) -> None:
-    broker = PrivateRabbitMQ(directory)
-    command = [sys.executable, "-c", START_AND_WAIT, directory]
+def test_a_crashed_run_is_ended_and_its_data_goes_on(tmp_path: Path) -> None:
+    broker = PrivateRabbitMQ(tmp_path)
+    command = [sys.executable, "-c", START_AND_WAIT, tmp_path]
     with subprocess.Popen(command, stdout=subprocess.PIPE) as crashed:
         assert crashed.stdout
         url = crashed.stdout.readline().decode().strip()
