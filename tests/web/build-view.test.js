@@ -1,0 +1,114 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+
+import { shortId, statusOf, summaryOf, toneOf, viewOf } from "../../web/scripts/build-view.js";
+import { stateOf } from "./states.js";
+
+const START = Date.parse("2026-11-21T10:14:56.000Z");
+const view = (changes, context) =>
+  viewOf(stateOf(changes), { now: START + 12_000, live: true, ...context });
+
+test("the status is said in words", () => {
+  const said = (changes) => statusOf(stateOf(changes));
+  assert.equal(said({}), "Running 40 %");
+  assert.equal(said({ status: "queued", ahead: null }), "Queued");
+  assert.equal(said({ status: "queued", ahead: 0 }), "Queued, next in line");
+  assert.equal(said({ status: "queued", ahead: 1 }), "Queued, 1 build ahead");
+  assert.equal(said({ status: "queued", ahead: 3 }), "Queued, 3 builds ahead");
+  assert.equal(said({ stopping: true }), "Stopping… 40 %");
+  assert.equal(said({ lost: true }), "Lost at 40 %, waiting for another worker");
+  assert.equal(said({ status: "succeeded", progress: 100 }), "Succeeded");
+  assert.equal(said({ status: "failed", progress: 100 }), "Failed");
+  assert.equal(said({ status: "failed" }), "Failed at 40 %");
+  assert.equal(said({ status: "stopped" }), "Stopped at 40 %");
+  assert.equal(said({ status: "stopped", progress: 0 }), "Stopped");
+});
+
+test("the bar turns red on the first error and stays so", () => {
+  assert.equal(toneOf(stateOf()), "good");
+  assert.equal(toneOf(stateOf({ errors: 1 })), "bad");
+  assert.equal(toneOf(stateOf({ errors: 1, status: "stopped" })), "bad");
+  assert.equal(toneOf(stateOf({ status: "succeeded" })), "good");
+  assert.equal(toneOf(stateOf({ status: "stopped" })), "idle");
+});
+
+test("errors are counted, and the newest is told", () => {
+  assert.deepEqual([view({}).errors, view({}).error], ["", ""]);
+  const { errors, error } = view({ errors: 2, error: "step 7: no" });
+  assert.deepEqual([errors, error], ["2 errors", "step 7: no"]);
+  assert.equal(view({ errors: 1 }).errors, "1 error");
+});
+
+test("the button stops what goes on and starts again what has ended", () => {
+  const button = (changes, note) => view(changes, { note }).button;
+  assert.deepEqual(button({}), { action: "stop", label: "Stop", disabled: false });
+  assert.deepEqual(button({ status: "queued" }).label, "Stop");
+  assert.deepEqual(button({ stopping: true }), {
+    action: "stop",
+    label: "Stopping…",
+    disabled: true,
+  });
+  assert.deepEqual(button({}, { busy: true }).label, "Stopping…");
+  assert.deepEqual(button({ status: "failed" }), {
+    action: "start",
+    label: "Start again",
+    disabled: false,
+  });
+  assert.deepEqual(button({ status: "failed" }, { busy: true }).disabled, true);
+});
+
+test("only what can still change becomes stale when the page is not live", () => {
+  assert.equal(view({}, { live: false }).stale, true);
+  assert.equal(view({}, { live: true }).stale, false);
+  assert.equal(view({ status: "failed" }, { live: false }).stale, false);
+});
+
+test("it says who started, who stopped, where and which attempt", () => {
+  assert.deepEqual(view({}).facts, ["started by ada", "on w1"]);
+  assert.deepEqual(view({ attempt: 2, lost: true }).facts, [
+    "started by ada",
+    "w1 is offline",
+    "attempt 2",
+  ]);
+  assert.equal(view({ stopping: true, stoppedBy: "bob" }).facts[1], "asked to stop by bob");
+  const stopped = { status: "stopped", stoppedBy: "bob", ended: "2026-11-21T10:15:00.500Z" };
+  assert.deepEqual(view(stopped).facts, [
+    "took 4.5 s",
+    "started by ada",
+    "stopped by bob",
+    "on w1",
+  ]);
+});
+
+test("times are those of the gateway's clock", () => {
+  assert.equal(view({}).time.words, "running for 12 s, since");
+  assert.equal(view({}).time.iso, "2026-11-21T10:14:56.000Z");
+  assert.equal(view({ status: "queued", started: null }).time.words, "waiting for 13 s, since");
+  assert.equal(view({ status: "failed" }).time.words, "started 12 s ago,");
+  assert.equal(view({ status: "stopped", started: null }).time.words, "queued 13 s ago,");
+  assert.equal(view({ started: null, queued: null }).time, null);
+});
+
+test("a state with the bare minimum can be shown", () => {
+  const bare = {
+    project: "a",
+    build: "b",
+    status: "running",
+    progress: 1,
+    errors: 0,
+    attempt: 1,
+    seq: 0,
+  };
+  const shown = viewOf(bare, { now: START, live: true });
+  assert.deepEqual([shown.status, shown.facts, shown.time], ["Running 1 %", [], null]);
+});
+
+test("a build id is shortened to the part that differs", () => {
+  assert.equal(shortId("0193a1b2c3d47e5f8a9b0c1d2e3f4a5b"), "2e3f4a5b");
+  assert.equal(shortId("nightly-7"), "nightly-7");
+});
+
+test("the title counts what goes on", () => {
+  assert.equal(summaryOf({ running: 2, queued: 1, failed: 9 }), "2 running, 1 queued");
+  assert.equal(summaryOf({ failed: 9 }), "");
+});

@@ -1,0 +1,28 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+
+import { buildPath, placeAt, projectPath } from "../../web/scripts/place.js";
+
+test("every page watches its own filter", () => {
+  assert.deepEqual(placeAt("/"), { project: null, build: null, filter: "builds/#" });
+  assert.deepEqual(placeAt("/projects/acme"), {
+    project: "acme",
+    build: null,
+    filter: "builds/acme/#",
+  });
+  assert.deepEqual(placeAt("/projects/acme/builds/0193"), {
+    project: "acme",
+    build: "0193",
+    filter: "builds/acme/0193/#",
+  });
+});
+
+test("a link leads back to the place it was made from", () => {
+  const place = { project: "acme", build: "0193" };
+  assert.equal(placeAt(buildPath(place)).filter, "builds/acme/0193/#");
+  assert.equal(placeAt(`${projectPath("acme")}/`).filter, "builds/acme/#");
+});
+
+test("a broken escape is left for the gateway to refuse", () => {
+  assert.equal(placeAt("/projects/%E0%A4%A").project, "%E0%A4%A");
+});

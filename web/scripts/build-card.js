@@ -1,0 +1,81 @@
+/** One build. */
+
+import { shortId, viewOf } from "./build-view.js";
+import { buildPath, projectPath } from "./place.js";
+import { dispatch, partsOf, setAttribute, setDisabled, setHidden, setText } from "./render.js";
+
+const SETTLING = 600;
+
+/** Returns `update(state, context)`; the button dispatches `start-build` or `stop-build`. */
+export function buildCard(element, { project, build }) {
+  const parts = partsOf(element);
+  const name = `${project} ${shortId(build)}`;
+  parts.project.textContent = project;
+  parts.project.href = projectPath(project);
+  parts.build.textContent = shortId(build);
+  parts.build.title = build;
+  parts.build.href = buildPath({ project, build });
+  parts.bar.setAttribute("aria-label", `Progress of ${name}`);
+
+  let shown;
+  let settled = true;
+  parts.button.addEventListener("click", () => {
+    const { action } = viewOf(shown, { now: 0, live: true }).button;
+    dispatch(element, `${action}-build`, { control: element.dataset.key, ...shown });
+  });
+
+  return function update(state, context) {
+    shown = state;
+    const view = viewOf(state, context);
+    setAttribute(element, "data-look", view.look);
+    setAttribute(element, "data-tone", view.tone);
+    setAttribute(element, "data-stale", view.stale);
+    setAttribute(parts.icon, "href", `#icon-${view.look}`);
+    setText(parts.status, view.status);
+    setText(parts.stale, view.stale ? "last known" : "");
+    setHidden(parts.high, !view.high);
+    setText(parts.errors, view.errors);
+    setText(parts.error, view.error);
+    setBar(view);
+    setTime(view.time);
+    setText(parts.facts, view.facts.join(" · "));
+    setButton(view.button);
+    setText(parts.alert, view.alert);
+    setHidden(parts.started, !view.started);
+    if (view.started) {
+      setText(parts.startedLink, shortId(view.started.build));
+      setAttribute(parts.startedLink, "href", buildPath(view.started));
+    }
+  };
+
+  function setBar({ progress, status, errors }) {
+    setAttribute(parts.bar, "aria-valuenow", progress);
+    setAttribute(parts.bar, "aria-valuetext", [status, errors].filter(Boolean).join(", "));
+    parts.fill.style.setProperty("--progress", progress / 100);
+  }
+
+  function setTime(time) {
+    setHidden(parts.when, time === null);
+    if (time === null) return;
+    setText(parts.words, time.words);
+    setText(parts.time, time.clock);
+    setAttribute(parts.time, "datetime", time.iso);
+  }
+
+  function setButton({ action, label, disabled }) {
+    if (action === "start" && parts.button.dataset.action === "stop") settle();
+    setText(parts.button, label);
+    setAttribute(parts.button, "data-action", action);
+    setAttribute(parts.button, "aria-label", `${label} ${name}`);
+    setDisabled(parts.button, disabled || !settled);
+  }
+
+  // A press meant to stop must not start: the button of a build that just ended waits a moment.
+  function settle() {
+    settled = false;
+    setTimeout(() => {
+      settled = true;
+      setDisabled(parts.button, false);
+    }, SETTLING);
+  }
+}

@@ -1,0 +1,86 @@
+/** What happened to one build: who started it, every error in full, who stopped it. */
+
+import { clock, moment } from "./time.js";
+import { activitiesUrl, readCollection } from "./api.js";
+import { copyOf, partsOf, setAttribute, setChildren, setHidden, setText } from "./render.js";
+import { entryOf, isComplete } from "./timeline.js";
+
+const SOON = 700;
+const AGAIN = 2000;
+const TRIES = 5;
+
+/** Returns `update(state)`: reads on when the state tells of something not yet read. */
+export function buildHistory(element, place) {
+  const parts = partsOf(element);
+  const entries = new Map();
+  let page = activitiesUrl(place);
+  let told = "";
+  let timer;
+
+  return function update(state) {
+    const news = [state.status, state.attempt, state.errors, state.stopping].join();
+    if (news === told) return;
+    told = news;
+    readSoon(state, SOON, TRIES);
+  };
+
+  function readSoon(state, delay, tries) {
+    clearTimeout(timer);
+    timer = setTimeout(
+      async () => {
+        await read().catch(() => {});
+        if (tries > 1 && !isComplete([...entries.values()], state))
+          readSoon(state, AGAIN, tries - 1);
+      },
+      told && entries.size ? delay : 0,
+    );
+  }
+
+  /** Read from the last page on: pages are oldest first, so earlier ones do not change. */
+  async function read() {
+    for (let url = page; url;) {
+      const collection = await readCollection(url);
+      if (collection.orderedItems) {
+        page = url;
+        collection.orderedItems.forEach(add);
+        url = local(collection.next);
+      } else {
+        url = local(collection.first);
+      }
+    }
+    show();
+  }
+
+  function add(activity) {
+    const entry = entryOf(activity);
+    if (entry) entries.set(entry.id, entry);
+  }
+
+  function show() {
+    setHidden(element, entries.size === 0);
+    setChildren(parts.entries, [...entries.keys()], (id) => row(entries.get(id)));
+  }
+}
+
+function row({ look, tone, text, error, published }) {
+  const element = copyOf("history-entry");
+  const parts = partsOf(element);
+  const time = moment(published);
+  element.dataset.look = look;
+  element.dataset.tone = tone;
+  setAttribute(parts.icon, "href", `#icon-${look}`);
+  setText(parts.text, text);
+  setText(parts.error, error);
+  if (time !== null) {
+    setText(parts.time, clock(time, Date.now()));
+    parts.time.dateTime = new Date(time).toISOString();
+  }
+  return element;
+}
+
+/** Path and query of a link, so that a proxy in front of the gateway does not matter. */
+function local(link) {
+  if (!link) return null;
+  const { pathname, search } = new URL(link, location.href);
+  return pathname + search;
+}

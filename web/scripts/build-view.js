@@ -1,0 +1,124 @@
+/** What a card shows of a build, in words. Pure. */
+
+import { hasEnded } from "./builds.js";
+import { ago, clock, duration, elapsed, moment } from "./time.js";
+
+const UUID = /^[0-9a-f]{32}$/;
+
+/** The end of a build id: its beginning is the time, the same for builds of one minute. */
+export const shortId = (build) => (UUID.test(build) ? build.slice(-8) : build);
+
+/** "1 error", "3 errors". */
+export const errorCount = (count) => `${count} ${count === 1 ? "error" : "errors"}`;
+
+/**
+ * Everything that a card shows.
+ *
+ * `now` is the gateway's time in ms, `live` whether the page hears of changes, `note` what became
+ * of the last press of the card's button: {busy, alert, started}.
+ */
+export function viewOf(state, { now, live, note = {} }) {
+  const ended = hasEnded(state);
+  return {
+    look: lookOf(state),
+    status: statusOf(state),
+    progress: state.progress,
+    tone: toneOf(state),
+    errors: state.errors ? errorCount(state.errors) : "",
+    error: state.errors ? (state.error ?? "") : "",
+    high: state.priority === "high" && !ended,
+    stale: !live && !ended,
+    facts: factsOf(state),
+    time: timeOf(state, now),
+    button: buttonOf(state, note),
+    alert: note.alert ?? "",
+    started: note.started ?? null,
+  };
+}
+
+/** Which icon: a status, `stopping` or `lost`. */
+export function lookOf(state) {
+  if (hasEnded(state)) return state.status;
+  if (state.stopping) return "stopping";
+  return state.lost && state.status === "running" ? "lost" : state.status;
+}
+
+/** The colour of the bar: `good`, `idle`, or `bad` from the first error on. */
+export function toneOf(state) {
+  if (state.errors > 0 || state.status === "failed") return "bad";
+  return state.status === "stopped" || state.status === "queued" ? "idle" : "good";
+}
+
+/** "Running 40 %", "Queued, 3 builds ahead", "Failed at 70 %". */
+export function statusOf(state) {
+  const { status, progress } = state;
+  switch (lookOf(state)) {
+    case "succeeded":
+      return "Succeeded";
+    case "failed":
+      return progress === 100 ? "Failed" : `Failed at ${progress} %`;
+    case "stopped":
+      return progress === 0 ? "Stopped" : `Stopped at ${progress} %`;
+    case "stopping":
+      return status === "queued" ? "Stopping…" : `Stopping… ${progress} %`;
+    case "lost":
+      return `Lost at ${progress} %, waiting for another worker`;
+    case "queued":
+      return queuedText(state.ahead);
+    default:
+      return `Running ${progress} %`;
+  }
+}
+
+function queuedText(ahead) {
+  if (ahead === undefined || ahead === null) return "Queued";
+  if (ahead === 0) return "Queued, next in line";
+  return `Queued, ${ahead} ${ahead === 1 ? "build" : "builds"} ahead`;
+}
+
+function factsOf(state) {
+  const facts = [];
+  if (hasEnded(state)) facts.push(tookOf(state));
+  if (state.by) facts.push(`started by ${state.by}`);
+  if (state.stoppedBy) {
+    const done = state.status === "stopped" ? "stopped by" : "asked to stop by";
+    facts.push(`${done} ${state.stoppedBy}`);
+  }
+  if (state.worker) facts.push(state.lost ? `${state.worker} is offline` : `on ${state.worker}`);
+  if (state.attempt > 1) facts.push(`attempt ${state.attempt}`);
+  return facts.filter(Boolean);
+}
+
+function tookOf(state) {
+  const started = moment(state.started);
+  const ended = moment(state.ended);
+  return started === null || ended === null ? "" : `took ${duration(ended - started)}`;
+}
+
+/** {words, iso, clock}, to be read as "running for 12 s, since 10:14:56". */
+function timeOf(state, now) {
+  const queued = state.status === "queued";
+  const time = (queued ? null : moment(state.started)) ?? moment(state.queued);
+  if (time === null) return null;
+  let words = `running for ${elapsed(now - time)}, since`;
+  if (queued) words = `waiting for ${elapsed(now - time)}, since`;
+  if (hasEnded(state))
+    words = `${moment(state.started) === null ? "queued" : "started"} ${ago(now - time)},`;
+  return { words, iso: new Date(time).toISOString(), clock: clock(time, now) };
+}
+
+function buttonOf(state, { busy }) {
+  if (hasEnded(state)) {
+    return { action: "start", label: busy ? "Starting…" : "Start again", disabled: Boolean(busy) };
+  }
+  const stopping = Boolean(busy || state.stopping);
+  return { action: "stop", label: stopping ? "Stopping…" : "Stop", disabled: stopping };
+}
+
+/** The state of the page in a few words, for its title: "2 running, 1 queued". */
+export function summaryOf(counts) {
+  const parts = [];
+  if (counts.running) parts.push(`${counts.running} running`);
+  if (counts.queued) parts.push(`${counts.queued} queued`);
+  return parts.join(", ");
+}

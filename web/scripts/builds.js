@@ -1,0 +1,89 @@
+/**
+ * Builds: states folded into the newest one of every build. Pure.
+ *
+ * A state is the body of a `build` event: {project, build, kind, status, running, progress,
+ * errors, error, attempt, seq, worker, by, priority, script, stopping, stoppedBy, ahead, lost,
+ * published, queued, started, ended}. `builds` is a Map of the key of a build to its state.
+ */
+
+const ENDINGS = new Set(["succeeded", "failed", "stopped"]);
+const RANK = { running: 0, queued: 1 };
+
+export const keyOf = ({ project, build }) => `${project}/${build}`;
+
+export const hasEnded = ({ status }) => ENDINGS.has(status);
+
+/**
+ * The state after `state`; `known` itself when that says nothing new.
+ *
+ * An ending beats any state that is not one; of two endings the smaller `(attempt, seq)` counts,
+ * of two others the larger. With the same `(attempt, seq)` it is a refresh (`ahead`, `lost`).
+ * Once asked to stop, a build is stopping until it ends, whatever still arrives.
+ */
+export function fold(known, state) {
+  if (!known) return state;
+  const [newest, other] = beats(state, known) ? [state, known] : [known, state];
+  const stopping = !hasEnded(newest) && Boolean(newest.stopping || other.stopping);
+  const stoppedBy = newest.stoppedBy ?? other.stoppedBy ?? null;
+  const same = stopping === Boolean(newest.stopping) && stoppedBy === (newest.stoppedBy ?? null);
+  if (same) return newest;
+  return { ...newest, stopping, stoppedBy };
+}
+
+function beats(ours, theirs) {
+  if (hasEnded(ours) !== hasEnded(theirs)) return hasEnded(ours);
+  const order = ours.attempt - theirs.attempt || ours.seq - theirs.seq;
+  return order === 0 || order < 0 === hasEnded(ours);
+}
+
+/**
+ * The picture after a snapshot: its builds, each with the newer of both states.
+ *
+ * What the snapshot does not have is gone, unless it was heard of since the connection began
+ * (`heard`, keys), or has ended and the snapshot says that there are `more`.
+ */
+export function afterSnapshot(builds, snapshot, heard) {
+  const after = new Map();
+  for (const [key, state] of builds) {
+    if (heard.has(key) || (snapshot.more && hasEnded(state))) after.set(key, state);
+  }
+  for (const state of snapshot.builds) {
+    const key = keyOf(state);
+    after.set(key, fold(builds.get(key), state));
+  }
+  return after;
+}
+
+/** Newest build first: build ids sort by time. */
+export const byNewest = (a, b) => (a.build < b.build) - (a.build > b.build);
+
+/** At most `limit` builds to show, newest first; what runs goes before what waits or has ended. */
+export function chosen(builds, limit) {
+  const all = [...builds.values()].sort(byNewest);
+  if (all.length <= limit) return all;
+  const rank = ({ status }) => RANK[status] ?? 2;
+  return all
+    .sort((a, b) => rank(a) - rank(b))
+    .slice(0, limit)
+    .sort(byNewest);
+}
+
+/** How many builds are in each status: {running, queued, …}. */
+export function countByStatus(builds) {
+  const counts = {};
+  for (const { status } of builds.values()) counts[status] = (counts[status] ?? 0) + 1;
+  return counts;
+}
+
+/** The projects of these builds, by name: [{project, running, queued, newest}]. */
+export function projectsOf(builds) {
+  const projects = new Map();
+  for (const state of builds.values()) {
+    const known = projects.get(state.project);
+    const one = known ?? { project: state.project, running: 0, queued: 0, newest: state };
+    if (!known) projects.set(state.project, one);
+    if (state.status in RANK) one[state.status] += 1;
+    if (byNewest(state, one.newest) < 0) one.newest = state;
+  }
+  return [...projects.values()].sort((a, b) => (a.project < b.project ? -1 : 1));
+}

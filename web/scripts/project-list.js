@@ -1,0 +1,52 @@
+/** Every project at a glance, each with a button that starts its next build. */
+
+import { lookOf, statusOf, summaryOf, toneOf } from "./build-view.js";
+import { projectPath } from "./place.js";
+import {
+  copyOf,
+  dispatch,
+  partsOf,
+  setAttribute,
+  setChildren,
+  setDisabled,
+  setHidden,
+  setText,
+} from "./render.js";
+
+/** Returns `update(projects, {notes, live})`; a button dispatches `start-build`. */
+export function projectList(element) {
+  const parts = partsOf(element);
+  const rows = new Map();
+
+  function create(project) {
+    const row = copyOf("project-row");
+    const cells = partsOf(row);
+    cells.name.textContent = project;
+    cells.link.href = projectPath(project);
+    cells.start.setAttribute("aria-label", `Start a build of ${project}`);
+    cells.start.addEventListener("click", () =>
+      dispatch(row, "start-build", { control: controlOf(project), project }),
+    );
+    rows.set(project, { row, cells });
+    return row;
+  }
+
+  return function update(projects, { notes, live }) {
+    setHidden(element, projects.length === 0);
+    const names = projects.map(({ project }) => project);
+    setChildren(parts.rows, names, create);
+    for (const { project, running, queued, newest } of projects) {
+      const { row, cells } = rows.get(project);
+      const note = notes.get(controlOf(project)) ?? {};
+      setAttribute(row, "data-look", lookOf(newest));
+      setAttribute(row, "data-tone", toneOf(newest));
+      setAttribute(row, "data-stale", !live);
+      setAttribute(cells.icon, "href", `#icon-${lookOf(newest)}`);
+      setText(cells.state, summaryOf({ running, queued }) || statusOf(newest));
+      setText(cells.alert, note.alert ?? "");
+      setDisabled(cells.start, Boolean(note.busy));
+    }
+  };
+}
+
+const controlOf = (project) => `project:${project}`;

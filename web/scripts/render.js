@@ -1,0 +1,55 @@
+/** Idempotent writes to the page: nothing is touched that is already so. */
+
+/** A fresh copy of the first element of the template `id`. */
+export const copyOf = (id) => document.getElementById(id).content.firstElementChild.cloneNode(true);
+
+/** The descendants of `element` by their `data-part`. */
+export function partsOf(element) {
+  const parts = {};
+  for (const part of element.querySelectorAll("[data-part]")) parts[part.dataset.part] = part;
+  return parts;
+}
+
+/** Set the text, and hide the element while there is none. */
+export function setText(element, text) {
+  if (element.textContent !== text) element.textContent = text;
+  setHidden(element, text === "");
+}
+
+export function setHidden(element, hidden) {
+  if (element.hidden !== hidden) element.hidden = hidden;
+}
+
+export function setDisabled(element, disabled) {
+  if (element.disabled !== disabled) element.disabled = disabled;
+}
+
+export function setAttribute(element, name, value) {
+  if (element.getAttribute(name) !== String(value)) element.setAttribute(name, value);
+}
+
+/**
+ * Make the children of `parent` those of `keys`, in this order.
+ *
+ * An element keeps its key in `data-key`; `create(key)` makes a missing one.
+ */
+export function setChildren(parent, keys, create) {
+  const wanted = new Set(keys);
+  const present = new Map();
+  for (const child of [...parent.children]) {
+    if (wanted.has(child.dataset.key)) present.set(child.dataset.key, child);
+    else child.remove();
+  }
+  let place = parent.firstElementChild;
+  for (const key of keys) {
+    const child = present.get(key) ?? create(key);
+    child.dataset.key = key;
+    if (child === place) place = place.nextElementSibling;
+    else parent.insertBefore(child, place);
+  }
+}
+
+/** Tell the components above what a person wants: actions flow upwards. */
+export function dispatch(element, action, detail) {
+  element.dispatchEvent(new CustomEvent(action, { bubbles: true, detail }));
+}

@@ -1,0 +1,65 @@
+/** Where a person starts a build. */
+
+import { shortId } from "./build-view.js";
+import { recall, remember } from "./person.js";
+import { buildPath } from "./place.js";
+import {
+  dispatch,
+  partsOf,
+  setAttribute,
+  setChildren,
+  setDisabled,
+  setHidden,
+  setText,
+} from "./render.js";
+
+/** What the fields of the script say: `errors` are percents, "70, 90" or nothing. */
+export const scriptOf = ({ seconds, steps, errors }) => ({
+  seconds: Number(seconds),
+  steps: Number(steps),
+  errors: errors
+    .split(/[\s,;]+/)
+    .filter(Boolean)
+    .map(Number),
+});
+
+/** Returns `update({projects, note})`; dispatches `start-build`. `project` is fixed on its page. */
+export function startForm(element, { project }) {
+  const parts = partsOf(element);
+  const { elements: fields } = parts.form;
+  setHidden(element, false);
+  setHidden(parts.projectField, project !== null);
+  fields.project.required = project === null;
+  fields.by.value = recall();
+  fields.by.addEventListener("input", () => remember(fields.by.value));
+
+  // A field in closed details cannot be focused, so the browser could not say what is wrong.
+  const open = () => (parts.details.open = true);
+  parts.details.addEventListener("invalid", open, { capture: true });
+
+  parts.form.addEventListener("submit", (event) => {
+    event.preventDefault();
+    dispatch(element, "start-build", {
+      control: "form",
+      project: project ?? fields.project.value.trim(),
+      priority: fields.priority.value,
+      script: scriptOf({
+        seconds: fields.seconds.value,
+        steps: fields.steps.value,
+        errors: fields.errors.value,
+      }),
+    });
+  });
+
+  return function update({ projects, note = {} }) {
+    setChildren(parts.projects, projects, (name) => new Option(name));
+    setDisabled(fields.start, Boolean(note.busy));
+    setText(fields.start, note.busy ? "Starting…" : "Start build");
+    setText(parts.alert, note.alert ?? "");
+    setHidden(parts.started, !note.started);
+    if (note.started) {
+      setText(parts.startedLink, `${note.started.project} ${shortId(note.started.build)}`);
+      setAttribute(parts.startedLink, "href", buildPath(note.started));
+    }
+  };
+}

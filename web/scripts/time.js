@@ -1,0 +1,52 @@
+/** Times and durations in words. Pure; moments and lengths are milliseconds. */
+
+const SECOND = 1000;
+const MINUTE = 60 * SECOND;
+const HOUR = 60 * MINUTE;
+const DAY = 24 * HOUR;
+
+/** Unix time of an RFC 3339 text (or of a number), null when there is none. */
+export function moment(text) {
+  const time = text === undefined || text === null ? NaN : new Date(text).getTime();
+  return Number.isNaN(time) ? null : time;
+}
+
+/** "8 s", "2 min 5 s", "3 h 20 min", "2 d 4 h". */
+export function duration(length) {
+  const ms = Math.max(0, length);
+  if (ms < 10 * SECOND) return `${(Math.floor(ms / 100) / 10).toFixed(1)} s`;
+  if (ms < MINUTE) return `${Math.floor(ms / SECOND)} s`;
+  if (ms < HOUR) return pair(ms, MINUTE, "min", SECOND, "s");
+  if (ms < DAY) return pair(ms, HOUR, "h", MINUTE, "min");
+  return pair(ms, DAY, "d", HOUR, "h");
+}
+
+/** The same for something that goes on, coarser: "8 s", "2 min", "3 h 20 min". */
+export function elapsed(length) {
+  if (length < MINUTE) return seconds(length);
+  return length < HOUR ? `${Math.floor(length / MINUTE)} min` : duration(length);
+}
+
+/** "just now", "12 s ago", "3 min ago", "5 h ago", "2 d ago". */
+export function ago(length) {
+  if (length < 5 * SECOND) return "just now";
+  if (length < MINUTE) return `${seconds(length)} ago`;
+  if (length < HOUR) return `${Math.floor(length / MINUTE)} min ago`;
+  if (length < DAY) return `${Math.floor(length / HOUR)} h ago`;
+  return `${Math.floor(length / DAY)} d ago`;
+}
+
+/** "12 s". */
+export const seconds = (length) => `${Math.max(0, Math.floor(length / SECOND))} s`;
+
+const CLOCK = new Intl.DateTimeFormat(undefined, { timeStyle: "medium" });
+const DATE = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "short" });
+
+/** Time of day as the reader writes it, with the date when it was over half a day ago. */
+export const clock = (time, now) => (now - time > 12 * HOUR ? DATE : CLOCK).format(time);
+
+function pair(ms, big, bigName, small, smallName) {
+  const rest = Math.floor((ms % big) / small);
+  const whole = `${Math.floor(ms / big)} ${bigName}`;
+  return rest ? `${whole} ${rest} ${smallName}` : whole;
+}

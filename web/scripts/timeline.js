@@ -1,0 +1,52 @@
+/** What happened to a build, read from its activities (Activity Streams 2.0). Pure. */
+
+import { errorCount } from "./build-view.js";
+import { hasEnded } from "./builds.js";
+
+const TONES = { running: "good", succeeded: "good", failed: "bad" };
+
+/** {id, type, look, tone, text, error, published, attempt, ended} of an activity; null when it only says how far it is. */
+export function entryOf({ id, type, actor, object, content, published }) {
+  const entry = (look, text, error = "") => ({
+    id,
+    type,
+    look,
+    tone: TONES[look] ?? "idle",
+    text,
+    error,
+    published,
+    attempt: object.attempt,
+    ended: type === "Update" && hasEnded(object),
+  });
+  const name = actor?.name ?? "somebody";
+  switch (type) {
+    case "Offer":
+      return entry("queued", `${name} started it`);
+    case "Undo":
+      return entry("stopping", `${name} asked to stop it`);
+    case "Accept":
+      return entry("running", `${name} began attempt ${object.attempt}`);
+    case "Flag":
+      return entry("failed", `Error at ${object.progress} %`, content ?? object.error ?? "");
+    case "Update":
+      return hasEnded(object) ? entry(object.status, endOf(object)) : null;
+    default:
+      return null;
+  }
+}
+
+function endOf({ status, progress, errors }) {
+  if (status === "succeeded") return "Succeeded";
+  if (status === "failed") return `Failed with ${errorCount(errors)}`;
+  return `Stopped at ${progress} %`;
+}
+
+/** Whether `entries` tell all that `state` knows of: history may be a moment behind. */
+export function isComplete(entries, state) {
+  const has = (type) => entries.some((entry) => entry.type === type);
+  if (hasEnded(state)) return entries.some(({ ended }) => ended) || has("Undo");
+  const errors = entries.filter(
+    ({ type, attempt }) => type === "Flag" && attempt === state.attempt,
+  );
+  return errors.length >= state.errors && (!state.stopping || has("Undo"));
+}
