@@ -6,9 +6,9 @@ const [url, filter] = process.argv.slice(2);
 const say = (what, value) => console.log(JSON.stringify({ what, value }));
 
 const socket = io(url);
+say("transport", socket.io.engine.transport.name);
+socket.io.engine.on("upgrade", (transport) => say("transport", transport.name));
 socket.on("connect", async () => {
-  say("transport", socket.io.engine.transport.name);
-  socket.io.engine.on("upgrade", (transport) => say("upgrade", transport.name));
   say("watch", await socket.emitWithAck("watch", filter));
 });
 socket.on("build", (build) => say("build", build));

@@ -25,7 +25,7 @@ ROOT = Path(__file__).parents[2]
 def gateway(rabbitmq: PrivateRabbitMQ, run: Callable[..., Service], tmp_path: Path) -> Web:
     urls = {"mqtt_url": rabbitmq.mqtt_url, "amqp_url": rabbitmq.amqp_url}
     database = f"sqlite:///{tmp_path}/history.db"
-    run("recorder", mqtt_url=rabbitmq.mqtt_url, database_url=database, recorder_id=tmp_path.name)
+    run("recorder", mqtt_url=rabbitmq.mqtt_url, database_url=database, recorder_id="recorder-clients")
     run("fakebuild", **urls, name="w1", concurrency=2)
     found = run("gateway", **urls, database_url=database)
     assert isinstance(found, Web)
@@ -99,19 +99,31 @@ def test_mqtt_and_amqp_clients_see_the_same_activities(
     gateway: Web, rabbitmq: PrivateRabbitMQ
 ) -> None:
     login = ["-u", rabbitmq.user, "-P", rabbitmq.password]
-    mosquitto = ["mosquitto_sub", "-p", rabbitmq.mqtt_port, *login, "-t", "builds/same/#", "-q", 1]
+    mosquitto = [
+        "stdbuf",
+        "-oL",
+        "mosquitto_sub",
+        "-p",
+        rabbitmq.mqtt_port,
+        *login,
+        "-t",
+        "builds/same/#",
+        "-q",
+        1,
+    ]
     with (
         paho_client(rabbitmq, "builds/same/#") as by_paho,
-        pika_client(rabbitmq, "builds.same.#") as by_pika,
+        pika_client(rabbitmq, "builds.same.#") as drain_pika,
         lines(*mosquitto, "-F", "%t %p", "-d") as by_mosquitto,
     ):
         until(lambda: any("Subscribed" in line for line in by_mosquitto), "mosquitto_sub is there")
         build = gateway.press_start("same", script=FAST)["build"]
         until(lambda: by_paho.has_ended(build), "paho sees the end")
-        until(lambda: by_pika().has_ended(build), "pika sees the end")
+        until(lambda: drain_pika().has_ended(build), "pika sees the end")
+        by_pika = drain_pika()
         ending = by_paho[-1][1].decode()
         until(lambda: any(ending in line for line in by_mosquitto), "mosquitto_sub sees the end")
-    assert sorted(by_paho) == sorted(by_pika())
+    assert sorted(by_paho) == sorted(by_pika)
     printed = [line for line in by_mosquitto if line.startswith("builds/same/")]
     assert sorted(printed) == sorted(f"{topic} {payload.decode()}\n" for topic, payload in by_paho)
     kinds = {topic.rpartition("/")[2] for topic, _ in by_paho}
@@ -129,7 +141,7 @@ def test_the_official_client_with_default_options_watches(gateway: Web) -> None:
         until(lambda: said("watch"), "the watch is acknowledged")
         build = gateway.press_start("node", script=FAST)["build"]
         until(lambda: [b for b in said("build") if b["status"] == "failed"], "the end")
-        assert said("transport") == ["polling"]
+        assert said("transport") == ["polling", "websocket"]
         assert said("watch") == [{"watching": ["builds/node/#"], "builds": [], "more": False}]
         assert {b["build"] for b in said("build")} == {build}
         assert [b["progress"] for b in said("build") if b["kind"] == "error"] == [70]

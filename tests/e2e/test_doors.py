@@ -44,7 +44,7 @@ def gateway(
 ) -> Iterator[Web]:
     directory = tmp_path_factory.mktemp("doors")
     urls = {"mqtt_url": rabbitmq.mqtt_url, "amqp_url": rabbitmq.amqp_url}
-    recorder = Service("recorder", directory, mqtt_url=rabbitmq.mqtt_url, recorder_id="doors")
+    recorder = Service("recorder", directory, mqtt_url=rabbitmq.mqtt_url, recorder_id="recorder-doors")
     web = Web("gateway", directory, port=free_port(), **urls)
     with recorder, web:
         yield web.until_ready()

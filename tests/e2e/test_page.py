@@ -108,4 +108,3 @@ def test_axe_finds_nothing(up: Web, new_page: NewPage, scheme: str, width: int) 
         found = page.evaluate("axe.run()")
         problems = [(v["id"], [n["target"] for n in v["nodes"]]) for v in found["violations"]]
         assert problems == [], json.dumps(problems, indent=2)
-
