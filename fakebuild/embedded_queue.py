@@ -7,6 +7,7 @@ unfinished build of the history.
 import asyncio
 import logging
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import Final
 
 from broker.mqtt import Message, MqttLink
@@ -42,6 +43,7 @@ class EmbeddedQueue:
             name=f"{name}-starts",
             subscriptions=[(_STARTS, 1)],
             on_message=self._heard_in_thread,
+            on_up=self._up_in_thread,
         )
         self._unfinished = unfinished
         self._slots = slots
@@ -49,6 +51,7 @@ class EmbeddedQueue:
         self._waiting: dict[Key, EmbeddedDelivery] = {}
         self._held: set[Key] = set()
         self._settled: Recent[None] = Recent()
+        self._missed = asyncio.Event()
         self._reader: asyncio.Task[None] | None = None
 
     async def start(self, deliver: Callable[[Delivery], None]) -> None:
@@ -81,7 +84,10 @@ class EmbeddedQueue:
 
     async def _read_on(self) -> None:
         while True:
-            await asyncio.sleep(_READ_SECONDS)
+            with suppress(TimeoutError):
+                async with asyncio.timeout(_READ_SECONDS):
+                    await self._missed.wait()
+            self._missed.clear()
             if len(self._held) < self._slots:
                 await self._read()
 
@@ -97,6 +103,9 @@ class EmbeddedQueue:
                 EmbeddedDelivery(self, build, build.attempt + 1, stopping=state.stop is not None)
             )
         self._fill()
+
+    def _up_in_thread(self) -> None:
+        self._loop.call_soon_threadsafe(self._missed.set)  # what came while it was down
 
     def _heard_in_thread(self, message: Message) -> None:
         self._loop.call_soon_threadsafe(self._heard, message)

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
@@ -17,8 +18,9 @@ from buildfeed import command, presence
 from buildfeed.activity import Activity, Priority, Script, decode, encode
 from buildfeed.errors import InvalidActivity, InvalidTopic
 from buildfeed.presence import Presence
+from fakebuild.amqp_queue import AmqpQueue
 from fakebuild.attempts import Limits
-from fakebuild.deliveries import Queue
+from fakebuild.embedded_queue import EmbeddedQueue
 from fakebuild.worker import Worker
 
 QUICK = Script(seconds=0.2, steps=4, errors=())
@@ -115,13 +117,29 @@ class Watcher:
         return self.endings(build)[0]
 
 
+def most_at_a_time(watcher: Watcher) -> set[int]:
+    """The largest number of builds that each worker had running at a time."""
+    running: Counter[str] = Counter()
+    most: Counter[str] = Counter()
+    for seen in watcher.activities:
+        if seen.worker and seen.kind == "status":
+            running[seen.worker] += -1 if seen.object.ended else 1
+            most[seen.worker] = max(most[seen.worker], running[seen.worker])
+    return set(most.values())
+
+
 class RunningWorker:
     """A worker in this process."""
 
-    def __init__(self, name: str, task: "asyncio.Task[None]", stop: asyncio.Event) -> None:
+    def __init__(self, name: str, made: Worker, queue: AmqpQueue | EmbeddedQueue) -> None:
         self.name = name
-        self._task = task
-        self._stop = stop
+        self.queue = queue
+        self._stop = asyncio.Event()
+        self._task = asyncio.create_task(made.run(self._stop))
+
+    def cut_amqp(self) -> None:
+        """Close its AMQP connection: its starts go back to their queues."""
+        self.queue._link.call(lambda channel: channel.connection.close())
 
     async def stop(self) -> None:
         self._stop.set()
@@ -131,25 +149,26 @@ class RunningWorker:
 @asynccontextmanager
 async def worker(
     mqtt_url: str,
-    make_queue: Callable[..., Queue],
+    make_queue: Callable[..., AmqpQueue | EmbeddedQueue],
     *,
     slots: int = 2,
     drain_seconds: float = 0,
     **limits: Any,
 ) -> AsyncIterator[RunningWorker]:
     """Run a worker; `make_queue(name=…, slots=…)` gives it its starts."""
-    name, stop = f"w-{secrets.token_hex(4)}", asyncio.Event()
+    name = f"w-{secrets.token_hex(4)}"
+    queue = make_queue(name=name, slots=slots)
     made = Worker(
         name,
         mqtt_url=mqtt_url,
-        queue=make_queue(name=name, slots=slots),
+        queue=queue,
         slots=slots,
         limits=Limits(**limits),
         drain_seconds=drain_seconds,
     )
-    running = RunningWorker(name, asyncio.create_task(made.run(stop)), stop)
+    running = RunningWorker(name, made, queue)
     try:
-        await until(lambda: made._link.up)
+        await until(lambda: made._link.up and queue._link.up)
         yield running
     finally:
         await running.stop()

@@ -3,7 +3,6 @@
 import asyncio
 import signal
 import time
-from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager
 from functools import partial
@@ -16,6 +15,7 @@ from workshop import (
     RunningWorker,
     Watcher,
     WorkerProcess,
+    most_at_a_time,
     start,
     stop,
     until,
@@ -45,13 +45,6 @@ def work(rabbitmq: PrivateRabbitMQ, watcher: Watcher) -> Work:
 def ready(channel: BlockingChannel, queue: str) -> int:
     """How many starts wait in `queue`, those that a worker holds not counted."""
     return int(channel.queue_declare(queue, passive=True).method.message_count)
-
-
-def cut_amqp(rabbitmq: PrivateRabbitMQ, name: str) -> None:
-    """Close the AMQP connection of the worker `name`."""
-    listed = rabbitmq.ctl("list_connections", "pid", "client_properties").splitlines()
-    (pid,) = [line.split("\t")[0] for line in listed if name in line]
-    rabbitmq.ctl("close_connection", pid, "cut by a test")
 
 
 async def test_a_build_runs_to_its_ending_and_leaves_the_queue(
@@ -99,17 +92,6 @@ async def test_starts_of_both_queues_never_take_more_slots_than_there_are(
     for build in builds:
         assert len(watcher.endings(build)) == 1
     assert most_at_a_time(watcher) <= {1, 2}
-
-
-def most_at_a_time(watcher: Watcher) -> set[int]:
-    """The largest number of builds that each worker had running at a time."""
-    running: Counter[str] = Counter()
-    most: Counter[str] = Counter()
-    for seen in watcher.activities:
-        if seen.worker and seen.kind == "status":
-            running[seen.worker] += -1 if seen.object.ended else 1
-            most[seen.worker] = max(most[seen.worker], running[seen.worker])
-    return set(most.values())
 
 
 async def test_one_in_four_is_normal_while_high_priority_waits(
@@ -162,14 +144,30 @@ async def test_the_build_of_a_killed_worker_is_taken_over_within_a_second(
             await until(lambda: watcher.presences[killed.name].status == "offline")
 
 
-async def test_a_build_goes_on_under_the_next_attempt_when_its_start_comes_back(
+async def test_a_stop_that_a_dying_worker_missed_reaches_the_next_attempt(
     rabbitmq: PrivateRabbitMQ, channel: BlockingChannel, watcher: Watcher, work: Work
 ) -> None:
-    build = start(script=Script(seconds=5, steps=50, errors=()))
+    build = start(script=LONG)
+    publish(channel, build)
+    with WorkerProcess(mqtt_url=rabbitmq.mqtt_url, amqp_url=rabbitmq.amqp_url) as frozen:
+        await watcher.until_running(build)
+        frozen.signal(signal.SIGSTOP)
+        async with work():
+            await watcher.send(stop(watcher.of(build)[0]))
+            frozen.signal(signal.SIGKILL)
+            ending = await watcher.until_ended(build)
+    assert (ending.object.status, ending.object.attempt, ending.object.seq) == ("stopped", 2, 0)
+    assert not watcher.running(build, attempt=2)
+
+
+async def test_a_build_goes_on_under_the_next_attempt_when_its_start_comes_back(
+    channel: BlockingChannel, watcher: Watcher, work: Work
+) -> None:
+    build = start(script=Script(seconds=2, steps=20, errors=()))
     async with work() as w1:
         publish(channel, build)
         await until(lambda: any(s.object.progress >= 10 for s in watcher.of(build)))
-        await asyncio.to_thread(cut_amqp, rabbitmq, w1.name)
+        w1.cut_amqp()
         await watcher.until_running(build, attempt=2)
         ending = await watcher.until_ended(build)
 
@@ -182,16 +180,15 @@ async def test_a_build_goes_on_under_the_next_attempt_when_its_start_comes_back(
 
 
 async def test_nothing_ends_while_its_start_may_be_with_another(
-    rabbitmq: PrivateRabbitMQ, channel: BlockingChannel, watcher: Watcher, work: Work
+    channel: BlockingChannel, watcher: Watcher, work: Work
 ) -> None:
-    build = start(script=Script(seconds=4, steps=10, errors=()))
+    build = start(script=Script(seconds=1, steps=10, errors=()))
     async with work(slots=1) as w1:
         publish(channel, build)
         await watcher.until_running(build)
         thief = channel.connection.channel()
         thief.basic_consume(BUILDS, lambda *_: None)  # takes the start and does nothing
-        await asyncio.to_thread(cut_amqp, rabbitmq, w1.name)
-        channel.connection.process_data_events(1)
+        w1.cut_amqp()
         await until(lambda: any(s.object.progress == 100 for s in watcher.of(build)))
         assert not watcher.endings(build)
         thief.close()  # and now it comes back
