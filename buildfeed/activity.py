@@ -188,7 +188,7 @@ def encode(activity: Activity) -> bytes:
     return payload
 
 
-def decode(topic: str, payload: bytes) -> Activity:
+def decode(topic: str, payload: bytes | bytearray) -> Activity:
     """Return the activity that came on `topic`.
 
     Raises InvalidTopic or InvalidActivity, never anything else, whatever the bytes.
@@ -202,7 +202,7 @@ def decode(topic: str, payload: bytes) -> Activity:
     return activity
 
 
-def parse(payload: bytes, topic: str = "") -> Activity:
+def parse(payload: bytes | bytearray, topic: str = "") -> Activity:
     """Return the activity in `payload`, whatever topic it came on; raise InvalidActivity."""
     try:
         # As text first: msgspec skips unknown keys without a look at their UTF-8.
