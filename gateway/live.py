@@ -67,8 +67,8 @@ class Live:
         Who watches a build hears of it, whatever kind of activity was missed.
         """
         for recorded in states:
-            self._note_recorded(recorded)
             state, changed = self.board.merge(recorded)
+            self._note_recorded(recorded, state)
             if changed:
                 self._changed(state)
                 if state.newest.worker and not state.ended:
@@ -120,14 +120,14 @@ class Live:
 
     def when_ended(self, key: Key, callback: Callable[[BuildState], None]) -> Callable[[], None]:
         """Call `callback` once when the build ends; return what takes the request back."""
-        callbacks = self._ended_callbacks.setdefault(key, [])
-        callbacks.append(callback)
+        self._ended_callbacks.setdefault(key, []).append(callback)
 
         def cancel() -> None:
+            callbacks = self._ended_callbacks.get(key, [])  # none once they were called
             if callback in callbacks:
                 callbacks.remove(callback)
-            if not callbacks:
-                self._ended_callbacks.pop(key, None)
+                if not callbacks:
+                    del self._ended_callbacks[key]
 
         return cancel
 
@@ -153,11 +153,14 @@ class Live:
         for key in changed:
             self._push(running[key])
 
-    def _note_recorded(self, state: BuildState) -> None:
-        if awaited := self._unrecorded.get(state.key):
-            build = state.newest.object
+    def _note_recorded(self, recorded: BuildState, known: BuildState) -> None:
+        if awaited := self._unrecorded.get(known.key):
+            build = recorded.newest.object
             if build.ended or (build.attempt, build.seq) >= awaited[:2]:
-                del self._unrecorded[state.key]
+                del self._unrecorded[known.key]
+                if known.newest.id != recorded.newest.id:  # more came since: wait for that now
+                    newest = known.newest.object
+                    self._unrecorded[known.key] = newest.attempt, newest.seq, self._now()
 
 
 def _queue_order(state: BuildState) -> tuple[bool, str]:

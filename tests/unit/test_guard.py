@@ -1,0 +1,98 @@
+from typing import Any
+
+import httpx
+import pytest
+from starlette.responses import PlainTextResponse
+
+from gateway.guard import Guard
+
+OWN = "http://gateway.example:8000"
+PARTNER = "https://partner.example"
+
+
+def guarded(**headers: str) -> httpx.AsyncClient:
+    """A client of a guarded application that says yes to everything."""
+    app = Guard(PlainTextResponse("yes", headers=headers), origins=[PARTNER])
+    return httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url=OWN)
+
+
+async def post(origin: str | None) -> httpx.Response:
+    async with guarded() as client:
+        return await client.post("/", headers={"Origin": origin} if origin is not None else {})
+
+
+@pytest.mark.parametrize(
+    "origin",
+    [
+        pytest.param(None, id="no page at all"),
+        pytest.param(OWN, id="our own page"),
+        pytest.param("https://gateway.example:8000", id="our own behind a TLS proxy"),
+        pytest.param(PARTNER, id="an allowed origin"),
+    ],
+)
+async def test_a_command_passes_from(origin: str | None) -> None:
+    assert (await post(origin)).text == "yes"
+
+
+@pytest.mark.parametrize(
+    "origin",
+    [
+        "https://evil.example",
+        "http://gateway.example",
+        "http://gateway.example:8001",
+        "http://gateway.example:8000.evil.example",
+        "http://evil-gateway.example:8000",
+        "http://partner.example",
+        "https://partner.example.evil.example",
+        "https://sub.partner.example",
+        "null",
+        "",
+    ],
+)
+async def test_a_command_is_refused_from(origin: str) -> None:
+    response = await post(origin)
+
+    assert response.status_code == 403
+    assert response.headers["content-type"] == "application/problem+json"
+    assert response.json()["type"] == "urn:buildfeed:problem:foreign-origin"
+    assert response.headers["x-content-type-options"] == "nosniff"
+
+
+async def test_anyone_may_read() -> None:
+    async with guarded() as client:
+        response = await client.get("/", headers={"Origin": "https://evil.example"})
+
+    assert response.text == "yes"
+    assert "access-control-allow-origin" not in response.headers
+
+
+async def test_every_answer_has_the_security_headers() -> None:
+    async with guarded() as client:
+        headers = (await client.get("/")).headers
+
+    assert "default-src 'self'" in headers["content-security-policy"]
+    assert "frame-ancestors 'none'" in headers["content-security-policy"]
+    assert headers["x-content-type-options"] == "nosniff"
+    assert headers["referrer-policy"] == "no-referrer"
+    assert headers["cache-control"] == "no-cache"
+
+
+async def test_a_header_that_the_application_sets_stays() -> None:
+    async with guarded(**{"cache-control": "no-store"}) as client:
+        assert (await client.get("/")).headers["cache-control"] == "no-store"
+
+
+@pytest.mark.parametrize("type_", ["websocket", "lifespan"])
+async def test_what_is_no_http_is_not_touched(type_: str) -> None:
+    calls: list[tuple[Any, ...]] = []
+
+    async def app(*call: Any) -> None:
+        calls.append(call)
+
+    async def channel(*_: Any) -> None:
+        raise AssertionError
+
+    call = ({"type": type_}, channel, channel)
+    await Guard(app, origins=[])(*call)
+
+    assert calls == [call]

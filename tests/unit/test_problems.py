@@ -1,0 +1,38 @@
+import json
+from http import HTTPStatus
+
+from gateway.problems import Problem, answer
+
+
+def test_an_answer_has_the_members_and_the_media_type_of_rfc_9457() -> None:
+    response = answer(Problem(HTTPStatus.NOT_FOUND, "unknown-build", "There is no build b1."))
+
+    assert response.status_code == 404
+    assert response.headers["content-type"] == "application/problem+json"
+    assert json.loads(response.body) == {
+        "type": "urn:buildfeed:problem:unknown-build",
+        "title": "Not Found",
+        "status": 404,
+        "detail": "There is no build b1.",
+    }
+
+
+def test_further_members_and_headers_are_passed_on() -> None:
+    problem = Problem(
+        HTTPStatus.SERVICE_UNAVAILABLE,
+        "broker-unavailable",
+        "Try again in 5 seconds.",
+        headers={"Retry-After": "5"},
+        build="b1",
+        sent=False,
+    )
+
+    response = answer(problem)
+
+    assert response.headers["retry-after"] == "5"
+    told = json.loads(response.body)
+    assert (told["build"], told["sent"]) == ("b1", False)
+
+
+def test_the_detail_is_the_text_of_the_exception() -> None:
+    assert str(Problem(HTTPStatus.BAD_REQUEST, "not-json", "It is no JSON.")) == "It is no JSON."
