@@ -12,8 +12,14 @@ test("errors follow, with the place they are at", () => {
   const errors = [{ pointer: "#/script/steps", detail: "is not a number." }, "and more"];
   assert.equal(
     sentenceOf({ detail: "The body is not valid.", errors }),
-    "The body is not valid: script steps is not a number; and more.",
+    "The body is not valid; script steps is not a number; and more.",
   );
+});
+
+test("an error that the detail has told is not told again", () => {
+  const errors = [{ pointer: "#/script/steps", detail: "Expected `int`" }];
+  const detail = "The body is refused at #/script/steps: Expected `int`.";
+  assert.equal(sentenceOf({ detail, errors }), detail);
 });
 
 test("an answer that is no problem document is told by its status", () => {

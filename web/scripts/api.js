@@ -16,7 +16,7 @@ export class ApiError extends Error {
 export const startBuild = (project, body, key) =>
   call("POST", `${projectUrl(project)}/builds`, { body, headers: { "Idempotency-Key": key } });
 
-/** Ask to stop a build. */
+/** Ask to stop a build; returns its state. */
 export const stopBuild = ({ project, build }, body) =>
   call("POST", `${projectUrl(project)}/builds/${encodeURIComponent(build)}/stop`, { body });
 

@@ -115,7 +115,7 @@ for (const [name, action] of Object.entries(actions)) {
 }
 
 async function start({ control, project, script, priority }) {
-  const body = { script, priority, by: recall() || undefined };
+  const body = { script: script ?? undefined, priority, by: recall() || undefined };
   note(control, { busy: true });
   try {
     const state = await startBuild(project, body, keys.of(project, body));
@@ -131,9 +131,9 @@ async function start({ control, project, script, priority }) {
 async function stop({ control, project, build }) {
   note(control, { busy: true });
   try {
-    await stopBuild({ project, build }, { by: recall() || undefined });
+    const state = await stopBuild({ project, build }, { by: recall() || undefined });
     note(control, {});
-    receive({ ...builds.get(control), stopping: true });
+    receive(state);
   } catch (error) {
     note(control, { alert: error.message });
   }

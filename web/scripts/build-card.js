@@ -48,7 +48,8 @@ export function buildCard(element, { project, build }) {
     }
   };
 
-  function setBar({ progress, status, errors }) {
+  function setBar({ tone, progress, status, errors }) {
+    setAttribute(parts.bar, "data-bar", tone);
     setAttribute(parts.bar, "aria-valuenow", progress);
     setAttribute(parts.bar, "aria-valuetext", [status, errors].filter(Boolean).join(", "));
     parts.fill.style.setProperty("--progress", progress / 100);

@@ -21,19 +21,15 @@ export function buildHistory(element, place) {
     const news = [state.status, state.attempt, state.errors, state.stopping].join();
     if (news === told) return;
     told = news;
-    readSoon(state, SOON, TRIES);
+    readSoon(state, entries.size ? SOON : 0, TRIES);
   };
 
   function readSoon(state, delay, tries) {
     clearTimeout(timer);
-    timer = setTimeout(
-      async () => {
-        await read().catch(() => {});
-        if (tries > 1 && !isComplete([...entries.values()], state))
-          readSoon(state, AGAIN, tries - 1);
-      },
-      told && entries.size ? delay : 0,
-    );
+    timer = setTimeout(async () => {
+      await read().catch(() => {}); // the next try may do better, and the card is right without it
+      if (tries > 1 && !isComplete([...entries.values()], state)) readSoon(state, AGAIN, tries - 1);
+    }, delay);
   }
 
   /** Read from the last page on: pages are oldest first, so earlier ones do not change. */

@@ -15,7 +15,7 @@ export function watch(filters, hear) {
     transports: ["websocket", "polling"],
     tryAllTransports: true,
     reconnectionDelay: 500,
-    reconnectionDelayMax: 4000,
+    reconnectionDelayMax: 2000,
   });
 
   function ask() {
