@@ -124,19 +124,34 @@ def test_any_order_batching_and_repetition_gives_the_states_folded_in_memory(
         assert seen == folded(said)
 
 
-def test_several_recorders_may_write_the_same(url: str) -> None:
+def test_several_recorders_may_write_the_same_while_somebody_reads(url: str) -> None:
     said = [activity(f"b{build}", seq=seq) for seq in range(10) for build in range(5)]
+    written = threading.Event()
 
     def record(stream: Sequence[Activity]) -> None:
         with closing(Store(url)) as store:
             for start in range(0, len(stream), 7):
                 store.append(stream[start : start + 7])
 
+    def read() -> dict[Key, BuildState]:
+        seen: dict[Key, BuildState] = {}
+        position = 0
+        with closing(Store(url)) as store:
+            while True:
+                last = written.is_set()
+                states, position = store.changes(position, limit=3)
+                seen |= {state.key: state for state in states}
+                if last and not states:
+                    return seen
+
     with ThreadPoolExecutor() as threads:
+        reader = threads.submit(read)
         list(threads.map(record, [said, said[::-1], said, said[::-1]]))
+        written.set()
     with closing(Store(url)) as store:
         assert {state.key: state for state in store.newest(limit=99)} == folded(said)
         assert all(len(store.activities("acme", f"b{build}")) == 10 for build in range(5))
+    assert reader.result() == folded(said)
 
 
 # --- the newest states
