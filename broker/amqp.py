@@ -17,8 +17,10 @@ from broker.topology import assert_topology
 from buildfeed.errors import BrokerUnavailable
 
 log = logging.getLogger(__name__)
-# pika prints several errors and a traceback for each failed attempt to connect.
-logging.getLogger("pika.adapters").setLevel(logging.CRITICAL)
+# pika prints several lines, some with a traceback, for each attempt to connect; the link tells
+# what matters, once. Only why the broker closed a channel is pika's to say.
+logging.getLogger("pika").setLevel(logging.CRITICAL)
+logging.getLogger("pika.channel").setLevel(logging.WARNING)
 
 T = TypeVar("T")
 Work = Callable[[BlockingChannel], T]

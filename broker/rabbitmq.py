@@ -50,7 +50,7 @@ class PrivateRabbitMQ:
         directory.mkdir(parents=True, exist_ok=True)
         self._instance = Instance(directory, port_base or 0, tuple(plugins))
         self.user = "buildfeed"
-        self.password = _password(directory / "password")
+        self.password = _secret(directory / "password")
         self._console = directory / "log" / "console.log"
         self._process: subprocess.Popen[bytes] | None = None
         self._lock: TextIO | None = None
@@ -177,6 +177,7 @@ class PrivateRabbitMQ:
         directory = self._instance.directory
         for name in ("home", "log", "mnesia"):
             (directory / name).mkdir(exist_ok=True)
+        _secret(directory / "home" / ".erlang.cookie")  # what Erlang makes up can be guessed
         files = self._instance.files(version, self.user, self.password, secrets.token_bytes(4))
         for name, text in files.items():
             (directory / name).write_text(text, encoding="utf-8")
@@ -227,8 +228,8 @@ def _free_ports(directory: Path) -> int:
     return base
 
 
-def _password(path: Path) -> str:
-    """Return the password kept in `path`, a new one the first time."""
+def _secret(path: Path) -> str:
+    """Return the secret kept in `path`, a new one the first time."""
     if not path.exists():
         with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
             file.write(secrets.token_urlsafe(16))

@@ -25,9 +25,9 @@ def free_port() -> Callable[[], int]:
 
 @pytest.fixture
 def eventually() -> Callable[..., None]:
-    """A function that waits until a condition holds, and fails when it does not within 5 s."""
+    """A function that waits until a condition holds, and fails when it does not within 10 s."""
 
-    def wait(condition: Callable[[], object], seconds: float = 5) -> None:
+    def wait(condition: Callable[[], object], seconds: float = 10) -> None:
         deadline = time.monotonic() + seconds
         while not condition():
             assert time.monotonic() < deadline, f"not so within {seconds} s"
