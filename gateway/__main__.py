@@ -57,6 +57,7 @@ def main(log_level: str, **options: Any) -> None:  # noqa: ANN401 - click names 
         access_log=False,
         server_header=False,
         log_config=None,
+        log_level="warning",
     )
 
 

@@ -67,11 +67,15 @@ async def _running(settings: Settings, app: Starlette) -> AsyncIterator[None]:
         live.receive(activity)
         commands.insist(activity)
 
+    def up() -> None:
+        live.reconnected()
+        catch_up.subscribed()
+
     subscriber = Subscriber(
         settings.mqtt_url,
         on_activity=receive,
         on_presence=live.hear,
-        on_up=catch_up.subscribed,
+        on_up=up,
         on_down=catch_up.unsubscribed,
     )
     amqp = AmqpLink(settings.amqp_url, name="gateway") if settings.amqp_url else None

@@ -100,7 +100,9 @@ class Commands:
         if state.ended:
             return state
         future: asyncio.Future[BuildState] = asyncio.get_running_loop().create_future()
-        forget = self._live.when_ended(state.key, future.set_result)
+        forget = self._live.when_ended(
+            state.key, lambda ended: None if future.done() else future.set_result(ended)
+        )
         try:
             async with asyncio.timeout(seconds):
                 return await future

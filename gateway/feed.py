@@ -40,7 +40,8 @@ class Feed:
             self._subscriber.probe()
             alive = self._subscriber.alive
             if alive != sent_alive or loop.time() - sent_at >= FEED_SECONDS:
-                self._live.refresh()
+                if alive:
+                    self._live.refresh()
                 self._send(Event("feed", self.body(), watchers=None))
                 sent_at, sent_alive = loop.time(), alive
             await asyncio.sleep(PROBE_SECONDS)

@@ -1,6 +1,6 @@
 """ASGI middleware: refuses commands from foreign web pages, and sets the security headers."""
 
-from collections.abc import Sequence
+from collections.abc import Collection
 from http import HTTPStatus
 
 from starlette.datastructures import Headers, MutableHeaders
@@ -27,7 +27,7 @@ class Guard:
     from a page, so it passes.
     """
 
-    def __init__(self, app: ASGIApp, origins: Sequence[str]) -> None:
+    def __init__(self, app: ASGIApp, origins: Collection[str]) -> None:
         self._app = app
         self._origins = frozenset(origins)
 
@@ -53,6 +53,9 @@ class Guard:
 
     def _allowed(self, headers: Headers) -> bool:
         origin = headers.get("origin")
-        if origin is None or origin in self._origins:
-            return True
-        return origin.partition("://")[2] == headers.get("host")
+        return origin is None or allowed(origin, headers.get("host"), self._origins)
+
+
+def allowed(origin: str, host: str | None, origins: Collection[str]) -> bool:
+    """Tell whether pages of `origin` may watch and command at `host`; `origins` always may."""
+    return origin in origins or origin.partition("://")[2] == host

@@ -71,9 +71,10 @@ class Hub:
 
     def log_watchers(self, project: str, build: str) -> set[str]:
         """Return who asked for the log of this very build."""
-        wanted = Filter(("builds", project, build, "log"))
-        heard = self.watchers(Topic(project, build, "log"))
-        return {watcher for watcher in heard if wanted in self._filters[watcher]}
+        node: _Node | None = self._root
+        for level in str(Topic(project, build, "log")).split("/"):
+            node = node.children.get(level) if node else None
+        return set(node.here) if node else set()
 
     def _place(self, filter_: Filter) -> set[str]:
         node = self._root

@@ -74,6 +74,11 @@ class Live:
                 if state.newest.worker and not state.ended:
                     self._roster.expect(state.newest.worker, self._now())
                 self._push(state)
+        self._refresh_lost()
+
+    def reconnected(self) -> None:
+        """Count the silence of workers from now on: before, nobody could be heard."""
+        self._roster.restart(self._now())
 
     def hear(self, presence: Presence) -> None:
         """Take note of a worker's presence; its builds may be lost, or found again."""
@@ -81,7 +86,10 @@ class Live:
         self._refresh_lost()
 
     def refresh(self) -> None:
-        """Recount who waits behind whom, and notice workers that fell silent. Every 5 s or less."""
+        """Recount who waits behind whom, and notice workers that fell silent.
+
+        Call it every 5 s while the broker is there, not while it is away.
+        """
         queued = [s for s in self.board.unfinished() if s.newest.object.status == "queued"]
         queued.sort(key=_queue_order)
         before = self._ahead

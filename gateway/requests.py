@@ -6,7 +6,7 @@ from http import HTTPStatus
 from typing import Annotated, Final, TypeVar
 
 import msgspec
-from msgspec import Meta
+from msgspec import UNSET, Meta, UnsetType
 
 from buildfeed import names
 from buildfeed.activity import Priority, Script, ShortText, Status
@@ -41,16 +41,16 @@ class StopRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class ListRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The query of a list of builds."""
 
-    project: names.Name | None = None
-    status: Status | None = None
+    project: names.Name | UnsetType = UNSET
+    status: Status | UnsetType = UNSET
     limit: Annotated[int, Meta(ge=1, le=MAX_PAGE)] = 50
-    before: names.Name | None = None
+    before: names.Name | UnsetType = UNSET
 
 
 class ActivitiesRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The query of a build's activities; without `after` the collection itself is meant."""
 
-    after: Annotated[int, Meta(ge=0, le=2**63 - 1)] | None = None
+    after: Annotated[int, Meta(ge=0, le=2**63 - 1)] | UnsetType = UNSET
 
 
 def body(payload: bytes, type_: type[T]) -> T:

@@ -21,6 +21,10 @@ class Roster:
         """Note that `worker` should be there, as history says it runs a build."""
         self._heard.setdefault(worker, now)
 
+    def restart(self, now: float) -> None:
+        """Count silence from now on: before, nobody could be heard."""
+        self._heard = dict.fromkeys(self._heard, now)
+
     def presence(self, presence: Presence, now: float) -> None:
         """Note what a worker, or its last will, says of itself."""
         self._heard[presence.worker] = now

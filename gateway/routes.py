@@ -6,6 +6,7 @@ from http import HTTPStatus
 from pathlib import Path
 
 import msgspec
+from msgspec import UnsetType
 from starlette.requests import Request
 from starlette.responses import FileResponse, Response
 from starlette.routing import BaseRoute, Mount, Route
@@ -102,7 +103,7 @@ class Api:
         url = str(request.url.replace(query=""))
         if await self._commands.find(project, build) is None:
             raise _unknown(project, build)
-        if wanted.after is None:
+        if isinstance(wanted.after, UnsetType):
             body = collection.collection(url)
         else:
             rows = await asyncio.to_thread(
@@ -130,9 +131,9 @@ class Api:
         recorded = await asyncio.to_thread(
             self._store.newest,
             limit=query.limit,
-            project=query.project,
+            project=query.project or None,
             statuses=[query.status] if query.status else None,
-            before=query.before,
+            before=query.before or None,
         )
         known = {state.key: state for state in recorded}
         for states in (self._live.board.unfinished(), self._live.board.ended()):
@@ -190,9 +191,9 @@ async def favicon(_request: Request) -> Response:
 def _fits(state: BuildState, query: ListRequest) -> bool:
     build = state.newest.object
     return (
-        query.project in (None, build.project)
-        and query.status in (None, build.status)
-        and (query.before is None or build.build < query.before)
+        (not query.project or query.project == build.project)
+        and (not query.status or query.status == build.status)
+        and (not query.before or build.build < query.before)
     )
 
 

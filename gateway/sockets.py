@@ -8,9 +8,11 @@ from typing import Any
 
 import msgspec
 import socketio
+from starlette.types import Receive, Scope, Send
 
 from buildfeed.errors import InvalidFilter
 from buildfeed.topics import Filter, watchable
+from gateway.guard import allowed
 from gateway.live import Event, Live
 from gateway.snapshot import Snapshot
 from gateway.view import View
@@ -60,7 +62,9 @@ class Sockets:
         self.server = socketio.AsyncServer(
             async_mode="asgi",
             json=Json,
-            cors_allowed_origins=list(origins) or None,  # None: the same origin only
+            cors_allowed_origins=lambda origin, environ: allowed(
+                origin, environ.get("HTTP_HOST"), origins
+            ),
             max_http_buffer_size=MAX_MESSAGE_BYTES,
             http_compression=False,
             logger=_library_log("socketio"),
@@ -70,7 +74,14 @@ class Sockets:
         self.server.on("disconnect", self._disconnect)
         self.server.on("watch", self._watch)
         self.server.on("unwatch", self._unwatch)
-        self.app = socketio.ASGIApp(self.server)
+        self._app = socketio.ASGIApp(self.server)
+
+    async def app(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve polling requests and WebSockets (ASGI)."""
+        try:
+            await self._app(scope, receive, send)
+        except ValueError as exc:  # engine.io's own decoder refuses a packet like this
+            log.warning("socket.bad_packet", extra={"reason": type(exc).__name__})
 
     async def run(self) -> None:
         """Send what is queued, until cancelled."""
@@ -98,10 +109,8 @@ class Sockets:
     async def _greet(self, sid: str, filters: list[Filter]) -> None:
         """Send the feed, and the snapshot of what was asked for while connecting."""
         await self.server.emit("feed", self._feed(), to=sid)
-        if filters:
-            self._live.hub.watch(sid, filters)
-            for body in (await self._snapshot.of(filters))["builds"]:
-                await self.server.emit("build", body, to=sid)
+        for body in (await self._join(sid, filters))["builds"]:
+            await self.server.emit("build", body, to=sid)
 
     async def _disconnect(self, sid: str, reason: str) -> None:
         self._live.hub.leave(sid)
@@ -112,18 +121,26 @@ class Sockets:
             filters = self._parse(sid, *wanted)
         except InvalidFilter as exc:
             return {"error": {"code": "invalid-filter", "message": str(exc)}}
-        # From here on every activity is queued for this watcher; the snapshot, taken after,
-        # holds the ones before. What is in both folds away.
-        self._live.hub.watch(sid, filters)
-        watching = sorted(str(filter_) for filter_ in self._live.hub.filters(sid))
-        return {"watching": watching, **await self._snapshot.of(filters)}
+        snapshot = await self._join(sid, filters)
+        return {"watching": self._watching(sid), **snapshot}
 
     async def _unwatch(self, sid: str, *wanted: object) -> View:
         try:
             self._live.hub.unwatch(sid, self._parse(sid, *wanted))
         except InvalidFilter as exc:
             return {"error": {"code": "invalid-filter", "message": str(exc)}}
-        return {"watching": sorted(str(filter_) for filter_ in self._live.hub.filters(sid))}
+        return {"watching": self._watching(sid)}
+
+    async def _join(self, sid: str, filters: list[Filter]) -> View:
+        """Let `sid` hear of `filters` from now on, and return the snapshot of before."""
+        # From here on every activity is queued for this watcher; the snapshot, taken after,
+        # holds the ones before. What is in both folds away.
+        if filters and self.server.manager.is_connected(sid, "/"):
+            self._live.hub.watch(sid, filters)
+        return await self._snapshot.of(filters)
+
+    def _watching(self, sid: str) -> list[str]:
+        return sorted(str(filter_) for filter_ in self._live.hub.filters(sid))
 
     def _parse(self, sid: str, *wanted: object) -> list[Filter]:
         if len(wanted) != 1:
@@ -149,6 +166,7 @@ def _library_log(name: str) -> logging.Logger:
 def _one_line(record: logging.LogRecord) -> bool:
     if record.exc_info and isinstance(record.exc_info[1], Exception):
         record.msg, record.args = "socket.bad_packet", ()
+        record.levelno, record.levelname = logging.WARNING, "WARNING"
         record.reason = type(record.exc_info[1]).__name__
         record.exc_info = None
     return True

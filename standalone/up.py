@@ -5,7 +5,6 @@ import logging
 import os
 import secrets
 import signal
-import socket
 import urllib.error
 import urllib.request
 from collections.abc import AsyncIterator, Mapping
@@ -16,6 +15,7 @@ from typing import Any
 import click
 import msgspec
 
+from broker import ports
 from broker.options import LEVELS
 from broker.rabbitmq import PrivateRabbitMQ
 from buildfeed.errors import BuildfeedError
@@ -92,7 +92,7 @@ def main(log_level: str, **options: Any) -> None:  # noqa: ANN401 - click names 
     """Run everything here: broker, recorder, gateway and a worker."""
     configure(log_level)
     settings = Settings(data_dir=data_dir(), log_level=log_level, **options)
-    if not _free(settings.host, settings.port):
+    if not ports.is_free(settings.port):
         raise click.ClickException(
             f"Port {settings.port} is taken: choose another with --port or PORT=."
         )
@@ -209,24 +209,15 @@ def _ready(url: str) -> bool:
 
 def _mqtt_port(settings: Settings) -> int:
     if settings.mqtt_port is not None:
-        if not _free(settings.host, settings.mqtt_port):
+        if not ports.is_free(settings.mqtt_port):
             raise click.ClickException(
                 f"Port {settings.mqtt_port} is taken: choose another with --mqtt-port."
             )
         return settings.mqtt_port
-    # Below 32768: a higher one may be some connection's own port at the next start.
-    candidates = [MQTT_PORT, *(secrets.choice(range(20_000, 32_000)) for _ in range(50))]
-    return next(port for port in candidates if _free(settings.host, port))
-
-
-def _free(host: str, port: int) -> bool:
-    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as listener:
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            listener.bind((host, port))
-        except OSError:
-            return False
-    return True
+    port = MQTT_PORT if ports.is_free(MQTT_PORT) else ports.free_block(1, settings.port)
+    if port is None:
+        raise click.ClickException("No port is free for the broker: end something that listens.")
+    return port
 
 
 def _password(path: Path) -> str:

@@ -10,6 +10,9 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 from service import Service, Web
 
+from broker import ports
+from broker.rabbitmq import PrivateRabbitMQ
+
 CHROMIUM = ("chromium", "chromium-browser", "google-chrome")
 
 Run = Callable[..., Service]
@@ -27,6 +30,19 @@ def run(tmp_path: Path, free_port: Callable[[], int]) -> Iterator[Run]:
             return stack.enter_context(Service(command, tmp_path, **options))
 
         yield start
+
+
+@pytest.fixture(scope="session")
+def gateway(rabbitmq: PrivateRabbitMQ, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Web]:
+    """A gateway, a recorder and a worker, processes of their own, on the real RabbitMQ."""
+    directory = tmp_path_factory.mktemp("gateway")
+    urls = {"mqtt_url": rabbitmq.mqtt_url, "amqp_url": rabbitmq.amqp_url}
+    with (
+        Service("recorder", directory, mqtt_url=rabbitmq.mqtt_url),
+        Service("fakebuild", directory, **urls, name="w1", concurrency=4),
+        Web("gateway", directory, port=ports.free_block(1, 0), **urls) as web,
+    ):
+        yield web.until_ready()
 
 
 @pytest.fixture(scope="session")

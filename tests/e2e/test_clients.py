@@ -10,26 +10,14 @@ from typing import Any
 
 import paho.mqtt.client as paho
 import pika
-import pytest
 import socketio
-from service import Service, Web, until
+from service import Web, until
 
 from broker.rabbitmq import PrivateRabbitMQ
 from buildfeed import activity
 
 FAST = {"seconds": 1, "steps": 10, "errors": [70]}
 ROOT = Path(__file__).parents[2]
-
-
-@pytest.fixture
-def gateway(rabbitmq: PrivateRabbitMQ, run: Callable[..., Service], tmp_path: Path) -> Web:
-    urls = {"mqtt_url": rabbitmq.mqtt_url, "amqp_url": rabbitmq.amqp_url}
-    database = f"sqlite:///{tmp_path}/history.db"
-    run("recorder", mqtt_url=rabbitmq.mqtt_url, database_url=database, recorder_id="recorder-clients")
-    run("fakebuild", **urls, name="w1", concurrency=2)
-    found = run("gateway", **urls, database_url=database)
-    assert isinstance(found, Web)
-    return found.until_ready()
 
 
 @contextmanager

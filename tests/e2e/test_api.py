@@ -1,0 +1,134 @@
+"""What the HTTP API promises, on the real RabbitMQ."""
+
+import json
+import time
+from collections.abc import Callable, Iterator
+
+import httpx
+import pytest
+from service import Service, Web, until
+
+from broker.rabbitmq import PrivateRabbitMQ
+from buildfeed import activity
+
+FAST = {"seconds": 0.5, "steps": 5, "errors": [70]}
+SLOW = {"seconds": 30, "steps": 30, "errors": []}
+
+
+@pytest.fixture
+def api(gateway: Web) -> Iterator[httpx.Client]:
+    with httpx.Client(base_url=gateway.url, timeout=30) as client:
+        yield client
+
+
+def test_a_start_says_where_the_build_is(api: httpx.Client) -> None:
+    answer = api.post("/api/projects/where/builds", json={"script": FAST, "by": "ada"})
+    assert answer.status_code == 202
+    build = api.get(answer.headers["location"]).json()
+    assert build["build"] == answer.json()["build"]
+    assert (build["project"], build["by"], build["script"]) == ("where", "ada", FAST)
+
+
+def test_prefer_wait_answers_with_the_ended_build(api: httpx.Client) -> None:
+    answer = api.post(
+        "/api/projects/wait/builds", json={"script": FAST}, headers={"Prefer": "wait=20"}
+    )
+    assert answer.status_code == 200
+    assert answer.json()["status"] == "failed"
+    assert answer.headers["preference-applied"] == "wait=20"
+    answer = api.post(
+        "/api/projects/wait/builds", json={"script": SLOW}, headers={"Prefer": "wait=1"}
+    )
+    assert answer.status_code == 202
+    api.post(answer.headers["location"] + "/stop")
+
+
+def test_the_same_key_and_body_is_the_same_build(api: httpx.Client) -> None:
+    def start(key: str, by: str) -> httpx.Response:
+        body = {"script": FAST, "by": by}
+        return api.post("/api/projects/key/builds", json=body, headers={"Idempotency-Key": key})
+
+    first = start("k1", "ada")
+    assert start("k1", "ada").json()["build"] == first.json()["build"]
+    assert start("k1", "bob").status_code == 409
+    assert start("k2", "ada").json()["build"] != first.json()["build"]
+
+
+def test_stopping_is_idempotent_until_the_build_has_ended(api: httpx.Client, gateway: Web) -> None:
+    build = gateway.press_start("stop", script=SLOW)["build"]
+    gateway.until_status("stop", build, "running")
+    path = f"/api/projects/stop/builds/{build}/stop"
+    assert api.post(path, json={"by": "ada"}).status_code == 202
+    assert api.post(path, json={"by": "bob"}).status_code in (202, 409)
+    gateway.until_status("stop", build, "stopped", seconds=5)
+    assert gateway.build("stop", build)["stoppedBy"] == "ada"
+    again = api.post(path)
+    assert again.status_code == 409
+    assert again.json()["type"] == "urn:buildfeed:problem:already-ended"
+
+
+def test_an_unknown_build_is_not_there(api: httpx.Client) -> None:
+    assert api.get("/api/projects/acme/builds/nope").status_code == 404
+    assert api.post("/api/projects/acme/builds/nope/stop").status_code == 404
+    assert api.get("/api/projects/acme/builds/nope/activities").status_code == 404
+    assert api.get("/api/projects/empty/builds/latest").status_code == 404
+
+
+def test_lists_page_from_the_newest_to_the_oldest(api: httpx.Client, gateway: Web) -> None:
+    started = [gateway.press_start("list", script=FAST)["build"] for _ in range(5)]
+    for build in started:
+        gateway.until_status("list", build, "failed")
+    listed: list[str] = []
+    cursor: str | None = None
+    while cursor or not listed:
+        query = {"project": "list", "limit": 2} | ({"before": cursor} if cursor else {})
+        page = api.get("/api/builds", params=query).json()
+        listed += [build["build"] for build in page["builds"]]
+        cursor = page["next"]
+    assert listed == started[::-1]
+    running = api.get("/api/builds", params={"project": "list", "status": "running"}).json()
+    assert running == {"builds": [], "next": None}
+
+
+def test_activities_are_a_collection_in_pages(api: httpx.Client, gateway: Web) -> None:
+    build = gateway.press_start("as2", script={"seconds": 1, "steps": 100, "errors": [70]})["build"]
+    gateway.until_status("as2", build, "failed")
+    path = f"/api/projects/as2/builds/{build}/activities"
+
+    def read() -> list[activity.Activity]:
+        top = api.get(path)
+        assert top.headers["content-type"] == activity.MEDIA_TYPE
+        assert top.json()["type"] == "OrderedCollection"
+        found, url = [], top.json()["first"]
+        while url:
+            page = api.get(url).json()
+            assert page["type"] == "OrderedCollectionPage"
+            found += [activity.parse(json.dumps(item).encode()) for item in page["orderedItems"]]
+            url = page.get("next")
+        return found
+
+    until(lambda: any(a.object.ended for a in read()), "the recorder has the ending")
+    found = read()
+    assert found[0].kind == "start"
+    assert len({a.id for a in found}) == len(found) > 100
+
+
+def test_without_a_broker_a_start_is_refused_in_time_and_recovers(
+    private_rabbitmq: Callable[..., PrivateRabbitMQ], run: Callable[..., Service]
+) -> None:
+    broker = private_rabbitmq()
+    broker.start()
+    gateway = run("gateway", mqtt_url=broker.mqtt_url, amqp_url=broker.amqp_url)
+    assert isinstance(gateway, Web)
+    gateway.until_ready()
+    broker.kill()
+    started = time.monotonic()
+    answer = httpx.post(f"{gateway.url}/api/projects/acme/builds", timeout=20)
+    assert time.monotonic() - started < 6
+    assert answer.status_code == 503
+    assert answer.headers["retry-after"]
+    assert answer.json()["type"] == "urn:buildfeed:problem:broker-unavailable"
+    assert httpx.get(f"{gateway.url}/readyz").status_code == 503
+    broker.start()
+    gateway.until_ready()
+    assert gateway.press_start("acme")["status"] == "queued"
