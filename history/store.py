@@ -278,6 +278,6 @@ def _fold(
 
 
 def _reason(exc: SQLAlchemyError) -> str:
-    """Return the driver's own words, without the statement."""
+    """Return the driver's own words: neither the statement nor, on later lines, its values."""
     cause = exc.orig if isinstance(exc, DBAPIError) and exc.orig else exc
-    return " ".join(str(cause).split())
+    return str(cause).partition("\n")[0] or type(cause).__name__
