@@ -7,6 +7,7 @@
  */
 
 const ENDINGS = new Set(["succeeded", "failed", "stopped"]);
+const BY_NAME = new Intl.Collator("en", { numeric: true });
 const RANK = { running: 0, queued: 1 };
 
 export const keyOf = ({ project, build }) => `${project}/${build}`;
@@ -85,5 +86,5 @@ export function projectsOf(builds) {
     if (state.status in RANK) one[state.status] += 1;
     if (byNewest(state, one.newest) < 0) one.newest = state;
   }
-  return [...projects.values()].sort((a, b) => (a.project < b.project ? -1 : 1));
+  return [...projects.values()].sort((a, b) => BY_NAME.compare(a.project, b.project));
 }
