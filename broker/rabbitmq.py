@@ -127,11 +127,14 @@ class PrivateRabbitMQ:
 
     def freeze(self) -> None:
         """Let it hang: connections stay open and nothing answers."""
-        self._signal(signal.SIGSTOP)
+        if self._process and self._process.poll() is None:
+            self._process.send_signal(signal.SIGSTOP)
+            os.waitid(os.P_PID, self._process.pid, os.WSTOPPED)  # every thread of it has stopped
 
     def thaw(self) -> None:
         """Let a frozen one go on."""
-        self._signal(signal.SIGCONT)
+        if self._process:
+            self._process.send_signal(signal.SIGCONT)
 
     def ctl(self, *args: str) -> str:
         """Return the output of `rabbitmqctl ARGS`; raise RabbitMQFailed when it fails."""
@@ -145,10 +148,6 @@ class PrivateRabbitMQ:
         if done.returncode:
             raise RabbitMQFailed(f"rabbitmqctl {' '.join(args)}", done.stderr.strip())
         return done.stdout
-
-    def _signal(self, number: signal.Signals) -> None:
-        if self._process:
-            self._process.send_signal(number)
 
     def _take_directory(self) -> None:
         """Make sure that what runs in the directory is a leftover, not another's live broker."""
