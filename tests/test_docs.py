@@ -19,9 +19,10 @@ from buildfeed.activity import Activity, Actor, Build, Script
 from buildfeed.board import Board, BuildState
 from buildfeed.presence import Presence, RunningBuild
 from buildfeed.topics import KINDS, Filter, Topic, watchable
-from gateway import requests, view
+from gateway import collection, requests, view
 from gateway.feed import Feed
 from gateway.live import Live
+from gateway.routes import Api
 
 ROOT = Path(__file__).parents[1]
 TEXT = (ROOT / "topics.md").read_text()
@@ -167,6 +168,7 @@ CHECKS: dict[str, Callable[[Any], None]] = {
     "event log": has_keys(*view.log_view(START)),
     "event feed": has_keys(*FEED),
     "http list": has_keys("builds", "next"),
+    "http activities": has_keys(*collection.page("", 0, [(1, b"")], limit=1)),
     "http problem": has_keys("type", "title", "status", "detail"),
 }
 
@@ -212,6 +214,12 @@ def test_the_bodies_of_the_curl_commands_are_accepted() -> None:
         explained = set(names(section(title))) | {"script", "priority", "by"}
         assert keys(type_) <= explained
         assert body != type_()
+
+
+def test_every_endpoint_is_described() -> None:
+    for route in Api(None, None, None, None).routes():
+        path = route.path.replace("{project}", "acme").replace("{build}", "01a1")
+        assert re.search(rf"{path}(?![/\w])", section("HTTP")), path
 
 
 def test_links_within_the_page_lead_somewhere() -> None:
