@@ -28,6 +28,7 @@ ANSWER_SECONDS: Final = 5.0
 SESSION_SECONDS: Final = 7 * 24 * 3600
 """How long the broker keeps a durable session for a client that is away."""
 
+_BURST: Final = 50
 _CONNECT: Final = 0  # no packet has this id: it stands for the CONNECT
 _UNSUPPORTED_VERSION: Final = 0x84  # MQTT 5 §3.2.2.2
 _KEEP_ALIVE_TIMEOUT: Final = 0x8D
@@ -35,11 +36,12 @@ _UNSPECIFIED: Final = 0x80
 
 
 class Connection:
-    """One connection. Everything happens in the thread of its link: `open`, then `turn` on `turn`.
+    """One connection, made when constructed: OSError says that nobody listens or TLS fails.
 
-    `answered`: the broker knows this version of MQTT. `accepted`: it took the CONNECT. `refused`:
-    filters it did not take. `window`: how many publishes it lets be unacknowledged. `reason`: why
-    the connection ended, and `by_broker` whether the broker ended it.
+    Everything happens in the thread of its link, `turn` on `turn`. `answered`: the broker knows
+    this version of MQTT. `accepted`: it took the CONNECT. `refused`: filters it did not take.
+    `window`: how many publishes it lets be unacknowledged. `reason`: why the connection ended, and
+    `by_broker` whether the broker ended it.
     """
 
     def __init__(
@@ -65,14 +67,15 @@ class Connection:
         self._subscriptions = subscriptions
         self._unanswered: dict[int, tuple[float, list[str]]] = {}
         self._events = 0
+        self._received = 0
         self._selector = selectors.DefaultSelector()
         self._selector.register(waker, selectors.EVENT_READ)
-        self._client = self._make_client()
         self._on_message = on_message
-        self._client.on_message = self._on_received
+        self._client = self._make_client()
         self._client.on_publish = lambda _client, _data, packet_id, code, _properties: on_puback(
             packet_id, code
         )
+        self._open()
 
     def _make_client(self) -> Client:
         session, address = self._session, self._address
@@ -95,25 +98,11 @@ class Connection:
             )
         client.on_connect = self._on_connect
         client.on_subscribe = self._on_subscribe
+        client.on_message = self._on_received
         client.on_disconnect = self._on_disconnect
         return client
 
-    @property
-    def ready(self) -> bool:
-        """True when the broker has said yes to the CONNECT and to every SUBSCRIBE."""
-        return self.accepted and not self._unanswered and not self.refused
-
-    @property
-    def overdue(self) -> str | None:
-        """What the broker owes for too long, None when all is well."""
-        if self._unanswered:
-            asked = next(iter(self._unanswered.values()))[0]
-            if time.monotonic() - asked > ANSWER_SECONDS:
-                return "no SUBACK" if self.accepted else "no CONNACK"
-        return None
-
-    def open(self) -> None:
-        """Connect and send CONNECT; raise OSError when nobody listens or TLS fails."""
+    def _open(self) -> None:
         durable = self._session.durable
         address, keepalive = self._address, self._session.keepalive
         self._unanswered[_CONNECT] = time.monotonic(), []
@@ -135,6 +124,20 @@ class Connection:
         # Without it a small publish waits for the TCP acknowledgement of the one before.
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
+    @property
+    def ready(self) -> bool:
+        """True when the broker has said yes to the CONNECT and to every SUBSCRIBE."""
+        return self.accepted and not self._unanswered and not self.refused
+
+    @property
+    def overdue(self) -> str | None:
+        """What the broker owes for too long, None when all is well."""
+        if self._unanswered:
+            asked = next(iter(self._unanswered.values()))[0]
+            if time.monotonic() - asked > ANSWER_SECONDS:
+                return "no SUBACK" if self.accepted else "no CONNACK"
+        return None
+
     def turn(self, seconds: float) -> bool:
         """Wait up to `seconds` for the network or the waker and do what is due.
 
@@ -148,11 +151,19 @@ class Connection:
         ready = {key.fd: events for key, events in self._selector.select(0 if unread else seconds)}
         events = ready.get(sock.fileno(), 0)
         if unread or events & selectors.EVENT_READ:
-            self._client.loop_read()
+            self._read()
         if events & selectors.EVENT_WRITE:
             self._client.loop_write()
         self._client.loop_misc()
         return self._socket() is not None
+
+    def _read(self) -> None:
+        """Read what is there: paho reads one packet at a time and does not say if it did."""
+        for _ in range(_BURST):
+            before = self._received
+            self._client.loop_read()
+            if self._received == before or self._socket() is None:
+                return
 
     def _watch(self, sock: socket.socket) -> None:
         events = selectors.EVENT_READ
@@ -201,6 +212,8 @@ class Connection:
 
     def close(self, reason: str) -> None:
         """End the connection here and now, for `reason` unless it has ended already."""
+        if self.refused:
+            self.reason = f"subscription refused: {', '.join(self.refused)}"
         self.reason = self.reason or reason
         if sock := self._socket():
             sock.close()
@@ -237,6 +250,7 @@ class Connection:
                 self.refused.append(filter_)
 
     def _on_received(self, _client: Client, _data: object, received: MQTTMessage) -> None:
+        self._received += 1
         try:
             topic = received.topic
         except UnicodeDecodeError:  # an AMQP publisher's routing key can be any bytes

@@ -24,7 +24,6 @@ __all__ = ["Message", "MqttLink", "Will"]
 
 log = logging.getLogger(__name__)
 
-PUBACK_SECONDS: Final = 10.0
 FIRST_DELAY_SECONDS: Final = 0.2
 MAX_DELAY_SECONDS: Final = 4.0
 _TICK_SECONDS: Final = 0.5
@@ -42,7 +41,8 @@ class MqttLink:
 
     A link has a clean session and a client id of its own for every connection, unless `durable_id`
     names a durable session: then the broker keeps QoS 1 messages for 7 days, until `ack`.
-    Messages on topics that were not asked for are ignored, some brokers send them.
+    Messages on topics that were not asked for are ignored, some brokers send them. A QoS 1 publish
+    that waits longer than `puback_seconds` for its PUBACK has the connection made anew.
     """
 
     def __init__(
@@ -57,11 +57,13 @@ class MqttLink:
         durable_id: str | None = None,
         will: Will | None = None,
         keepalive: int = 5,
-        puback_seconds: float = PUBACK_SECONDS,
+        puback_seconds: float = 10,
     ) -> None:
+        if will:
+            Publish.checked(will.topic, will.payload, qos=1, retain=will.retain)
         self._address = Address.parse(url)
         self._name = re.sub(r"[^a-z0-9-]", "-", name.lower())
-        self._subscriptions = {text: (Filter.parse(text), qos) for text, qos in subscriptions}
+        self._filters = {text: (Filter.parse(text), qos) for text, qos in subscriptions}
         self._on_message = on_message
         self._on_up = on_up
         self._on_down = on_down
@@ -88,9 +90,11 @@ class MqttLink:
 
         What is left then fails with BrokerUnavailable.
         """
-        self._stop_by = time.monotonic() + timeout
-        self._inbox.post(lambda: None)
-        self._thread.join(timeout + 1)
+        self._inbox.post(partial(setattr, self, "_stop_by", time.monotonic() + timeout))
+        if self._thread.ident is None:
+            self._end()
+        else:
+            self._thread.join(timeout + 1)
 
     @property
     def up(self) -> bool:
@@ -141,18 +145,13 @@ class MqttLink:
         delay = FIRST_DELAY_SECONDS
         while not self._finished():
             began = time.monotonic()
-            try:
-                again = self._connect()
-            except Exception:
-                log.exception("mqtt.failed", extra={"link": self._name})
-                again = False
+            again = self._connect()
             if time.monotonic() - began > MAX_DELAY_SECONDS:
                 delay = FIRST_DELAY_SECONDS
             if not again:
                 self._pause(_JITTER.uniform(delay / 2, delay))
                 delay = min(2 * delay, MAX_DELAY_SECONDS)
-        self._inbox.close()
-        self._outbox.abandon()
+        self._end()
 
     def _finished(self) -> bool:
         stopping = self._stop_by < math.inf
@@ -164,6 +163,10 @@ class MqttLink:
             self._inbox.wait(left)
             self._inbox.run()
 
+    def _end(self) -> None:
+        self._inbox.close()
+        self._outbox.abandon()
+
     def _connect(self) -> bool:
         """Make one connection and serve it to its end; tell whether to try again at once."""
         self._connections += 1
@@ -174,51 +177,39 @@ class MqttLink:
             keepalive=self._keepalive,
             will=self._will,
         )
-        connection = Connection(
-            self._address,
-            self._choice.version,
-            session,
-            waker=self._inbox.waker,
-            subscriptions=lambda: [(text, qos) for text, (_, qos) in self._subscriptions.items()],
-            on_message=self._receive,
-            on_puback=self._acknowledged,
-        )
         try:
-            connection.open()
-        except OSError as exc:
-            connection.close(str(exc))
+            connection = Connection(
+                self._address,
+                self._choice.version,
+                session,
+                waker=self._inbox.waker,
+                subscriptions=lambda: [(text, qos) for text, (_, qos) in self._filters.items()],
+                on_message=self._receive,
+                on_puback=self._acknowledged,
+            )
+        except (OSError, ValueError) as exc:
             self._choice.away()
-            self._report("mqtt.down", connection.reason)
+            self._report("mqtt.down", str(exc))
             return False
         self._connection = connection
-        reason = "it failed"
         try:
             reason = self._serve(connection)
-        finally:
-            self._connection, self._up = None, False
-            connection.close(reason)
-            for publish in self._outbox.lost(by_broker=connection.by_broker):
-                self._log_refusal(publish, "the broker closes each connection that it is sent on")
-        if self._stop_by < math.inf:
-            return False
-        if connection.answered:
-            self._choice.answered()
-        elif self._choice.silent():
-            return True
-        self._report("mqtt.down" if connection.accepted else "mqtt.refused", connection.reason)
-        return False
+        except Exception as exc:
+            log.exception("mqtt.failed", extra={"link": self._name})
+            reason = repr(exc)
+        self._connection, self._up = None, False
+        connection.close(reason)
+        for publish in self._outbox.lost(by_broker=connection.by_broker):
+            self._log_refusal(publish.topic, "the broker closes each connection that it is sent on")
+        return self._conclude(connection)
 
     def _serve(self, connection: Connection) -> str:
         """Serve a connection until it ends, or return why to end it."""
-        while connection.turn(_TICK_SECONDS):
+        while connection.turn(_TICK_SECONDS) and not connection.refused:
             self._inbox.run()
             if self._finished():
                 connection.disconnect()
                 return "stopped"
-            if connection.refused:
-                extra = {"link": self._name, "filters": connection.refused}
-                log.error("mqtt.subscribe_refused", extra=extra)
-                return f"subscription refused: {', '.join(connection.refused)}"
             if connection.ready and not self._up:
                 self._up, self._reason = True, ""
                 log.info("mqtt.up", extra={"link": self._name, "protocol": connection.version})
@@ -232,8 +223,22 @@ class MqttLink:
                 return connection.overdue
         return ""
 
+    def _conclude(self, connection: Connection) -> bool:
+        """Learn from how a connection ended; tell whether to try again at once."""
+        if connection.answered:
+            self._choice.answered()
+        elif self._choice.silent():
+            return True
+        event = "mqtt.down"
+        if connection.refused:
+            event = "mqtt.subscribe_refused"
+        elif connection.answered and not connection.accepted:
+            event = "mqtt.refused"
+        self._report(event, connection.reason)
+        return False
+
     def _report(self, event: str, reason: str) -> None:
-        if reason != self._reason:
+        if reason != self._reason and self._stop_by == math.inf:
             self._reason = reason
             log.warning(event, extra={"link": self._name, "reason": reason})
             self._call(self._on_down, reason)
@@ -263,22 +268,21 @@ class MqttLink:
         if not code.is_failure:
             self._outbox.acknowledged(packet_id)
             return
-        final = code.value in _FOR_GOOD
-        publish = self._outbox.refused(packet_id, time.monotonic(), for_good=final)
-        if publish:
-            self._log_refusal(publish, str(code))
+        for_good = code.value in _FOR_GOOD
+        if publish := self._outbox.refused(packet_id, time.monotonic(), for_good=for_good):
+            self._log_refusal(publish.topic, str(code))
 
-    def _log_refusal(self, publish: Publish, reason: str) -> None:
-        extra = {"link": self._name, "topic": publish.topic, "reason": reason}
+    def _log_refusal(self, topic: str, reason: str) -> None:
+        extra = {"link": self._name, "topic": topic, "reason": reason}
         log.error("mqtt.publish_refused", extra=extra)
 
     def _subscribe(self, filter_: Filter, qos: int) -> None:
-        self._subscriptions[str(filter_)] = filter_, qos
+        self._filters[str(filter_)] = filter_, qos
         if self._connection and self._connection.accepted:
             self._connection.subscribe([(str(filter_), qos)])
 
     def _unsubscribe(self, filter_: str) -> None:
-        self._subscriptions.pop(filter_, None)
+        self._filters.pop(filter_, None)
         if self._connection and self._connection.accepted:
             self._connection.unsubscribe(filter_)
 
@@ -287,7 +291,7 @@ class MqttLink:
             self._connection.acknowledge(message.mid)
 
     def _receive(self, message: Message) -> None:
-        if any(filter_.matches(message.topic) for filter_, _ in self._subscriptions.values()):
+        if any(filter_.matches(message.topic) for filter_, _ in self._filters.values()):
             self._call(self._on_message, message)
         else:
             self._ack(message)

@@ -257,6 +257,24 @@ def test_stop_waits_for_what_is_unacknowledged(
     watcher.until(lambda: len(watcher.messages) == 500)
 
 
+def test_stop_waits_even_for_the_first_connection(
+    broker_url: str, connect: Connect, root: str
+) -> None:
+    publisher = connect(broker_url, up=False)
+    future = publisher.link.publish(root, b"1", qos=1)
+    publisher.link.stop()
+    assert future.result(0) is None
+
+
+def test_a_link_that_was_never_started_can_be_stopped(root: str) -> None:
+    link = MqttLink("mqtt://broker", name="test")
+    future = link.publish(root, b"1", qos=1)
+    link.stop()
+    error = future.exception(0)
+    assert isinstance(error, BrokerUnavailable)
+    assert not error.sent
+
+
 def test_stop_gives_up_after_its_timeout_and_says_what_was_sent(
     proxy: Proxy, connect: Connect, root: str
 ) -> None:
