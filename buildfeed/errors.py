@@ -6,6 +6,7 @@ BuildfeedError
 ├── InvalidFilter      a filter that breaks MQTT 5 §4.7 or can match no build
 ├── InvalidActivity    a payload that is not an activity of its topic
 ├── BrokerUnavailable  a command the broker did not confirm in time
+├── HistoryUnavailable the history database did not do what it was asked
 ├── RabbitMQMissing    a private RabbitMQ was asked for, and none is installed
 └── RabbitMQFailed     the private RabbitMQ did not start, or refused a command
 """
@@ -83,3 +84,11 @@ class RabbitMQFailed(BuildfeedError):
         super().__init__(f"The private RabbitMQ failed: {reason}.{log and chr(10) + log}")
         self.reason = reason
         self.log = log
+
+
+class HistoryUnavailable(BuildfeedError):
+    """The database did not do what it was asked, for `reason`; asked again later it may."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(f"The history database cannot be used: {reason}.")
+        self.reason = reason

@@ -18,6 +18,7 @@ from starlette.routing import Mount
 
 from broker.amqp import AmqpLink
 from buildfeed.activity import Activity
+from buildfeed.errors import HistoryUnavailable
 from gateway import problems
 from gateway.catchup import CatchUp
 from gateway.commands import Commands
@@ -31,7 +32,7 @@ from gateway.snapshot import Snapshot
 from gateway.sockets import Sockets
 from gateway.submitter import AmqpSubmitter, MqttSubmitter
 from gateway.subscriber import Subscriber
-from history.store import HistoryUnavailable, Store
+from history.store import Store
 
 CLOSE_SECONDS = 3.0
 

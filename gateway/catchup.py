@@ -5,9 +5,10 @@ import contextlib
 import logging
 
 from buildfeed.board import BuildState
+from buildfeed.errors import HistoryUnavailable
 from buildfeed.topics import Filter
 from gateway.live import SNAPSHOT_LIMIT, Live
-from history.store import HistoryUnavailable, Store
+from history.store import Store
 
 POLL_SECONDS = 3.0
 RECENT = 1000
@@ -94,6 +95,9 @@ class CatchUp:
             self._live.heal(states)
             self._position = position
             more = bool(states)
+        for key in self._live.take_unverified():
+            if state := await asyncio.to_thread(self._store.get, *key):
+                self._live.heal([state])
 
     async def _read_first(self) -> int:
         """Read what matters now; return the position from which on changes are new."""

@@ -52,10 +52,12 @@ class Guard:
         await self._app(scope, receive, send_with_headers)
 
     def _allowed(self, headers: Headers) -> bool:
-        origin = headers.get("origin")
-        return origin is None or allowed(origin, headers.get("host"), self._origins)
+        return allowed(headers.get("origin"), headers.get("host"), self._origins)
 
 
-def allowed(origin: str, host: str | None, origins: Collection[str]) -> bool:
-    """Tell whether pages of `origin` may watch and command at `host`; `origins` always may."""
-    return origin in origins or origin.partition("://")[2] == host
+def allowed(origin: str | None, host: str | None, origins: Collection[str]) -> bool:
+    """Tell whether pages of `origin` may watch and command at `host`; `origins` always may.
+
+    None is a request that comes from no page.
+    """
+    return origin is None or origin in origins or origin.partition("://")[2] == host

@@ -41,6 +41,7 @@ class Live:
         self._ahead: dict[Key, int] = {}
         self._lost: set[Key] = set()
         self._unrecorded: dict[Key, tuple[int, int, float]] = {}
+        self._unverified: set[Key] = set()
         self._ended_callbacks: dict[Key, list[Callable[[BuildState], None]]] = {}
 
     def receive(self, activity: Activity) -> None:
@@ -52,6 +53,8 @@ class Live:
             if watchers := self.hub.log_watchers(build.project, build.build):
                 self._send(Event("log", log_view(activity), watchers))
             return
+        if self.board.forgot and not self.board.get(build.project, build.build):
+            self._unverified.add((build.project, build.build))
         state, changed = self.board.fold(activity)
         if changed:
             self._unrecorded.setdefault(state.key, (build.attempt, build.seq, self._now()))
@@ -75,6 +78,14 @@ class Live:
                     self._roster.expect(state.newest.worker, self._now())
                 self._push(state)
         self._refresh_lost()
+
+    def take_unverified(self) -> set[Key]:
+        """Return the builds heard of since the last call that may have fallen off the board.
+
+        A late activity of one that ended shows it running again, until `heal` is told the ending.
+        """
+        taken, self._unverified = self._unverified, set()
+        return taken
 
     def reconnected(self) -> None:
         """Count the silence of workers from now on: before, nobody could be heard."""

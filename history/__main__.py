@@ -9,12 +9,12 @@ from typing import Final
 import click
 
 from broker.options import log_level, mqtt_url
-from buildfeed.errors import InvalidName
+from buildfeed.errors import HistoryUnavailable, InvalidName
 from buildfeed.log import configure
 from buildfeed.names import check
 from history.options import database_url
 from history.recorder import Recorder
-from history.store import HistoryUnavailable, Store
+from history.store import Store
 
 log = logging.getLogger("history")
 

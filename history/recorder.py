@@ -11,9 +11,9 @@ from typing import Final
 
 from broker.mqtt import Message, MqttLink
 from buildfeed.activity import Activity, decode, encode
-from buildfeed.errors import InvalidActivity, InvalidTopic
+from buildfeed.errors import HistoryUnavailable, InvalidActivity, InvalidTopic
 from buildfeed.topics import ALL_BUILDS
-from history.store import STATUS_KINDS, HistoryUnavailable, Store
+from history.store import STATUS_KINDS, Store
 
 log = logging.getLogger(__name__)
 

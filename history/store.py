@@ -21,7 +21,7 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError, SQLAlchemy
 
 from buildfeed.activity import Activity
 from buildfeed.board import BuildState, Key, fold
-from buildfeed.errors import BuildfeedError
+from buildfeed.errors import HistoryUnavailable
 from history import rows, schema, sqlite
 from history.schema import activities, builds, counter, starts
 
@@ -52,14 +52,6 @@ _UPDATE_STATE: Final = (
     .values({name: bindparam(name) for name in ("status", "ended", "newest", "stop", "changed")})
 )
 _MAX_STATUSES: Final = 100  # a build has three and its stops
-
-
-class HistoryUnavailable(BuildfeedError):
-    """The database did not do what it was asked, for `reason`; asked again later it may."""
-
-    def __init__(self, reason: str) -> None:
-        super().__init__(f"The history database cannot be used: {reason}.")
-        self.reason = reason
 
 
 class Claim(msgspec.Struct, frozen=True):

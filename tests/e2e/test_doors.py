@@ -60,9 +60,11 @@ def test_http_refuses_a_hostile_name(api: httpx.Client, name: str) -> None:
     assert_problem(api.get(f"/projects/{text}"), 400, 404)
 
 
-@hostile
+@pytest.mark.parametrize(
+    "name", sorted(set(HOSTILE.values()) - {"+", "a/b"})
+)  # good filters, these
 def test_socket_io_refuses_a_hostile_filter(gateway: Web, name: str) -> None:
-    filters = [f"builds/acme{name}/#", f"builds/acme/{name}x/progress", f"{name}/acme/#/x"]
+    filters = [f"builds/{name}/#", f"builds/acme/{name}/progress", f"{name}/acme/#"]
     with socketio.SimpleClient() as client:
         client.connect(gateway.url, transports=["websocket"])
         for filter_ in filters:
@@ -130,7 +132,7 @@ def test_a_bad_start_says_which_field(
     ),
 )
 def test_no_request_gives_a_500(api: httpx.Client, method: str, path: str, **parts: Any) -> None:
-    answer = api.request(method, f"/{path}", **parts)
+    answer = api.request(method, f"{api.base_url}/{path}", **parts)
     assert answer.status_code < 500
     if answer.status_code >= 400 and method != "HEAD":
         assert_problem(answer, answer.status_code)

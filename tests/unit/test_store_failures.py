@@ -17,7 +17,8 @@ from msgspec import json
 from samples import BEGIN, END, NOW, START
 
 from buildfeed.board import BuildState
-from history.store import HistoryUnavailable, Store
+from buildfeed.errors import HistoryUnavailable
+from history.store import Store
 
 
 @pytest.fixture
