@@ -1,22 +1,12 @@
 """Every user of compose.yaml can do its own job, and nobody else's."""
 
-import re
-import threading
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
-from pathlib import Path
-from typing import Any
 
 import pika
 import pytest
-import yaml
-from paho.mqtt.client import Client
-from paho.mqtt.enums import CallbackAPIVersion
-from pika.adapters.blocking_connection import BlockingChannel
+from compose_rabbitmq import ComposeRabbitMQ, Session
 from pika.exceptions import ChannelClosedByBroker, ProbableAuthenticationError
 
-from broker import rabbitmq
-from broker.rabbitmq import PrivateRabbitMQ
 from broker.topology import (
     BUILDS,
     BUILDS_DEAD,
@@ -27,13 +17,6 @@ from broker.topology import (
     assert_topology,
 )
 from buildfeed.topics import ALL_BUILDS, ALL_WORKERS, STOPS
-
-ROOT = Path(__file__).parents[2]
-OLD_KEYS = {
-    "mqtt.max_session_expiry_interval_seconds = 604800": "mqtt.subscription_ttl = 604800000",
-    "mqtt.max_packet_size_authenticated = 131072": "",
-}
-"""Their names before RabbitMQ 3.13: it does not start with a key that it does not know."""
 
 CLIENT_IDS = {
     "gateway": "gateway-0123abcd",
@@ -84,99 +67,10 @@ def pairs(texts_of: dict[str, set[str]]) -> list[tuple[str, str]]:
     return [(user, text) for user, texts in texts_of.items() for text in sorted(texts)]
 
 
-class Broker:
-    """A RabbitMQ that starts with what compose.yaml gives its own; passwords are the names."""
-
-    def __init__(self, directory: Path) -> None:
-        definitions = directory / "definitions"
-        definitions.mkdir()
-        users = yaml.safe_load((ROOT / "compose.yaml").read_text())["configs"]["users"]["content"]
-        users = re.sub(r"\$\{(\w+)_PASSWORD[^}]*\}", lambda match: match[1].lower(), users)
-        (definitions / "1-users.json").write_text(users)
-        permissions = (ROOT / "deploy/rabbitmq/definitions.json").read_text()
-        (definitions / "2-permissions.json").write_text(permissions)
-
-        settings = (ROOT / "deploy/rabbitmq/rabbitmq.conf").read_text()
-        settings = settings.replace("/etc/rabbitmq/definitions", str(definitions))
-        if rabbitmq._version() < (3, 13):
-            for new, old in OLD_KEYS.items():
-                assert new in settings
-                settings = settings.replace(new, old)
-        (directory / "conf.d").mkdir()
-        (directory / "conf.d" / "90-buildfeed.conf").write_text(settings)
-        self.server = PrivateRabbitMQ(directory)
-
-    @contextmanager
-    def channel(self, user: str, password: str | None = None) -> Iterator[BlockingChannel]:
-        parameters = pika.ConnectionParameters(
-            "127.0.0.1",
-            self.server.amqp_port,
-            credentials=pika.PlainCredentials(user, password or user),
-        )
-        with closing(pika.BlockingConnection(parameters)) as connection:
-            channel = connection.channel()
-            channel.confirm_delivery()
-            yield channel
-
-
-class Session:
-    """One MQTT connection. RabbitMQ closes it when it refuses something."""
-
-    def __init__(
-        self, port: int, user: str, client_id: str, *, password: str, clean: bool = True
-    ) -> None:
-        self.received: list[str] = []
-        self._refused = False
-        self._answered = threading.Event()
-        self._client = Client(
-            CallbackAPIVersion.VERSION2, client_id, clean, reconnect_on_failure=False
-        )
-        self._client.username_pw_set(user, password)
-        self._client.on_connect = self._answer
-        self._client.on_publish = self._answer
-        self._client.on_subscribe = self._answer
-        self._client.on_disconnect = self._closed
-        self._client.on_message = self._receive
-        self._client.connect("127.0.0.1", port)
-        self._client.loop_start()
-        self.accepted = self._wait()
-
-    def publish(self, topic: str, *, retain: bool = False) -> bool:
-        self._answered.clear()
-        self._client.publish(topic, b"{}", qos=1, retain=retain)
-        return self._wait()
-
-    def subscribe(self, filter_: str) -> bool:
-        self._answered.clear()
-        self._client.subscribe(filter_, qos=1)
-        return self._wait()
-
-    def close(self) -> None:
-        self._client.disconnect()
-        self._client.loop_stop()
-
-    def _wait(self) -> bool:
-        """Return whether the broker said yes."""
-        assert self._answered.wait(10), "the broker does not answer"
-        return not self._refused
-
-    def _answer(self, _client: Client, _data: object, _what: object, codes: Any, *_: Any) -> None:
-        codes = codes if isinstance(codes, list) else [codes]
-        self._refused |= any(code.is_failure for code in codes)
-        self._answered.set()
-
-    def _closed(self, *_: object) -> None:
-        self._refused = True
-        self._answered.set()
-
-    def _receive(self, _client: Client, _data: object, message: Any) -> None:
-        self.received.append(message.topic)
-
-
 @pytest.fixture(scope="module")
-def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broker]:
+def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ComposeRabbitMQ]:
     """Running, with the queues that the gateway makes."""
-    broker = Broker(tmp_path_factory.mktemp("compose"))
+    broker = ComposeRabbitMQ(tmp_path_factory.mktemp("compose"))
     broker.server.start()
     with broker.channel("gateway") as channel:
         assert_topology(channel)
@@ -185,7 +79,7 @@ def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broker]:
 
 
 @pytest.fixture
-def connect(broker: Broker) -> Iterator[Callable[..., Session]]:
+def connect(broker: ComposeRabbitMQ) -> Iterator[Callable[..., Session]]:
     """A function that connects a user by MQTT until the test ends."""
     sessions: list[Session] = []
 
@@ -252,7 +146,7 @@ def test_a_phone_sees_builds_as_they_go_and_the_latest_of_a_project(
     eventually(lambda: phone.received == ["projects/acme/latest", "builds/acme/b2/status"])
 
 
-def test_a_start_of_the_gateway_reaches_the_worker(broker: Broker) -> None:
+def test_a_start_of_the_gateway_reaches_the_worker(broker: ComposeRabbitMQ) -> None:
     with broker.channel("gateway") as gateway, broker.channel("worker") as worker:
         for queue, priority in ((BUILDS, "normal"), (BUILDS_HIGH, "high")):
             worker.queue_purge(queue)
@@ -274,7 +168,7 @@ def test_a_start_of_the_gateway_reaches_the_worker(broker: Broker) -> None:
     ],
 )
 def test_nobody_else_puts_a_start_into_the_queue(
-    broker: Broker, user: str, exchange: str, key: str
+    broker: ComposeRabbitMQ, user: str, exchange: str, key: str
 ) -> None:
     with broker.channel(user) as channel, pytest.raises(ChannelClosedByBroker, match="403"):
         channel.basic_publish(exchange, key, b"{}")
@@ -288,19 +182,19 @@ def test_nobody_else_puts_a_start_into_the_queue(
         *((user, queue) for user in ("recorder", "mobile") for queue in (BUILDS, BUILDS_HIGH)),
     ],
 )
-def test_nobody_else_takes_from_a_queue(broker: Broker, user: str, queue: str) -> None:
+def test_nobody_else_takes_from_a_queue(broker: ComposeRabbitMQ, user: str, queue: str) -> None:
     with broker.channel(user) as channel, pytest.raises(ChannelClosedByBroker, match="403"):
         channel.basic_get(queue)
 
 
 @pytest.mark.parametrize("user", ["worker", "recorder", "mobile"])
-def test_only_the_gateway_makes_and_deletes_queues(broker: Broker, user: str) -> None:
+def test_only_the_gateway_makes_and_deletes_queues(broker: ComposeRabbitMQ, user: str) -> None:
     for request in (assert_topology, lambda channel: channel.queue_delete(BUILDS)):
         with broker.channel(user) as channel, pytest.raises(ChannelClosedByBroker, match="403"):
             request(channel)
 
 
-def test_the_operator_takes_from_the_dead(broker: Broker) -> None:
+def test_the_operator_takes_from_the_dead(broker: ComposeRabbitMQ) -> None:
     with broker.channel("operator") as channel:
         assert channel.basic_get(BUILDS_DEAD) == (None, None, None)
 
@@ -324,13 +218,17 @@ def test_a_phone_that_calls_itself_recorder_takes_nothing_from_the_recorder(
 @pytest.mark.parametrize(
     ("user", "password"), [("guest", "guest"), ("mobile", "wrong"), ("nobody", "nobody")]
 )
-def test_strangers_are_refused(broker: Broker, connect: Connect, user: str, password: str) -> None:
+def test_strangers_are_refused(
+    broker: ComposeRabbitMQ, connect: Connect, user: str, password: str
+) -> None:
     assert not connect(user, "phone-2", password).accepted
     with pytest.raises(ProbableAuthenticationError), broker.channel(user, password):
         pass
 
 
-def test_it_starts_again_with_the_same_definitions(broker: Broker, connect: Connect) -> None:
+def test_it_starts_again_with_the_same_definitions(
+    broker: ComposeRabbitMQ, connect: Connect
+) -> None:
     lists = ("list_users", "list_permissions", "list_topic_permissions", "list_policies")
     before = [sorted(broker.server.ctl(each).splitlines()) for each in lists]
     broker.server.stop()
