@@ -65,7 +65,13 @@ class Urls(msgspec.Struct, frozen=True):
 @click.option("--mqtt-url", envvar="BUILDFEED_MQTT_URL", help="A running broker's MQTT URL.")
 @click.option("--amqp-url", envvar="BUILDFEED_AMQP_URL", help="The same broker's AMQP URL.")
 @database_url
-@click.option("--host", envvar="BUILDFEED_HOST", default="127.0.0.1", show_default=True)
+@click.option(
+    "--host",
+    envvar="BUILDFEED_HOST",
+    default="127.0.0.1",
+    show_default=True,
+    help="Address to listen on, for the page and for MQTT clients.",
+)
 @click.option(
     "--port",
     envvar="BUILDFEED_PORT",

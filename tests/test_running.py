@@ -1,0 +1,65 @@
+"""docs/running.md names every setting and every log event, and nothing that is not there."""
+
+import ast
+import re
+from pathlib import Path
+
+import click
+import pytest
+
+from standalone.cli import main
+
+ROOT = Path(__file__).parents[1]
+RUNNING = (ROOT / "docs/running.md").read_text()
+PACKAGES = ("broker", "fakebuild", "gateway", "history", "standalone")
+
+
+def commands() -> dict[str, click.Command]:
+    with click.Context(main) as context:
+        found = {name: main.get_command(context, name) for name in main.list_commands(context)}
+    return {name: command for name, command in found.items() if command}
+
+
+def settings() -> set[tuple[str, str]]:
+    return {
+        (str(option.envvar), option.opts[0])
+        for command in commands().values()
+        for option in command.params
+        if isinstance(option, click.Option)
+    }
+
+
+def events() -> set[str]:
+    """Return the first argument of every `log.…` call, and of a `_Tally`, which logs for others."""
+    found = set()
+    for package in PACKAGES:
+        for file in (ROOT / package).glob("*.py"):
+            for node in ast.walk(ast.parse(file.read_text())):
+                if isinstance(node, ast.Call) and node.args and logs(node.func):
+                    first = node.args[0]
+                    if isinstance(first, ast.Constant) and isinstance(first.value, str):
+                        found.add(first.value)
+    return found
+
+
+def logs(function: ast.expr) -> bool:
+    if isinstance(function, ast.Attribute) and isinstance(function.value, ast.Name):
+        return function.value.id == "log" and function.attr != "debug"
+    return isinstance(function, ast.Name) and function.id == "_Tally"
+
+
+def test_every_option_has_its_variable_and_is_documented() -> None:
+    documented = set(re.findall(r"^\| `(BUILDFEED_\w+)` \| `(--[\w-]+)`", RUNNING, re.MULTILINE))
+    assert documented == settings()
+
+
+@pytest.mark.parametrize("name", ["up", "gateway", "fakebuild", "recorder"])
+def test_every_option_says_what_it_does(name: str) -> None:
+    options = [option for option in commands()[name].params if isinstance(option, click.Option)]
+    assert [option.name for option in options if not option.help] == []
+
+
+def test_every_log_event_is_documented() -> None:
+    table = RUNNING.partition("## Logs")[2]
+    documented = set(re.findall(r"`([a-z]+\.[a-z_]+)`", table))
+    assert documented == {event for event in events() if "." in event}
