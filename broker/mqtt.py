@@ -212,7 +212,7 @@ class MqttLink:
                 return "stopped"
             if connection.ready and not self._up:
                 self._up, self._reason = True, ""
-                log.info("mqtt.up", extra={"link": self._name, "protocol": connection.version})
+                log.info("mqtt.up", extra={"link": self._name, "protocol": int(connection.version)})
                 self._call(self._on_up)
             if self._up:
                 self._send(connection)

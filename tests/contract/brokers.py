@@ -82,16 +82,21 @@ class Mosquitto:
 
     protocol = 5
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, *options: str) -> None:
         program = shutil.which("mosquitto", path="/usr/sbin:/usr/bin")
         assert program, "mosquitto is missing: apt-get install mosquitto"
         port, users = free_port(), directory / "users"
         subprocess.run(["mosquitto_passwd", "-b", "-c", users, "user", "password"], check=True)
         config = directory / "mosquitto.conf"
-        config.write_text(
-            f"listener {port} 127.0.0.1\npassword_file {users}\nallow_anonymous false\n"
-            "user root\nmax_queued_messages 0\n"
+        lines = (
+            f"listener {port} 127.0.0.1",
+            *options,
+            f"password_file {users}",
+            "allow_anonymous false",
+            "user root",
+            "max_queued_messages 0",
         )
+        config.write_text("\n".join(lines))
         self._command = [program, "-c", str(config)]
         self.url = f"mqtt://user:password@127.0.0.1:{port}"
 

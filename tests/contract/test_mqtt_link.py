@@ -53,9 +53,8 @@ def test_the_newest_version_that_the_broker_answers_is_spoken(
     broker: Broker, connect: Connect, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO, "broker.mqtt")
-    began = time.monotonic()
-    connect(broker.url)
-    assert time.monotonic() - began < 1
+    client = connect(broker.url)
+    assert client.downs == []
     assert [record.protocol for record in up_events(caplog)] == [broker.protocol]
 
 
@@ -284,7 +283,7 @@ def test_stop_gives_up_after_its_timeout_and_says_what_was_sent(
     publisher.until(sent.running)
     began = time.monotonic()
     publisher.link.stop(timeout=0.3)
-    assert time.monotonic() - began < 1
+    assert time.monotonic() - began < 2
     error = sent.exception(0)
     assert isinstance(error, BrokerUnavailable)
     assert error.sent

@@ -1,0 +1,49 @@
+"""TLS, with the certificate authorities of the system."""
+
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from brokers import Mosquitto
+from peers import Connect
+
+
+@pytest.fixture(scope="module")
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a self-signed certificate of `localhost`, with its key beside it."""
+    path = tmp_path_factory.mktemp("tls") / "broker.pem"
+    command = "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2"
+    names = ["-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost"]
+    files = ["-keyout", path.with_suffix(".key"), "-out", path]
+    subprocess.run([*command.split(), *names, *files], check=True, capture_output=True)
+    return path
+
+
+@pytest.fixture
+def url(certificate: Path, tmp_path: Path) -> Iterator[str]:
+    broker = Mosquitto(
+        tmp_path, f"certfile {certificate}", f"keyfile {certificate.with_suffix('.key')}"
+    )
+    broker.start()
+    yield broker.url.replace("mqtt://", "mqtts://").replace("127.0.0.1", "localhost")
+    broker.stop()
+
+
+def test_large_and_many_messages_pass(
+    url: str, certificate: Path, connect: Connect, root: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
+    client = connect(url, subscriptions=[(root, 1)])
+    sent = [b"%d" % size * size for size in range(1, 12_000, 100)]
+    for payload in sent:
+        client.link.publish(root, payload, qos=1)
+    client.until(lambda: len(client.messages) == len(sent))
+    assert client.payloads == sent
+
+
+def test_an_unknown_authority_is_refused(url: str, connect: Connect) -> None:
+    client = connect(url, up=False)
+    client.until(lambda: client.downs)
+    assert "certificate verify failed" in client.downs[0]
+    assert not client.ups
