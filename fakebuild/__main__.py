@@ -5,13 +5,15 @@ import re
 import secrets
 import signal
 import socket
+from collections.abc import Callable
 from typing import Final
 
 import click
 
 from broker.options import amqp_url, log_level, mqtt_url
 from buildfeed import names
-from buildfeed.errors import InvalidName
+from buildfeed.board import BuildState
+from buildfeed.errors import HistoryUnavailable, InvalidName
 from buildfeed.log import configure
 from fakebuild.amqp_queue import AmqpQueue
 from fakebuild.attempts import Limits
@@ -97,9 +99,7 @@ def main(
     if amqp_url:
         queue = AmqpQueue(amqp_url, name=name, slots=concurrency)
     else:
-        queue = EmbeddedQueue(
-            mqtt_url, Store(database_url).unfinished, name=name, slots=concurrency
-        )
+        queue = EmbeddedQueue(mqtt_url, _unfinished(database_url), name=name, slots=concurrency)
         drain_seconds = 0
 
     worker = Worker(
@@ -115,6 +115,13 @@ def main(
         await worker.run(_stop_signal())
 
     asyncio.run(serve())
+
+
+def _unfinished(database_url: str) -> Callable[[], list[BuildState]]:
+    try:
+        return Store(database_url).unfinished
+    except HistoryUnavailable as exc:
+        raise click.ClickException(str(exc)) from exc
 
 
 def _stop_signal() -> asyncio.Event:

@@ -69,10 +69,10 @@ class Building:
         self.delivery = delivery
         if delivery.attempt > self.attempt and not self.ended:
             self._run.again(delivery.attempt)
-            if self._accepted:
-                self._publish(self._run.accept(_now()))
             if self.hopeless:
                 self._cut.set()
+            elif self._accepted:
+                self._publish(self._run.accept(_now()))
         self._returned.set()
 
     async def work(self) -> str | None:
@@ -80,7 +80,7 @@ class Building:
         end = await self._build()
         if not await self._is_ours():
             return None
-        ending = end(_now())
+        ending = self._give_up(_now()) if self.hopeless else end(_now())
         self.ended = True
         acknowledged = asyncio.wrap_future(self._publish(ending))
         await asyncio.shield(acknowledged)  # a cancelled build must not cancel the link's future
@@ -93,7 +93,7 @@ class Building:
     async def _build(self) -> Ending:
         loop = asyncio.get_running_loop()
         if await self._cut_before(loop.time() + pause(self.attempt)):
-            return self._cut_ending()
+            return self._run.stop
         self._accepted = True
         self._publish(self._run.accept(_now()))
         began = loop.time()
@@ -101,7 +101,7 @@ class Building:
         for tick in plan(self._run.script):
             due = began + tick.at
             if await self._cut_before(min(due, limit)):
-                return self._cut_ending()
+                return self._run.stop
             if due > limit:
                 reason = f"The build took longer than {self._limits.max_seconds:g} seconds."
                 return partial(self._run.fail, reason)
@@ -109,11 +109,9 @@ class Building:
                 self._publish(activity)
         return self._run.finish
 
-    def _cut_ending(self) -> Ending:
-        if self.hopeless:
-            reason = f"Given up: {self.attempt - 1} attempts were begun and none ended."
-            return partial(self._run.fail, reason)
-        return self._run.stop
+    def _give_up(self, now: datetime) -> Activity:
+        reason = f"Given up: {self.attempt - 1} attempts were begun and none ended."
+        return self._run.fail(reason, now)
 
     async def _cut_before(self, moment: float) -> bool:
         """Wait until `moment` in loop time; return True at once when the build is cut short."""

@@ -219,7 +219,7 @@ async def test_a_worker_survives_any_start(site: Site, watcher: Watcher, payload
 
 
 async def test_a_script_in_a_hurry_does_not_starve_the_others(site: Site, watcher: Watcher) -> None:
-    hurried = start(script=Script(seconds=0.001, steps=2_000, errors=()))
+    hurried = start(script=Script(seconds=0.001, steps=500, errors=()))
     build = start()
     async with site.work(slots=2):
         await watcher.send(hurried)

@@ -179,6 +179,23 @@ async def test_a_build_goes_on_under_the_next_attempt_when_its_start_comes_back(
     assert ready(channel, BUILDS) == 0
 
 
+async def test_a_build_survives_a_restart_of_the_broker(rabbitmq: PrivateRabbitMQ) -> None:
+    build = start(script=Script(seconds=2, steps=20, errors=()))
+    make_queue = partial(AmqpQueue, rabbitmq.amqp_url)
+    async with Watcher(rabbitmq.mqtt_url) as watcher, worker(rabbitmq.mqtt_url, make_queue):
+        await watcher.send(build)
+        await watcher.until_running(build)
+        await asyncio.to_thread(rabbitmq.stop)
+        await asyncio.to_thread(rabbitmq.start)
+        ending = await watcher.until_ended(build, seconds=30)
+
+    assert ending.object.status == "succeeded"
+    assert len(watcher.endings(build)) == 1
+    accepted = [seen for seen in watcher.of(build) if seen.type == "Accept"]
+    assert [accept.object.attempt for accept in accepted] == [1, 2]
+    assert accepted[1].object.progress > 0
+
+
 async def test_nothing_ends_while_its_start_may_be_with_another(
     channel: BlockingChannel, watcher: Watcher, work: Work
 ) -> None:
@@ -232,6 +249,19 @@ async def test_an_attempt_too_many_fails_and_becomes_a_dead_letter(
     assert len(watcher.of(build)) == 1
     assert (ending.object.status, ending.object.attempt, ending.object.seq) == ("failed", 3, 0)
     assert "2 attempts" in str(ending.object.error)
+
+
+async def test_a_build_whose_start_came_back_too_often_is_given_up(
+    channel: BlockingChannel, watcher: Watcher, work: Work
+) -> None:
+    build = start(script=LONG)
+    async with work(max_attempts=1) as w1:
+        publish(channel, build)
+        await watcher.until_running(build)
+        w1.cut_amqp()
+        ending = await watcher.until_ended(build)
+        await until(lambda: ready(channel, BUILDS_DEAD) == 1)
+    assert (ending.object.status, ending.object.attempt, ending.object.seq) == ("failed", 2, 0)
 
 
 async def test_a_build_that_takes_too_long_fails(
