@@ -332,7 +332,8 @@ def test_only_what_was_not_acknowledged_comes_again(
     recorder.link.ack(again)
     publisher.link.publish(root, b"acknowledged", qos=1).result(5)
     recorder.until(lambda: len(recorder.messages) == 4)
-    assert recorder.link.up
+    recorder.until(lambda: recorder.link.up)
+    assert len(recorder.downs) == 1
 
 
 def test_a_wrong_password_is_reported_once_and_tried_again(
