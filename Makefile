@@ -12,7 +12,8 @@ run: .venv/run
 	@exec buildfeed up
 
 test: .venv/test static
-	@setup/packages.sh rabbitmq-server chromium libatomic1 mosquitto-clients
+	@setup/packages.sh rabbitmq-server chromium libatomic1 \
+		mosquitto mosquitto-clients openssl
 	pytest
 
 check: .venv/test static

@@ -43,6 +43,9 @@ class AmqpLink:
     link's thread, as are consumers and `call`s: none of them may block for long. A channel or a
     consumer that the broker closes counts as a failure of the connection.
 
+    With `declares=False`, for a user that may not make queues, somebody else asserts the topology;
+    until then a consumer of a missing queue is a failure of the connection, tried again.
+
     Delivery tags are those of one channel: acknowledge only on the channel of the delivery.
     """
 
@@ -52,6 +55,7 @@ class AmqpLink:
         *,
         name: str,
         heartbeat: int = 5,
+        declares: bool = True,
         on_up: Callable[[BlockingChannel], None] | None = None,
         on_down: Callable[[str], None] | None = None,
     ) -> None:
@@ -62,6 +66,7 @@ class AmqpLink:
         self._parameters.blocked_connection_timeout = _BLOCKED_TIMEOUT
         self._parameters.client_properties = {"connection_name": name}
         self._name = name
+        self._declares = declares
         self._on_up = on_up
         self._on_down = on_down
         self._delay = _FIRST_DELAY
@@ -134,7 +139,8 @@ class AmqpLink:
             channel = connection.channel()
             channel.add_on_cancel_callback(lambda _frame: channel.close())
             channel.confirm_delivery()
-            assert_topology(channel)
+            if self._declares:
+                assert_topology(channel)
             self._reason = ""
             if self._on_up:
                 self._on_up(channel)

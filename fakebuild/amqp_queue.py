@@ -34,7 +34,7 @@ class AmqpQueue:
     """
 
     def __init__(self, url: str, *, name: str, slots: int) -> None:
-        self._link = AmqpLink(url, name=name, on_up=self._up, on_down=self._down)
+        self._link = AmqpLink(url, name=name, declares=False, on_up=self._up, on_down=self._down)
         self._slots = slots
         self._hand_out: Callable[[Delivery], object] = _nobody
         self._paused = False

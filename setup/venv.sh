@@ -13,6 +13,6 @@ if [ ! -x .venv/bin/pip ]; then
     python3 -m venv --clear .venv
 fi
 echo "Installing $1 …"
-.venv/bin/pip install --quiet --disable-pip-version-check --require-hashes -r "$1"
+.venv/bin/pip install -qq --disable-pip-version-check --require-hashes -r "$1"
 # --no-build-isolation: the build back end is in the lock file too, by hash.
-.venv/bin/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+.venv/bin/pip install -qq --disable-pip-version-check --no-deps --no-build-isolation -e .
