@@ -50,8 +50,8 @@ def encode(presence: Presence) -> bytes:
 def decode(topic: str, payload: bytes) -> Presence:
     """Return the presence that came on `topic`; raise InvalidActivity whatever else it is."""
     try:
-        presence = _DECODER.decode(payload)
-    except (msgspec.MsgspecError, UnicodeError, RecursionError, ValueError) as exc:
+        presence = _DECODER.decode(payload.decode())
+    except (msgspec.MsgspecError, RecursionError, ValueError) as exc:
         raise InvalidActivity(topic, f"{exc}") from exc
     if presence.topic != topic:
         raise InvalidActivity(topic, f"it belongs on {presence.topic}")
