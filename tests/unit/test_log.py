@@ -89,8 +89,8 @@ def test_what_is_below_the_level_is_not_written(capsys: pytest.CaptureFixture[st
 
 def test_chatty_libraries_are_heard_from_warning_on(capsys: pytest.CaptureFixture[str]) -> None:
     log.configure("debug")
-    logging.getLogger("pika.connection").info("Connecting")
-    logging.getLogger("pika.connection").warning("Lost")
+    logging.getLogger("amqtt.broker").info("Connecting")
+    logging.getLogger("amqtt.broker").warning("Lost")
     assert [body(line) for line in lines(capsys)] == ["WARNING Lost"]
 
 
