@@ -50,9 +50,12 @@ def stop(known: Activity) -> Activity:
 
 
 class Watcher:
-    """Sees every activity and presence, and sends commands as MQTT clients may."""
+    """Sees every activity and presence, and sends commands as MQTT clients may.
 
-    def __init__(self, url: str) -> None:
+    With a `durable_id` also what is published while the broker is restarted.
+    """
+
+    def __init__(self, url: str, durable_id: str | None = None) -> None:
         self.activities: list[Activity] = []
         self.presences: dict[str, Presence] = {}
         self.link = MqttLink(
@@ -60,6 +63,7 @@ class Watcher:
             name="watcher",
             subscriptions=[("builds/#", 1), ("workers/+/status", 1)],
             on_message=self._see,
+            durable_id=durable_id,
         )
 
     async def __aenter__(self) -> Self:
@@ -71,6 +75,7 @@ class Watcher:
         await asyncio.to_thread(self.link.stop, 1)
 
     def _see(self, message: Message) -> None:
+        self.link.ack(message)
         if message.topic.startswith("workers/"):
             found = presence.decode(message.topic, message.payload)
             self.presences[found.worker] = found

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager
 from functools import partial
 
+import pika
 import pytest
 from msgspec.structs import replace
 from pika.adapters.blocking_connection import BlockingChannel
@@ -23,7 +24,7 @@ from workshop import (
 )
 
 from broker.rabbitmq import PrivateRabbitMQ
-from broker.topology import BUILDS, BUILDS_DEAD, TOPIC_EXCHANGE, publish
+from broker.topology import BUILDS, BUILDS_DEAD, TOPIC_EXCHANGE, assert_topology, publish
 from buildfeed.activity import Activity, Script, encode, worker_actor
 from fakebuild.amqp_queue import AmqpQueue
 
@@ -180,9 +181,12 @@ async def test_a_build_goes_on_under_the_next_attempt_when_its_start_comes_back(
 
 
 async def test_a_build_survives_a_restart_of_the_broker(rabbitmq: PrivateRabbitMQ) -> None:
+    with pika.BlockingConnection(pika.URLParameters(rabbitmq.amqp_url)) as connection:
+        assert_topology(connection.channel())
     build = start(script=Script(seconds=2, steps=20, errors=()))
     make_queue = partial(AmqpQueue, rabbitmq.amqp_url)
-    async with Watcher(rabbitmq.mqtt_url) as watcher, worker(rabbitmq.mqtt_url, make_queue):
+    watching = Watcher(rabbitmq.mqtt_url, durable_id="restart")
+    async with watching as watcher, worker(rabbitmq.mqtt_url, make_queue):
         await watcher.send(build)
         await watcher.until_running(build)
         await asyncio.to_thread(rabbitmq.stop)
