@@ -182,6 +182,8 @@ def _environment(settings: Settings, urls: Urls) -> dict[str, str]:
         "BUILDFEED_MQTT_URL": urls.mqtt,
         "BUILDFEED_AMQP_URL": urls.amqp,
         "BUILDFEED_DATABASE_URL": settings.database_url,
+        # What a stopping worker hands back begins again at the next start: no need to wait long.
+        "BUILDFEED_DRAIN_SECONDS": "2",
         "BUILDFEED_HOST": settings.host,
         "BUILDFEED_PORT": str(settings.port),
         "BUILDFEED_LOG_LEVEL": settings.log_level,

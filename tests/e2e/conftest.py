@@ -6,12 +6,14 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
+import pika
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 from service import Service, Web
 
 from broker import ports
 from broker.rabbitmq import PrivateRabbitMQ
+from broker.topology import BUILDS, BUILDS_HIGH, assert_topology
 
 CHROMIUM = ("chromium", "chromium-browser", "google-chrome")
 
@@ -35,6 +37,11 @@ def run(tmp_path: Path, free_port: Callable[[], int]) -> Iterator[Run]:
 @pytest.fixture(scope="session")
 def gateway(rabbitmq: PrivateRabbitMQ, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Web]:
     """A gateway, a recorder and a worker, processes of their own, on the real RabbitMQ."""
+    with pika.BlockingConnection(pika.URLParameters(rabbitmq.amqp_url)) as connection:
+        channel = connection.channel()
+        assert_topology(channel)
+        for queue in (BUILDS, BUILDS_HIGH):  # what other tests left would be built first
+            channel.queue_purge(queue)
     directory = tmp_path_factory.mktemp("gateway")
     urls = {"mqtt_url": rabbitmq.mqtt_url, "amqp_url": rabbitmq.amqp_url}
     with (
