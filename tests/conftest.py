@@ -1,5 +1,6 @@
 """Brokers and helpers for every kind of test."""
 
+import logging
 import secrets
 import time
 from collections.abc import Callable, Iterator
@@ -9,6 +10,15 @@ import pytest
 
 from broker import ports
 from broker.rabbitmq import PrivateRabbitMQ
+
+
+@pytest.fixture(autouse=True)
+def _logging_as_before() -> Iterator[None]:
+    """Undo what a command under test did to logging in this process."""
+    handlers, level = logging.root.handlers[:], logging.root.level
+    yield
+    logging.root.handlers[:] = handlers
+    logging.root.setLevel(level)
 
 
 @pytest.fixture

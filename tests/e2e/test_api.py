@@ -2,11 +2,11 @@
 
 import json
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import httpx
 import pytest
-from service import Service, Web, until
+from service import Web, until
 
 from broker.rabbitmq import PrivateRabbitMQ
 from buildfeed import activity
@@ -114,14 +114,9 @@ def test_activities_are_a_collection_in_pages(api: httpx.Client, gateway: Web) -
 
 
 def test_without_a_broker_a_start_is_refused_in_time_and_recovers(
-    private_rabbitmq: Callable[..., PrivateRabbitMQ], run: Callable[..., Service]
+    rabbitmq: PrivateRabbitMQ, gateway: Web
 ) -> None:
-    broker = private_rabbitmq()
-    broker.start()
-    gateway = run("gateway", mqtt_url=broker.mqtt_url, amqp_url=broker.amqp_url)
-    assert isinstance(gateway, Web)
-    gateway.until_ready()
-    broker.kill()
+    rabbitmq.kill()
     started = time.monotonic()
     answer = httpx.post(f"{gateway.url}/api/projects/acme/builds", timeout=20)
     assert time.monotonic() - started < 6
@@ -129,6 +124,6 @@ def test_without_a_broker_a_start_is_refused_in_time_and_recovers(
     assert answer.headers["retry-after"]
     assert answer.json()["type"] == "urn:buildfeed:problem:broker-unavailable"
     assert httpx.get(f"{gateway.url}/readyz").status_code == 503
-    broker.start()
+    rabbitmq.start()
     gateway.until_ready()
     assert gateway.press_start("acme")["status"] == "queued"

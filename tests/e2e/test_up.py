@@ -2,31 +2,35 @@
 
 import signal
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from urllib.parse import urlsplit
 
 import paho.mqtt.client as paho
 import pytest
 from service import Service, Web, until
 
+from broker import ports
+
 Run = Callable[..., Service]
 FAST = {"seconds": 1, "steps": 10, "errors": [70]}
 SLOW = {"seconds": 6, "steps": 60, "errors": []}
 
 
-@pytest.fixture(params=["embedded", "rabbitmq"])
-def up(request: pytest.FixtureRequest, run: Run, free_port: Callable[[], int]) -> Web:
-    found = run("up", broker=request.param, mqtt_port=free_port())
-    assert isinstance(found, Web)
-    return found.until_ready()
+@pytest.fixture(scope="module", params=["embedded", "rabbitmq"])
+def up(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Web]:
+    directory = tmp_path_factory.mktemp(request.param)
+    port = ports.free_block(2, 0)
+    options = {"broker": request.param, "port": port, "mqtt_port": port + 1}
+    with Web("up", directory, **options) as web:
+        yield web.until_ready()
 
 
 def test_a_build_runs_fails_and_can_be_stopped(up: Web) -> None:
-    first = up.press_start("acme", script=FAST, by="ada")
+    first = up.press_start("first", script=FAST, by="ada")
     assert first["status"] == "queued"
     assert first["by"] == "ada"
-    up.until_status("acme", first["build"], "failed")
-    ended = up.build("acme", "latest")
+    up.until_status("first", first["build"], "failed")
+    ended = up.build("first", "latest")
     assert (ended["build"], ended["errors"], ended["progress"]) == (first["build"], 1, 100)
 
     second = up.press_start("acme", script=SLOW)["build"]
@@ -34,19 +38,6 @@ def test_a_build_runs_fails_and_can_be_stopped(up: Web) -> None:
     assert up.press_stop("acme", second)["stopping"] is True
     up.until_status("acme", second, "stopped", seconds=5)
     assert up.build("acme", second)["stoppedBy"] == "bob"
-
-
-def test_everything_stopped_during_a_build_goes_on_where_it_was(up: Web) -> None:
-    ended = up.press_start("acme", script=FAST)["build"]
-    up.until_status("acme", ended, "failed")
-    running = up.press_start("acme", script=SLOW)["build"]
-    up.until_status("acme", running, "running")
-    assert up.stop(signal.SIGINT) < 15
-    up.start()
-    up.until_ready()
-    assert up.build("acme", ended)["status"] == "failed"
-    up.until_status("acme", running, "succeeded", seconds=30)
-    assert up.build("acme", running)["attempt"] == 2
 
 
 def test_a_phone_logs_in_with_what_was_printed(up: Web) -> None:
@@ -70,10 +61,20 @@ def test_a_phone_logs_in_with_what_was_printed(up: Web) -> None:
     assert topics == [f"builds/acme/{build}/error"]
 
 
-def test_a_taken_port_is_told_in_one_sentence(run: Run) -> None:
-    first = run("up")
-    assert isinstance(first, Web)
-    first.until_ready()
-    second = run("up", port=first.options["port"])
+def test_a_taken_port_is_told_in_one_sentence(run: Run, up: Web) -> None:
+    second = run("up", port=up.options["port"])
     second.until_logged("choose another with --port or PORT=")
     assert "Traceback" not in second.text
+
+
+def test_everything_stopped_during_a_build_goes_on_where_it_was(up: Web) -> None:
+    ended = up.press_start("acme", script=FAST)["build"]
+    up.until_status("acme", ended, "failed")
+    running = up.press_start("acme", script=SLOW)["build"]
+    up.until_status("acme", running, "running")
+    assert up.stop(signal.SIGINT) < 15
+    up.start()
+    up.until_ready()
+    assert up.build("acme", ended)["status"] == "failed"
+    up.until_status("acme", running, "succeeded", seconds=30)
+    assert up.build("acme", running)["attempt"] == 2

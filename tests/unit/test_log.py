@@ -1,21 +1,11 @@
 import logging
 import re
-from collections.abc import Iterator
 
 import pytest
 
 from buildfeed import log
 
 LINE = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z ")
-
-
-@pytest.fixture(autouse=True)
-def restored_logging() -> Iterator[None]:
-    root = logging.getLogger()
-    level, handlers = root.level, root.handlers[:]
-    yield
-    root.setLevel(level)
-    root.handlers[:] = handlers
 
 
 def lines(capsys: pytest.CaptureFixture[str]) -> list[str]:
