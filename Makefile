@@ -11,7 +11,7 @@ SOURCES := pyproject.toml package-lock.json hatch_build.py
 run: .venv/run
 	@exec buildfeed up
 
-test: .venv/test static
+test: .venv/test node_modules static
 	@setup/packages.sh rabbitmq-server chromium libatomic1 \
 		mosquitto mosquitto-clients openssl
 	pytest
@@ -34,6 +34,11 @@ static: .venv/test
 	@setup/venv.sh $<
 	@touch $@ .venv/run
 
+# What only tests take from npm: the official client, axe.
+node_modules: package-lock.json
+	@npm ci --ignore-scripts --no-audit --no-fund --silent
+	@touch $@
+
 # Pins the newest versions that fit; needs uv on the PATH.
 lock: COMPILE := uv pip compile pyproject.toml --quiet --universal --python-version 3.11 \
 	--generate-hashes --no-annotate --no-header --no-emit-index-url --no-emit-find-links
@@ -43,4 +48,4 @@ lock:
 		--constraint requirements/run.txt --output-file requirements/test.txt
 
 clean:
-	rm -rf .venv .buildfeed web/vendor
+	rm -rf .venv .buildfeed node_modules web/vendor

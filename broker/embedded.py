@@ -1,6 +1,7 @@
 """An MQTT broker in this process, for the mode that needs no RabbitMQ: amqtt, made to fit.
 
-It speaks MQTT 3.1.1 only and keeps everything in memory. What else it does not do: BROKERS §9.
+It speaks MQTT 3.1.1 only and keeps everything in memory. docs/architecture.md lists what it does
+not promise.
 """
 
 import asyncio

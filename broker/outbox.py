@@ -75,7 +75,7 @@ class Outbox:
     """Publishes waiting, sent and refused for now. Times are seconds of a monotonic clock.
 
     RabbitMQ closes the connection over a publish that it does not permit, without saying which
-    (BROKERS §6). So what was unacknowledged when the broker closed is sent again one at a time,
+    (tried on 3.10). So what was unacknowledged when the broker closed is sent again one at a time,
     and what was alone on too many lost connections is given up.
     """
 

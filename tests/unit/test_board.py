@@ -13,7 +13,7 @@ from buildfeed import command
 from buildfeed.activity import Activity, Script, urn, worker_actor
 from buildfeed.board import Board, BuildState, fold, merge
 
-# --- the fold rule, said again in another way (DESIGN §3, Order)
+# --- the fold rule, said again in another way
 
 
 def expected(seen: list[Activity]) -> BuildState:
