@@ -35,7 +35,8 @@ def test_a_build_runs_fails_and_can_be_stopped(up: Web) -> None:
 
     second = up.press_start("acme", script=SLOW)["build"]
     up.until_status("acme", second, "running")
-    assert up.press_stop("acme", second)["stopping"] is True
+    asked = up.press_stop("acme", second)
+    assert asked["stopping"] or asked["status"] == "stopped"  # the worker may be that quick
     up.until_status("acme", second, "stopped", seconds=5)
     assert up.build("acme", second)["stoppedBy"] == "bob"
 
