@@ -16,6 +16,7 @@ import click
 import msgspec
 
 from broker import ports
+from broker.amqp import AmqpLink
 from broker.options import LEVELS
 from broker.rabbitmq import PrivateRabbitMQ
 from buildfeed.errors import BuildfeedError
@@ -114,6 +115,8 @@ async def _up(settings: Settings) -> None:
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     async with AsyncExitStack() as stack:
         urls = await stack.enter_async_context(_broker(settings))
+        if urls.amqp:
+            await _declare_queues(urls.amqp)
         await stack.enter_async_context(_recorder(settings, urls))
         environment = _environment(settings, urls)
         await stack.enter_async_context(_process("fakebuild", environment))
@@ -151,6 +154,16 @@ async def _broker(settings: Settings) -> AsyncIterator[Urls]:
             yield Urls(embedded.url, None)
         finally:
             await embedded.stop()
+
+
+async def _declare_queues(amqp_url: str) -> None:
+    """Make the queues before the worker looks for them; the gateway would, a moment later."""
+    link = AmqpLink(amqp_url, name="up")
+    link.start()
+    try:
+        await asyncio.wait([asyncio.wrap_future(link.call(lambda _channel: None))], timeout=5)
+    finally:
+        await asyncio.to_thread(link.stop)
 
 
 @asynccontextmanager
