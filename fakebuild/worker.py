@@ -6,6 +6,7 @@ The links have threads of their own and cross over with `call_soon_threadsafe`, 
 import asyncio
 import logging
 from collections.abc import Iterable
+from itertools import islice
 from typing import Final, Literal
 
 from broker.mqtt import Message, MqttLink, Will
@@ -25,6 +26,8 @@ from fakebuild.recent import Recent
 log = logging.getLogger(__name__)
 
 _SETTLE_SECONDS: Final = 1.0
+_MAX_SHOWN: Final = 300
+"""Builds named in the presence: all that concurrency allows would not fit into a payload."""
 
 
 class Worker:
@@ -170,7 +173,10 @@ class Worker:
         return Presence(
             worker=self._name,
             status=status,
-            builds=tuple(RunningBuild(*key, build.attempt) for key, build in self._builds.items()),
+            builds=tuple(
+                RunningBuild(*key, build.attempt)
+                for key, build in islice(self._builds.items(), _MAX_SHOWN)
+            ),
             slots=self._slots,
             lag_ms=lag_ms,
             published=self._publisher.published,

@@ -8,6 +8,7 @@ import contextlib
 import logging
 from collections.abc import AsyncIterator
 from http import HTTPStatus
+from typing import Protocol
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -97,7 +98,7 @@ async def _running(settings: Settings, app: Starlette) -> AsyncIterator[None]:
     subscriber.start()
     if amqp:
         amqp.start()
-    tasks = [asyncio.create_task(part.run()) for part in (catch_up, feed, sockets)]
+    tasks = [asyncio.create_task(_keep_running(part)) for part in (catch_up, feed, sockets)]
     log.info("gateway.started", extra={"host": settings.host, "port": settings.port})
     try:
         yield
@@ -113,6 +114,23 @@ async def _running(settings: Settings, app: Starlette) -> AsyncIterator[None]:
         await asyncio.gather(*map(asyncio.to_thread, links))
         store.close()
         log.info("gateway.stopped")
+
+
+class Part(Protocol):
+    """Something that runs as long as the gateway does."""
+
+    async def run(self) -> None:
+        """Run until cancelled."""
+
+
+async def _keep_running(part: Part) -> None:
+    """Run `part` again when a fault of ours ends it: a page that goes stale in silence is worse."""
+    while True:
+        try:
+            await part.run()
+        except Exception:
+            log.exception("gateway.part_failed", extra={"part": type(part).__name__})
+            await asyncio.sleep(1)
 
 
 async def _answer(request: Request, exc: Exception) -> Response:

@@ -12,6 +12,7 @@ from history.store import Store
 
 POLL_SECONDS = 3.0
 RECENT = 1000
+PAGE = 1000
 
 log = logging.getLogger(__name__)
 
@@ -91,13 +92,14 @@ class CatchUp:
         position = await self._read_first() if self._position is None else self._position
         more = True
         while more:
-            states, position = await asyncio.to_thread(self._store.changes, position)
+            states, position = await asyncio.to_thread(self._store.changes, position, PAGE)
             self._live.heal(states)
             self._position = position
-            more = bool(states)
-        for key in self._live.take_unverified():
+            more = len(states) == PAGE  # a page that is not full was the last one for now
+        for key in list(self._live.unverified):
             if state := await asyncio.to_thread(self._store.get, *key):
                 self._live.heal([state])
+            self._live.unverified.discard(key)
 
     async def _read_first(self) -> int:
         """Read what matters now; return the position from which on changes are new."""

@@ -41,7 +41,11 @@ class Live:
         self._ahead: dict[Key, int] = {}
         self._lost: set[Key] = set()
         self._unrecorded: dict[Key, tuple[int, int, float]] = {}
-        self._unverified: set[Key] = set()
+        self.unverified: set[Key] = set()
+        """Builds that may have fallen off the board when they were heard of again.
+
+        A late activity of one that ended shows it running, until `heal` is told the ending.
+        """
         self._ended_callbacks: dict[Key, list[Callable[[BuildState], None]]] = {}
 
     def receive(self, activity: Activity) -> None:
@@ -54,7 +58,7 @@ class Live:
                 self._send(Event("log", log_view(activity), watchers))
             return
         if self.board.forgot and not self.board.get(build.project, build.build):
-            self._unverified.add((build.project, build.build))
+            self.unverified.add((build.project, build.build))
         state, changed = self.board.fold(activity)
         if changed:
             self._unrecorded.setdefault(state.key, (build.attempt, build.seq, self._now()))
@@ -78,14 +82,6 @@ class Live:
                     self._roster.expect(state.newest.worker, self._now())
                 self._push(state)
         self._refresh_lost()
-
-    def take_unverified(self) -> set[Key]:
-        """Return the builds heard of since the last call that may have fallen off the board.
-
-        A late activity of one that ended shows it running again, until `heal` is told the ending.
-        """
-        taken, self._unverified = self._unverified, set()
-        return taken
 
     def reconnected(self) -> None:
         """Count the silence of workers from now on: before, nobody could be heard."""
@@ -136,6 +132,10 @@ class Live:
         """Return for how many seconds the oldest change has been waiting to be seen in history."""
         oldest = min((arrived for _, _, arrived in self._unrecorded.values()), default=None)
         return 0.0 if oldest is None else self._now() - oldest
+
+    def workers(self) -> list[tuple[Presence, bool]]:
+        """Return what each worker of the last hour said last, and whether it is online."""
+        return self._roster.workers(self._now())
 
     def when_ended(self, key: Key, callback: Callable[[BuildState], None]) -> Callable[[], None]:
         """Call `callback` once when the build ends; return what takes the request back."""

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import msgspec
 from msgspec import UnsetType
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import FileResponse, Response
 from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
@@ -214,9 +214,12 @@ def _unknown(project: str, build: str) -> Problem:
 async def _payload(request: Request) -> bytes:
     """Return the body; raise Problem 413 as soon as it is too large."""
     payload = b""
-    async for chunk in request.stream():
-        payload += chunk
-        if len(payload) > MAX_BODY_BYTES:
-            detail = f"The body is over {MAX_BODY_BYTES} bytes."
-            raise Problem(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "too-large", detail)
+    try:
+        async for chunk in request.stream():
+            payload += chunk
+            if len(payload) > MAX_BODY_BYTES:
+                detail = f"The body is over {MAX_BODY_BYTES} bytes."
+                raise Problem(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "too-large", detail)
+    except ClientDisconnect as exc:
+        raise Problem(HTTPStatus.BAD_REQUEST, "not-json", "The body ended early.") from exc
     return payload

@@ -3,7 +3,6 @@
 import asyncio
 import logging
 from collections.abc import Callable, Sequence
-from itertools import islice
 from typing import Any
 
 import msgspec
@@ -59,6 +58,10 @@ class Sockets:
         self._snapshot = snapshot
         self._feed = feed
         self._outgoing = outgoing
+        self.watchers = 0
+        """Browsers connected."""
+        self.sent = 0
+        """Events `build` sent to watchers."""
         self.server = socketio.AsyncServer(
             async_mode="asgi",
             json=Json,
@@ -91,6 +94,7 @@ class Sockets:
                 await self.server.emit(event.name, event.body)
             elif event.watchers:  # an empty list would mean everyone
                 await self.server.emit(event.name, event.body, to=list(event.watchers))
+                self.sent += len(event.watchers) if event.name == "build" else 0
 
     async def close(self) -> None:
         """Say goodbye to everyone connected."""
@@ -103,6 +107,7 @@ class Sockets:
         except InvalidFilter as exc:
             refusal = {"code": "invalid-filter", "message": str(exc)}
             raise socketio.exceptions.ConnectionRefusedError(str(exc), refusal) from exc
+        self.watchers += 1
         log.info("watcher.connected", extra={"sid": sid})
         self.server.start_background_task(self._greet, sid, filters)
 
@@ -114,6 +119,7 @@ class Sockets:
 
     async def _disconnect(self, sid: str, reason: str) -> None:
         self._live.hub.leave(sid)
+        self.watchers -= 1
         log.info("watcher.disconnected", extra={"sid": sid, "reason": reason})
 
     async def _watch(self, sid: str, *wanted: object) -> View:
@@ -146,8 +152,8 @@ class Sockets:
         if len(wanted) != 1:
             raise InvalidFilter(wanted, "send one filter or one list of filters")
         asked = wanted[0] if isinstance(wanted[0], list) else [wanted[0]]
-        filters = {watchable(filter_) for filter_ in islice(asked, MAX_FILTERS + 1)}
-        if len(filters | self._live.hub.filters(sid)) > MAX_FILTERS:
+        filters = {watchable(filter_) for filter_ in asked[: MAX_FILTERS + 1]}
+        if len(asked) > MAX_FILTERS or len(filters | self._live.hub.filters(sid)) > MAX_FILTERS:
             raise InvalidFilter(f"{len(asked)} filters", f"{MAX_FILTERS} at most are watched")
         for filter_ in filters:
             if filter_.levels[-1] == "log" and "+" in filter_.levels:

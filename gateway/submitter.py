@@ -63,7 +63,11 @@ class MqttSubmitter:
 
 
 async def _confirmed(confirmed: "Future[None]", withdraw: Callable[[], bool]) -> None:
-    done, _ = await asyncio.wait([asyncio.wrap_future(confirmed)], timeout=CONFIRM_SECONDS)
+    try:
+        done, _ = await asyncio.wait([asyncio.wrap_future(confirmed)], timeout=CONFIRM_SECONDS)
+    except asyncio.CancelledError:
+        withdraw()  # `wait` does not cancel what it waits for
+        raise
     if not done:
         raise BrokerUnavailable(sent=not withdraw())
     await done.pop()

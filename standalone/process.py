@@ -41,6 +41,8 @@ class Process:
                 # Ctrl-C goes to us alone: we end the processes in the order of the flow.
                 start_new_session=True,
             )
+            if self._stopping:  # asked to while it was being started
+                self._process.terminate()
             code = await self._process.wait()
             self._process = None
             if self._stopping:
