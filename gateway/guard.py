@@ -1,7 +1,9 @@
 """ASGI middleware: refuses commands from foreign web pages, and sets the security headers."""
 
+import ipaddress
 from collections.abc import Collection
 from http import HTTPStatus
+from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -21,10 +23,9 @@ _HEADERS = {
 
 
 class Guard:
-    """Lets a browser POST only from our own pages or from one of `origins`.
+    """Answers only to hosts that are ours, and lets a browser POST only from our own pages.
 
-    socket.io checks the Origin of its handshakes itself. A request without Origin does not come
-    from a page, so it passes.
+    The pages, and hosts, of `origins` count as ours. socket.io asks `allowed` for its handshakes.
     """
 
     def __init__(self, app: ASGIApp, origins: Collection[str]) -> None:
@@ -44,15 +45,23 @@ class Guard:
                     headers.setdefault(name, value)
             await send(message)
 
-        if scope["method"] == "POST" and not self._allowed(Headers(scope=scope)):
-            detail = "Commands are taken from this gateway's own pages and allowed origins only."
-            refusal = problems.answer(Problem(HTTPStatus.FORBIDDEN, "foreign-origin", detail))
-            await refusal(scope, receive, send_with_headers)
-            return
-        await self._app(scope, receive, send_with_headers)
+        if problem := self._refusal(scope["method"], Headers(scope=scope)):
+            await problems.answer(problem)(scope, receive, send_with_headers)
+        else:
+            await self._app(scope, receive, send_with_headers)
 
-    def _allowed(self, headers: Headers) -> bool:
-        return allowed(headers.get("origin"), headers.get("host"), self._origins)
+    def _refusal(self, method: str, headers: Headers) -> Problem | None:
+        host = headers.get("host")
+        if not _ours(host, self._origins):
+            detail = (
+                f"This gateway does not answer to the host {(host or '')[:80]!r}: start it with "
+                "--origin and the address that browsers use."
+            )
+            return Problem(HTTPStatus.MISDIRECTED_REQUEST, "foreign-host", detail)
+        if method == "POST" and not allowed(headers.get("origin"), host, self._origins):
+            detail = "Commands are taken from this gateway's own pages and allowed origins only."
+            return Problem(HTTPStatus.FORBIDDEN, "foreign-origin", detail)
+        return None
 
 
 def allowed(origin: str | None, host: str | None, origins: Collection[str]) -> bool:
@@ -60,4 +69,21 @@ def allowed(origin: str | None, host: str | None, origins: Collection[str]) -> b
 
     None is a request that comes from no page.
     """
-    return origin is None or origin in origins or origin.partition("://")[2] == host
+    if origin is None or origin in origins:
+        return True
+    return origin.partition("://")[2] == host and _ours(host, origins)
+
+
+def _ours(host: str | None, origins: Collection[str]) -> bool:
+    """Tell whether `host` cannot have been made to point here by somebody else (DNS rebinding).
+
+    Nobody can do that to an IP address or to localhost.
+    """
+    try:
+        name = urlsplit(f"//{host or ''}").hostname or ""
+        if name == "localhost" or any(urlsplit(origin).hostname == name for origin in origins):
+            return True
+        ipaddress.ip_address(name)
+    except ValueError:
+        return False
+    return True

@@ -13,6 +13,7 @@ from sqlalchemy import (
     bindparam,
     create_engine,
     insert,
+    make_url,
     select,
     tuple_,
     update,
@@ -62,6 +63,14 @@ class Claim(msgspec.Struct, frozen=True):
     new: bool
 
 
+_POSTGRESQL_LIMITS: Final[dict[str, Any]] = {
+    "connect_timeout": 3,
+    "tcp_user_timeout": 5000,
+    "options": "-c statement_timeout=10000",
+}
+"""A database out of reach fails within seconds (libpq): a call that hangs keeps its thread."""
+
+
 class Store:
     """The history in the database at `url`, as SQLAlchemy writes it.
 
@@ -73,7 +82,12 @@ class Store:
     def __init__(self, url: str) -> None:
         try:
             # Parameters are payloads, which belong in no log.
-            self._engine = create_engine(url, hide_parameters=True, pool_pre_ping=True)
+            self._engine = create_engine(
+                url,
+                hide_parameters=True,
+                pool_pre_ping=True,
+                connect_args=_POSTGRESQL_LIMITS if _is_postgresql(url) else {},
+            )
             if self._engine.dialect.name == "sqlite":
                 sqlite.prepare(self._engine)
         except (ArgumentError, ImportError, OSError) as exc:
@@ -232,6 +246,10 @@ class Store:
                 yield connection
         except SQLAlchemyError as exc:
             raise HistoryUnavailable(_reason(exc)) from exc
+
+
+def _is_postgresql(url: str) -> bool:
+    return make_url(url).get_backend_name() == "postgresql"
 
 
 def _key(activity: Activity) -> Key:

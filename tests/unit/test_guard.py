@@ -6,7 +6,7 @@ from starlette.responses import PlainTextResponse
 
 from gateway.guard import Guard
 
-OWN = "http://gateway.example:8000"
+OWN = "http://192.0.2.1:8000"
 PARTNER = "https://partner.example"
 
 
@@ -26,7 +26,7 @@ async def post(origin: str | None) -> httpx.Response:
     [
         pytest.param(None, id="no page at all"),
         pytest.param(OWN, id="our own page"),
-        pytest.param("https://gateway.example:8000", id="our own behind a TLS proxy"),
+        pytest.param("https://192.0.2.1:8000", id="our own behind a TLS proxy"),
         pytest.param(PARTNER, id="an allowed origin"),
     ],
 )
@@ -38,10 +38,10 @@ async def test_a_command_passes_from(origin: str | None) -> None:
     "origin",
     [
         "https://evil.example",
-        "http://gateway.example",
-        "http://gateway.example:8001",
-        "http://gateway.example:8000.evil.example",
-        "http://evil-gateway.example:8000",
+        "http://192.0.2.1",
+        "http://192.0.2.1:8001",
+        "http://192.0.2.1:8000.evil.example",
+        "http://evil-192.0.2.1:8000",
         "http://partner.example",
         "https://partner.example.evil.example",
         "https://sub.partner.example",
@@ -96,3 +96,22 @@ async def test_what_is_no_http_is_not_touched(type_: str) -> None:
     await Guard(app, origins=[])(*call)
 
     assert calls == [call]
+
+
+@pytest.mark.parametrize(
+    "host", ["evil.example:8000", "evil.example", "localhost.evil.example", "["]
+)
+async def test_a_host_that_may_have_been_rebound_is_not_answered(host: str) -> None:
+    async with guarded() as client:
+        response = await client.get("/", headers={"Host": host})
+
+    assert response.status_code == 421
+    assert response.json()["type"] == "urn:buildfeed:problem:foreign-host"
+
+
+@pytest.mark.parametrize(
+    "host", ["127.0.0.1:8000", "[::1]:8000", "localhost:8000", "192.0.2.1", "partner.example"]
+)
+async def test_addresses_localhost_and_named_hosts_are_answered(host: str) -> None:
+    async with guarded() as client:
+        assert (await client.get("/", headers={"Host": host})).text == "yes"
