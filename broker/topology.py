@@ -42,7 +42,12 @@ WORK_ARGUMENTS: Final[dict[str, Any]] = {
 }
 """Arguments of `builds` and `builds.high`. RabbitMQ refuses to declare a queue with others."""
 
-DEAD_ARGUMENTS: Final[dict[str, Any]] = {"x-queue-type": "quorum"}
+DEAD_ARGUMENTS: Final[dict[str, Any]] = {
+    "x-queue-type": "quorum",
+    # To list dead letters is to take them and hand them back; RabbitMQ 4 drops a message for good
+    # after 20 times unless the queue says otherwise.
+    "x-delivery-limit": 1_000_000,
+}
 
 SESSION_MAX_LENGTH: Final = 100_000
 """Activities kept for a subscriber that is away; older ones are dropped first."""

@@ -26,7 +26,10 @@ LIBRARIES = {
     # library: the files that may import it
     "msgspec": ["*/*.py"],
     "paho": ["broker/mqtt.py", "broker/connection.py", "broker/version.py", "examples/*.py"],
-    "pika": ["broker/amqp.py", "broker/topology.py", "fakebuild/amqp_queue.py"],
+    "pika": [
+        *("broker/amqp.py", "broker/dead.py", "broker/topology.py"),
+        "fakebuild/amqp_queue.py",
+    ],
     "amqtt": ["broker/embedded.py"],
     "sqlalchemy": ["history/*.py"],
     "socketio": ["gateway/sockets.py"],

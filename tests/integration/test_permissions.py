@@ -194,9 +194,13 @@ def test_only_the_gateway_makes_and_deletes_queues(broker: ComposeRabbitMQ, user
             request(channel)
 
 
-def test_the_operator_takes_from_the_dead(broker: ComposeRabbitMQ) -> None:
-    with broker.channel("operator") as channel:
-        assert channel.basic_get(BUILDS_DEAD) == (None, None, None)
+def test_the_operator_takes_from_the_dead_and_starts_again(broker: ComposeRabbitMQ) -> None:
+    with broker.channel("operator") as operator, broker.channel("worker") as worker:
+        assert_topology(operator)
+        assert operator.basic_get(BUILDS_DEAD) == (None, None, None)
+        operator.basic_publish(TOPIC_EXCHANGE, "builds.acme.b1.start", b"{}")
+        _, _, body = next(worker.consume(BUILDS, inactivity_timeout=5))
+        assert body == b"{}"
 
 
 @pytest.mark.parametrize("session", ["clean", "durable"])
