@@ -23,10 +23,15 @@ from buildfeed.errors import HistoryUnavailable
 from gateway import problems
 from gateway.catchup import CatchUp
 from gateway.commands import Commands
+from gateway.counts import Counts
 from gateway.feed import Feed
 from gateway.guard import Guard
 from gateway.live import Event, Live
+from gateway.loop_lag import LoopLag
+from gateway.metrics import Metrics, Vitals
+from gateway.operations import Operations
 from gateway.problems import Problem
+from gateway.queue_lengths import QueueLengths
 from gateway.routes import Api, pages
 from gateway.settings import Settings
 from gateway.snapshot import Snapshot
@@ -64,8 +69,11 @@ async def _running(settings: Settings, app: Starlette) -> AsyncIterator[None]:
     outgoing: asyncio.Queue[Event] = asyncio.Queue()
     live = Live(outgoing.put_nowait, loop.time)
     catch_up = CatchUp(store, live)
+    counts = Counts()
+    loop_lag = LoopLag()
 
     def receive(activity: Activity) -> None:
+        counts.receive(activity, live.board)
         live.receive(activity)
         commands.insist(activity)
 
@@ -93,12 +101,29 @@ async def _running(settings: Settings, app: Starlette) -> AsyncIterator[None]:
             return "The broker takes no commands yet."
         return None if catch_up.ready else "Catching up with history."
 
-    api = Api(live, commands, store, not_ready)
-    app.router.routes.extend([*api.routes(), *pages(), Mount("/socket.io", sockets.app)])
+    def vitals() -> Vitals:
+        return Vitals(
+            ready=not_ready() is None,
+            broker_up=subscriber.alive,
+            broker_lag=subscriber.lag,
+            loop_lag=loop_lag.worst,
+            watchers=sockets.watchers,
+            events_sent=sockets.sent,
+            activities_refused=subscriber.refused,
+        )
+
+    api = Api(live, commands, store, counts, not_ready)
+    queues = QueueLengths(amqp) if amqp else None
+    operations = Operations(live, Metrics(live, counts, vitals), queues)
+    app.router.routes.extend(
+        [*api.routes(), *operations.routes(), *pages(), Mount("/socket.io", sockets.app)]
+    )
     subscriber.start()
     if amqp:
         amqp.start()
-    tasks = [asyncio.create_task(_keep_running(part)) for part in (catch_up, feed, sockets)]
+    tasks = [
+        asyncio.create_task(_keep_running(part)) for part in (catch_up, feed, sockets, loop_lag)
+    ]
     log.info("gateway.started", extra={"host": settings.host, "port": settings.port})
     try:
         yield

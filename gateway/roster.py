@@ -4,6 +4,8 @@ from buildfeed.presence import Presence
 
 SILENT_AFTER = 30.0
 """Seconds: a worker repeats its presence every 10 s, so three of them are missing."""
+KEPT = 3600.0
+"""Seconds without a word until nobody wants to see a worker any more."""
 
 
 class Roster:
@@ -12,6 +14,7 @@ class Roster:
     def __init__(self) -> None:
         self._heard: dict[str, float] = {}
         self._offline: set[str] = set()
+        self._presence: dict[str, Presence] = {}
 
     def heard(self, worker: str, now: float) -> None:
         """Note an activity of `worker`: it proves nothing against a goodbye."""
@@ -28,6 +31,7 @@ class Roster:
     def presence(self, presence: Presence, now: float) -> None:
         """Note what a worker, or its last will, says of itself."""
         self._heard[presence.worker] = now
+        self._presence[presence.worker] = presence
         if presence.status == "offline":
             self._offline.add(presence.worker)
         else:
@@ -38,3 +42,12 @@ class Roster:
         if worker is None or worker not in self._heard:
             return False
         return worker in self._offline or now - self._heard[worker] > SILENT_AFTER
+
+    def workers(self, now: float) -> list[tuple[Presence, bool]]:
+        """Return what each worker of the last hour said last, and whether it is online."""
+        self._presence = {
+            worker: presence
+            for worker, presence in self._presence.items()
+            if now - self._heard[worker] <= KEPT
+        }
+        return [(each, not self.lost(each.worker, now)) for each in self._presence.values()]

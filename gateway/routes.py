@@ -1,7 +1,9 @@
 """Edge: HTTP. Start, stop, lists, one build, health, the page."""
 
 import asyncio
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from http import HTTPStatus
 from pathlib import Path
 
@@ -16,6 +18,7 @@ from buildfeed.activity import MEDIA_TYPE
 from buildfeed.board import BuildState
 from gateway import collection, requests
 from gateway.commands import Commands
+from gateway.counts import Counts
 from gateway.live import Live
 from gateway.problems import Problem
 from gateway.requests import (
@@ -38,11 +41,13 @@ class Api:
         live: Live,
         commands: Commands,
         store: Store,
+        counts: Counts,
         not_ready: Callable[[], str | None],
     ) -> None:
         self._live = live
         self._commands = commands
         self._store = store
+        self._counts = counts
         self._not_ready = not_ready
 
     def routes(self) -> list[BaseRoute]:
@@ -60,10 +65,11 @@ class Api:
 
     async def start(self, request: Request) -> Response:
         """202 and the new build; with `Prefer: wait=N` 200 and the ended one."""
-        project = requests.name("project", request.path_params["project"])
-        wanted = requests.body(await _payload(request), StartRequest)
-        key = requests.idempotency_key(request.headers.get("idempotency-key"))
-        state = await self._commands.start(project, wanted, key)
+        with _counted(self._counts.starts):
+            project = requests.name("project", request.path_params["project"])
+            wanted = requests.body(await _payload(request), StartRequest)
+            key = requests.idempotency_key(request.headers.get("idempotency-key"))
+            state = await self._commands.start(project, wanted, key)
         status = HTTPStatus.ACCEPTED
         headers = {"Location": f"/api/projects/{project}/builds/{state.newest.object.build}"}
         if seconds := requests.wait_seconds(request.headers.get("prefer", "")):
@@ -74,9 +80,11 @@ class Api:
 
     async def stop(self, request: Request) -> Response:
         """202 and the build, which is `stopping` from now on or has never begun."""
-        project, build = self._named(request)
-        wanted = requests.body(await _payload(request), StopRequest)
-        return self._one(await self._commands.stop(project, build, wanted.by), HTTPStatus.ACCEPTED)
+        with _counted(self._counts.stops):
+            project, build = self._named(request)
+            wanted = requests.body(await _payload(request), StopRequest)
+            state = await self._commands.stop(project, build, wanted.by)
+        return self._one(state, HTTPStatus.ACCEPTED)
 
     async def build(self, request: Request) -> Response:
         """200 and the newest state; the build `latest` is the newest of its project."""
@@ -186,6 +194,17 @@ async def page(request: Request) -> Response:
 async def favicon(_request: Request) -> Response:
     """Serve the picture on the tab."""
     return FileResponse(WEB / "favicon.svg")
+
+
+@contextmanager
+def _counted(outcomes: Counter[str]) -> Iterator[None]:
+    """Count how a command ends: `accepted`, or the slug of the problem."""
+    try:
+        yield
+    except Problem as problem:
+        outcomes[problem.slug] += 1
+        raise
+    outcomes["accepted"] += 1
 
 
 def _fits(state: BuildState, query: ListRequest) -> bool:

@@ -44,6 +44,8 @@ class Subscriber:
         self._probe_topic = f"gateways/{secrets.token_hex(8)}/probe"
         self._probe_back = float("-inf")
         self._lag = 0.0
+        self.refused = 0
+        """Payloads that were no activities, since the start."""
         self._waiting: deque[Message] = deque()
         self._loop = asyncio.get_running_loop()
         self._link = MqttLink(
@@ -100,6 +102,7 @@ class Subscriber:
             try:
                 self._dispatch(message)
             except BuildfeedError as exc:
+                self.refused += 1
                 log.warning("activity.refused", extra={"topic": message.topic, "reason": str(exc)})
             except Exception:
                 log.exception("activity.failed", extra={"topic": message.topic})

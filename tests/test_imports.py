@@ -32,6 +32,7 @@ LIBRARIES = {
     ],
     "amqtt": ["broker/embedded.py"],
     "sqlalchemy": ["history/*.py"],
+    "prometheus_client": ["gateway/metrics.py"],
     "socketio": ["gateway/sockets.py"],
     "starlette": ["gateway/*.py"],
     "uvicorn": ["gateway/__main__.py"],
@@ -53,8 +54,10 @@ PURE = [
     "fakebuild/run.py",
     "fakebuild/script.py",
     "gateway/collection.py",
+    "gateway/counts.py",
     "gateway/hub.py",
     "gateway/live.py",
+    "gateway/overview.py",
     "gateway/roster.py",
     "gateway/view.py",
 ]

@@ -1,0 +1,53 @@
+"""What one gateway process has counted since it started. Pure.
+
+Plain integers: every activity comes by here.
+"""
+
+from bisect import bisect_left
+from collections import Counter
+from typing import Final
+
+from msgspec import UNSET
+
+from buildfeed.activity import Activity
+from buildfeed.board import Board
+from buildfeed.topics import KINDS
+
+WAITING_BOUNDS: Final = (0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0, 900.0, 3600.0)
+"""Upper bounds in seconds of the classes of waiting times; one more class is above them."""
+
+
+class Counts:
+    """Activities by kind, attempts that took a build over, waiting times, answers to commands.
+
+    `waiting` holds how many builds waited so long, by class; `waited` is the sum in seconds.
+    `starts` and `stops` are by outcome: `accepted`, or the slug of the problem.
+    """
+
+    def __init__(self) -> None:
+        self.received = dict.fromkeys(KINDS, 0)
+        self.retaken = 0
+        self.waiting = [0] * (len(WAITING_BOUNDS) + 1)
+        self.waited = 0.0
+        self.starts = Counter(accepted=0)
+        self.stops = Counter(accepted=0)
+
+    def receive(self, activity: Activity, board: Board) -> None:
+        """Count an activity from the broker, before it is folded into `board`."""
+        self.received[activity.kind] += 1
+        if activity.type == "Accept":
+            self._begin(activity, board)
+
+    def _begin(self, activity: Activity, board: Board) -> None:
+        build = activity.object
+        if build.attempt > 1:
+            self.retaken += 1
+        known = board.get(build.project, build.build)
+        if known and known.newest.object.status != "queued":
+            return
+        if build.queued_time is UNSET or build.start_time is UNSET:
+            return
+        # The clock of the gateway that took the start against that of the worker.
+        seconds = max(0.0, (build.start_time - build.queued_time).total_seconds())
+        self.waiting[bisect_left(WAITING_BOUNDS, seconds)] += 1
+        self.waited += seconds

@@ -1,0 +1,44 @@
+"""Edge: HTTP for operators. `/metrics` for Prometheus, `/api/overview` for the page."""
+
+from datetime import UTC, datetime
+
+import msgspec
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute, Route
+
+from broker.topology import BUILDS_DEAD
+from gateway.live import Live
+from gateway.metrics import Metrics
+from gateway.overview import overview
+from gateway.queue_lengths import QueueLengths
+
+
+class Operations:
+    """What waits and why; `queues` is None where commands travel by MQTT."""
+
+    def __init__(self, live: Live, metrics: Metrics, queues: QueueLengths | None) -> None:
+        self._live = live
+        self._metrics = metrics
+        self._queues = queues
+
+    def routes(self) -> list[BaseRoute]:
+        """Return the routing table."""
+        return [Route("/metrics", self.metrics), Route("/api/overview", self.overview)]
+
+    async def metrics(self, request: Request) -> Response:
+        """200 and the metrics of this process as text."""
+        accept = request.headers.get("accept", "")
+        text, content_type = self._metrics.render(accept, await self._lengths())
+        return Response(text, headers={"Content-Type": content_type})
+
+    async def overview(self, _request: Request) -> Response:
+        """200 and the overview; `dead` is the number of dead letters, null when not known."""
+        dead = (await self._lengths()).get(BUILDS_DEAD)
+        unfinished = self._live.board.unfinished()
+        now = overview(unfinished, self._live.workers(), datetime.now(UTC))
+        body = msgspec.structs.asdict(now) | {"dead": dead}
+        return Response(msgspec.json.encode(body), media_type="application/json")
+
+    async def _lengths(self) -> dict[str, int]:
+        return await self._queues.read() if self._queues else {}

@@ -1,0 +1,70 @@
+"""The overview: what waits, what runs where, and how the workers are. Pure."""
+
+from collections import Counter
+from collections.abc import Iterable
+from datetime import datetime
+
+import msgspec
+from msgspec import UNSET
+
+from buildfeed.activity import Priority
+from buildfeed.board import BuildState
+from buildfeed.presence import Presence
+
+
+class WorkerLoad(msgspec.Struct, frozen=True):
+    """A worker: builds that it runs, and what it said last of itself."""
+
+    worker: str
+    online: bool
+    running: int
+    slots: int
+    lag_ms: int
+
+
+class Overview(msgspec.Struct, frozen=True):
+    """Queued builds by priority, for how long the oldest waits, running builds, workers.
+
+    `oldest_seconds` is 0 when nothing waits. `retaken` builds are in a further attempt.
+    """
+
+    queued: dict[Priority, int]
+    oldest_seconds: float
+    running: int
+    retaken: int
+    workers: list[WorkerLoad]
+
+
+def overview(
+    unfinished: Iterable[BuildState],
+    workers: Iterable[tuple[Presence, bool]],
+    now: datetime,
+) -> Overview:
+    """Return the overview at `now` of `unfinished` builds and of `workers`, online or not.
+
+    A worker that runs a build and has said nothing of itself yet counts as online.
+    """
+    queued: dict[Priority, int] = {"high": 0, "normal": 0}
+    running: Counter[str] = Counter()
+    oldest, retaken = now, 0
+    for state in unfinished:
+        build, worker = state.newest.object, state.newest.worker
+        retaken += build.attempt > 1
+        if build.status == "queued":
+            queued[build.priority] += 1
+            if build.queued_time is not UNSET:
+                oldest = min(oldest, build.queued_time)
+        elif worker is not None:
+            running[worker] += 1
+    said = {presence.worker: (presence, online) for presence, online in workers}
+    unheard = {worker: (Presence(worker, "online"), True) for worker in running}
+    return Overview(
+        queued=queued,
+        oldest_seconds=(now - oldest).total_seconds(),
+        running=running.total(),
+        retaken=retaken,
+        workers=[
+            WorkerLoad(worker, online, running[worker], presence.slots, presence.lag_ms)
+            for worker, (presence, online) in sorted({**unheard, **said}.items())
+        ],
+    )
