@@ -18,7 +18,7 @@ def mqtt_url(command: Command) -> Command:
         envvar="BUILDFEED_MQTT_URL",
         default="mqtt://127.0.0.1:1883",
         show_default=True,
-        callback=_url,
+        callback=check_url,
         help="Where MQTT is spoken: mqtt://user:password@host:port, or mqtts:// for TLS.",
     )(command)
 
@@ -28,7 +28,7 @@ def amqp_url(command: Command) -> Command:
     return click.option(
         "--amqp-url",
         envvar="BUILDFEED_AMQP_URL",
-        callback=_url,
+        callback=check_url,
         help="Where AMQP is spoken: amqp://user:password@host:port/vhost, or amqps:// for TLS. "
         "Without it commands travel by MQTT, and the queue is the history.",
     )(command)
@@ -46,7 +46,8 @@ def log_level(command: Command) -> Command:
     )(command)
 
 
-def _url(_context: click.Context, option: click.Parameter, value: str | None) -> str | None:
+def check_url(_context: click.Context, option: click.Parameter, value: str | None) -> str | None:
+    """Return the URL of `--mqtt-url` or `--amqp-url`; raise click.BadParameter for no such URL."""
     if value is None:
         return None
     protocol = "mqtt" if option.name == "mqtt_url" else "amqp"

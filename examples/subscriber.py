@@ -20,4 +20,6 @@ def show(_client: Client, _userdata: None, message: MQTTMessage) -> None:
 
 url = urlsplit(sys.argv[1])
 login = {"username": unquote(url.username or ""), "password": unquote(url.password or "")}
-subscribe.callback(show, "builds/#", qos=1, hostname=url.hostname, port=url.port, auth=login)
+subscribe.callback(
+    show, "builds/#", qos=1, hostname=url.hostname, port=url.port or 1883, auth=login
+)

@@ -190,6 +190,7 @@ class AmqpDelivery:
         self._queue = queue
         self._channel = channel
         self._tag = tag
+        self._settled = False
 
     @property
     def key(self) -> Key:
@@ -209,13 +210,18 @@ class AmqpDelivery:
 
     async def ack(self) -> None:
         """Say that the build has ended."""
-        await self._queue.settle(self._channel, lambda channel: channel.basic_ack(self._tag))
+        await self._settle(lambda channel: channel.basic_ack(self._tag))
 
     async def reject(self, *, requeue: bool) -> None:
         """Hand the start back, or else to `builds.dead`.
 
         Never `basic.nack`: newer RabbitMQ would not count it as a delivery.
         """
-        await self._queue.settle(
-            self._channel, lambda channel: channel.basic_reject(self._tag, requeue=requeue)
-        )
+        await self._settle(lambda channel: channel.basic_reject(self._tag, requeue=requeue))
+
+    async def _settle(self, work: Callable[[BlockingChannel], None]) -> None:
+        # Once only: for a second time RabbitMQ would close the channel, and with it take every
+        # other build of this worker away.
+        if not self._settled:
+            self._settled = True
+            await self._queue.settle(self._channel, work)

@@ -36,11 +36,6 @@ class CatchUp:
         """True once everything was read that was recorded before the subscription stood."""
         return self._subscribed and self._caught_up_with == self._subscription
 
-    @property
-    def history_up(self) -> bool:
-        """True when the last read of history succeeded."""
-        return self._history_up
-
     def subscribed(self) -> None:
         """Read at once: the subscription is new, something may have been missed before it."""
         self._subscription += 1

@@ -22,7 +22,7 @@ def collection(url: str) -> dict[str, Any]:
 def page(url: str, after: int, rows: Sequence[tuple[int, bytes]], limit: int) -> dict[str, Any]:
     """Return the `OrderedCollectionPage` of `rows`, (row number, payload) oldest first.
 
-    The items are the payloads byte by byte, as they were published.
+    The items are what the recorder stored: the activities as we understand them.
     """
     body: dict[str, Any] = {
         "@context": CONTEXT,

@@ -10,6 +10,7 @@ import uuid
 from collections.abc import Coroutine
 from datetime import UTC, datetime
 from http import HTTPStatus
+from weakref import WeakValueDictionary
 
 import msgspec
 
@@ -18,7 +19,7 @@ from buildfeed.activity import Activity, Script
 from buildfeed.board import BuildState, Key
 from buildfeed.errors import BrokerUnavailable
 from gateway.live import Live
-from gateway.problems import Problem
+from gateway.problems import Problem, unknown_build
 from gateway.requests import StartRequest
 from gateway.submitter import Submitter
 from history.store import Claim, Store
@@ -40,6 +41,7 @@ class Commands:
         self._undoing: dict[Key, asyncio.Task[None]] = {}
         self._resent: dict[Key, float] = {}
         self._tasks: set[asyncio.Task[None]] = set()
+        self._turns: WeakValueDictionary[Key, asyncio.Lock] = WeakValueDictionary()
 
     async def start(self, project: str, request: StartRequest, key: str | None) -> BuildState:
         """Return the new build once the broker has it; with `key` the same build each time.
@@ -48,13 +50,19 @@ class Commands:
         take it; then nothing was sent, or the build is stopped when the broker answers again.
         """
         build = names.build_id(time.time_ns() // 1_000_000, secrets.token_bytes(10))
-        if key is not None:
-            claim = await self._claim(project, key, build, request)
-            build = claim.build
-            if not claim.new and (known := await self.find(project, build)):
+        if key is None:
+            return await self._start(project, build, request)
+        claim = await self._claim(project, key, build, request)
+        # A repeat that comes before the first was confirmed waits for it: one publish, one build.
+        async with self._turns.setdefault((project, claim.build), asyncio.Lock()):
+            if not claim.new and (known := await self.find(project, claim.build)):
                 return known
-            if undoing := self._undoing.pop((project, build), None):
+            if undoing := self._undoing.pop((project, claim.build), None):
                 undoing.cancel()
+                await asyncio.wait([undoing])
+            return await self._start(project, claim.build, request)
+
+    async def _start(self, project: str, build: str, request: StartRequest) -> BuildState:
         script = Script(**msgspec.structs.asdict(request.script))
         offer = command.start(
             project, build, _now(), by=request.by, script=script, priority=request.priority
@@ -75,8 +83,7 @@ class Commands:
         """
         state = await self.find(project, build)
         if state is None and not _young(build):
-            detail = f"There is no build {build} in project {project}."
-            raise Problem(HTTPStatus.NOT_FOUND, "unknown-build", detail)
+            raise unknown_build(project, build)
         if state and state.ended:
             detail = f"Build {build} has ended already: {state.newest.object.status}."
             raise Problem(HTTPStatus.CONFLICT, "already-ended", detail)

@@ -48,3 +48,9 @@ def answer(problem: Problem) -> Response:
         headers=problem.headers,
         media_type=MEDIA_TYPE,
     )
+
+
+def unknown_build(project: str, build: str) -> Problem:
+    """Return the 404 for a build that neither the board nor history knows."""
+    detail = f"There is no build {build} in project {project}."
+    return Problem(HTTPStatus.NOT_FOUND, "unknown-build", detail)

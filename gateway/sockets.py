@@ -97,7 +97,7 @@ class Sockets:
                 self.sent += len(event.watchers) if event.name == "build" else 0
 
     async def close(self) -> None:
-        """Say goodbye to everyone connected."""
+        """Stop looking after connections; the server closes them itself."""
         await self.server.shutdown()
 
     async def _connect(self, sid: str, _environ: object, auth: object) -> None:

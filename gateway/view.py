@@ -16,7 +16,7 @@ T = TypeVar("T")
 def view(state: BuildState, kind: str, *, ahead: int | None, lost: bool) -> View:
     """Return the event that shows `state` after an activity of `kind`.
 
-    `running`, `progress` and `errors` are what the first web page of this idea used. `ahead` is
+    `ahead` is
     the number of queued builds before it, None once it runs; `lost` says its worker is offline.
     """
     newest = state.newest

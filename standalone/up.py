@@ -17,7 +17,7 @@ import msgspec
 
 from broker import ports
 from broker.amqp import AmqpLink
-from broker.options import LEVELS
+from broker.options import LEVELS, check_url
 from broker.rabbitmq import PrivateRabbitMQ
 from buildfeed.errors import BuildfeedError
 from buildfeed.log import configure
@@ -63,8 +63,18 @@ class Urls(msgspec.Struct, frozen=True):
     show_default=True,
     help="The broker to start when --mqtt-url names none that runs.",
 )
-@click.option("--mqtt-url", envvar="BUILDFEED_MQTT_URL", help="A running broker's MQTT URL.")
-@click.option("--amqp-url", envvar="BUILDFEED_AMQP_URL", help="The same broker's AMQP URL.")
+@click.option(
+    "--mqtt-url",
+    envvar="BUILDFEED_MQTT_URL",
+    callback=check_url,
+    help="A running broker's MQTT URL.",
+)
+@click.option(
+    "--amqp-url",
+    envvar="BUILDFEED_AMQP_URL",
+    callback=check_url,
+    help="The same broker's AMQP URL.",
+)
 @database_url
 @click.option(
     "--host",
@@ -99,6 +109,8 @@ def main(log_level: str, **options: Any) -> None:  # noqa: ANN401 - click names 
     """Run everything here: broker, recorder, gateway and a worker."""
     configure(log_level)
     settings = Settings(data_dir=data_dir(), log_level=log_level, **options)
+    if settings.amqp_url and not settings.mqtt_url:
+        raise click.UsageError("--amqp-url names a running broker: give its --mqtt-url too.")
     if not ports.is_free(settings.port):
         raise click.ClickException(
             f"Port {settings.port} is taken: choose another with --port or PORT=."
@@ -207,14 +219,13 @@ def _environment(settings: Settings, urls: Urls) -> dict[str, str]:
 
 async def _announce(settings: Settings, urls: Urls) -> None:
     """Say where everything is once the gateway is ready."""
-    host = "127.0.0.1" if settings.host == "0.0.0.0" else settings.host  # noqa: S104 - a comparison
-    page = f"http://{host}:{settings.port}"
+    page = f"http://{_reachable(settings.host)}:{settings.port}"
     while True:
         if await asyncio.to_thread(_ready, f"{page}/readyz"):
             break
         await asyncio.sleep(0.05)
     click.echo(f"Buildfeed is ready: {page}")
-    click.echo(f"MQTT clients:       {urls.mqtt}")
+    click.echo(f"MQTT clients:       {urls.mqtt.replace('@0.0.0.0:', '@127.0.0.1:')}")
     if urls.amqp:
         click.echo(f"AMQP clients:       {urls.amqp}")
     click.echo("Ctrl-C stops it; builds that run then go on at the next start.")
@@ -241,12 +252,18 @@ def _mqtt_port(settings: Settings) -> int:
     return port
 
 
+def _reachable(host: str) -> str:
+    return "127.0.0.1" if host == "0.0.0.0" else host  # noqa: S104 - a comparison
+
+
 def _password(path: Path) -> str:
     """Return the password kept in `path`, made at the first start: clients may keep it too."""
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.touch(mode=0o600)
-        path.write_text(secrets.token_urlsafe(12))
+        written = path.with_suffix(".new")
+        written.touch(mode=0o600)
+        written.write_text(secrets.token_urlsafe(12))
+        written.rename(path)  # whole or not at all
     return path.read_text().strip()
 
 

@@ -5,9 +5,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import structs
-from samples import ADA, ALL, LOG, NOW, PROGRESS, QUEUED, RUNNING, STOP, W1, document
+from samples import ADA, ALL, ERROR, LOG, NOW, PROGRESS, QUEUED, RUNNING, STOP, W1, document
 
-from buildfeed.activity import MAX_BYTES, Activity, decode, encode, parse, timestamp, urn
+from buildfeed.activity import (
+    MAX_BYTES,
+    MAX_LOG_BYTES,
+    Activity,
+    decode,
+    encode,
+    parse,
+    timestamp,
+    urn,
+)
 from buildfeed.errors import InvalidActivity, InvalidTopic
 from buildfeed.topics import KINDS, Topic
 
@@ -217,13 +226,22 @@ def test_invalid_utf_8_is_refused_even_where_nobody_reads(where: bytes) -> None:
 
 
 def test_64_kib_are_allowed_and_not_a_byte_more() -> None:
-    room = MAX_BYTES - len(encode(structs.replace(LOG, content="")))
-    largest = structs.replace(LOG, content="x" * room)
+    room = MAX_BYTES - len(encode(structs.replace(ERROR, content="")))
+    largest = structs.replace(ERROR, content="x" * room)
     assert len(encode(largest)) == MAX_BYTES
-    assert decode(str(LOG.topic), encode(largest)) == largest
+    assert decode(str(ERROR.topic), encode(largest)) == largest
     with pytest.raises(InvalidActivity, match="65537 bytes"):
-        encode(structs.replace(LOG, content="x" * (room + 1)))
-    assert "65537 bytes" in refused(encode(largest) + b" ", str(LOG.topic))
+        encode(structs.replace(ERROR, content="x" * (room + 1)))
+    assert "65537 bytes" in refused(encode(largest) + b" ", str(ERROR.topic))
+
+
+def test_a_log_and_the_text_of_an_error_have_limits_of_their_own() -> None:
+    largest = structs.replace(LOG, content="é" * (MAX_LOG_BYTES // 2))
+    assert decode(str(LOG.topic), encode(largest)) == largest
+    with pytest.raises(InvalidActivity, match="16384 bytes"):
+        encode(structs.replace(LOG, content="é" * (MAX_LOG_BYTES // 2 + 1)))
+    with pytest.raises(InvalidActivity, match="1024 bytes"):
+        encode(structs.replace(ERROR, object=structs.replace(ERROR.object, error="é" * 513)))
 
 
 def test_what_has_no_utf_8_is_refused_when_published() -> None:
