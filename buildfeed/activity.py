@@ -209,7 +209,7 @@ def parse(payload: bytes | bytearray, topic: str = "") -> Activity:
         activity = _DECODER.decode(payload.decode())
     except (msgspec.MsgspecError, RecursionError, ValueError) as exc:
         raise InvalidActivity(topic, f"{exc}") from exc
-    if reason := _contradiction(activity):
+    if reason := _contradiction(activity) or _excess(activity):
         raise InvalidActivity(topic, reason)
     return activity
 
@@ -227,13 +227,18 @@ def _contradiction(activity: Activity) -> str | None:
         return "the id is not {object.id}:{attempt}.{seq}"
     if activity.type == "Offer" and (build.status, build.attempt, build.seq) != ("queued", 0, 0):
         return "a start is queued, attempt 0, seq 0"
-    if isinstance(build.error, str) and len(build.error.encode()) > MAX_ERROR_BYTES:
-        return f"object.error has {MAX_ERROR_BYTES} bytes at most"
-    if activity.type == "Add" and len((activity.content or "").encode()) > MAX_LOG_BYTES:
-        return f"the content of a log has {MAX_LOG_BYTES} bytes at most"
     for time in (activity.published, build.queued_time, build.start_time, build.end_time):
         if isinstance(time, datetime) and not _FIRST_YEAR <= time.year <= _LAST_YEAR:
             return f"a time lies outside the years {_FIRST_YEAR} to {_LAST_YEAR}"
+    return None
+
+
+def _excess(activity: Activity) -> str | None:
+    """Return which text is too long in bytes, None when none is."""
+    if len((activity.object.error or "").encode()) > MAX_ERROR_BYTES:
+        return f"object.error has {MAX_ERROR_BYTES} bytes at most"
+    if activity.type == "Add" and len((activity.content or "").encode()) > MAX_LOG_BYTES:
+        return f"the content of a log has {MAX_LOG_BYTES} bytes at most"
     return None
 
 
