@@ -41,6 +41,14 @@ SHUTDOWN_SECONDS = 3
     multiple=True,
     help="Web origin (https://host) whose pages may watch and command; repeatable.",
 )
+@click.option(
+    "--starts-per-minute",
+    envvar="BUILDFEED_STARTS_PER_MINUTE",
+    default=600,
+    show_default=True,
+    type=click.IntRange(1),
+    help="Builds that each project may start at once, and as many a minute from then on.",
+)
 @log_level
 def main(log_level: str, **options: Any) -> None:  # noqa: ANN401 - click names and types them
     """Serve the page, the API and socket.io to browsers."""

@@ -38,6 +38,7 @@ from gateway.snapshot import Snapshot
 from gateway.sockets import Sockets
 from gateway.submitter import AmqpSubmitter, MqttSubmitter
 from gateway.subscriber import Subscriber
+from gateway.throttle import Throttle
 from history.store import Store
 
 CLOSE_SECONDS = 3.0
@@ -90,7 +91,7 @@ async def _running(settings: Settings, app: Starlette) -> AsyncIterator[None]:
     )
     amqp = AmqpLink(settings.amqp_url, name="gateway") if settings.amqp_url else None
     submitter = AmqpSubmitter(amqp) if amqp else MqttSubmitter(subscriber.link)
-    commands = Commands(live, store, submitter)
+    commands = Commands(live, store, submitter, Throttle(settings.starts_per_minute))
     feed = Feed(subscriber, live, outgoing.put_nowait)
     sockets = Sockets(outgoing, live, Snapshot(live, catch_up), feed.body, settings.origins)
 

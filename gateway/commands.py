@@ -3,6 +3,7 @@
 import asyncio
 import hashlib
 import logging
+import math
 import random
 import secrets
 import time
@@ -22,6 +23,7 @@ from gateway.live import Live
 from gateway.problems import Problem, unknown_build
 from gateway.requests import StartRequest
 from gateway.submitter import Submitter
+from gateway.throttle import Throttle
 from history.store import Claim, Store
 
 RESEND_STOP_SECONDS = 2.0
@@ -34,10 +36,11 @@ log = logging.getLogger(__name__)
 class Commands:
     """Makes commands, has them confirmed, and repeats those that must not get lost."""
 
-    def __init__(self, live: Live, store: Store, submitter: Submitter) -> None:
+    def __init__(self, live: Live, store: Store, submitter: Submitter, throttle: Throttle) -> None:
         self._live = live
         self._store = store
         self._submitter = submitter
+        self._throttle = throttle
         self._undoing: dict[Key, asyncio.Task[None]] = {}
         self._resent: dict[Key, float] = {}
         self._tasks: set[asyncio.Task[None]] = set()
@@ -46,8 +49,9 @@ class Commands:
     async def start(self, project: str, request: StartRequest, key: str | None) -> BuildState:
         """Return the new build once the broker has it; with `key` the same build each time.
 
-        Raises Problem: 409 when the key was used with another body, 503 when the broker cannot
-        take it; then nothing was sent, or the build is stopped when the broker answers again.
+        Raises Problem: 409 when the key was used with another body, 429 when the project starts
+        too many, 503 when the broker cannot take it; then nothing was sent, or the build is
+        stopped when the broker answers again.
         """
         build = names.build_id(time.time_ns() // 1_000_000, secrets.token_bytes(10))
         if key is None:
@@ -64,6 +68,8 @@ class Commands:
 
     async def _start(self, project: str, build: str, request: StartRequest) -> BuildState:
         script = Script(**msgspec.structs.asdict(request.script))
+        if wait := self._throttle.take(project, time.monotonic()):
+            raise _too_many(project, wait)
         offer = command.start(
             project, build, _now(), by=request.by, script=script, priority=request.priority
         )
@@ -190,6 +196,13 @@ def _now() -> datetime:
 def _young(build: str) -> bool:
     made = names.build_id_time(build)
     return made is not None and abs(time.time() - made / 1000) < YOUNG_SECONDS
+
+
+def _too_many(project: str, wait: float) -> Problem:
+    seconds = math.ceil(wait)
+    detail = f"Project {project} starts too many builds; try again in {seconds} s."
+    headers = {"Retry-After": str(seconds)}
+    return Problem(HTTPStatus.TOO_MANY_REQUESTS, "too-many-starts", detail, headers=headers)
 
 
 def _unavailable(exc: BrokerUnavailable, sent: Activity) -> Problem:

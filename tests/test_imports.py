@@ -59,6 +59,7 @@ PURE = [
     "gateway/live.py",
     "gateway/overview.py",
     "gateway/roster.py",
+    "gateway/throttle.py",
     "gateway/view.py",
 ]
 IMPURE = {
