@@ -57,7 +57,7 @@ starts: Final = Table(
     Column("key", String, primary_key=True),
     Column("build", String, nullable=False),
     Column("body_hash", String, nullable=False),
-    Column("created", DateTime(timezone=True), nullable=False),
+    Column("created", DateTime(timezone=True), nullable=False, index=True),
 )
 
 counter: Final = Table("counter", _metadata, Column("n", BigInteger, nullable=False))

@@ -3,7 +3,7 @@
 import threading
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 import msgspec
@@ -12,6 +12,7 @@ from sqlalchemy import (
     Select,
     bindparam,
     create_engine,
+    delete,
     insert,
     make_url,
     select,
@@ -25,6 +26,8 @@ from buildfeed.board import BuildState, Key, fold
 from buildfeed.errors import HistoryUnavailable
 from history import rows, schema, sqlite
 from history.schema import activities, builds, counter, starts
+
+KEY_LIFETIME: Final = timedelta(hours=24)
 
 STATUS_KINDS: Final = ("start", "stop", "status")
 """The activities that change a build's status, or ask to."""
@@ -209,13 +212,14 @@ class Store:
             return [(row.number, row.payload) for row in connection.execute(query)]
 
     def claim(self, project: str, key: str, build: str, body_hash: str, now: datetime) -> Claim:
-        """Give `key` to `build` unless an earlier start has it; return whose it is."""
+        """Give `key` to `build` unless a start of the last 24 h has it; return whose it is."""
         row = {"project": project, "key": key, "build": build, "body_hash": body_hash}
         known = select(starts.c.build, starts.c.body_hash).where(
             starts.c.project == project, starts.c.key == key
         )
         try:
             with self._transaction() as connection:
+                connection.execute(delete(starts).where(starts.c.created < now - KEY_LIFETIME))
                 connection.execute(insert(starts).values(**row, created=now))
         except HistoryUnavailable as exc:
             if not isinstance(exc.__cause__, IntegrityError):

@@ -279,6 +279,14 @@ def test_a_key_belongs_to_the_first_build_that_claims_it(store: Store) -> None:
     assert store.claim("beta", "k", "b4", "h4", NOW) == Claim("b4", "h4", new=True)
 
 
+def test_a_key_is_free_again_after_a_day(store: Store) -> None:
+    store.claim("acme", "k", "b1", "h1", NOW)
+    almost = NOW + timedelta(hours=23, minutes=59)
+    assert store.claim("acme", "k", "b2", "h2", almost) == Claim("b1", "h1", new=False)
+    later = NOW + timedelta(hours=24, seconds=1)
+    assert store.claim("acme", "k", "b3", "h3", later) == Claim("b3", "h3", new=True)
+
+
 def test_of_many_claims_at_once_one_wins(url: str) -> None:
     """Also the first moment of a new database: eight processes create it together."""
     barrier = threading.Barrier(8)
