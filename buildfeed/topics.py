@@ -4,6 +4,7 @@
 `watchable` narrows it to those that a watcher may ask for.
 """
 
+from collections.abc import Sequence
 from typing import Final, Self
 
 import msgspec
@@ -13,6 +14,7 @@ from buildfeed.errors import InvalidFilter, InvalidName, InvalidTopic
 
 KINDS: Final = ("start", "stop", "status", "progress", "error", "log")
 ALL_BUILDS: Final = "builds/#"
+STARTS: Final = "builds/+/+/start"
 STOPS: Final = "builds/+/+/stop"
 ALL_WORKERS: Final = "workers/+/status"
 
@@ -52,6 +54,11 @@ class Topic(msgspec.Struct, frozen=True):
         return cls(project, build, levels[3])
 
 
+def latest(project: str) -> str:
+    """Return the topic of the newest status of a project's newest build."""
+    return f"projects/{names.check('project', project)}/latest"
+
+
 def worker_status(worker: str) -> str:
     """Return the topic of a worker's presence."""
     return f"workers/{names.check('worker', worker)}/status"
@@ -80,8 +87,11 @@ class Filter(msgspec.Struct, frozen=True):
 
     def matches(self, topic: str) -> bool:
         """Tell whether a message on `topic` reaches a subscriber of this filter (§4.7.1)."""
-        levels = topic.split("/")
-        if topic.startswith("$") and self.levels[0] in ("+", "#"):
+        return self.matches_levels(topic.split("/"))
+
+    def matches_levels(self, levels: Sequence[str]) -> bool:
+        """Tell the same of a topic that is split already."""
+        if levels[0].startswith("$") and self.levels[0] in ("+", "#"):
             return False  # §4.7.2
         for i, wanted in enumerate(self.levels):
             if wanted == "#":

@@ -14,12 +14,12 @@ from broker.mqtt import Message, MqttLink
 from buildfeed.activity import Build, decode
 from buildfeed.board import BuildState, Key
 from buildfeed.errors import BuildfeedError, InvalidActivity, InvalidTopic
+from buildfeed.topics import STARTS
 from fakebuild.deliveries import Delivery
 from fakebuild.recent import Recent
 
 log = logging.getLogger(__name__)
 
-_STARTS: Final = "builds/+/+/start"
 _READ_SECONDS: Final = 2.0
 
 
@@ -41,7 +41,7 @@ class EmbeddedQueue:
         self._link = MqttLink(
             mqtt_url,
             name=f"{name}-starts",
-            subscriptions=[(_STARTS, 1)],
+            subscriptions=[(STARTS, 1)],
             on_message=self._heard_in_thread,
             on_up=self._up_in_thread,
         )

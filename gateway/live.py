@@ -10,7 +10,7 @@ import msgspec
 from buildfeed.activity import Activity
 from buildfeed.board import Board, BuildState, Key
 from buildfeed.presence import Presence
-from buildfeed.topics import Filter, Topic
+from buildfeed.topics import Filter
 from gateway.hub import Hub
 from gateway.roster import Roster
 from gateway.view import View, log_view, view
@@ -116,11 +116,14 @@ class Live:
 
     def on_board(self, filters: Iterable[Filter]) -> tuple[list[BuildState], list[BuildState]]:
         """Return the unfinished and the ended builds that `filters` concern, newest first."""
-        wide = [_every_kind(filter_) for filter_ in filters]
+        wide: list[Filter] = []  # this looks at every build on the board: none twice
+        for asked in map(_every_kind, filters):
+            if not any(other.covers(asked) for other in wide):
+                wide = [other for other in wide if not asked.covers(other)] + [asked]
 
         def concerned(state: BuildState) -> bool:
-            topic = str(Topic(*state.key, "status"))
-            return any(filter_.matches(topic) for filter_ in wide)
+            levels = ("builds", *state.key, "status")
+            return any(filter_.matches_levels(levels) for filter_ in wide)
 
         def newest_first(states: Iterable[BuildState]) -> list[BuildState]:
             found = filter(concerned, states)

@@ -40,7 +40,6 @@ class Subscriber:
         self._on_activity = on_activity
         self._on_presence = on_presence
         self._on_up = on_up
-        self._on_down = on_down
         self._probe_topic = f"gateways/{secrets.token_hex(8)}/probe"
         self._probe_back = float("-inf")
         self._lag = 0.0

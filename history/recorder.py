@@ -12,7 +12,7 @@ from typing import Final
 from broker.mqtt import Message, MqttLink
 from buildfeed.activity import Activity, decode, encode
 from buildfeed.errors import HistoryUnavailable, InvalidActivity, InvalidTopic
-from buildfeed.topics import ALL_BUILDS
+from buildfeed.topics import ALL_BUILDS, latest
 from history.store import STATUS_KINDS, Store
 
 log = logging.getLogger(__name__)
@@ -140,8 +140,7 @@ class Recorder:
             with suppress(HistoryUnavailable, InvalidActivity):
                 newest = self._store.latest_status(project)
                 if newest and newest.id in statuses:
-                    topic = f"projects/{project}/latest"
-                    self._link.publish(topic, encode(newest), qos=1, retain=True)
+                    self._link.publish(latest(project), encode(newest), qos=1, retain=True)
 
 
 class _Tally:
