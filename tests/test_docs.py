@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from http import HTTPStatus
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, get_args
 
 import msgspec
 import pytest
@@ -22,6 +22,8 @@ from buildfeed.topics import KINDS, Filter, Topic, watchable
 from gateway import collection, requests, view
 from gateway.feed import Feed
 from gateway.live import Live
+from gateway.operations import Operations
+from gateway.overview import Overview, WorkerLoad
 from gateway.routes import Api
 
 ROOT = Path(__file__).parents[1]
@@ -160,6 +162,13 @@ def filters_may_be_watched(value: Any) -> None:
         watchable(filter_)
 
 
+def is_overview(value: Any) -> None:
+    assert set(value) == keys(Overview) | {"dead"}
+    assert set(value["queued"]) == set(get_args(activity.Priority))
+    for worker in value["workers"]:
+        assert set(worker) == keys(WorkerLoad)
+
+
 CHECKS: dict[str, Callable[[Any], None]] = {
     "watch request": filters_may_be_watched,
     "watch answer": has_keys("watching", "builds", "more"),
@@ -169,6 +178,7 @@ CHECKS: dict[str, Callable[[Any], None]] = {
     "event feed": has_keys(*FEED),
     "http list": has_keys("builds", "next"),
     "http activities": has_keys(*collection.page("", 0, [(1, b"")], limit=1)),
+    "http overview": is_overview,
     "http problem": has_keys("type", "title", "status", "detail"),
 }
 
@@ -217,7 +227,8 @@ def test_the_bodies_of_the_curl_commands_are_accepted() -> None:
 
 
 def test_every_endpoint_is_described() -> None:
-    for route in Api(None, None, None, None).routes():
+    apis = [Api(*[None] * 5), Operations(None, None, None)]
+    for route in [route for api in apis for route in api.routes()]:
         path = route.path.replace("{project}", "acme").replace("{build}", "01a1")
         assert re.search(rf"{path}(?![/\w])", section("HTTP")), path
 

@@ -1,11 +1,13 @@
 """What the HTTP API promises, on the real RabbitMQ."""
 
 import json
+import re
 import time
 from collections.abc import Iterator
 
 import httpx
 import pytest
+from prometheus_client.parser import text_string_to_metric_families
 from service import Web, until
 
 from broker.rabbitmq import PrivateRabbitMQ
@@ -111,6 +113,58 @@ def test_activities_are_a_collection_in_pages(api: httpx.Client, gateway: Web) -
     found = read()
     assert found[0].kind == "start"
     assert len({a.id for a in found}) == len(found) > 100
+
+
+def test_metrics_add_up_after_a_build(api: httpx.Client, gateway: Web) -> None:
+    def scrape() -> dict[str, float]:
+        answer = api.get("/metrics")
+        assert re.match("text/plain; version=", answer.headers["content-type"])
+        return {
+            "_".join([sample.name, *sample.labels.values()]): sample.value
+            for family in text_string_to_metric_families(answer.text)
+            for sample in family.samples
+        }
+
+    before = scrape()
+    wait = {"Prefer": "wait=20"}
+    ended = api.post("/api/projects/metrics/builds", json={"script": FAST}, headers=wait).json()
+    assert ended["status"] == "failed"
+    build = gateway.press_start("metrics", script=SLOW)["build"]
+    gateway.until_status("metrics", build, "running")
+    api.post(f"/api/projects/metrics/builds/{build}/stop")
+    gateway.until_status("metrics", build, "stopped")
+    api.post("/api/projects/metrics/builds/nope/stop")
+    api.post("/api/projects/.metrics/builds")
+
+    after = scrape()
+    more = {name: value - before.get(name, 0) for name, value in after.items()}
+    assert more["buildfeed_starts_total_accepted"] == 2
+    assert more["buildfeed_starts_total_bad-name"] == 1
+    assert more["buildfeed_stops_total_accepted"] == 1
+    assert more["buildfeed_stops_total_unknown-build"] == 1
+    assert more["buildfeed_activities_received_total_start"] == 2
+    assert more["buildfeed_activities_received_total_stop"] >= 1
+    assert more["buildfeed_activities_received_total_status"] == 4
+    assert more["buildfeed_activities_received_total_error"] == 1
+    assert more["buildfeed_build_waiting_seconds_count"] == 2
+    assert more["buildfeed_activities_refused_total"] == 0
+    assert after["buildfeed_builds_queued_normal"] == 0
+    assert after["buildfeed_queue_messages_builds"] == 0
+    assert after["buildfeed_workers_online"] >= 1
+    assert after["buildfeed_ready"] == after["buildfeed_broker_up"] == 1
+
+
+def test_the_overview_shows_what_runs_where(api: httpx.Client, gateway: Web) -> None:
+    build = gateway.press_start("overview", script=SLOW)["build"]
+    gateway.until_status("overview", build, "running")
+    now = api.get("/api/overview").json()
+    gateway.press_stop("overview", build)
+    worker = next(each for each in now["workers"] if each["worker"] == "w1")
+    assert worker["online"]
+    assert (worker["running"], worker["slots"]) == (1, 4)
+    assert now["running"] == 1
+    assert now["queued"] == {"high": 0, "normal": 0}
+    assert now["dead"] == 0
 
 
 def test_without_a_broker_a_start_is_refused_in_time_and_recovers(

@@ -1,0 +1,53 @@
+"""What the gateway knows of the queues of a real RabbitMQ."""
+
+from collections.abc import Callable
+
+import pytest
+from pika.adapters.blocking_connection import BlockingChannel
+
+from broker.amqp import AmqpLink
+from broker.topology import BUILDS, BUILDS_DEAD, BUILDS_HIGH
+from gateway import queue_lengths
+from gateway.queue_lengths import QueueLengths
+
+
+def fill(channel: BlockingChannel, queue: str, count: int) -> None:
+    for _ in range(count):
+        channel.basic_publish("", queue, b"start")
+
+
+async def test_it_tells_how_many_starts_wait_in_each_queue(
+    channel: BlockingChannel, link: Callable[..., AmqpLink]
+) -> None:
+    fill(channel, BUILDS, 3)
+    fill(channel, BUILDS_HIGH, 2)
+    fill(channel, BUILDS_DEAD, 1)
+    connected = link()
+    connected.call(lambda _: None).result(20)
+
+    assert await QueueLengths(connected).read() == {BUILDS: 3, BUILDS_HIGH: 2, BUILDS_DEAD: 1}
+    for queue in (BUILDS, BUILDS_HIGH, BUILDS_DEAD):
+        channel.queue_purge(queue)
+
+
+async def test_it_asks_the_broker_seldom(
+    channel: BlockingChannel,
+    link: Callable[..., AmqpLink],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    connected = link()
+    connected.call(lambda _: None).result(20)
+    lengths = QueueLengths(connected)
+    before = await lengths.read()
+    fill(channel, BUILDS, 1)
+
+    assert await lengths.read() == before
+    monkeypatch.setattr(queue_lengths, "REFRESH_SECONDS", 0)
+    assert (await lengths.read())[BUILDS] == before[BUILDS] + 1
+    channel.queue_purge(BUILDS)
+
+
+async def test_without_a_broker_nothing_is_known(link: Callable[..., AmqpLink]) -> None:
+    nowhere = link("amqp://127.0.0.1:1/")
+
+    assert await QueueLengths(nowhere).read() == {}

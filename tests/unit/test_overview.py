@@ -1,0 +1,52 @@
+from datetime import timedelta
+
+from builders import accept, progress, start
+from samples import NOW, QUEUED
+from scene import recorded
+
+from buildfeed.activity import Activity
+from buildfeed.presence import Presence
+from gateway.overview import Overview, WorkerLoad, overview
+
+
+def seen(*activities: Activity, workers: list[tuple[Presence, bool]] | None = None) -> Overview:
+    return overview(map(recorded, activities), workers or [], NOW)
+
+
+def test_nothing_waits_in_an_empty_house() -> None:
+    assert seen() == Overview(
+        queued={"high": 0, "normal": 0}, oldest_seconds=0, running=0, retaken=0, workers=[]
+    )
+
+
+def test_queued_builds_are_counted_by_priority_and_the_oldest_has_an_age() -> None:
+    late = QUEUED.queued_time + timedelta(seconds=3)
+    now = seen(start("b1"), start("b2", queued_time=late), start("b3", priority="high"))
+
+    assert now.queued == {"high": 1, "normal": 2}
+    assert now.oldest_seconds == (NOW - QUEUED.queued_time).total_seconds() == 8
+
+
+def test_a_clock_that_is_ahead_makes_no_negative_age() -> None:
+    assert seen(start(queued_time=NOW + timedelta(seconds=9))).oldest_seconds == 0
+
+
+def test_running_builds_are_counted_by_worker() -> None:
+    workers = [
+        (Presence("w2", "online", slots=4, lag_ms=7), True),
+        (Presence("w1", "offline", slots=2), False),
+    ]
+    now = seen(
+        progress(1, build="b1"),
+        progress(1, build="b2", worker="w2"),
+        accept(attempt=2, build="b3", worker="w2"),
+        accept(build="b4", worker="w9"),
+        workers=workers,
+    )
+
+    assert (now.running, now.retaken) == (4, 1)
+    assert now.workers == [
+        WorkerLoad("w1", online=False, running=1, slots=2, lag_ms=0),
+        WorkerLoad("w2", online=True, running=2, slots=4, lag_ms=7),
+        WorkerLoad("w9", online=True, running=1, slots=0, lag_ms=0),
+    ]
