@@ -13,6 +13,7 @@ from typing import Protocol
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
+from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Mount
@@ -25,7 +26,7 @@ from gateway.catchup import CatchUp
 from gateway.commands import Commands
 from gateway.counts import Counts
 from gateway.feed import Feed
-from gateway.guard import Guard
+from gateway.guard import SOCKETS, Guard
 from gateway.live import Event, Live
 from gateway.loop_lag import LoopLag
 from gateway.metrics import Metrics, Vitals
@@ -56,7 +57,16 @@ def create(settings: Settings) -> Starlette:
 
     return Starlette(
         lifespan=lifespan,
-        middleware=[Middleware(Guard, origins=settings.origins)],
+        middleware=[
+            Middleware(Guard, origins=settings.origins),
+            Middleware(
+                CORSMiddleware,
+                allow_origins=settings.origins,
+                allow_methods=["GET", "POST"],
+                allow_headers=["Content-Type", "Idempotency-Key", "Prefer"],
+                expose_headers=["Location", "Retry-After"],
+            ),
+        ],
         exception_handlers=dict.fromkeys(
             (Problem, HTTPException, HistoryUnavailable, Exception), _answer
         ),
@@ -93,7 +103,7 @@ async def _running(settings: Settings, app: Starlette) -> AsyncIterator[None]:
     submitter = AmqpSubmitter(amqp) if amqp else MqttSubmitter(subscriber.link)
     commands = Commands(live, store, submitter, Throttle(settings.starts_per_minute))
     feed = Feed(subscriber, live, outgoing.put_nowait)
-    sockets = Sockets(outgoing, live, Snapshot(live, catch_up), feed.body, settings.origins)
+    sockets = Sockets(outgoing, live, Snapshot(live, catch_up), feed.body)
 
     def not_ready() -> str | None:
         if not subscriber.alive:
@@ -117,7 +127,7 @@ async def _running(settings: Settings, app: Starlette) -> AsyncIterator[None]:
     queues = QueueLengths(amqp) if amqp else None
     operations = Operations(live, Metrics(live, counts, vitals), queues)
     app.router.routes.extend(
-        [*api.routes(), *operations.routes(), *pages(), Mount("/socket.io", sockets.app)]
+        [*api.routes(), *operations.routes(), *pages(), Mount(SOCKETS, sockets.app)]
     )
     subscriber.start()
     if amqp:

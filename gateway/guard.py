@@ -21,11 +21,13 @@ _HEADERS = {
     "cache-control": "no-cache",
 }
 
+SOCKETS = "/socket.io"
+
 
 class Guard:
-    """Answers only to hosts that are ours, and lets a browser POST only from our own pages.
+    """Answers only to hosts that are ours; lets only our own pages command and connect.
 
-    The pages, and hosts, of `origins` count as ours. socket.io asks `allowed` for its handshakes.
+    The pages, and hosts, of `origins` count as ours. A request without Origin comes from no page.
     """
 
     def __init__(self, app: ASGIApp, origins: Collection[str]) -> None:
@@ -34,6 +36,9 @@ class Guard:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
+        if scope["type"] == "websocket" and self._refusal(scope):
+            await send({"type": "websocket.close"})  # before it is accepted: a plain 403
+            return
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
@@ -45,33 +50,26 @@ class Guard:
                     headers.setdefault(name, value)
             await send(message)
 
-        if problem := self._refusal(scope["method"], Headers(scope=scope)):
+        if problem := self._refusal(scope):
             await problems.answer(problem)(scope, receive, send_with_headers)
         else:
             await self._app(scope, receive, send_with_headers)
 
-    def _refusal(self, method: str, headers: Headers) -> Problem | None:
-        host = headers.get("host")
+    def _refusal(self, scope: Scope) -> Problem | None:
+        headers = Headers(scope=scope)
+        host, origin = headers.get("host"), headers.get("origin")
         if not _ours(host, self._origins):
             detail = (
                 f"This gateway does not answer to the host {(host or '')[:80]!r}: start it with "
                 "--origin and the address that browsers use."
             )
             return Problem(HTTPStatus.MISDIRECTED_REQUEST, "foreign-host", detail)
-        if method == "POST" and not allowed(headers.get("origin"), host, self._origins):
-            detail = "Commands are taken from this gateway's own pages and allowed origins only."
+        acts = scope.get("method") == "POST" or scope["path"].startswith(SOCKETS)
+        own = origin is None or origin in self._origins or origin.partition("://")[2] == host
+        if acts and not own:
+            detail = "Only this gateway's own pages and allowed origins may command and connect."
             return Problem(HTTPStatus.FORBIDDEN, "foreign-origin", detail)
         return None
-
-
-def allowed(origin: str | None, host: str | None, origins: Collection[str]) -> bool:
-    """Tell whether pages of `origin` may watch and command at `host`; `origins` always may.
-
-    None is a request that comes from no page.
-    """
-    if origin is None or origin in origins:
-        return True
-    return origin.partition("://")[2] == host and _ours(host, origins)
 
 
 def _ours(host: str | None, origins: Collection[str]) -> bool:

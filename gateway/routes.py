@@ -20,7 +20,7 @@ from gateway import collection, requests
 from gateway.commands import Commands
 from gateway.counts import Counts
 from gateway.live import Live
-from gateway.problems import Problem
+from gateway.problems import Problem, unknown_build
 from gateway.requests import (
     MAX_BODY_BYTES,
     ActivitiesRequest,
@@ -94,7 +94,7 @@ class Api:
         else:
             state = await self._commands.find(project, build)
         if state is None:
-            raise _unknown(project, build)
+            raise unknown_build(project, build)
         return self._one(state, HTTPStatus.OK)
 
     async def list_builds(self, request: Request) -> Response:
@@ -110,7 +110,7 @@ class Api:
         wanted = requests.query(request.query_params.multi_items(), ActivitiesRequest)
         url = str(request.url.replace(query=""))
         if await self._commands.find(project, build) is None:
-            raise _unknown(project, build)
+            raise unknown_build(project, build)
         if isinstance(wanted.after, UnsetType):
             body = collection.collection(url)
         else:
@@ -223,11 +223,6 @@ def _json(
     media_type: str = "application/json",
 ) -> Response:
     return Response(msgspec.json.encode(body), status.value, headers, media_type=media_type)
-
-
-def _unknown(project: str, build: str) -> Problem:
-    detail = f"There is no build {build} in project {project}."
-    return Problem(HTTPStatus.NOT_FOUND, "unknown-build", detail)
 
 
 async def _payload(request: Request) -> bytes:

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
@@ -11,7 +11,6 @@ from starlette.types import Receive, Scope, Send
 
 from buildfeed.errors import InvalidFilter
 from buildfeed.topics import Filter, watchable
-from gateway.guard import allowed
 from gateway.live import Event, Live
 from gateway.snapshot import Snapshot
 from gateway.view import View
@@ -42,8 +41,7 @@ class Json:
 class Sockets:
     """The socket.io server of this process.
 
-    Sends what comes through `outgoing`; `feed` returns the body of the `feed` event; `origins` are
-    web origins allowed besides the gateway's own.
+    Sends what comes through `outgoing`; `feed` returns the body of the `feed` event.
     """
 
     def __init__(
@@ -52,7 +50,6 @@ class Sockets:
         live: Live,
         snapshot: Snapshot,
         feed: Callable[[], View],
-        origins: Sequence[str],
     ) -> None:
         self._live = live
         self._snapshot = snapshot
@@ -65,9 +62,7 @@ class Sockets:
         self.server = socketio.AsyncServer(
             async_mode="asgi",
             json=Json,
-            cors_allowed_origins=lambda origin, environ: allowed(
-                origin, environ.get("HTTP_HOST"), origins
-            ),
+            cors_allowed_origins=[],  # not its business: the guard refuses foreign pages
             max_http_buffer_size=MAX_MESSAGE_BYTES,
             http_compression=False,
             logger=_library_log("socketio"),

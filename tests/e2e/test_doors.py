@@ -160,8 +160,7 @@ def test_no_packet_harms_the_gateway(gateway: Web) -> None:
 def test_a_foreign_page_may_neither_watch_nor_command(api: httpx.Client, gateway: Web) -> None:
     foreign = {"Origin": "http://evil.example"}
     assert_problem(api.post("/api/projects/acme/builds", headers=foreign), 403)
-    polling = api.get("/socket.io/?EIO=4&transport=polling", headers=foreign)
-    assert polling.status_code == 400
+    assert_problem(api.get("/socket.io/?EIO=4&transport=polling", headers=foreign), 403)
     address = gateway.url.replace("http", "ws") + "/socket.io/?EIO=4&transport=websocket"
     with pytest.raises(websocket.WebSocketBadStatusException):
         websocket.create_connection(address, timeout=5, origin=foreign["Origin"])

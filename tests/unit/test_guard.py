@@ -82,20 +82,47 @@ async def test_a_header_that_the_application_sets_stays() -> None:
         assert (await client.get("/")).headers["cache-control"] == "no-store"
 
 
-@pytest.mark.parametrize("type_", ["websocket", "lifespan"])
-async def test_what_is_no_http_is_not_touched(type_: str) -> None:
-    calls: list[tuple[Any, ...]] = []
+async def connect(origin: str, host: str = "192.0.2.1") -> list[Any]:
+    """Return the scopes that reach the application, or what the guard sends instead."""
+    seen: list[Any] = []
+    headers = [(b"host", host.encode()), (b"origin", origin.encode())]
+    scope = {"type": "websocket", "path": "/socket.io/", "headers": headers}
+
+    async def app(scope: Any, *_: Any) -> None:
+        seen.append(scope)
+
+    async def send(message: Any) -> None:
+        seen.append(message)
+
+    async def receive() -> None:
+        raise AssertionError
+
+    await Guard(app, origins=[PARTNER])(scope, receive, send)
+    return seen
+
+
+@pytest.mark.parametrize("origin", ["http://192.0.2.1", PARTNER])
+async def test_a_page_of_ours_may_connect(origin: str) -> None:
+    assert [scope["path"] for scope in await connect(origin)] == ["/socket.io/"]
+
+
+@pytest.mark.parametrize("origin", ["https://evil.example", "null"])
+async def test_a_foreign_page_may_not_connect(origin: str) -> None:
+    assert await connect(origin) == [{"type": "websocket.close"}]
+
+
+async def test_a_rebound_page_may_not_connect() -> None:
+    assert await connect("http://evil.example", "evil.example") == [{"type": "websocket.close"}]
+
+
+async def test_the_lifespan_is_not_touched() -> None:
+    calls: list[Any] = []
 
     async def app(*call: Any) -> None:
         calls.append(call)
 
-    async def channel(*_: Any) -> None:
-        raise AssertionError
-
-    call = ({"type": type_}, channel, channel)
-    await Guard(app, origins=[])(*call)
-
-    assert calls == [call]
+    await Guard(app, origins=[])({"type": "lifespan"}, None, None)
+    assert len(calls) == 1
 
 
 @pytest.mark.parametrize(
