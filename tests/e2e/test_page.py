@@ -108,6 +108,26 @@ def test_a_bad_project_name_is_told_beside_the_control(
     expect(page.get_by_label("Project")).to_have_js_property("validity.valid", value=False)
 
 
+def test_queue_and_workers_are_asked_for_once_they_are_shown(
+    up: Web, new_page: NewPage, project: str
+) -> None:
+    builds = [up.press_start(project, script=SLOW, by="ada")["build"] for _ in range(3)]
+    page = new_page()
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    open_live(page, up.url)
+    details = page.locator("#queue-overview")
+    assert not [url for url in asked if url.endswith("/api/overview")]
+    details.get_by_text("Queue and workers").click()
+    expect(details.get_by_text("2 of 2 busy")).to_be_visible()
+    expect(details.get_by_text("1 normal")).to_be_visible()
+    for build in builds:
+        up.press_stop(project, build)
+    expect(details.get_by_text("0 of 2 busy")).to_be_visible(timeout=10_000)
+    details.get_by_text("Queue and workers").click()
+    expect(details.get_by_text("0 of 2 busy")).to_be_hidden()
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [390, 1280])
 def test_axe_finds_nothing(up: Web, new_page: NewPage, scheme: str, width: int) -> None:
@@ -117,6 +137,9 @@ def test_axe_finds_nothing(up: Web, new_page: NewPage, scheme: str, width: int) 
     page = new_page(color_scheme=scheme, viewport={"width": width, "height": 900})
     for path in ("/", "/projects/acme", "/projects/acme/builds/unknown"):
         open_live(page, up.url + path)
+        if path == "/":
+            page.get_by_text("Queue and workers").click()
+            expect(page.get_by_text("1 online")).to_be_visible()
         page.evaluate(
             AXE.read_text()
         )  # by DevTools: the page's own policy allows no foreign script

@@ -28,6 +28,9 @@ export function olderBuilds({ project, before, limit }) {
   return call("GET", `/api/builds?${query}`);
 }
 
+/** What waits, what runs where, and how the workers are. */
+export const readOverview = () => call("GET", "/api/overview");
+
 /** Where the activities of a build are: an OrderedCollection of Activity Streams 2.0. */
 export const activitiesUrl = ({ project, build }) =>
   `${projectUrl(project)}/builds/${encodeURIComponent(build)}/activities`;

@@ -1,6 +1,6 @@
 /** Mounts the components and joins socket, builds and page. Data flows down, actions flow up. */
 
-import { olderBuilds, startBuild, stopBuild } from "./api.js";
+import { olderBuilds, readOverview, startBuild, stopBuild } from "./api.js";
 import { buildHistory } from "./build-history.js";
 import { buildList } from "./build-list.js";
 import { shortId, statusOf } from "./build-view.js";
@@ -19,6 +19,7 @@ import { pageHead } from "./page-head.js";
 import { recall } from "./person.js";
 import { placeAt } from "./place.js";
 import { projectList } from "./project-list.js";
+import { queueOverview } from "./queue-overview.js";
 import { setText } from "./render.js";
 import { watch } from "./socket.js";
 import { startForm } from "./start-form.js";
@@ -38,6 +39,7 @@ const updateHead = pageHead(at("page-head"), place);
 const updateForm = place.build ? null : startForm(at("start-form"), place);
 const updateProjects = place.project ? null : projectList(at("project-list"));
 const updateHistory = place.build ? buildHistory(at("build-history"), place) : null;
+if (!place.project) queueOverview(at("queue-overview"), readOverview);
 const list = buildList(at("build-list"));
 document.body.dataset.page = place.build ? "build" : place.project ? "project" : "all";
 

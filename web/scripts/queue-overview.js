@@ -1,0 +1,77 @@
+/** For operators: what waits, and how the workers are. Asks the gateway only while it is open. */
+
+import { partsOf, setAttribute, setChildren, setHidden, setText } from "./render.js";
+import { elapsed } from "./time.js";
+
+const EVERY = 5000;
+
+/** What the rows say of an overview as `GET /api/overview` gives it. */
+export function rowsOf({ queued, oldest_seconds: oldest, running, retaken, workers, dead }) {
+  const online = workers.filter((worker) => worker.online).length;
+  return {
+    waiting: wordsOf([queued.high, "high priority"], [queued.normal, "normal"]) || "none",
+    oldest: queued.high + queued.normal ? elapsed(oldest * 1000) : "",
+    running: retaken ? `${running} (${retaken} not at the first attempt)` : String(running),
+    dead: dead === null ? "" : String(dead),
+    workers: wordsOf([online, "online"], [workers.length - online, "offline"]) || "none",
+  };
+}
+
+/** What the line of a worker says. */
+export function workerLine({ online, running, slots, lag_ms: lag }) {
+  const busy = slots ? `${running} of ${slots} busy` : `${running} busy`;
+  if (!online) return running ? `offline, ${running} lost` : "offline";
+  return `${busy}, lag ${lag} ms`;
+}
+
+/** Shows what `read` returns (a promise) at once and every 5 s, while `element` is open. */
+export function queueOverview(element, read) {
+  const parts = partsOf(element);
+  let timer;
+  setHidden(element, false);
+  element.addEventListener("toggle", () => {
+    clearInterval(timer);
+    if (!element.open) return;
+    timer = setInterval(refresh, EVERY);
+    refresh();
+  });
+
+  async function refresh() {
+    if (document.hidden) return;
+    try {
+      show(await read());
+      setText(parts.alert, "");
+    } catch (error) {
+      setText(parts.alert, error.message);
+    }
+  }
+
+  function show(overview) {
+    for (const [name, text] of Object.entries(rowsOf(overview))) {
+      setText(parts[name], text);
+      setHidden(parts[name].parentElement, text === "");
+    }
+    const lines = new Map(overview.workers.map((worker) => [worker.worker, worker]));
+    setChildren(parts.lines, [...lines.keys()], createLine);
+    for (const line of parts.lines.children) {
+      const worker = lines.get(line.dataset.key);
+      setAttribute(line, "data-online", worker.online);
+      setText(line.lastElementChild, workerLine(worker));
+    }
+    setHidden(parts.facts, false);
+  }
+}
+
+function createLine(name) {
+  const line = document.createElement("li");
+  const label = document.createElement("strong");
+  label.textContent = name;
+  line.append(label, " ", document.createElement("span"));
+  return line;
+}
+
+const wordsOf = (...counts) =>
+  counts
+    .filter(([count]) => count)
+    .map(([count, word]) => `${count} ${word}`)
+    .join(", ");
