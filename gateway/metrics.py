@@ -47,7 +47,7 @@ class Metrics(Collector):
         self._queues: dict[str, int] = {}
         self._registry = CollectorRegistry()
         self._registry.register(self)
-        ProcessCollector(registry=self._registry)
+        ProcessCollector("", os.getpid, "/proc", self._registry)
 
     def render(self, accept: str, queues: dict[str, int]) -> tuple[bytes, str]:
         """Return the text and its content type, in the format that the header `accept` wants.
