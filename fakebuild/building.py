@@ -17,7 +17,9 @@ from fakebuild.script import plan
 Ending = Callable[[datetime], Activity]
 
 _RETURN_SECONDS: Final = 10.0
-"""How long a finished build whose connection was lost waits for its start to come back."""
+"""How long a build whose connection was lost waits for its start to come back."""
+
+_LOOK_SECONDS: Final = 1.0
 
 
 class Building:
@@ -77,9 +79,15 @@ class Building:
 
     async def work(self) -> str | None:
         """Build; return the status it ended with, None when the build is no longer ours."""
-        end = await self._build()
-        if not await self._is_ours():
+        async with asyncio.TaskGroup() as tasks:
+            building = tasks.create_task(self._build())
+            lost = tasks.create_task(self._until_lost())
+            await asyncio.wait((building, lost), return_when=asyncio.FIRST_COMPLETED)
+            building.cancel()
+            lost.cancel()
+        if building.cancelled() or not await self._is_ours():
             return None
+        end = building.result()
         ending = self._give_up(_now()) if self.hopeless else end(_now())
         self.ended = True
         acknowledged = asyncio.wrap_future(self._publish(ending))
@@ -124,6 +132,13 @@ class Building:
         except TimeoutError:
             return False
         return True
+
+    async def _until_lost(self) -> None:
+        """Return when somebody else has the start: this worker was frozen, or cut off."""
+        while True:
+            await asyncio.sleep(_LOOK_SECONDS)
+            if self.delivery.lost and not await self._is_ours():
+                return
 
     async def _is_ours(self) -> bool:
         """Make sure that nobody else has the start now.
