@@ -1,12 +1,13 @@
 # `make run` serves Buildfeed at http://127.0.0.1:8000 (PORT= for another), `make test` runs all
-# tests, `make check` the quick part of them. Each sets up what it needs.
+# tests, `make check` the quick part of them, `make faults` (SEED=) the long fault test. Each sets up
+# what it needs.
 
 export BUILDFEED_PORT := $(or $(PORT),$(BUILDFEED_PORT),8000)
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
 SOURCES := pyproject.toml package-lock.json hatch_build.py
 
-.PHONY: run test check static lock clean
+.PHONY: run test check faults static lock clean
 
 run: .venv/run
 	@exec buildfeed up
@@ -18,6 +19,10 @@ test: .venv/test node_modules static
 
 check: .venv/test static
 	pytest tests/unit tests/test_*.py
+
+faults: .venv/test
+	@setup/packages.sh rabbitmq-server
+	pytest tests/fault/test_faults.py --faults=30 --builds=200 --seed=$(or $(SEED),1)
 
 static: .venv/test
 	ruff check .

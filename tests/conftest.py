@@ -12,6 +12,14 @@ from broker import ports
 from broker.rabbitmq import PrivateRabbitMQ
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    faults = parser.getgroup("faults", "tests/fault/test_faults.py")
+    faults.addoption("--faults", type=int, default=7, help="How many faults.")
+    faults.addoption("--builds", type=int, default=25, help="Under how many builds.")
+    faults.addoption("--only", default="", help="Faults with this in their name.")
+    faults.addoption("--seed", type=int, default=1, help="Of the random choices.")
+
+
 @pytest.fixture(autouse=True)
 def _logging_as_before() -> Iterator[None]:
     """Undo what a command under test did to logging in this process."""

@@ -57,6 +57,16 @@ class Service:
         assert self._process
         return self._process.pid
 
+    def send(self, number: signal.Signals) -> None:
+        assert self._process
+        self._process.send_signal(number)
+
+    def kill(self) -> None:
+        """Let it crash (SIGKILL), also when it is frozen."""
+        assert self._process
+        self._process.kill()
+        self._process.wait()
+
     @property
     def text(self) -> str:
         return self.output.read_text(errors="replace")
@@ -69,8 +79,7 @@ class Service:
         try:
             self._process.wait(seconds)
         except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
+            self.kill()
             raise AssertionError(f"{self.command} did not end:\n{self.text}") from None
         return time.monotonic() - started
 

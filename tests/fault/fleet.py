@@ -1,0 +1,97 @@
+"""Recorder, gateway and workers as processes on a RabbitMQ, and what may befall them."""
+
+import signal
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Self
+
+from ear import Ear
+from service import Service, Web, until
+
+from broker import ports
+from broker.rabbitmq import PrivateRabbitMQ
+from buildfeed.board import BuildState
+from history.store import Store
+
+SLOTS = 4
+WORKERS = 3
+
+
+class Fleet:
+    """A Buildfeed of three workers that can be struck."""
+
+    def __init__(self, broker: PrivateRabbitMQ, directory: Path) -> None:
+        self.broker = broker
+        self.ear = Ear(broker.mqtt_url)
+        self.workers: list[Service] = []
+        self._directory = directory
+        self._urls = {"mqtt_url": broker.mqtt_url, "amqp_url": broker.amqp_url}
+        self.recorder = Service("recorder", directory, mqtt_url=broker.mqtt_url)
+        self.gateway = Web("gateway", directory, port=ports.free_block(1, 0), **self._urls)
+        self._born = 0
+
+    @classmethod
+    @contextmanager
+    def on(cls, broker: PrivateRabbitMQ, directory: Path) -> Iterator[Self]:
+        with ExitStack() as stack:
+            fleet = cls(broker, directory)
+            stack.callback(fleet.ear.link.stop)
+            fleet.ear.link.start()
+            stack.enter_context(fleet.recorder)
+            fleet.recorder.until_logged("recorder.ready")
+            stack.enter_context(fleet.gateway)
+            stack.callback(fleet._end_workers)
+            fleet.gateway.until_ready()
+            for _ in range(WORKERS):
+                fleet.add_worker()
+            for each in fleet.workers:
+                each.until_logged("amqp.up")
+            yield fleet
+
+    def add_worker(self) -> Service:
+        self._born += 1
+        name = f"w{self._born}"
+        worker = Service("fakebuild", self._directory, **self._urls, name=name, concurrency=SLOTS)
+        worker.start()
+        self.workers.append(worker)
+        return worker
+
+    def kill_worker(self, worker: Service) -> None:
+        """Let it crash and put another in its place."""
+        self.workers.remove(worker)
+        worker.kill()
+        self.add_worker()
+
+    def replace_worker(self, worker: Service) -> None:
+        """Upgrade it: it ends or hands back what it runs, another comes."""
+        self.workers.remove(worker)
+        worker.stop()
+        self.add_worker().until_logged("amqp.up")
+
+    def restart_broker(self, *, crash: bool) -> None:
+        if crash:
+            self.broker.kill()
+        else:
+            self.broker.stop()
+        self.broker.start()
+
+    def worker(self, name: str) -> Service:
+        return next(each for each in self.workers if each.options["name"] == name)
+
+    def states(self) -> list[BuildState]:
+        """What history has of every build."""
+        store = Store(f"sqlite:///{self._directory}/history.db")
+        try:
+            return store.newest(limit=100_000)
+        finally:
+            store.close()
+
+    def until_quiet(self, seconds: float) -> None:
+        """Wait until no build of history is unfinished."""
+        until(lambda: all(state.ended for state in self.states()), "every build ended", seconds)
+
+    def _end_workers(self) -> None:
+        for worker in self.workers:
+            worker.send(signal.SIGCONT)
+            worker.kill()

@@ -1,0 +1,91 @@
+"""What becomes of a running build when its worker or its broker fails."""
+
+import signal
+import sys
+
+import pytest
+from ear import summary
+from fleet import Fleet
+from load import Load
+from service import until
+
+from buildfeed.board import Key
+
+LONG = {"seconds": 60, "steps": 600, "errors": []}
+SHORT = {"seconds": 4, "steps": 40, "errors": []}
+
+HEARTBEAT = 5
+"""Seconds, the default of workers; RabbitMQ gives a silent client three."""
+
+
+@pytest.fixture(autouse=True)
+def _free_slots(fleet: Fleet) -> None:
+    """What an earlier test left would hold slots."""
+    fleet.until_quiet(30)
+
+
+def running(fleet: Fleet, script: dict[str, object]) -> tuple[Key, str]:
+    """Start a build; return its key and the worker it runs on."""
+    build = fleet.gateway.press_start("takeover", script=script)
+    key = "takeover", str(build["build"])
+    accept = until(lambda: fleet.ear.accepts(key), "the build runs")[0]
+    return key, accept.activity.actor.name
+
+
+def test_a_killed_worker_is_taken_over_within_a_second(fleet: Fleet) -> None:
+    key, name = running(fleet, LONG)
+    (loss,) = fleet.ear.lost_with(name)
+    fleet.kill_worker(fleet.worker(name))
+    taken = until(lambda: fleet.ear.takeover(loss), "the next attempt")
+    assert taken.at - loss.at < 1
+    assert (taken.attempt, taken.activity.object.progress) == (2, 0)
+    assert taken.activity.actor.name != name
+    fleet.gateway.press_stop(*key)
+    fleet.gateway.until_status(*key, "stopped")
+
+
+def test_a_frozen_worker_is_taken_over_and_thawed_changes_nothing(fleet: Fleet) -> None:
+    key, name = running(fleet, LONG)
+    frozen = fleet.worker(name)
+    (loss,) = fleet.ear.lost_with(name)
+    frozen.send(signal.SIGSTOP)
+    taken = until(lambda: fleet.ear.takeover(loss), "the next attempt", 4 * HEARTBEAT)
+    assert taken.at - loss.at < 3 * HEARTBEAT + 1  # the broker looks once a second or so
+    new = taken.activity.actor.name
+    assert new != name
+    frozen.send(signal.SIGCONT)
+    frozen.until_logged("build.dropped", seconds=15)
+    state = fleet.gateway.build(*key)
+    assert (state["status"], state["attempt"], state["worker"]) == ("running", 2, new)
+    fleet.gateway.press_stop(*key)
+    fleet.gateway.until_status(*key, "stopped")
+    fleet.until_quiet(10)
+    assert [heard.activity.actor.name for heard in fleet.ear.endings(key)] == [new]
+
+
+@pytest.mark.parametrize("crash", [False, True], ids=["graceful", "crash"])
+def test_a_restart_of_the_broker_ends_a_running_build_once(fleet: Fleet, *, crash: bool) -> None:
+    key, _ = running(fleet, SHORT)
+    until(lambda: fleet.gateway.build(*key)["progress"], "progress")
+    fleet.restart_broker(crash=crash)
+    until(lambda: fleet.ear.endings(key), "the ending", 60)
+    fleet.gateway.until_ready()
+    fleet.gateway.until_status(*key, "succeeded")
+    fleet.until_quiet(10)
+    assert len(fleet.ear.endings(key)) == 1
+
+
+def test_a_rolling_upgrade_under_load_loses_and_doubles_nothing(
+    fleet: Fleet, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with Load(fleet.gateway, seed=0, count=40, rate=5, wait=60) as load:
+        for worker in list(fleet.workers):
+            fleet.replace_worker(worker)
+        load.until_all_started(60)
+    assert not load.refused
+    assert len(load.waits) == len(load.started) == 40
+    for key in load.started:
+        assert len(fleet.ear.accepts(key)) == len(fleet.ear.endings(key)) == 1
+        assert fleet.gateway.build(*key)["status"] == "succeeded"
+    with capsys.disabled():
+        sys.stdout.write(f"\nPrefer: wait answered after ms {summary(load.waits)}\n")
