@@ -1,6 +1,7 @@
 """The exchanges and queues that carry commands to workers, and how a command is published.
 
     amq.topic ──builds.*.*.start──▶ builds.start (headers) ──priority: high──▶ queue builds.high
+                                       ├──delay: yes──▶ a ladder of queues, see delay.py
                                        └──all else──▶ builds.start.normal ──▶ queue builds
     what a worker rejects, or nobody finishes in 31 deliveries ──▶ queue builds.dead
 
@@ -15,6 +16,7 @@ from pika.adapters.blocking_connection import BlockingChannel
 from pika.exceptions import NackError
 from pika.exchange_type import ExchangeType
 
+from broker.delay import LADDER, assert_ladder, headers
 from buildfeed.activity import MEDIA_TYPE, Activity, encode
 from buildfeed.errors import BrokerUnavailable
 
@@ -82,6 +84,8 @@ def assert_topology(channel: BlockingChannel) -> None:
     channel.queue_bind(
         BUILDS_HIGH, START_EXCHANGE, arguments={"x-match": "all", "priority": "high"}
     )
+    assert_ladder(channel, high=BUILDS_HIGH, normal=NORMAL_EXCHANGE)
+    channel.exchange_bind(LADDER, START_EXCHANGE, arguments={"x-match": "all", "delay": "yes"})
     # Last: from here on starts arrive, and every queue is there to take them.
     channel.exchange_bind(START_EXCHANGE, TOPIC_EXCHANGE, START_KEY)
 
@@ -96,7 +100,7 @@ def publish(channel: BlockingChannel, activity: Activity) -> None:
         content_type=MEDIA_TYPE,
         delivery_mode=DeliveryMode.Persistent,
         message_id=activity.id,
-        headers={"priority": activity.object.priority},
+        headers=dict(headers(activity.object)),
     )
     try:
         channel.basic_publish(

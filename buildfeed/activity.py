@@ -68,6 +68,7 @@ class Build(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     priority: Priority = "normal"
     script: Script | UnsetType = UNSET
     queued_time: Time | UnsetType = UNSET
+    not_before: Time | UnsetType = UNSET
     start_time: Time | UnsetType = UNSET
     end_time: Time | UnsetType = UNSET
 
@@ -75,6 +76,11 @@ class Build(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     def ended(self) -> bool:
         """True when no more progress can follow."""
         return self.status in ENDINGS
+
+    @property
+    def due_time(self) -> datetime | UnsetType:
+        """Since when it may begin: `not_before` of a delayed build, else when it was queued."""
+        return self.queued_time if isinstance(self.not_before, UnsetType) else self.not_before
 
 
 Type = Literal["Offer", "Undo", "Accept", "Update", "Flag", "Add"]
@@ -227,7 +233,8 @@ def _contradiction(activity: Activity) -> str | None:
         return "the id is not {object.id}:{attempt}.{seq}"
     if activity.type == "Offer" and (build.status, build.attempt, build.seq) != ("queued", 0, 0):
         return "a start is queued, attempt 0, seq 0"
-    for time in (activity.published, build.queued_time, build.start_time, build.end_time):
+    times = (build.queued_time, build.not_before, build.start_time, build.end_time)
+    for time in (activity.published, *times):
         if isinstance(time, datetime) and not _FIRST_YEAR <= time.year <= _LAST_YEAR:
             return f"a time lies outside the years {_FIRST_YEAR} to {_LAST_YEAR}"
     return None

@@ -1,16 +1,24 @@
 """Commands: start and stop are activities, published on the same tree as progress."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import msgspec
+from msgspec import UNSET
 
 from buildfeed.activity import Activity, Actor, Build, Priority, Script, summarize, urn
 
 
 def start(
-    project: str, build: str, now: datetime, *, by: str, script: Script, priority: Priority
+    project: str,
+    build: str,
+    now: datetime,
+    *,
+    by: str,
+    script: Script,
+    priority: Priority,
+    delay: float = 0,
 ) -> Activity:
-    """Return the `Offer` of a new build: its activity `(0, 0)`."""
+    """Return the `Offer` of a new build: its activity `(0, 0)`. It begins after `delay` seconds."""
     state = Build(
         id=urn(project, build),
         project=project,
@@ -24,6 +32,7 @@ def start(
         priority=priority,
         script=script,
         queued_time=now,
+        not_before=now + timedelta(seconds=delay) if delay else UNSET,
     )
     return Activity.about(state, "Offer", Actor(type="Person", name=by), now)
 

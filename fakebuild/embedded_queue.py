@@ -1,14 +1,17 @@
 """Starts of the embedded mode: commands come over MQTT, and the queue is the history.
 
 For one worker process, without AMQP. A start that was missed, or whose worker died, is an
-unfinished build of the history.
+unfinished build of the history. A delayed start waits here until its time has come.
 """
 
 import asyncio
 import logging
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from datetime import UTC, datetime
 from typing import Final
+
+from msgspec import UnsetType
 
 from broker.mqtt import Message, MqttLink
 from buildfeed.activity import Build, decode
@@ -21,6 +24,7 @@ from fakebuild.recent import Recent
 log = logging.getLogger(__name__)
 
 _READ_SECONDS: Final = 2.0
+_CLOCKS_DIFFER: Final = 0.01  # the loop's and the wall's
 
 
 class EmbeddedQueue:
@@ -124,10 +128,14 @@ class EmbeddedQueue:
         key = delivery.key
         if key not in self._held and key not in self._waiting and key not in self._settled:
             self._waiting[key] = delivery
+            if delivery.early:
+                self._loop.call_later(delivery.early + _CLOCKS_DIFFER, self._fill)
 
     def _fill(self) -> None:
-        while self._deliver and self._waiting and len(self._held) < self._slots:
-            key = next(iter(self._waiting))
+        due = [key for key, delivery in self._waiting.items() if not delivery.early]
+        for key in due:
+            if not self._deliver or len(self._held) >= self._slots:
+                return
             self._held.add(key)
             self._deliver(self._waiting.pop(key))
 
@@ -149,6 +157,13 @@ class EmbeddedDelivery:
     def key(self) -> Key:
         """Project and build."""
         return self.start.project, self.start.build
+
+    @property
+    def early(self) -> float:
+        """For how many seconds it may not begin yet; a stop need not wait."""
+        if self.stopping or isinstance(self.start.not_before, UnsetType):
+            return 0.0
+        return max(0.0, (self.start.not_before - datetime.now(UTC)).total_seconds())
 
     async def still_mine(self) -> bool:
         """Nobody could take it away."""

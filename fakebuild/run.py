@@ -49,6 +49,7 @@ class Run:
             priority=start.priority,
             script=self.script,
             queued_time=start.queued_time,
+            not_before=start.not_before,
         )
 
     @property

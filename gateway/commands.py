@@ -71,7 +71,13 @@ class Commands:
         if wait := self._throttle.take(project, time.monotonic()):
             raise _too_many(project, wait)
         offer = command.start(
-            project, build, _now(), by=request.by, script=script, priority=request.priority
+            project,
+            build,
+            _now(),
+            by=request.by,
+            script=script,
+            priority=request.priority,
+            delay=request.delay or 0,
         )
         try:
             await self._submitter.submit(offer)

@@ -45,9 +45,9 @@ class Counts:
         known = board.get(build.project, build.build)
         if known and known.newest.object.status != "queued":
             return
-        if build.queued_time is UNSET or build.start_time is UNSET:
+        if build.due_time is UNSET or build.start_time is UNSET:
             return
         # The clock of the gateway that took the start against that of the worker.
-        seconds = max(0.0, (build.start_time - build.queued_time).total_seconds())
+        seconds = max(0.0, (build.start_time - build.due_time).total_seconds())
         self.waiting[bisect_left(WAITING_BOUNDS, seconds)] += 1
         self.waited += seconds

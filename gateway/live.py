@@ -185,9 +185,10 @@ class Live:
                     self._unrecorded[known.key] = newest.attempt, newest.seq, self._now()
 
 
-def _queue_order(state: BuildState) -> tuple[bool, str]:
+def _queue_order(state: BuildState) -> tuple[bool, bool, str]:
+    """Return the place of a queued build; nobody waits for a delayed one."""
     build = state.newest.object
-    return build.priority != "high", build.build
+    return build.not_before is not msgspec.UNSET, build.priority != "high", build.build
 
 
 def _every_kind(filter_: Filter) -> Filter:

@@ -52,8 +52,8 @@ def overview(
         retaken += build.attempt > 1
         if build.status == "queued":
             queued[build.priority] += 1
-            if build.queued_time is not UNSET:
-                oldest = min(oldest, build.queued_time)
+            if build.due_time is not UNSET:
+                oldest = min(oldest, build.due_time)
         elif worker is not None:
             running[worker] += 1
     said = {presence.worker: (presence, online) for presence, online in workers}

@@ -30,6 +30,7 @@ class StartRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     script: RequestedScript = RequestedScript()
     priority: Priority = "normal"
     by: ShortText = "anonymous"
+    delay: Annotated[float, Meta(gt=0, le=86_400)] | UnsetType = UNSET
 
 
 class StopRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -42,6 +42,7 @@ def view(state: BuildState, kind: str, *, ahead: int | None, lost: bool) -> View
         "lost": lost,
         "published": timestamp(newest.published),
         "queued": _time(build.queued_time),
+        "notBefore": _time(build.not_before),
         "started": _time(build.start_time),
         "ended": _time(build.end_time),
     }

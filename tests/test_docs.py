@@ -221,7 +221,7 @@ def test_the_bodies_of_the_curl_commands_are_accepted() -> None:
         assert example
         words = shlex.split(example[1])
         body = requests.body(words[words.index("-d") + 1].encode(), type_)
-        explained = set(names(section(title))) | {"script", "priority", "by"}
+        explained = set(names(section(title))) | {"script", "priority", "by", "delay"}
         assert keys(type_) <= explained
         assert body != type_()
 

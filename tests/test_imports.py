@@ -27,7 +27,7 @@ LIBRARIES = {
     "msgspec": ["*/*.py"],
     "paho": ["broker/mqtt.py", "broker/connection.py", "broker/version.py", "examples/*.py"],
     "pika": [
-        *("broker/amqp.py", "broker/dead.py", "broker/topology.py"),
+        *("broker/amqp.py", "broker/dead.py", "broker/delay.py", "broker/topology.py"),
         "fakebuild/amqp_queue.py",
     ],
     "amqtt": ["broker/embedded.py"],

@@ -36,12 +36,16 @@ async def until(condition: Callable[[], object], seconds: float = 10) -> None:
 
 
 def start(
-    build: str | None = None, script: Script = QUICK, priority: Priority = "normal"
+    build: str | None = None,
+    script: Script = QUICK,
+    priority: Priority = "normal",
+    delay: float = 0,
 ) -> Activity:
     """Return the start of a build of which nobody has heard yet."""
     build = build or secrets.token_hex(8)
     now = datetime.now(UTC)
-    return command.start("acme", build, now, by="ada", script=script, priority=priority)
+    wish = {"by": "ada", "script": script, "priority": priority, "delay": delay}
+    return command.start("acme", build, now, **wish)
 
 
 def stop(known: Activity) -> Activity:

@@ -10,6 +10,7 @@ from typing import Any
 
 import pika
 import pytest
+from msgspec import UNSET
 from workshop import (
     LONG,
     RunningWorker,
@@ -96,6 +97,23 @@ async def test_a_start_is_built_to_its_ending(site: Site, watcher: Watcher) -> N
     assert {(seen.worker, seen.object.attempt) for seen in said} == {(w1.name, 1)}
     assert ending.object.status == "failed"
     assert (ending.object.by, ending.object.script) == ("ada", build.object.script)
+
+
+async def test_without_rabbitmq_a_delayed_build_waits_at_the_worker(
+    embedded_site: Site,
+) -> None:
+    async with Watcher(embedded_site.mqtt_url) as watcher:
+        later, stopped, now = start(delay=2), start(delay=1), start()
+        await watcher.send(later)  # before there is a worker: it finds it in the history
+        async with embedded_site.work(slots=1):
+            for command in (stopped, now, stop(stopped)):
+                await watcher.send(command)
+            first = await watcher.until_ended(now)
+            second = await watcher.until_ended(later)
+    assert first.object.not_before is UNSET
+    assert first.object.start_time < second.object.start_time
+    assert second.object.not_before == later.object.not_before <= second.object.start_time
+    assert watcher.of(stopped) == []
 
 
 async def test_a_build_takes_the_time_of_its_script(site: Site, watcher: Watcher) -> None:

@@ -149,6 +149,7 @@ def activities(draw: st.DrawFn) -> Activity:
         priority=draw(st.sampled_from(["high", "normal"])),
         script=draw(given_or_not(scripts)),
         queued_time=draw(given_or_not(times)),
+        not_before=draw(given_or_not(times)),
         start_time=draw(given_or_not(times)),
         end_time=draw(given_or_not(times)),
     )

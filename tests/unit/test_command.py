@@ -34,6 +34,15 @@ def test_a_start_offers_a_queued_build_with_all_that_was_asked_for() -> None:
     assert build.queued_time == start.published == NOW
 
 
+def test_a_delayed_start_says_when_it_may_begin() -> None:
+    wish = {"by": "ada", "script": Script(), "priority": "normal"}
+    build = command.start("acme", "0193", NOW, **wish, delay=1.5).object
+    assert build.status == "queued"
+    assert build.not_before == build.due_time == NOW + timedelta(seconds=1.5)
+    build = command.start("acme", "0193", NOW, **wish).object
+    assert (build.not_before, build.due_time) == (UNSET, NOW)
+
+
 def test_commands_can_be_published() -> None:
     start = command.start("acme", "0193", NOW, by="ada", script=Script(), priority="normal")
     unknown = command.unknown("acme", "0193")

@@ -2,6 +2,7 @@
 
 import pytest
 from builders import accept, ending, log, progress, start, stop
+from samples import NOW
 from scene import Scene, bodies, recorded
 
 from buildfeed.activity import Activity
@@ -40,6 +41,13 @@ def test_high_priority_goes_first(scene: Scene) -> None:
     scene.refresh()
 
     assert [scene.view(build)["ahead"] for build in ("b3", "b1", "b2")] == [0, 1, 2]
+
+
+def test_nobody_waits_for_a_delayed_build(scene: Scene) -> None:
+    scene.receive(start("b1", not_before=NOW, priority="high"), start("b2"))
+    scene.refresh()
+
+    assert [scene.view(build)["ahead"] for build in ("b2", "b1")] == [0, 1]
 
 
 def test_a_build_stopped_in_the_queue_is_before_nobody(scene: Scene) -> None:

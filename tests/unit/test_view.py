@@ -32,6 +32,7 @@ def test_the_event_has_what_the_contract_lists_and_nothing_else() -> None:
         "lost": False,
         "published": "2026-11-21T10:15:03.218Z",
         "queued": "2026-11-21T10:14:55.218Z",
+        "notBefore": None,
         "started": "2026-11-21T10:14:56.218Z",
         "ended": "2026-11-21T10:15:03.218Z",
     }
@@ -41,7 +42,7 @@ def test_a_queued_build_has_its_place_and_no_worker_yet() -> None:
     body = view(BuildState(start()), "start", ahead=3, lost=False)
 
     assert (body["status"], body["running"], body["ahead"]) == ("queued", False, 3)
-    assert unknown(body) == {"error", "worker", "stoppedBy", "started", "ended"}
+    assert unknown(body) == {"error", "worker", "stoppedBy", "notBefore", "started", "ended"}
 
 
 def test_a_running_build_that_was_asked_to_stop_is_stopping() -> None:
