@@ -40,6 +40,13 @@ def test_activities_are_counted_by_kind(counts: Counts) -> None:
     }
 
 
+def test_a_delayed_build_waits_from_the_time_it_may_begin(counts: Counts) -> None:
+    due = QUEUED.queued_time + timedelta(hours=1)
+    receive(counts, start(not_before=due), began(3603, not_before=due))
+
+    assert counts.waited == 3
+
+
 def test_a_waiting_time_is_in_the_class_of_its_upper_bound(counts: Counts) -> None:
     receive(counts, start(), began(2.5), began(2.6, build="b2"), began(9999, build="b3"))
 

@@ -27,6 +27,11 @@ def test_queued_builds_are_counted_by_priority_and_the_oldest_has_an_age() -> No
     assert now.oldest_seconds == (NOW - QUEUED.queued_time).total_seconds() == 8
 
 
+def test_a_delayed_build_grows_old_from_the_time_it_may_begin() -> None:
+    assert seen(start(not_before=NOW - timedelta(seconds=2))).oldest_seconds == 2
+    assert seen(start(not_before=NOW + timedelta(hours=1))).oldest_seconds == 0
+
+
 def test_a_clock_that_is_ahead_makes_no_negative_age() -> None:
     assert seen(start(queued_time=NOW + timedelta(seconds=9))).oldest_seconds == 0
 
