@@ -45,8 +45,7 @@ class Fleet:
             fleet.gateway.until_ready()
             for _ in range(WORKERS):
                 fleet.add_worker()
-            for each in fleet.workers:
-                each.until_logged("amqp.up")
+            fleet.until_staffed()
             yield fleet
 
     def add_worker(self) -> Service:
@@ -56,6 +55,11 @@ class Fleet:
         worker.start()
         self.workers.append(worker)
         return worker
+
+    def until_staffed(self) -> None:
+        """Wait until every worker takes starts, or did before it was struck."""
+        for worker in self.workers:
+            worker.until_logged("amqp.up", seconds=60)
 
     def kill_worker(self, worker: Service) -> None:
         """Let it crash and put another in its place."""

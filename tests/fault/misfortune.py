@@ -11,8 +11,8 @@ from fleet import Fleet
 from service import Service
 
 FAULTS = (
-    *("worker killed", "broker killed", "worker frozen", "recorder killed", "worker killed"),
-    *("gateway killed", "broker restarted"),
+    *("worker killed", "broker restarted", "gateway killed", "recorder killed", "worker killed"),
+    *("worker frozen", "broker killed"),
 )
 FROZEN_SECONDS = 17.0
 """Longer than three heartbeats."""
@@ -62,6 +62,7 @@ class Misfortune:
 
     def _strike_worker(self, fault: str) -> None:
         fleet = self._fleet
+        fleet.until_staffed()  # else there may be nobody to take over
         awake = [each for each in fleet.workers if each is not self._frozen]
         running = {each: fleet.ear.lost_with(str(each.options["name"])) for each in awake}
         worker = self._random.choice([each for each in awake if running[each]] or awake)

@@ -21,6 +21,7 @@ HEARTBEAT = 5
 @pytest.fixture(autouse=True)
 def _free_slots(fleet: Fleet) -> None:
     """What an earlier test left would hold slots."""
+    fleet.until_staffed()
     fleet.until_quiet(30)
 
 
@@ -63,11 +64,10 @@ def test_a_frozen_worker_is_taken_over_and_thawed_changes_nothing(fleet: Fleet) 
     assert [heard.activity.actor.name for heard in fleet.ear.endings(key)] == [new]
 
 
-@pytest.mark.parametrize("crash", [False, True], ids=["graceful", "crash"])
-def test_a_restart_of_the_broker_ends_a_running_build_once(fleet: Fleet, *, crash: bool) -> None:
+def test_a_build_that_runs_while_the_broker_crashes_ends_once(fleet: Fleet) -> None:
     key, _ = running(fleet, SHORT)
     until(lambda: fleet.gateway.build(*key)["progress"], "progress")
-    fleet.restart_broker(crash=crash)
+    fleet.restart_broker(crash=True)
     until(lambda: fleet.ear.endings(key), "the ending", 60)
     fleet.gateway.until_ready()
     fleet.gateway.until_status(*key, "succeeded")
@@ -78,12 +78,12 @@ def test_a_restart_of_the_broker_ends_a_running_build_once(fleet: Fleet, *, cras
 def test_a_rolling_upgrade_under_load_loses_and_doubles_nothing(
     fleet: Fleet, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    with Load(fleet.gateway, seed=0, count=40, rate=5, wait=60) as load:
+    with Load(fleet.gateway, seed=0, count=30, rate=5, wait=60) as load:
         for worker in list(fleet.workers):
             fleet.replace_worker(worker)
         load.until_all_started(60)
     assert not load.refused
-    assert len(load.waits) == len(load.started) == 40
+    assert len(load.waits) == len(load.started) == 30
     for key in load.started:
         assert len(fleet.ear.accepts(key)) == len(fleet.ear.endings(key)) == 1
         assert fleet.gateway.build(*key)["status"] == "succeeded"
