@@ -1,6 +1,6 @@
 # `make run` serves Buildfeed at http://127.0.0.1:8000 (PORT= for another), `make test` runs all
-# tests, `make check` the quick part of them, `make faults` (SEED=) the long fault test. Each sets up
-# what it needs.
+# tests, `make check` the quick part of them, `make faults` (SEED=) the minutes-long ones that kill and
+# freeze things. Each sets up what it needs.
 
 export BUILDFEED_PORT := $(or $(PORT),$(BUILDFEED_PORT),8000)
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
@@ -22,7 +22,7 @@ check: .venv/test static
 
 faults: .venv/test
 	@setup/packages.sh rabbitmq-server
-	pytest tests/fault/test_faults.py --faults=30 --builds=200 --seed=$(or $(SEED),1)
+	pytest tests/fault --faults=30 --builds=200 --seed=$(or $(SEED),1)
 
 static: .venv/test
 	ruff check .

@@ -1,6 +1,6 @@
 """Random faults under load: every start that got a 202 ends, once, and stops are kept.
 
-The suite runs a short version. `make faults` runs the long one, as does
+Too long for `make test`: `make faults` runs it, as does
 `python -m pytest tests/fault/test_faults.py -s --faults=30 --builds=200 --seed=7`.
 With `--only=worker` the broker stays: how long do takeovers take?
 """
