@@ -29,7 +29,7 @@ class CatchUp:
         self._caught_up_with = 0
         self._subscribed = False
         self._again = asyncio.Event()
-        self._history_up = False
+        self._history_up = True
 
     @property
     def ready(self) -> bool:
