@@ -1,18 +1,14 @@
-"""`buildfeed gateway`: options → Settings → uvicorn."""
+"""`buildfeed gateway`: options → Settings → server."""
 
 from typing import Any
 
 import click
-import uvicorn
 
 from broker.options import amqp_url, log_level, mqtt_url
 from buildfeed.log import configure
-from gateway import app
+from gateway.server import serve
 from gateway.settings import Settings
-from gateway.sockets import MAX_MESSAGE_BYTES
 from history.options import database_url
-
-SHUTDOWN_SECONDS = 3
 
 
 @click.command("gateway")
@@ -49,24 +45,27 @@ SHUTDOWN_SECONDS = 3
     type=click.IntRange(1),
     help="Builds that each project may start at once, and as many a minute from then on.",
 )
+@click.option(
+    "--workers",
+    envvar="BUILDFEED_WORKERS",
+    default=1,
+    show_default=True,
+    type=click.IntRange(1, 64),
+    help="Processes that share the port. With several, socket.io is by WebSocket only.",
+)
+@click.option(
+    "--drain-seconds",
+    envvar="BUILDFEED_DRAIN_SECONDS",
+    default=3.0,
+    show_default=True,
+    type=click.FloatRange(0, 600),
+    help="Over how long at most a stopping process spreads the goodbyes to its watchers.",
+)
 @log_level
 def main(log_level: str, **options: Any) -> None:  # noqa: ANN401 - click names and types them
     """Serve the page, the API and socket.io to browsers."""
     configure(log_level)
-    settings = Settings(**options)
-    uvicorn.run(
-        app.create(settings),
-        host=settings.host,
-        port=settings.port,
-        ws="websockets-sansio",
-        ws_per_message_deflate=False,  # costs more CPU than the bytes are worth (1.5 times)
-        ws_max_size=MAX_MESSAGE_BYTES,
-        timeout_graceful_shutdown=SHUTDOWN_SECONDS,
-        access_log=False,
-        server_header=False,
-        log_config=None,
-        log_level="warning",
-    )
+    serve(Settings(**options), log_level)
 
 
 if __name__ == "__main__":

@@ -6,7 +6,7 @@ The only module that knows all the others.
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Mapping
 from http import HTTPStatus
 from typing import Protocol
 
@@ -25,6 +25,7 @@ from gateway import problems
 from gateway.catchup import CatchUp
 from gateway.commands import Commands
 from gateway.counts import Counts
+from gateway.drain import Drain
 from gateway.feed import Feed
 from gateway.guard import SOCKETS, Guard
 from gateway.live import Event, Live
@@ -43,6 +44,7 @@ from gateway.throttle import Throttle
 from history.store import Store
 
 CLOSE_SECONDS = 3.0
+READY_SECONDS = 3.0
 
 log = logging.getLogger(__name__)
 
@@ -51,9 +53,11 @@ def create(settings: Settings) -> Starlette:
     """Return the ASGI application of one gateway process."""
 
     @contextlib.asynccontextmanager
-    async def lifespan(app: Starlette) -> AsyncIterator[None]:
-        async with _running(settings, app):
-            yield
+    async def lifespan(app: Starlette) -> AsyncIterator[Mapping[str, Drain]]:
+        drain = Drain(settings.drain_seconds)
+        drain.heed_signals()
+        async with _running(settings, app, drain):
+            yield {"drain": drain}  # for `server`, which closes the WebSockets
 
     return Starlette(
         lifespan=lifespan,
@@ -74,8 +78,9 @@ def create(settings: Settings) -> Starlette:
 
 
 @contextlib.asynccontextmanager
-async def _running(settings: Settings, app: Starlette) -> AsyncIterator[None]:
+async def _running(settings: Settings, app: Starlette, drain: Drain) -> AsyncIterator[None]:
     loop = asyncio.get_running_loop()
+    several = settings.workers > 1
     store = await asyncio.to_thread(Store, settings.database_url)
     outgoing: asyncio.Queue[Event] = asyncio.Queue()
     live = Live(outgoing.put_nowait, loop.time)
@@ -101,9 +106,9 @@ async def _running(settings: Settings, app: Starlette) -> AsyncIterator[None]:
     )
     amqp = AmqpLink(settings.amqp_url, name="gateway") if settings.amqp_url else None
     submitter = AmqpSubmitter(amqp) if amqp else MqttSubmitter(subscriber.link)
-    commands = Commands(live, store, submitter, Throttle(settings.starts_per_minute))
+    commands = Commands(live, store, submitter, Throttle(settings.starts_per_minute), drain)
     feed = Feed(subscriber, live, outgoing.put_nowait)
-    sockets = Sockets(outgoing, live, Snapshot(live, catch_up), feed.body)
+    sockets = Sockets(outgoing, live, Snapshot(live, catch_up), feed.body, polling=not several)
 
     def not_ready() -> str | None:
         if not subscriber.alive:
@@ -135,6 +140,8 @@ async def _running(settings: Settings, app: Starlette) -> AsyncIterator[None]:
     tasks = [
         asyncio.create_task(_keep_running(part)) for part in (catch_up, feed, sockets, loop_lag)
     ]
+    if several:  # the others serve until this one knows what they know
+        await _until_ready(not_ready)
     log.info("gateway.started", extra={"host": settings.host, "port": settings.port})
     try:
         yield
@@ -150,6 +157,14 @@ async def _running(settings: Settings, app: Starlette) -> AsyncIterator[None]:
         await asyncio.gather(*map(asyncio.to_thread, links))
         store.close()
         log.info("gateway.stopped")
+
+
+async def _until_ready(missing: Callable[[], str | None]) -> None:
+    """Wait until nothing is missing, but not for long: an old picture is better than no page."""
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(READY_SECONDS):
+            while missing():  # noqa: ASYNC110 - it has many parts, and this ends soon
+                await asyncio.sleep(0.02)
 
 
 class Part(Protocol):

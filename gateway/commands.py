@@ -11,6 +11,7 @@ import uuid
 from collections.abc import Coroutine
 from datetime import UTC, datetime
 from http import HTTPStatus
+from typing import Any
 from weakref import WeakValueDictionary
 
 import msgspec
@@ -19,6 +20,7 @@ from buildfeed import command, names
 from buildfeed.activity import Activity, Script
 from buildfeed.board import BuildState, Key
 from buildfeed.errors import BrokerUnavailable
+from gateway.drain import Drain
 from gateway.live import Live
 from gateway.problems import Problem, unknown_build
 from gateway.requests import StartRequest
@@ -36,11 +38,19 @@ log = logging.getLogger(__name__)
 class Commands:
     """Makes commands, has them confirmed, and repeats those that must not get lost."""
 
-    def __init__(self, live: Live, store: Store, submitter: Submitter, throttle: Throttle) -> None:
+    def __init__(
+        self,
+        live: Live,
+        store: Store,
+        submitter: Submitter,
+        throttle: Throttle,
+        drain: Drain,
+    ) -> None:
         self._live = live
         self._store = store
         self._submitter = submitter
         self._throttle = throttle
+        self._drain = drain
         self._undoing: dict[Key, asyncio.Task[None]] = {}
         self._resent: dict[Key, float] = {}
         self._tasks: set[asyncio.Task[None]] = set()
@@ -115,19 +125,20 @@ class Commands:
         return await asyncio.to_thread(self._store.get, project, build)
 
     async def ended(self, state: BuildState, seconds: float) -> BuildState | None:
-        """Return the build as it ended, None when it has not within `seconds`."""
+        """Return the build as it ended, None when it has not within `seconds` or we must stop."""
         if state.ended:
             return state
         future: asyncio.Future[BuildState] = asyncio.get_running_loop().create_future()
         forget = self._live.when_ended(
             state.key, lambda ended: None if future.done() else future.set_result(ended)
         )
+        going = asyncio.create_task(self._drain.turn())
         try:
-            async with asyncio.timeout(seconds):
-                return await future
-        except TimeoutError:
-            return None
+            first: set[asyncio.Future[Any]] = {future, going}
+            await asyncio.wait(first, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+            return future.result() if future.done() else None
         finally:
+            going.cancel()
             forget()
 
     def insist(self, activity: Activity) -> None:

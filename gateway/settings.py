@@ -1,6 +1,11 @@
 """What a gateway process can be told; built once, in `__main__`."""
 
+from typing import Final
+
 import msgspec
+
+MAX_MESSAGE_BYTES: Final = 64 * 1024
+"""Of one socket.io message from a watcher."""
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
@@ -8,6 +13,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 
     Without `amqp_url` commands travel by MQTT, as the embedded default has it. `origins` are
     web origins allowed besides the gateway's own, `starts_per_minute` is what each project may.
+    `workers` processes share the port.
     """
 
     mqtt_url: str
@@ -17,3 +23,5 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     port: int
     origins: tuple[str, ...] = ()
     starts_per_minute: int = 600
+    workers: int = 1
+    drain_seconds: float = 3.0

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Callable
+from http import HTTPStatus
 from typing import Any
 
 import msgspec
@@ -12,11 +13,16 @@ from starlette.types import Receive, Scope, Send
 from buildfeed.errors import InvalidFilter
 from buildfeed.topics import Filter, watchable
 from gateway.live import Event, Live
+from gateway.problems import Problem
+from gateway.settings import MAX_MESSAGE_BYTES
 from gateway.snapshot import Snapshot
 from gateway.view import View
 
 MAX_FILTERS = 100
-MAX_MESSAGE_BYTES = 64 * 1024
+_WEBSOCKET_ONLY = (
+    "This gateway runs several processes, so socket.io cannot poll here: connect with "
+    "io(url, {transports: ['websocket']})."
+)
 
 log = logging.getLogger(__name__)
 
@@ -41,7 +47,9 @@ class Json:
 class Sockets:
     """The socket.io server of this process.
 
-    Sends what comes through `outgoing`; `feed` returns the body of the `feed` event.
+    Sends what comes through `outgoing`; `feed` returns the body of the `feed` event. Without
+    `polling`, WebSocket is the only transport: the requests of one poller would reach other
+    processes.
     """
 
     def __init__(
@@ -50,10 +58,13 @@ class Sockets:
         live: Live,
         snapshot: Snapshot,
         feed: Callable[[], View],
+        *,
+        polling: bool,
     ) -> None:
         self._live = live
         self._snapshot = snapshot
         self._feed = feed
+        self._polling = polling
         self._outgoing = outgoing
         self.watchers = 0
         """Browsers connected."""
@@ -75,7 +86,12 @@ class Sockets:
         self._app = socketio.ASGIApp(self.server)
 
     async def app(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve polling requests and WebSockets (ASGI)."""
+        """Serve polling requests and WebSockets (ASGI).
+
+        Raises Problem when polling is not possible.
+        """
+        if scope["type"] == "http" and not self._polling:
+            raise Problem(HTTPStatus.BAD_REQUEST, "websocket-only", _WEBSOCKET_ONLY)
         try:
             await self._app(scope, receive, send)
         except ValueError as exc:  # engine.io's own decoder refuses a packet like this

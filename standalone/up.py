@@ -43,6 +43,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     data_dir: Path
     host: str
     port: int
+    workers: int
     mqtt_port: int | None
     log_level: str
 
@@ -90,6 +91,14 @@ class Urls(msgspec.Struct, frozen=True):
     default=8000,
     show_default=True,
     help="Port of the page.",
+)
+@click.option(
+    "--workers",
+    envvar="BUILDFEED_WORKERS",
+    type=click.IntRange(1, 64),
+    default=1,
+    show_default=True,
+    help="Gateway processes that share the port.",
 )
 @click.option(
     "--mqtt-port",
@@ -211,6 +220,7 @@ def _environment(settings: Settings, urls: Urls) -> dict[str, str]:
         "BUILDFEED_DRAIN_SECONDS": "2",
         "BUILDFEED_HOST": settings.host,
         "BUILDFEED_PORT": str(settings.port),
+        "BUILDFEED_WORKERS": str(settings.workers),
         "BUILDFEED_LOG_LEVEL": settings.log_level,
     }
     environment = {key: value for key, value in os.environ.items() if key not in settled}

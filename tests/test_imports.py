@@ -35,7 +35,7 @@ LIBRARIES = {
     "prometheus_client": ["gateway/metrics.py"],
     "socketio": ["gateway/sockets.py"],
     "starlette": ["gateway/*.py"],
-    "uvicorn": ["gateway/__main__.py"],
+    "uvicorn": ["gateway/server.py", "gateway/watcher_socket.py"],
     "click": ["*/__main__.py", "broker/options.py", "history/options.py", "standalone/*.py"],
 }
 PURE = [

@@ -1,0 +1,49 @@
+"""How a process that stops lets its watchers go: not all of them in the same moment."""
+
+import asyncio
+import random
+import signal
+from types import FrameType
+from typing import Final
+
+A_SECOND: Final = 100
+"""So many watchers go in a second, if there is time for it."""
+
+
+class Drain:
+    """Begins with SIGTERM or SIGINT, and lasts `seconds` at most.
+
+    Each watcher, and each request that waits, goes in a random moment of that time.
+    """
+
+    def __init__(self, seconds: float) -> None:
+        self._seconds = seconds
+        self._begun = asyncio.Event()
+        self._waiting = 0
+
+    def heed_signals(self) -> None:
+        """Begin at the signals that stop the server; its own handlers go on to be called."""
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            server = signal.getsignal(number)
+
+            def handle(number: int, frame: FrameType | None, server: object = server) -> None:
+                loop.call_soon_threadsafe(self._begun.set)
+                if callable(server):
+                    server(number, frame)
+
+            signal.signal(number, handle)
+
+    def moment(self, watchers: int) -> float:
+        """Return after how many seconds one of `watchers` goes: few go sooner."""
+        span = min(self._seconds, watchers / A_SECOND)
+        return random.uniform(0, span)  # noqa: S311 - spreads load, no secret
+
+    async def turn(self) -> None:
+        """Return when the drain has begun and it is the caller's turn to let its client go."""
+        self._waiting += 1
+        try:
+            await self._begun.wait()
+            await asyncio.sleep(self.moment(self._waiting))
+        finally:
+            self._waiting -= 1

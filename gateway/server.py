@@ -1,0 +1,109 @@
+"""The processes that serve one port: one alone, or several under uvicorn's supervisor.
+
+Several share one listening socket, so that one which hangs or dies takes no connections and loses
+none that wait to be accepted.
+"""
+
+import contextlib
+import functools
+import logging
+import multiprocessing
+import os
+import signal
+import threading
+import time
+from multiprocessing.process import BaseProcess
+from typing import TYPE_CHECKING, Final
+
+import uvicorn
+from uvicorn.supervisors import Multiprocess
+
+from buildfeed.log import configure
+from gateway.settings import MAX_MESSAGE_BYTES, Settings
+
+SHUTDOWN_SECONDS: Final = 3
+"""For requests and watchers that are left after the drain."""
+STOP_SECONDS: Final = 10.0
+"""After the drain, a process that has not ended by then is killed."""
+HANG_SECONDS: Final = 10
+"""A process that is frozen so long is replaced."""
+
+if TYPE_CHECKING:
+    from starlette.applications import Starlette
+
+log = logging.getLogger(__name__)
+
+
+def serve(settings: Settings, log_level: str) -> None:
+    """Serve until SIGTERM or SIGINT; SIGHUP replaces several processes one after the other."""
+    config = uvicorn.Config(
+        functools.partial(_create, settings, log_level),
+        factory=True,
+        host=settings.host,
+        port=settings.port,
+        workers=settings.workers,
+        ws="gateway.watcher_socket:WatcherSocket",
+        ws_per_message_deflate=False,  # costs more CPU than the bytes are worth (1.5 times)
+        ws_max_size=MAX_MESSAGE_BYTES,
+        timeout_graceful_shutdown=round(settings.drain_seconds) + SHUTDOWN_SECONDS,
+        timeout_worker_healthcheck=HANG_SECONDS,
+        access_log=False,
+        server_header=False,
+        log_config=None,
+        log_level="warning",
+    )
+    if settings.workers > 1:
+        Supervisor(config, settings.drain_seconds).run()
+    else:
+        with contextlib.suppress(KeyboardInterrupt):  # it has stopped in order already
+            uvicorn.Server(config).run()
+
+
+class Supervisor(Multiprocess):
+    """Looks every half second whether each process answers, and replaces it if not.
+
+    One that cannot even start ends them all: the next would fail the same way.
+    """
+
+    def __init__(self, config: uvicorn.Config, drain_seconds: float) -> None:
+        super().__init__(config, [config.bind_socket()])
+        self._stop_seconds = drain_seconds + STOP_SECONDS
+
+    def keep_subprocess_alive(self) -> None:
+        """Replace what has died or hangs, and say so."""
+        before = self.processes[:]
+        super().keep_subprocess_alive()
+        for old, new in zip(before, self.processes, strict=True):
+            if old is not new:
+                facts = {"pid": old.pid, "code": old.exitcode, "successor": new.pid}
+                log.warning("gateway.process_died", extra=facts)
+
+    def join_all(self) -> None:
+        """Wait until all have ended; kill those that do not."""
+        deadline = time.monotonic() + self._stop_seconds
+        for each in self.processes:
+            each.process.join(max(0.0, deadline - time.monotonic()))
+            if each.process.is_alive():
+                log.warning("gateway.process_killed", extra={"pid": each.pid})
+                each.process.kill()
+                each.process.join()
+
+
+def _create(settings: Settings, log_level: str) -> "Starlette":
+    """Return the application of this process, which may be one of several.
+
+    Its modules are imported here and not above: on a busy machine that takes seconds, in which
+    a process that is new must answer the supervisor already.
+    """
+    from gateway import app  # noqa: PLC0415
+
+    if parent := multiprocessing.parent_process():
+        configure(log_level)
+        threading.Thread(target=_end_with, args=[parent], daemon=True).start()
+    return app.create(settings)
+
+
+def _end_with(parent: BaseProcess) -> None:
+    """Stop when the supervisor is killed: nothing stays behind on the port."""
+    parent.join()
+    os.kill(os.getpid(), signal.SIGTERM)
