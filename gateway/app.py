@@ -6,7 +6,7 @@ The only module that knows all the others.
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from http import HTTPStatus
 from typing import Protocol
 
@@ -80,7 +80,6 @@ def create(settings: Settings) -> Starlette:
 @contextlib.asynccontextmanager
 async def _running(settings: Settings, app: Starlette, drain: Drain) -> AsyncIterator[None]:
     loop = asyncio.get_running_loop()
-    several = settings.workers > 1
     store = await asyncio.to_thread(Store, settings.database_url)
     outgoing: asyncio.Queue[Event] = asyncio.Queue()
     live = Live(outgoing.put_nowait, loop.time)
@@ -108,7 +107,8 @@ async def _running(settings: Settings, app: Starlette, drain: Drain) -> AsyncIte
     submitter = AmqpSubmitter(amqp) if amqp else MqttSubmitter(subscriber.link)
     commands = Commands(live, store, submitter, Throttle(settings.starts_per_minute), drain)
     feed = Feed(subscriber, live, outgoing.put_nowait)
-    sockets = Sockets(outgoing, live, Snapshot(live, catch_up), feed.body, polling=not several)
+    snapshot, polling = Snapshot(live, catch_up), settings.workers == 1
+    sockets = Sockets(outgoing, live, snapshot, feed.body, polling=polling)
 
     def not_ready() -> str | None:
         if not subscriber.alive:
@@ -130,28 +130,24 @@ async def _running(settings: Settings, app: Starlette, drain: Drain) -> AsyncIte
 
     api = Api(live, commands, store, counts, not_ready)
     queues = QueueLengths(amqp) if amqp else None
-    operations = Operations(live, Metrics(live, counts, vitals), queues)
+    operations = Operations(live, Metrics(live, counts, vitals), queues, settings.shared)
     app.router.routes.extend(
         [*api.routes(), *operations.routes(), *pages(), Mount(SOCKETS, sockets.app)]
     )
     subscriber.start()
     if amqp:
         amqp.start()
-    tasks = [
-        asyncio.create_task(_keep_running(part)) for part in (catch_up, feed, sockets, loop_lag)
-    ]
-    if several:  # the others serve until this one knows what they know
-        await _until_ready(not_ready)
-    log.info("gateway.started", extra={"host": settings.host, "port": settings.port})
+    parts: list[Part] = [catch_up, feed, sockets, loop_lag, *operations.siblings]
     try:
-        yield
+        async with _kept_running(parts):
+            if settings.workers > 1:  # the others serve until this one knows what they know
+                await _until_ready(not_ready)
+            log.info("gateway.started", extra={"host": settings.host, "port": settings.port})
+            yield
     finally:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(CLOSE_SECONDS):
                 await sockets.close()
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
         await commands.close()
         links = [subscriber.stop, *([amqp.stop] if amqp else [])]
         await asyncio.gather(*map(asyncio.to_thread, links))
@@ -172,6 +168,17 @@ class Part(Protocol):
 
     async def run(self) -> None:
         """Run until cancelled."""
+
+
+@contextlib.asynccontextmanager
+async def _kept_running(parts: Iterable[Part]) -> AsyncIterator[None]:
+    tasks = [asyncio.create_task(_keep_running(part)) for part in parts]
+    try:
+        yield
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
 
 async def _keep_running(part: Part) -> None:

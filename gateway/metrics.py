@@ -1,7 +1,7 @@
 """What an operator's Prometheus reads: computed when it asks, from what the gateway knows."""
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from itertools import accumulate
 
@@ -14,7 +14,8 @@ from prometheus_client.core import (
     InfoMetricFamily,
     Metric,
 )
-from prometheus_client.exposition import choose_encoder
+from prometheus_client.exposition import choose_encoder, generate_latest
+from prometheus_client.parser import text_string_to_metric_families
 from prometheus_client.registry import Collector
 
 from gateway.counts import WAITING_BOUNDS, Counts
@@ -44,19 +45,29 @@ class Metrics(Collector):
         self._live = live
         self._counts = counts
         self._vitals = vitals
-        self._queues: dict[str, int] = {}
         self._registry = CollectorRegistry()
         self._registry.register(self)
         ProcessCollector("", os.getpid, "/proc", self._registry)
 
-    def render(self, accept: str, queues: dict[str, int]) -> tuple[bytes, str]:
+    def text(self) -> str:
+        """Return what this process has to tell, in the classic format."""
+        return generate_latest(self._registry).decode()
+
+    def render(
+        self, accept: str, queues: Mapping[str, int], told: Mapping[str, str]
+    ) -> tuple[bytes, str]:
         """Return the text and its content type, in the format that the header `accept` wants.
 
         `queues` are the lengths of the broker's queues by name, empty when they are not known.
+        `told` has the `text` of each process by its id when several share a port: then all that
+        one of them tells has its id as the label `process`. Else it is empty.
         """
-        self._queues = queues
+        families = _of_processes(told) if told else list(self._registry.collect())
+        if queues:
+            help_ = "Starts in a queue of the broker"
+            families.append(_gauges("queue_messages", help_, "queue", queues))
         encode, content_type = choose_encoder(accept)
-        return encode(self._registry), content_type
+        return encode(_Collected(families)), content_type
 
     def describe(self) -> list[Metric]:
         """Return nothing: the names are those of the first `collect`."""
@@ -70,10 +81,6 @@ class Metrics(Collector):
         yield from _of_workers(now)
         yield from self._of_commands()
         yield from self._of_the_process(self._vitals())
-        if self._queues:
-            yield _gauges(
-                "queue_messages", "Starts in a queue of the broker", "queue", self._queues
-            )
 
     def _of_commands(self) -> Iterator[Metric]:
         counts = self._counts
@@ -105,6 +112,29 @@ class Metrics(Collector):
         yield InfoMetricFamily("buildfeed_gateway", "The process that answers", process)
 
 
+class _Collected(Collector):
+    """Metrics that were collected before."""
+
+    def __init__(self, families: Iterable[Metric]) -> None:
+        self._families = families
+
+    def collect(self) -> Iterable[Metric]:
+        return self._families
+
+
+def _of_processes(told: Mapping[str, str]) -> list[Metric]:
+    families: dict[str, Metric] = {}
+    for process, text in told.items():
+        for family in text_string_to_metric_families(text):
+            known = families.setdefault(
+                family.name, Metric(family.name, family.documentation, family.type)
+            )
+            for sample in family.samples:
+                labels = sample.labels | {"process": process}
+                known.add_sample(sample.name, labels, sample.value)
+    return list(families.values())
+
+
 def _of_builds(now: Overview) -> Iterator[Metric]:
     queued = {str(priority): count for priority, count in now.queued.items()}
     yield _gauges("builds_queued", "Builds that wait", "priority", queued)
@@ -128,7 +158,7 @@ def _gauge(name: str, what: str, value: float) -> Metric:
     return GaugeMetricFamily(f"buildfeed_{name}", what, value)
 
 
-def _gauges(name: str, what: str, label: str, values: dict[str, float] | dict[str, int]) -> Metric:
+def _gauges(name: str, what: str, label: str, values: Mapping[str, float]) -> Metric:
     family = GaugeMetricFamily(f"buildfeed_{name}", what, labels=[label])
     for key, value in values.items():
         family.add_metric([key], value)

@@ -1,6 +1,7 @@
 """Edge: HTTP for operators. `/metrics` for Prometheus, `/api/overview` for the page."""
 
 from datetime import UTC, datetime
+from pathlib import Path
 
 import msgspec
 from starlette.requests import Request
@@ -12,24 +13,37 @@ from gateway.live import Live
 from gateway.metrics import Metrics
 from gateway.overview import overview
 from gateway.queue_lengths import QueueLengths
+from gateway.siblings import Siblings
 
 
 class Operations:
-    """What waits and why; `queues` is None where commands travel by MQTT."""
+    """What waits and why; `queues` is None where commands travel by MQTT.
 
-    def __init__(self, live: Live, metrics: Metrics, queues: QueueLengths | None) -> None:
+    The processes of one port, if there are several, have the directory `shared`.
+    """
+
+    def __init__(
+        self,
+        live: Live,
+        metrics: Metrics,
+        queues: QueueLengths | None,
+        shared: Path | None,
+    ) -> None:
         self._live = live
         self._metrics = metrics
         self._queues = queues
+        self.siblings = [Siblings(shared, metrics.text)] if shared else []
+        """Must run for the metrics of all processes to be told."""
 
     def routes(self) -> list[BaseRoute]:
         """Return the routing table."""
         return [Route("/metrics", self.metrics), Route("/api/overview", self.overview)]
 
     async def metrics(self, request: Request) -> Response:
-        """200 and the metrics of this process as text."""
+        """200 and the metrics of all processes of this port as text."""
         accept = request.headers.get("accept", "")
-        text, content_type = self._metrics.render(accept, await self._lengths())
+        told = {pid: text for each in self.siblings for pid, text in each.told().items()}
+        text, content_type = self._metrics.render(accept, await self._lengths(), told)
         return Response(text, headers={"Content-Type": content_type})
 
     async def overview(self, _request: Request) -> Response:

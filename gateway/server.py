@@ -10,11 +10,14 @@ import logging
 import multiprocessing
 import os
 import signal
+import tempfile
 import threading
 import time
 from multiprocessing.process import BaseProcess
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+import msgspec
 import uvicorn
 from uvicorn.supervisors import Multiprocess
 
@@ -36,7 +39,17 @@ log = logging.getLogger(__name__)
 
 def serve(settings: Settings, log_level: str) -> None:
     """Serve until SIGTERM or SIGINT; SIGHUP replaces several processes one after the other."""
-    config = uvicorn.Config(
+    if settings.workers == 1:
+        with contextlib.suppress(KeyboardInterrupt):  # it has stopped in order already
+            uvicorn.Server(_config(settings, log_level)).run()
+    else:
+        with tempfile.TemporaryDirectory(prefix="buildfeed-gateway-") as shared:
+            settings = msgspec.structs.replace(settings, shared=Path(shared))
+            Supervisor(_config(settings, log_level), settings.drain_seconds).run()
+
+
+def _config(settings: Settings, log_level: str) -> uvicorn.Config:
+    return uvicorn.Config(
         functools.partial(_create, settings, log_level),
         factory=True,
         host=settings.host,
@@ -52,11 +65,6 @@ def serve(settings: Settings, log_level: str) -> None:
         log_config=None,
         log_level="warning",
     )
-    if settings.workers > 1:
-        Supervisor(config, settings.drain_seconds).run()
-    else:
-        with contextlib.suppress(KeyboardInterrupt):  # it has stopped in order already
-            uvicorn.Server(config).run()
 
 
 class Supervisor(Multiprocess):

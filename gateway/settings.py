@@ -1,5 +1,6 @@
 """What a gateway process can be told; built once, in `__main__`."""
 
+from pathlib import Path
 from typing import Final
 
 import msgspec
@@ -13,7 +14,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 
     Without `amqp_url` commands travel by MQTT, as the embedded default has it. `origins` are
     web origins allowed besides the gateway's own, `starts_per_minute` is what each project may.
-    `workers` processes share the port.
+    `workers` processes share the port and, if they are several, the directory `shared`.
     """
 
     mqtt_url: str
@@ -25,3 +26,4 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     starts_per_minute: int = 600
     workers: int = 1
     drain_seconds: float = 3.0
+    shared: Path | None = None

@@ -1,4 +1,5 @@
 import asyncio
+import os
 import re
 import time
 from contextlib import suppress
@@ -13,6 +14,7 @@ from buildfeed.presence import Presence
 from gateway.counts import Counts
 from gateway.loop_lag import LoopLag
 from gateway.metrics import Metrics, Vitals
+from gateway.siblings import Siblings
 
 RUNNING = Path(__file__).parents[2] / "docs/running.md"
 VITALS = Vitals(
@@ -40,7 +42,7 @@ def counts() -> Counts:
 
 def scraped(scene: Scene, counts: Counts, queues: dict[str, int] | None = None) -> Samples:
     """Return the value of each series by its name, without the prefix, and its labels."""
-    text, _ = Metrics(scene.live, counts, lambda: VITALS).render("", queues or {})
+    text, _ = Metrics(scene.live, counts, lambda: VITALS).render("", queues or {}, {})
     return {
         (sample.name.removeprefix("buildfeed_"), *sample.labels.values()): sample.value
         for family in text_string_to_metric_families(text.decode())
@@ -132,6 +134,44 @@ def test_queues_are_told_only_when_they_are_known(scene: Scene, counts: Counts) 
     assert not [key for key in scraped(scene, counts) if key[0] == "queue_messages"]
 
 
+def test_one_process_answers_for_all_that_share_its_port(scene: Scene, counts: Counts) -> None:
+    counts.starts["accepted"] += 2
+    counts.receive(accept(), scene.live.board)
+    metrics = Metrics(scene.live, counts, lambda: VITALS)
+    told = {"11": metrics.text(), "12": metrics.text()}
+
+    for accept_header in ("", "application/openmetrics-text"):
+        raw, _ = metrics.render(accept_header, {"builds": 12}, told)
+        text = raw.decode()
+
+        assert text.count("# TYPE buildfeed_watchers gauge") == 1
+        for process in told:
+            assert f'buildfeed_watchers{{process="{process}"}} 7.0' in text
+            assert f'starts_total{{outcome="accepted",process="{process}"}} 2.0' in text
+            assert f'waiting_seconds_bucket{{le="10.0",process="{process}"}} 1.0' in text
+            assert f'process_open_fds{{process="{process}"}}' in text
+        assert 'buildfeed_queue_messages{queue="builds"} 12.0' in text  # the broker's, once
+
+
+def test_processes_hear_of_each_other_as_long_as_they_speak(tmp_path: Path) -> None:
+    own = str(os.getpid())
+    siblings = Siblings(tmp_path, lambda: "as of now")
+    for other, age in (("11", 1), ("12", 60)):
+        file = tmp_path / f"{other}.txt"
+        file.write_text(f"of {other}")
+        os.utime(file, (time.time() - age,) * 2)
+
+    assert siblings.told() == {"11": "of 11", own: "as of now"}
+
+    async def tell_once() -> None:
+        telling = asyncio.create_task(siblings.run())
+        await asyncio.sleep(0)
+        telling.cancel()
+
+    asyncio.run(tell_once())
+    assert sorted(each.name for each in tmp_path.iterdir()) == sorted(["11.txt", f"{own}.txt"])
+
+
 @pytest.mark.parametrize(
     ("accept_header", "content_type"),
     [
@@ -144,7 +184,7 @@ def test_queues_are_told_only_when_they_are_known(scene: Scene, counts: Counts) 
 def test_the_format_is_the_one_asked_for(
     scene: Scene, counts: Counts, accept_header: str, content_type: str
 ) -> None:
-    text, answered = Metrics(scene.live, counts, lambda: VITALS).render(accept_header, {})
+    text, answered = Metrics(scene.live, counts, lambda: VITALS).render(accept_header, {}, {})
 
     assert answered.startswith(content_type)
     assert b"buildfeed_ready 1.0" in text
@@ -153,7 +193,7 @@ def test_the_format_is_the_one_asked_for(
 def test_every_metric_is_documented_with_its_type_and_label(scene: Scene, counts: Counts) -> None:
     scene.receive(start("b1"), accept(build="b2"))
     scene.hear("online")
-    raw, _ = Metrics(scene.live, counts, lambda: VITALS).render("", {"builds": 0})
+    raw, _ = Metrics(scene.live, counts, lambda: VITALS).render("", {"builds": 0}, {})
     text = raw.decode()
     labels = dict(re.findall(r"^(buildfeed_\w+){(?!le=)(\w+)=", text, re.MULTILINE))
     told = {
