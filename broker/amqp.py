@@ -6,6 +6,7 @@ from collections import OrderedDict
 from collections.abc import Callable
 from concurrent.futures import Future
 from contextlib import suppress
+from functools import partial
 from random import SystemRandom
 from typing import Any, Final, TypeVar
 
@@ -13,6 +14,7 @@ from pika import BlockingConnection, URLParameters
 from pika.adapters.blocking_connection import BlockingChannel
 from pika.exceptions import AMQPError, ChannelWrongStateError, ConnectionWrongStateError
 
+from broker.stream import assert_stream
 from broker.topology import assert_topology
 from buildfeed.errors import BrokerUnavailable
 
@@ -31,6 +33,7 @@ _LONGEST_DELAY: Final = 4.0
 _TICK: Final = 1.0
 _SOCKET_TIMEOUT: Final = 5.0
 _CONNECT_TIMEOUT: Final = 10.0
+_STREAM_DELAY: Final = 2.0  # a broker that starts accepts connections before it has its streams
 _BLOCKED_TIMEOUT: Final = 30.0  # the broker is short of memory or disk and reads no more
 
 
@@ -44,7 +47,8 @@ class AmqpLink:
     consumer that the broker closes counts as a failure of the connection.
 
     With `declares=False`, for a user that may not make queues, somebody else asserts the topology;
-    until then a consumer of a missing queue is a failure of the connection, tried again.
+    until then a consumer of a missing queue is a failure of the connection, tried again. The
+    stream is asserted 2 s after the topology.
 
     Delivery tags are those of one channel: acknowledge only on the channel of the delivery.
     """
@@ -141,6 +145,7 @@ class AmqpLink:
             channel.confirm_delivery()
             if self._declares:
                 assert_topology(channel)
+                connection.call_later(_STREAM_DELAY, partial(assert_stream, connection))
             self._reason = ""
             if self._on_up:
                 self._on_up(channel)

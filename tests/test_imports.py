@@ -27,11 +27,13 @@ LIBRARIES = {
     "msgspec": ["*/*.py"],
     "paho": ["broker/mqtt.py", "broker/connection.py", "broker/version.py", "examples/*.py"],
     "pika": [
-        *("broker/amqp.py", "broker/dead.py", "broker/delay.py", "broker/topology.py"),
-        "fakebuild/amqp_queue.py",
+        *("broker/amqp.py", "broker/dead.py", "broker/delay.py"),
+        *("broker/stream.py", "broker/topology.py"),
+        *("fakebuild/amqp_queue.py", "examples/replay.py"),
     ],
     "amqtt": ["broker/embedded.py"],
-    "sqlalchemy": ["history/*.py"],
+    "sqlalchemy": ["history/*.py", "history/migrations/*.py", "history/migrations/versions/*.py"],
+    "alembic": ["history/migrations/*.py", "history/migrations/versions/*.py"],
     "prometheus_client": ["gateway/metrics.py"],
     "socketio": ["gateway/sockets.py"],
     "starlette": ["gateway/*.py"],
@@ -50,6 +52,7 @@ PURE = [
     "broker/session.py",
     "fakebuild/attempts.py",
     "fakebuild/deliveries.py",
+    "fakebuild/keeping.py",
     "fakebuild/recent.py",
     "fakebuild/run.py",
     "fakebuild/script.py",
@@ -61,6 +64,7 @@ PURE = [
     "gateway/roster.py",
     "gateway/throttle.py",
     "gateway/view.py",
+    "history/malformed.py",
 ]
 IMPURE = {
     *("asyncio", "io", "logging", "os", "pathlib", "queue", "random", "secrets", "select"),

@@ -7,6 +7,7 @@ import pytest
 from compose_rabbitmq import ComposeRabbitMQ, Session
 from pika.exceptions import ChannelClosedByBroker, ProbableAuthenticationError
 
+from broker.stream import STREAM, assert_stream
 from broker.topology import (
     BUILDS,
     BUILDS_DEAD,
@@ -38,13 +39,13 @@ OWN_TOPICS = {
 }
 OWN_FILTERS = {
     "gateway": {ALL_BUILDS, ALL_WORKERS, PROBE},
-    "worker": {STOPS, "builds/acme/b1/status"},
+    "worker": {STOPS, "builds/acme/b1/status", ALL_WORKERS},
     "recorder": {ALL_BUILDS},
     "mobile": {ALL_BUILDS, "builds/+/+/error", "projects/acme/latest", ALL_WORKERS},
 }
 FOREIGN_FILTERS = {
     "gateway": {"#", "projects/#"},
-    "worker": {"#", ALL_BUILDS, "builds/+/+/+", ALL_WORKERS},
+    "worker": {"#", ALL_BUILDS, "builds/+/+/+", "workers/#"},
     "recorder": {"#", ALL_WORKERS},
     "mobile": {"#", "+/#", "gateways/#", "secret/#"},
 }
@@ -69,11 +70,12 @@ def pairs(texts_of: dict[str, set[str]]) -> list[tuple[str, str]]:
 
 @pytest.fixture(scope="module")
 def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ComposeRabbitMQ]:
-    """Running, with the queues that the gateway makes."""
+    """Running, with the queues and the stream that the gateway makes."""
     broker = ComposeRabbitMQ(tmp_path_factory.mktemp("compose"))
     broker.server.start()
     with broker.channel("gateway") as channel:
         assert_topology(channel)
+        assert_stream(channel.connection)
     yield broker
     broker.server.stop()
 
@@ -178,7 +180,10 @@ def test_nobody_else_puts_a_start_into_the_queue(
     ("user", "queue"),
     [
         ("gateway", BUILDS_DEAD),
+        ("gateway", STREAM),
         ("worker", BUILDS_DEAD),
+        ("worker", STREAM),
+        ("recorder", STREAM),
         *((user, queue) for user in ("recorder", "mobile") for queue in (BUILDS, BUILDS_HIGH)),
     ],
 )
@@ -189,9 +194,33 @@ def test_nobody_else_takes_from_a_queue(broker: ComposeRabbitMQ, user: str, queu
 
 @pytest.mark.parametrize("user", ["worker", "recorder", "mobile"])
 def test_only_the_gateway_makes_and_deletes_queues(broker: ComposeRabbitMQ, user: str) -> None:
-    for request in (assert_topology, lambda channel: channel.queue_delete(BUILDS)):
+    for request in (
+        assert_topology,
+        lambda channel: channel.queue_delete(BUILDS),
+        lambda channel: channel.queue_delete(STREAM),
+    ):
         with broker.channel(user) as channel, pytest.raises(ChannelClosedByBroker, match="403"):
             request(channel)
+
+
+def test_an_app_reads_the_stream(broker: ComposeRabbitMQ, connect: Connect) -> None:
+    assert connect("worker").publish("builds/acme/b1/log")
+    with broker.channel("mobile") as app:
+        app.basic_qos(prefetch_count=1)
+        method, _, body = next(
+            app.consume(STREAM, arguments={"x-stream-offset": "last"}, inactivity_timeout=5)
+        )
+        assert (method.routing_key, body) == ("builds.acme.b1.log", b"{}")
+
+
+def test_who_may_not_make_the_stream_goes_on_without(
+    broker: ComposeRabbitMQ, caplog: pytest.LogCaptureFixture
+) -> None:
+    with broker.channel("recorder") as channel:
+        assert_stream(channel.connection)
+        assert channel.is_open
+    (record,) = [each for each in caplog.records if each.getMessage() == "amqp.no_stream"]
+    assert "access to queue 'builds.stream' in vhost '/' refused" in vars(record)["reason"]
 
 
 def test_the_operator_takes_from_the_dead_and_starts_again(broker: ComposeRabbitMQ) -> None:

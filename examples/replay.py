@@ -1,0 +1,67 @@
+"""Print every activity from any point on, and go on where it stopped. Needs RabbitMQ.
+
+    python examples/replay.py amqp://user:password@host first
+
+The point is `first` (the oldest activity that is kept), `last` (about the newest), an offset, or a
+time such as 2026-11-21T10:15Z. It counts the first time; from then on the file `replay.offset`
+does, which has the offset of the last activity that was handled. Delete it to begin anew.
+"""
+
+import logging
+import signal
+import sys
+import time
+from datetime import datetime
+from pathlib import Path
+
+from pika import BasicProperties, BlockingConnection, URLParameters
+from pika.adapters.blocking_connection import BlockingChannel
+from pika.exceptions import AMQPError
+from pika.spec import Basic
+
+from buildfeed import activity
+from buildfeed.errors import BuildfeedError
+
+url, point = sys.argv[1:]
+reached = Path("replay.offset")
+
+
+def begin() -> str | int | datetime:
+    """Return where to go on, or else where to begin."""
+    if reached.exists():
+        return int(reached.read_text()) + 1
+    if point in ("first", "last"):
+        return point
+    return int(point) if point.isdecimal() else datetime.fromisoformat(point)
+
+
+def handle(
+    channel: BlockingChannel, method: Basic.Deliver, properties: BasicProperties, body: bytes
+) -> None:
+    """Print one activity, and only then keep its offset: whatever happens, none is left out."""
+    offset = int((properties.headers or {})["x-stream-offset"])
+    try:
+        build = activity.decode(method.routing_key.replace(".", "/"), body).object
+        print(offset, build.project, build.build, build.status, f"{build.progress} %", flush=True)
+    except BuildfeedError:
+        pass  # a payload that is no activity: not for us
+    written = reached.with_suffix(".new")
+    written.write_text(str(offset))
+    written.replace(reached)  # in one step: the file is never half written
+    channel.basic_ack(method.delivery_tag)  # of a stream this only asks for more
+
+
+# Ctrl-C simply ends it. Do not cancel a consumer of a stream, nor close its channel: that hands
+# back what is under way, and RabbitMQ 3.10 closes the connection with an error for it.
+signal.signal(signal.SIGINT, signal.SIG_DFL)
+logging.getLogger("pika").setLevel(logging.CRITICAL)  # what fails is printed below, in one line
+
+while True:  # pika does not connect again by itself
+    try:
+        stream = BlockingConnection(URLParameters(url)).channel()
+        stream.basic_qos(prefetch_count=100)  # a stream needs a limit
+        stream.basic_consume("builds.stream", handle, arguments={"x-stream-offset": begin()})
+        stream.start_consuming()
+    except AMQPError as exc:
+        print(f"{exc!r}, connecting again", file=sys.stderr, flush=True)
+    time.sleep(1)
