@@ -101,6 +101,11 @@ class MqttLink:
         """True from `on_up` until the connection is lost."""
         return self._up
 
+    @property
+    def connection(self) -> int:
+        """Which connection this is, as `Message.connection` counts them."""
+        return self._connections
+
     def publish(
         self, topic: str, payload: bytes, *, qos: int, retain: bool = False
     ) -> Future[None]:

@@ -11,7 +11,7 @@ from buildfeed.topics import worker_status
 
 
 class RunningBuild(msgspec.Struct, frozen=True):
-    """A build that a worker is busy with."""
+    """A build that a worker runs, or keeps the start of."""
 
     project: Name
     build: Name
@@ -21,13 +21,16 @@ class RunningBuild(msgspec.Struct, frozen=True):
 class Presence(msgspec.Struct, frozen=True):
     """Whether `worker` is there, and how it is.
 
-    `slots` is how many builds it runs at a time, `lag_ms` by how much its event loop was late at
-    worst since it last said so, `published` the number of activities since it started.
+    `keeps` are builds whose start it holds while another worker runs them, or may, since the
+    broker came back: `attempt` is the next one, if that worker runs them no more. `slots` is how
+    many builds it runs at a time, `lag_ms` by how much its event loop was late at worst since it
+    last said so, `published` the number of activities since it started.
     """
 
     worker: Name
     status: Literal["online", "offline"]
     builds: tuple[RunningBuild, ...] = ()
+    keeps: tuple[RunningBuild, ...] = ()
     slots: Count = 0
     lag_ms: Count = 0
     published: Count = 0

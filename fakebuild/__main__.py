@@ -72,6 +72,14 @@ def _name(_context: click.Context, _option: click.Parameter, name: str | None) -
     help="A build fails when it takes longer.",
 )
 @click.option(
+    "--max-lag",
+    envvar="BUILDFEED_MAX_LAG",
+    default=0.5,
+    show_default=True,
+    type=click.FloatRange(0, min_open=True),
+    help="Takes no further build while its event loop is late by more seconds.",
+)
+@click.option(
     "--drain-seconds",
     envvar="BUILDFEED_DRAIN_SECONDS",
     default=10.0,
@@ -90,6 +98,7 @@ def main(
     concurrency: int,
     max_attempts: int,
     max_seconds: float,
+    max_lag: float,
     drain_seconds: float,
     log_level: str,
 ) -> None:
@@ -107,7 +116,7 @@ def main(
         mqtt_url=mqtt_url,
         queue=queue,
         slots=concurrency,
-        limits=Limits(max_attempts=max_attempts, max_seconds=max_seconds),
+        limits=Limits(max_attempts=max_attempts, max_seconds=max_seconds, max_lag=max_lag),
         drain_seconds=drain_seconds,
     )
 

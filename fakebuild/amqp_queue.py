@@ -1,12 +1,13 @@
 """Starts from RabbitMQ's two quorum queues: all the AMQP of a worker.
 
-A worker holds no more unsettled starts than it has slots, counted over both queues. Quorum queues
-refuse the `global` prefetch that would say so, hence: while a slot is free, `basic.get` takes what
-waits; when nothing does, a consumer on each queue waits for one start.
+A worker holds no more unsettled starts than it is allowed, counted over both queues. Quorum queues
+refuse the `global` prefetch that would say so, hence: while it may hold another, `basic.get` takes
+what waits; when nothing does, a consumer on each queue waits for one start.
 """
 
 import asyncio
 import logging
+import time
 from collections.abc import Callable
 from typing import Final
 
@@ -23,6 +24,8 @@ from fakebuild.deliveries import Delivery
 log = logging.getLogger(__name__)
 
 _NORMAL_EVERY: Final = 4
+_DOUBT_SECONDS: Final = 10.0
+"""How long after it came back the broker may hand out starts whose workers are still coming."""
 
 Work = Callable[[BlockingChannel], None]
 
@@ -35,10 +38,11 @@ class AmqpQueue:
 
     def __init__(self, url: str, *, name: str, slots: int) -> None:
         self._link = AmqpLink(url, name=name, declares=False, on_up=self._up, on_down=self._down)
-        self._slots = slots
+        self._allowed = slots
         self._hand_out: Callable[[Delivery], object] = _nobody
-        self._paused = False
         self._channel: BlockingChannel | None = None
+        self._connected = 0
+        self._connected_at = 0.0
         self._consumers: dict[str, str] = {}
         self._held = 0
         self._taken = 0
@@ -49,9 +53,9 @@ class AmqpQueue:
         self._hand_out = lambda delivery: loop.call_soon_threadsafe(deliver, delivery)
         self._link.start()
 
-    def pause(self) -> None:
-        """Hand out no more; what was handed out can still be settled."""
-        self._paused = True
+    def allow(self, starts: int) -> None:
+        """Hold no more than `starts` from now on; those that are held can still be settled."""
+        self._allowed = starts
         self._link.call(self._fill)
 
     async def stop(self) -> None:
@@ -89,6 +93,8 @@ class AmqpQueue:
 
     def _up(self, channel: BlockingChannel) -> None:
         self._channel = channel
+        self._connected += 1
+        self._connected_at = time.monotonic()
         self._consumers = {}
         self._held = 0
         channel.basic_qos(prefetch_count=1)  # of each consumer: the one start it waits for
@@ -99,10 +105,15 @@ class AmqpQueue:
 
     @property
     def _free(self) -> int:
-        return 0 if self._paused else self._slots - self._held
+        return max(self._allowed - self._held, 0)
+
+    @property
+    def _returning(self) -> bool:
+        """True when the broker, or the way to it, was away a moment ago."""
+        return self._connected > 1 and time.monotonic() - self._connected_at < _DOUBT_SECONDS
 
     def _fill(self, channel: BlockingChannel) -> None:
-        """Take what waits while a slot is free; wait for more exactly while one is."""
+        """Take what waits while another may be held; wait for more exactly while one may."""
         while self._free and self._get(channel):
             pass
         for queue in (BUILDS_HIGH, BUILDS):
@@ -151,7 +162,9 @@ class AmqpQueue:
             return
         self._taken += 1
         self._held += 1
-        self._hand_out(AmqpDelivery(self, channel, tag, start, _attempt(properties)))
+        attempt = _attempt(properties)
+        doubtful = attempt > 1 and self._returning
+        self._hand_out(AmqpDelivery(self, channel, tag, start, attempt, doubtful=doubtful))
 
 
 def _nobody(_delivery: Delivery) -> None:
@@ -184,9 +197,12 @@ class AmqpDelivery:
         tag: int,
         start: Build,
         attempt: int,
+        *,
+        doubtful: bool,
     ) -> None:
         self.start = start
         self.attempt = attempt
+        self.doubtful = doubtful
         self._queue = queue
         self._channel = channel
         self._tag = tag

@@ -1,4 +1,4 @@
-"""Which attempts start at once, which wait, and which are one too many. Pure."""
+"""Which attempts start at once, which wait, which are one too many, and when none starts. Pure."""
 
 from typing import Final
 
@@ -8,10 +8,15 @@ _LONGEST_PAUSE: Final = 30.0
 
 
 class Limits(msgspec.Struct, frozen=True, kw_only=True):
-    """When to give a build up: after `max_attempts`, or after `max_seconds` of one attempt."""
+    """What a worker puts up with.
+
+    It gives a build up after `max_attempts`, or after `max_seconds` of one attempt, and takes none
+    while its event loop is late by more than `max_lag` seconds.
+    """
 
     max_attempts: int = 10
     max_seconds: float = 86_400
+    max_lag: float = 0.5
 
 
 def pause(attempt: int) -> float:

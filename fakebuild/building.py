@@ -40,8 +40,10 @@ class Building:
         self._limits = limits
         self._publish = publish
         self._run = Run(delivery.start, delivery.attempt, worker)
-        self._accepted = False
+        self.hopeless = delivery.attempt > limits.max_attempts
+        """True when this is one attempt too many: it is given up at once."""
         self.ended = False
+        self._accepted = False
         self._cut = asyncio.Event()
         self._returned = asyncio.Event()
         if delivery.stopping or self.hopeless:
@@ -57,28 +59,24 @@ class Building:
         """The attempt it runs as."""
         return self._run.attempt
 
-    @property
-    def hopeless(self) -> bool:
-        """True when this is one attempt too many: it is given up at once."""
-        return self.attempt > self._limits.max_attempts
-
     def stop(self) -> None:
         """End it as `stopped`, now."""
         self._cut.set()
 
     def adopt(self, delivery: Delivery) -> None:
-        """Go on under the delivery that came back after the connection of the first was lost."""
+        """Go on under the delivery that came back after the connection of the first was lost.
+
+        Nothing is begun again, so no attempt is one too many.
+        """
         self.delivery = delivery
         if delivery.attempt > self.attempt and not self.ended:
             self._run.again(delivery.attempt)
-            if self.hopeless:
-                self._cut.set()
-            elif self._accepted:
+            if self._accepted and not self.hopeless:
                 self._publish(self._run.accept(_now()))
         self._returned.set()
 
-    async def work(self) -> str | None:
-        """Build; return the status it ended with, None when the build is no longer ours."""
+    async def work(self) -> Activity | None:
+        """Build; return the ending, None when the build is no longer ours."""
         async with asyncio.TaskGroup() as tasks:
             building = tasks.create_task(self._build())
             lost = tasks.create_task(self._until_lost())
@@ -96,7 +94,7 @@ class Building:
             await self.delivery.reject(requeue=False)
         else:
             await self.delivery.ack()
-        return ending.object.status
+        return ending
 
     async def _build(self) -> Ending:
         loop = asyncio.get_running_loop()

@@ -30,6 +30,10 @@ class Delivery(Protocol):
     def lost(self) -> bool:
         """True when the connection it came on is gone: the queue hands the start out again."""
 
+    @property
+    def doubtful(self) -> bool:
+        """True when its build may still run elsewhere: the broker was away a moment ago."""
+
     async def still_mine(self) -> bool:
         """Ask the broker; while it cannot be reached, wait for it."""
 
@@ -41,13 +45,13 @@ class Delivery(Protocol):
 
 
 class Queue(Protocol):
-    """Hands out starts, never more unsettled ones than the worker has slots."""
+    """Hands out starts, never more unsettled ones than it is allowed to."""
 
     async def start(self, deliver: Callable[[Delivery], None]) -> None:
         """Call `deliver` in the running event loop with every start, from now on."""
 
-    def pause(self) -> None:
-        """Hand out no more; what was handed out can still be settled."""
+    def allow(self, starts: int) -> None:
+        """Let no more than `starts` be unsettled from now on; those that are, stay so."""
 
     async def stop(self) -> None:
         """Close the connection."""

@@ -66,9 +66,10 @@ class EmbeddedQueue:
         self._link.start()
         self._reader = asyncio.create_task(self._read_on())
 
-    def pause(self) -> None:
-        """Hand out no more."""
-        self._deliver = None
+    def allow(self, starts: int) -> None:
+        """Hand out no more than `starts` at a time."""
+        self._slots = starts
+        self._fill()
 
     async def stop(self) -> None:
         """Stop listening and reading."""
@@ -144,6 +145,7 @@ class EmbeddedDelivery:
     """A start that this worker alone knows of."""
 
     lost = False
+    doubtful = False
 
     def __init__(
         self, queue: EmbeddedQueue, start: Build, attempt: int, *, stopping: bool = False

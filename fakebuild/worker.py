@@ -6,6 +6,7 @@ The links have threads of their own and cross over with `call_soon_threadsafe`, 
 import asyncio
 import logging
 from collections.abc import Iterable
+from contextlib import suppress
 from itertools import islice
 from typing import Final, Literal
 
@@ -20,12 +21,15 @@ from fakebuild.attempts import Limits
 from fakebuild.building import Building
 from fakebuild.deliveries import Delivery, Queue
 from fakebuild.heartbeat import Heartbeat
+from fakebuild.kept_delivery import KeptDelivery
+from fakebuild.neighbours import Neighbours
 from fakebuild.publisher import Publisher
 from fakebuild.recent import Recent
 
 log = logging.getLogger(__name__)
 
 _SETTLE_SECONDS: Final = 1.0
+_LOOK_SECONDS: Final = 1.0
 _MAX_SHOWN: Final = 300
 """Builds named in the presence: all that concurrency allows would not fit into a payload."""
 
@@ -58,12 +62,20 @@ class Worker:
             will=Will(gone.topic, presence.encode(gone), retain=True),
         )
         self._publisher = Publisher(self._link)
-        self._heartbeat = Heartbeat(self._link, self._presence)
+        self._heartbeat = Heartbeat(self._link, self._presence, self._late)
         self._builds: dict[Key, Building] = {}
         self._tasks: dict[Key, asyncio.Task[None]] = {}
+        self._waiting: dict[Key, Delivery] = {}
+        self._neighbours = Neighbours(
+            name, self._link, self._heartbeat, self._builds, self._tell_ending
+        )
+        self._keeping = self._neighbours.keeping
         self._stops: Recent[Activity] = Recent()
-        self._ended: Recent[str] = Recent()
+        self._ended: Recent[Activity] = Recent()
         self._settling: set[asyncio.Task[None]] = set()
+        self._freed = asyncio.Event()
+        self._allowed = slots
+        self._overloaded = False
         self._stopping = False
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -71,13 +83,14 @@ class Worker:
         self._loop = asyncio.get_running_loop()
         self._link.start()
         await self._queue.start(self._deliver)
-        beat = asyncio.create_task(self._heartbeat.beat())
+        chores = [asyncio.create_task(chore) for chore in (self._heartbeat.beat(), self._look())]
         log.info("worker.ready", extra={"worker": self._name, "slots": self._slots})
         await stop.wait()
         self._stopping = True
-        self._queue.pause()
+        self._allow()
         await self._drain()
-        beat.cancel()
+        for chore in chores:
+            chore.cancel()
         gone = self._presence(0, status="offline")
         self._link.publish(gone.topic, presence.encode(gone), qos=1, retain=True)
         await asyncio.to_thread(self._link.stop, 1)
@@ -86,46 +99,71 @@ class Worker:
 
     def _deliver(self, delivery: Delivery) -> None:
         key = delivery.key
-        known = self._builds.get(key)
+        build = self._builds.get(key)
+        held = self._waiting.get(key) or self._keeping.get(key)
         stop = self._stops.get(key)
         if self._stopping:
             self._settle(delivery, requeue=True)
-        elif known and known.delivery.lost:
-            known.adopt(delivery)
-            self._heartbeat.changed()
-        elif known or key in self._ended or (stop and stop.object.ended):
+        elif build and (build.delivery.lost or isinstance(build.delivery, KeptDelivery)):
+            build.adopt(delivery)
+            self._changed()
+        elif (
+            build or (held and not held.lost) or key in self._ended or (stop and stop.object.ended)
+        ):
             self._settle(delivery)  # it came twice, or a stop has ended it before it began
+        elif delivery.doubtful:
+            self._keep(delivery)
         else:
-            self._make_room()
-            self._begin(delivery)
-            if stop:
-                self._builds[key].stop()
+            self._start(delivery)
 
-    def _make_room(self) -> None:
-        """Drop a build whose delivery is lost when a start needs its slot: another has it now."""
-        guests = [build for build in self._builds.values() if build.delivery.lost]
-        if guests and len(self._builds) >= self._slots:
-            self._drop(guests[-1])
+    def _start(self, delivery: Delivery) -> None:
+        """Begin the build when there is room for it; what was asked to stop needs none."""
+        key = delivery.key
+        self._keeping.release(key)
+        self._waiting.pop(key, None)
+        if delivery.lost:
+            self._release(key)
+        elif self._stopping:
+            self._settle(delivery, requeue=True)
+        elif key in self._stops or len(self._builds) < self._slots:
+            self._begin(delivery)
+            if key in self._stops:
+                self._builds[key].stop()
+        else:
+            self._waiting[key] = delivery
 
     def _begin(self, delivery: Delivery) -> None:
         build = Building(delivery, self._name, self._limits, self._publisher.publish)
         self._builds[build.key] = build
         self._tasks[build.key] = asyncio.create_task(self._work(build))
         self._link.subscribe(_status_topic(build.key), 1)
-        self._heartbeat.changed()
+        self._changed()
+
+    def _keep(self, delivery: Delivery) -> None:
+        """Hold a start whose build may run elsewhere: the broker was away a moment ago."""
+        project, name = delivery.key
+        log.info("build.kept", extra={"project": project, "build": name})
+        self._keeping.keep(delivery, self._loop.time())
+        self._link.subscribe(_status_topic(delivery.key), 1)  # before it is said that it is kept
+        self._changed()
+
+    def _release(self, key: Key) -> None:
+        self._keeping.release(key)
+        self._link.unsubscribe(_status_topic(key))
+        self._changed()
 
     async def _work(self, build: Building) -> None:
         log.info("build.started", extra=_fields(build))
         try:
-            status = await build.work()
+            ending = await build.work()
         except Exception:
             log.exception("build.crashed", extra=_fields(build))
             self._forget(build)  # before its start can come back
             await build.delivery.reject(requeue=not build.hopeless)
         else:
-            if status:
-                self._ended.put(build.key, status)
-                log.info("build.ended", extra=_fields(build) | {"status": status})
+            if ending:
+                self._ended.put(build.key, ending)
+                log.info("build.ended", extra=_fields(build) | {"status": ending.object.status})
             else:
                 log.info("build.dropped", extra=_fields(build))
             self._forget(build)
@@ -140,7 +178,9 @@ class Worker:
         if self._builds.get(build.key) is build:
             del self._builds[build.key], self._tasks[build.key]
             self._link.unsubscribe(_status_topic(build.key))
-            self._heartbeat.changed()
+            self._changed()
+            for waiting in list(self._waiting.values()):
+                self._start(waiting)
 
     def _settle(self, delivery: Delivery, *, requeue: bool = False) -> None:
         work = delivery.reject(requeue=True) if requeue else delivery.ack()
@@ -152,22 +192,82 @@ class Worker:
         self._loop.call_soon_threadsafe(self._heard, message)
 
     def _up_in_thread(self) -> None:
-        self._loop.call_soon_threadsafe(self._heartbeat.changed)
+        self._loop.call_soon_threadsafe(self._up)
+
+    def _up(self) -> None:
+        self._neighbours.returned(self._loop.time())
 
     def _heard(self, message: Message) -> None:
         try:
-            activity = decode(message.topic, message.payload)
+            if message.topic.startswith("workers/"):
+                said = presence.decode(message.topic, message.payload)
+                now = self._loop.time()
+                for delivery in self._neighbours.hear(said, message.connection, now):
+                    self._start(delivery)
+            else:
+                self._heard_activity(decode(message.topic, message.payload))
         except (InvalidTopic, InvalidActivity) as exc:
-            log.debug("activity.refused", extra={"reason": str(exc)})
-            return
+            log.debug("message.refused", extra={"reason": str(exc)})
+
+    def _heard_activity(self, activity: Activity) -> None:
         key = activity.object.project, activity.object.build
         build = self._builds.get(key)
+        kept = self._keeping.get(key)
         if activity.kind == "stop":
             self._stops.put(key, activity)
             if build:
                 build.stop()
+            elif waiting := self._waiting.get(key):
+                self._start(waiting)
         elif build and activity.object.attempt > build.attempt and activity.worker != self._name:
             self._drop(build)
+        elif kept and activity.object.ended:
+            self._settle(kept)
+            self._release(key)
+
+    def _tell_ending(self, key: Key) -> None:
+        if ending := self._ended.get(key):
+            self._publisher.publish(ending)
+
+    async def _look(self) -> None:
+        """Look after what nobody tells."""
+        while True:
+            await asyncio.sleep(_LOOK_SECONDS)
+            for delivery in self._keeping:
+                if delivery.lost:
+                    self._release(delivery.key)
+            for delivery in self._keeping.due(self._loop.time()):
+                self._start(delivery)
+            self._neighbours.listen(self._loop.time())
+            self._allow()
+
+    def _late(self, seconds: float) -> None:
+        overloaded = seconds > self._limits.max_lag
+        if overloaded is not self._overloaded:
+            self._overloaded = overloaded
+            event = "worker.overloaded" if overloaded else "worker.recovered"
+            log.warning(event, extra={"worker": self._name, "lag_ms": round(seconds * 1000)})
+            self._allow()
+
+    def _changed(self) -> None:
+        self._freed.set()
+        self._heartbeat.changed()
+        self._allow()
+
+    def _allow(self) -> None:
+        """Tell the queue how many starts to hold.
+
+        One for each slot: while the start of a build that runs here is astray, it is looked for;
+        once another keeps it, its slot is taken, unless a start kept here takes that.
+        """
+        allowed = self._slots
+        if self._stopping or self._overloaded:
+            allowed = 0
+        elif not self._neighbours.astray:
+            allowed -= max(0, self._neighbours.elsewhere - len(self._keeping))
+        if allowed != self._allowed:
+            self._allowed = allowed
+            self._queue.allow(allowed)
 
     def _presence(self, lag_ms: int, status: Literal["online", "offline"] = "online") -> Presence:
         return Presence(
@@ -177,6 +277,10 @@ class Worker:
                 RunningBuild(*key, build.attempt)
                 for key, build in islice(self._builds.items(), _MAX_SHOWN)
             ),
+            keeps=tuple(
+                RunningBuild(*delivery.key, delivery.attempt)
+                for delivery in islice(self._keeping, _MAX_SHOWN)
+            ),
             slots=self._slots,
             lag_ms=lag_ms,
             published=self._publisher.published,
@@ -184,14 +288,19 @@ class Worker:
 
     async def _drain(self) -> None:
         """Wait for the builds that run; hand back those that take too long."""
-        await _wait(self._tasks.values(), self._drain_seconds)
+        for delivery in self._waiting.values():
+            self._settle(delivery, requeue=True)
+        self._waiting.clear()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(self._drain_seconds):
+                while self._builds or self._keeping:
+                    self._freed.clear()
+                    await self._freed.wait()
         ending = [self._tasks[key] for key, build in self._builds.items() if build.ended]
         await _wait(ending, _SETTLE_SECONDS)
         unfinished = list(self._tasks.values())
-        handed_back = [
-            asyncio.create_task(build.delivery.reject(requeue=True))
-            for build in self._builds.values()
-        ]
+        held = [*self._keeping, *(build.delivery for build in self._builds.values())]
+        handed_back = [asyncio.create_task(each.reject(requeue=True)) for each in held]
         for task in unfinished:
             task.cancel()
         await _wait([*unfinished, *handed_back], _SETTLE_SECONDS)

@@ -118,6 +118,10 @@ class Watcher:
         """Whether the worker says that it runs a build."""
         return worker in self.presences and bool(self.presences[worker].builds)
 
+    def keeps(self, worker: str) -> bool:
+        """Whether the worker says that it keeps the start of a build that another runs."""
+        return worker in self.presences and bool(self.presences[worker].keeps)
+
     async def until_running(self, build: Activity, attempt: int = 1) -> None:
         await until(lambda: self.running(build, attempt))
 

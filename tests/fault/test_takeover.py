@@ -5,14 +5,14 @@ import sys
 
 import pytest
 from ear import summary
-from fleet import Fleet
+from fleet import SLOTS, WORKERS, Fleet
 from load import Load
 from service import until
 
 from buildfeed.board import Key
 
 LONG = {"seconds": 60, "steps": 600, "errors": []}
-SHORT = {"seconds": 4, "steps": 40, "errors": []}
+MINUTE_HALF = {"seconds": 30, "steps": 300, "errors": []}
 
 HEARTBEAT = 5
 """Seconds, the default of workers; RabbitMQ gives a silent client three."""
@@ -64,15 +64,26 @@ def test_a_frozen_worker_is_taken_over_and_thawed_changes_nothing(fleet: Fleet) 
     assert [heard.activity.actor.name for heard in fleet.ear.endings(key)] == [new]
 
 
-def test_a_build_that_runs_while_the_broker_crashes_ends_once(fleet: Fleet) -> None:
-    key, _ = running(fleet, SHORT)
-    until(lambda: fleet.gateway.build(*key)["progress"], "progress")
-    fleet.restart_broker(crash=True)
-    until(lambda: fleet.ear.endings(key), "the ending", 60)
+@pytest.mark.parametrize("crash", [True, False], ids=["crash", "restart"])
+def test_builds_that_run_while_the_broker_restarts_go_on_where_they_are(
+    fleet: Fleet,
+    crash: bool,  # noqa: FBT001 - pytest's
+) -> None:
+    builds = [running(fleet, MINUTE_HALF) for _ in range(WORKERS * SLOTS)]
+    fleet.restart_broker(crash=crash)
     fleet.gateway.until_ready()
-    fleet.gateway.until_status(*key, "succeeded")
+    for key, name in builds:
+        until(lambda key=key: fleet.ear.endings(key), "the ending", 60)
+        fleet.gateway.until_status(*key, "succeeded")
+        assert {heard.activity.actor.name for heard in fleet.ear.of(key)} == {name}
+        assert len({heard.activity.id for heard in fleet.ear.endings(key)}) == 1
+        assert progresses(fleet, key) == sorted(progresses(fleet, key))
     fleet.until_quiet(10)
-    assert len(fleet.ear.endings(key)) == 1
+
+
+def progresses(fleet: Fleet, key: Key) -> list[int]:
+    """What was said of the progress at each beginning and ending, in the order it was said."""
+    return [heard.activity.object.progress for heard in fleet.ear.of(key)]
 
 
 def test_a_rolling_upgrade_under_load_loses_and_doubles_nothing(

@@ -21,6 +21,7 @@ def test_the_payload_is_what_the_contract_says() -> None:
         "worker": "w1",
         "status": "online",
         "builds": [{"project": "acme", "build": "b1", "attempt": 1}],
+        "keeps": [],
         "slots": 2,
         "lag_ms": 3,
         "published": 45,
