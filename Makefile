@@ -14,14 +14,15 @@ run: .venv/run
 
 test: .venv/test node_modules static
 	@setup/packages.sh rabbitmq-server chromium libatomic1 \
-		mosquitto mosquitto-clients openssl
+		mosquitto mosquitto-clients openssl postgresql
 	pytest
 
 check: .venv/test static
+	@setup/packages.sh postgresql
 	pytest tests/unit tests/test_*.py
 
 faults: .venv/test
-	@setup/packages.sh rabbitmq-server
+	@setup/packages.sh rabbitmq-server postgresql
 	pytest tests/fault --faults=30 --builds=200 --seed=$(or $(SEED),1)
 
 static: .venv/test

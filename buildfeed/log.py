@@ -13,7 +13,7 @@ from typing import Final
 
 from buildfeed.activity import timestamp
 
-_CHATTY: Final = ("amqtt", "transitions")
+_CHATTY: Final = ("alembic", "amqtt", "transitions")
 """Libraries that say much at `info` which only their authors need."""
 
 _OWN_ATTRIBUTES: Final = frozenset(

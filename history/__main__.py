@@ -12,8 +12,9 @@ from broker.options import log_level, mqtt_url
 from buildfeed.errors import HistoryUnavailable, InvalidName
 from buildfeed.log import configure
 from buildfeed.names import check
-from history.options import database_url
+from history.options import database_url, keep
 from history.recorder import Recorder
+from history.retention import Keep, Retention
 from history.store import Store
 
 log = logging.getLogger("history")
@@ -44,8 +45,17 @@ def _recorder_id(_context: click.Context, _option: click.Parameter, value: str) 
     callback=_recorder_id,
     help="Name of the session that the broker keeps for this recorder alone.",
 )
+@keep
 @log_level
-def main(mqtt_url: str, database_url: str, recorder_id: str, log_level: str) -> None:
+def main(
+    *,
+    mqtt_url: str,
+    database_url: str,
+    recorder_id: str,
+    keep_days: int,
+    keep_builds: int,
+    log_level: str,
+) -> None:
     """Keep the history."""
     configure(log_level)
     stopping = threading.Event()
@@ -53,16 +63,19 @@ def main(mqtt_url: str, database_url: str, recorder_id: str, log_level: str) -> 
         signal.signal(number, lambda *_: stopping.set())
     try:
         store = Store(database_url)
+        retention = Retention(database_url, Keep(keep_days, keep_builds))
     except HistoryUnavailable as exc:
         raise click.ClickException(str(exc)) from exc
     recorder = Recorder(store, mqtt_url, recorder_id=recorder_id)
     recorder.start()
+    retention.start()
     ready = False
-    while recorder.alive and not stopping.wait(_LOOK_SECONDS):
+    while recorder.alive and retention.alive and not stopping.wait(_LOOK_SECONDS):
         if recorder.up and not ready:
             log.info("recorder.ready", extra={"id": recorder_id})
             ready = True
-    failed = not recorder.alive
+    failed = not (recorder.alive and retention.alive)
+    retention.stop()
     recorder.stop()
     store.close()
     sys.exit(failed)

@@ -10,6 +10,7 @@ from sqlalchemy.exc import ArgumentError
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
+MAX_DAYS: Final = 36_500
 _DATA_DIR: Final = "history.data_dir"
 
 
@@ -33,6 +34,27 @@ def database_url(command: Command) -> Command:
         help="Folder of files that outlast the process.",
     )
     return with_url(with_dir(command))
+
+
+def keep(command: Command) -> Command:
+    """Add `--keep-days` and `--keep-builds`, given to the command as `keep_days`, `keep_builds`."""
+    days = click.option(
+        "--keep-days",
+        envvar="BUILDFEED_KEEP_DAYS",
+        type=click.IntRange(0, MAX_DAYS),
+        default=90,
+        show_default=True,
+        help="Remove builds that ended so many days ago from the history; 0: never.",
+    )
+    builds = click.option(
+        "--keep-builds",
+        envvar="BUILDFEED_KEEP_BUILDS",
+        type=click.IntRange(min=0),
+        default=10_000,
+        show_default=True,
+        help="Remove ended builds of a project but for its newest so many; 0: never.",
+    )
+    return days(builds(command))
 
 
 def data_dir() -> Path:

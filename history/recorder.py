@@ -13,6 +13,7 @@ from broker.mqtt import Message, MqttLink
 from buildfeed.activity import Activity, decode, encode
 from buildfeed.errors import HistoryUnavailable, InvalidActivity, InvalidTopic
 from buildfeed.topics import ALL_BUILDS, latest
+from history.malformed import Malformed
 from history.store import STATUS_KINDS, Store
 
 log = logging.getLogger(__name__)
@@ -21,7 +22,6 @@ MAX_BATCH: Final = 500
 MAX_WAITING: Final = 10_000
 _RETRY_SECONDS: Final = 1.0
 _QUIET_SECONDS: Final = 10.0
-_MAX_LOGGED: Final = 200
 
 
 class Recorder:
@@ -30,6 +30,8 @@ class Recorder:
     With a `recorder_id` it has the durable session of that name, which no other may use: it
     acknowledges what is committed, so it can be away up to the session expiry and lose nothing.
     Without, it has a clean session, and records what comes while it is connected.
+
+    What is no activity is set aside in the table `malformed`.
 
     A database that fails stalls it until it works again. The broker holds QoS 1 messages back
     then; of QoS 0 messages, `progress` and `log`, those that find 10 000 waiting are dropped.
@@ -100,8 +102,15 @@ class Recorder:
 
     def _record(self, messages: Sequence[Message]) -> bool:
         """Commit `messages`, then acknowledge them; False when told to stop before."""
-        batch = [activity for message in messages if (activity := self._decode(message))]
-        if batch and not self._insist(partial(self._store.append, batch)):
+        batch: list[Activity] = []
+        refused: list[Malformed] = []
+        for message in messages:
+            try:
+                batch.append(decode(message.topic, message.payload))
+            except (InvalidTopic, InvalidActivity) as exc:
+                refused.append(Malformed(message.topic, exc.reason, message.payload))
+                self._malformed.add(**refused[-1].fields)
+        if messages and not self._insist(partial(self._store.append, batch, refused)):
             return False
         for message in messages:
             self._link.ack(message)
@@ -124,13 +133,6 @@ class Recorder:
                     log.warning("recorder.resumed")
                 self._works = True
                 return True
-
-    def _decode(self, message: Message) -> Activity | None:
-        try:
-            return decode(message.topic, message.payload)
-        except (InvalidTopic, InvalidActivity) as exc:
-            self._malformed.add(topic=message.topic[:_MAX_LOGGED], reason=exc.reason[:_MAX_LOGGED])
-            return None
 
     def _publish_latest(self, batch: Iterable[Activity]) -> None:
         """Publish the newest status of the projects where it is in `batch`."""

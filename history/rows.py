@@ -14,9 +14,11 @@ from buildfeed.errors import InvalidActivity
 log = logging.getLogger(__name__)
 
 AnyRow = Row[*tuple[Any, ...]]
+Values = dict[str, object]
+"""A row to be: value by column."""
 
 
-def activity_row(activity: Activity) -> dict[str, object]:
+def activity_row(activity: Activity) -> Values:
     """Return the row of the table `activities`."""
     return {
         "id": activity.id,
@@ -27,7 +29,7 @@ def activity_row(activity: Activity) -> dict[str, object]:
     }
 
 
-def state_row(state: BuildState, change: int) -> dict[str, object]:
+def state_row(state: BuildState, change: int) -> Values:
     """Return the row of the table `builds` for a state that is the `change`th change."""
     project, build = state.key
     return {

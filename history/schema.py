@@ -1,12 +1,19 @@
-"""The tables of the history, the same on SQLite and PostgreSQL."""
+"""The tables of the history, the same on SQLite and PostgreSQL.
 
-import time
+`migrations/` makes them; a change here needs one there that only adds: a process of the version
+before goes on with the tables of this one.
+"""
+
+import logging
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from typing import Final
 
 from sqlalchemy import (
     BigInteger,
     Boolean,
     Column,
+    Connection,
     DateTime,
     Engine,
     Index,
@@ -15,18 +22,22 @@ from sqlalchemy import (
     MetaData,
     String,
     Table,
-    insert,
-    select,
+    inspect,
+    text,
 )
-from sqlalchemy.exc import DBAPIError
 
-_metadata: Final = MetaData()
-_RowNumber: Final = BigInteger().with_variant(Integer, "sqlite")  # only INTEGER counts by itself
+log = logging.getLogger(__name__)
+
+HEAD: Final = 2
+"""The revision of these tables."""
+
+metadata: Final = MetaData()
+RowNumber: Final = BigInteger().with_variant(Integer, "sqlite")  # only INTEGER counts by itself
 
 activities: Final = Table(
     "activities",
-    _metadata,
-    Column("number", _RowNumber, primary_key=True),
+    metadata,
+    Column("number", RowNumber, primary_key=True),
     Column("id", String, nullable=False, unique=True),
     Column("project", String, nullable=False),
     Column("build", String, nullable=False),
@@ -34,10 +45,11 @@ activities: Final = Table(
     Column("payload", LargeBinary, nullable=False),
     Index("activities_of_a_build", "project", "build", "number"),
 )
+"""Every activity of the builds in `builds`, in the order they were recorded."""
 
 builds: Final = Table(
     "builds",
-    _metadata,
+    metadata,
     Column("project", String, primary_key=True),
     Column("build", String, primary_key=True),
     Column("status", String, nullable=False),
@@ -49,38 +61,71 @@ builds: Final = Table(
     Index("builds_by_end", "ended", "build", "project"),
     Index("builds_by_status", "status", "build", "project"),
 )
+"""What the activities of each build fold to; `changed` is the number of the last change."""
+
+STATE: Final = (
+    builds.c.project,
+    builds.c.build,
+    builds.c.newest,
+    builds.c.stop,
+    builds.c.changed,
+)
+"""What `rows.state` reads."""
+
+counter: Final = Table("counter", metadata, Column("n", BigInteger, nullable=False))
+"""One row. Its lock makes writers take turns, so change numbers become visible in order."""
+
+marks: Final = Table(
+    "marks",
+    metadata,
+    Column("changed", BigInteger, primary_key=True, autoincrement=False),
+    Column("time", DateTime(timezone=True), nullable=False),
+)
+"""How far `counter` had come at which time: so an age is a change number."""
 
 starts: Final = Table(
     "starts",
-    _metadata,
+    metadata,
     Column("project", String, primary_key=True),
     Column("key", String, primary_key=True),
     Column("build", String, nullable=False),
     Column("body_hash", String, nullable=False),
     Column("created", DateTime(timezone=True), nullable=False, index=True),
+    Index("starts_of_a_build", "project", "build"),
 )
+"""The builds that an `Idempotency-Key` belongs to."""
 
-counter: Final = Table("counter", _metadata, Column("n", BigInteger, nullable=False))
-"""One row. Its lock makes writers take turns, so change numbers become visible in order."""
+malformed: Final = Table(
+    "malformed",
+    metadata,
+    Column("number", RowNumber, primary_key=True),
+    Column("time", DateTime(timezone=True), nullable=False),
+    Column("topic", String, nullable=False),
+    Column("reason", String, nullable=False),
+    Column("payload", LargeBinary, nullable=False),
+)
+"""The newest payloads that are no activities, cut short."""
 
-_TRIES: Final = 5
-_PAUSE: Final = 0.1
+
+def revision(connection: Connection) -> int:
+    """Return the revision of the tables in a database, 0 where Alembic has made none."""
+    if not inspect(connection).has_table("alembic_version"):
+        return 0
+    return int(connection.scalar(text("SELECT version_num FROM alembic_version")) or 0)
 
 
-def create(engine: Engine) -> None:
-    """Create what is absent; raise DBAPIError when that is impossible.
+def upgrade(engine: Engine, alone: Callable[[Engine], AbstractContextManager[Connection]]) -> None:
+    """Bring the tables up to date; raise DBAPIError when that is impossible.
 
-    Processes that start together may create at the same moment: the loser looks again.
+    Processes that start together may all try: `alone` gives one after the other a transaction.
     """
-    for tries_left in reversed(range(_TRIES)):
-        try:
-            with engine.begin() as connection:
-                _metadata.create_all(connection)
-                if connection.scalar(select(counter.c.n)) is None:
-                    connection.execute(insert(counter).values(n=0))
-        except DBAPIError:
-            if not tries_left:
-                raise
-            time.sleep(_PAUSE)
-        else:
+    with engine.begin() as connection:
+        if revision(connection) >= HEAD:
             return
+    # Only now, as it takes half a second to import.
+    from history.migrations import upgrade as migrate  # noqa: PLC0415
+
+    with alone(engine) as connection:
+        if (before := revision(connection)) < HEAD:
+            migrate(connection)
+            log.info("history.upgraded", extra={"before": before, "now": HEAD})

@@ -1,16 +1,32 @@
-"""What SQLite needs and PostgreSQL does not."""
+"""What only SQLite does, or does in its own way."""
 
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from sqlite3 import Connection as SQLiteConnection
-from typing import Final
+from typing import Any, Final
 
-from sqlalchemy import Connection, Engine, event
+from sqlalchemy import Connection, Engine, bindparam, event, select, tuple_
+from sqlalchemy.dialects.sqlite import insert
+
+from buildfeed.board import Key
+from history.rows import AnyRow, Values
+from history.schema import STATE, activities, builds
 
 _PRAGMAS: Final = (
     "PRAGMA busy_timeout = 5000",  # milliseconds; first, as the next one may have to wait
     "PRAGMA journal_mode = WAL",  # gateways read while the recorder writes
     "PRAGMA synchronous = FULL",  # a commit survives a power cut: it is acknowledged after
 )
+
+# Built once: to build a statement costs more than to run it.
+_ADD: Final = insert(activities).on_conflict_do_nothing(index_elements=["id"])
+_FIND: Final = select(*STATE).where(
+    tuple_(builds.c.project, builds.c.build).in_(bindparam("keys", expanding=True))
+)
+_PUT: Final = insert(builds)
+_UPDATE: Final = {column.name: _PUT.excluded[column.name] for column in builds.c}
+_UPSERT: Final = _PUT.on_conflict_do_update(index_elements=["project", "build"], set_=_UPDATE)
 
 
 def prepare(engine: Engine) -> None:
@@ -21,7 +37,29 @@ def prepare(engine: Engine) -> None:
     event.listen(engine, "begin", _on_begin)
 
 
-def _on_connect(connection: SQLiteConnection, _record: object) -> None:
+@contextmanager
+def alone(engine: Engine) -> Iterator[Connection]:
+    """Give a transaction to upgrade in, which waits for others that do; raise DBAPIError."""
+    with engine.execution_options(begin="BEGIN IMMEDIATE").begin() as connection:
+        yield connection
+
+
+def add_activities(connection: Connection, new: Sequence[Values]) -> None:
+    """Insert the rows of `activities` whose ids are not there."""
+    connection.execute(_ADD, new)
+
+
+def find_states(connection: Connection, keys: Sequence[Key]) -> Sequence[AnyRow]:
+    """Return the rows of `builds` that are there."""
+    return connection.execute(_FIND, {"keys": keys}).all()
+
+
+def put_states(connection: Connection, states: Sequence[Values]) -> None:
+    """Insert the rows of `builds`, or update those that are there."""
+    connection.execute(_UPSERT, states)
+
+
+def _on_connect(connection: SQLiteConnection, _record: Any) -> None:  # noqa: ANN401 - unused
     # Python's driver would begin late and commit around CREATE TABLE; SQLAlchemy does it instead.
     connection.isolation_level = None
     for pragma in _PRAGMAS:
@@ -29,4 +67,4 @@ def _on_connect(connection: SQLiteConnection, _record: object) -> None:
 
 
 def _on_begin(connection: Connection) -> None:
-    connection.exec_driver_sql("BEGIN")
+    connection.exec_driver_sql(connection.get_execution_options().get("begin", "BEGIN"))

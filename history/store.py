@@ -1,59 +1,32 @@
 """The history: every activity once, and the state of every build that they fold to."""
 
-import threading
-from collections.abc import Collection, Iterator, Sequence
-from contextlib import contextmanager
-from datetime import datetime, timedelta
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 import msgspec
-from sqlalchemy import (
-    Connection,
-    Select,
-    bindparam,
-    create_engine,
-    delete,
-    insert,
-    make_url,
-    select,
-    tuple_,
-    update,
-)
-from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError, SQLAlchemyError
+from sqlalchemy import Connection, Select, bindparam, delete, func, insert, select, update
+from sqlalchemy.exc import IntegrityError
 
 from buildfeed.activity import Activity
 from buildfeed.board import BuildState, Key, fold
 from buildfeed.errors import HistoryUnavailable
-from history import rows, schema, sqlite
-from history.schema import activities, builds, counter, starts
+from history import rows
+from history.database import Database
+from history.malformed import MAX_KEPT, Malformed
+from history.schema import STATE, activities, builds, counter, malformed, starts
 
 KEY_LIFETIME: Final = timedelta(hours=24)
 
 STATUS_KINDS: Final = ("start", "stop", "status")
 """The activities that change a build's status, or ask to."""
 
-_STATE: Final = (
-    builds.c.project,
-    builds.c.build,
-    builds.c.newest,
-    builds.c.stop,
-    builds.c.changed,
-)
-
 # Built once: to build a statement costs more than to run it.
 _TAKE_TURN: Final = (
     update(counter).values(n=counter.c.n + bindparam("changes")).returning(counter.c.n)
 )
-_KNOWN_IDS: Final = select(activities.c.id).where(
-    activities.c.id.in_(bindparam("ids", expanding=True))
-)
-_KNOWN_STATES: Final = select(*_STATE).where(
-    tuple_(builds.c.project, builds.c.build).in_(bindparam("keys", expanding=True))
-)
-_UPDATE_STATE: Final = (
-    update(builds)
-    .where(builds.c.project == bindparam("of_project"), builds.c.build == bindparam("of_build"))
-    .values({name: bindparam(name) for name in ("status", "ended", "newest", "stop", "changed")})
+_FORGET_MALFORMED: Final = delete(malformed).where(
+    malformed.c.number <= select(func.max(malformed.c.number)).scalar_subquery() - MAX_KEPT
 )
 _MAX_STATUSES: Final = 100  # a build has three and its stops
 
@@ -66,59 +39,56 @@ class Claim(msgspec.Struct, frozen=True):
     new: bool
 
 
-_POSTGRESQL_LIMITS: Final[dict[str, Any]] = {
-    "connect_timeout": 3,
-    "tcp_user_timeout": 5000,
-    "options": "-c statement_timeout=10000",
-}
-"""A database out of reach fails within seconds (libpq): a call that hangs keeps its thread."""
-
-
 class Store:
     """The history in the database at `url`, as SQLAlchemy writes it.
 
-    Nothing is connected before the first call, which creates the schema where it is absent.
-    Every method blocks, may be called from several threads and processes at once, and raises
-    HistoryUnavailable when the database fails. A row that cannot be read is logged and left out.
+    Nothing is connected before the first call. Every method blocks, may be called from several
+    threads and processes at once, and raises HistoryUnavailable when the database fails. A row
+    that cannot be read is logged and left out.
     """
 
     def __init__(self, url: str) -> None:
-        try:
-            # Parameters are payloads, which belong in no log.
-            self._engine = create_engine(
-                url,
-                hide_parameters=True,
-                pool_pre_ping=True,
-                connect_args=_POSTGRESQL_LIMITS if _is_postgresql(url) else {},
-            )
-            if self._engine.dialect.name == "sqlite":
-                sqlite.prepare(self._engine)
-        except (ArgumentError, ImportError, OSError) as exc:
-            raise HistoryUnavailable(str(exc)) from exc
-        self._created = False
-        self._creating = threading.Lock()
+        self._database = Database(url)
 
-    def append(self, batch: Sequence[Activity]) -> None:
-        """Store what is new in `batch` and fold all of it, in one transaction.
+    def append(self, batch: Sequence[Activity], refused: Sequence[Malformed] = ()) -> None:
+        """Store what is new in `batch`, fold all of it, and set `refused` aside: all or nothing.
 
-        Any order, any batching and any repetition gives the same states.
+        Any order, any batching and any repetition gives the same states. A `log` of a build of
+        which nothing else is known is left out: every activity here has its build.
         """
-        new = {row["id"]: row for row in map(rows.activity_row, batch)}
-        foldable = [activity for activity in batch if activity.kind != "log"]
-        keys = list(dict.fromkeys(map(_key, foldable)))
-        with self._transaction() as connection:
-            # First, so that from here on several recorders take turns.
-            last = connection.execute(_TAKE_TURN, {"changes": len(keys)}).scalar_one()
-            for known_id in connection.scalars(_KNOWN_IDS, {"ids": list(new)}).all():
-                del new[known_id]
-            if new:
-                connection.execute(insert(activities), list(new.values()))
+        new = {each.id: rows.activity_row(each) for each in batch}
+        keys = list(dict.fromkeys(map(_key, batch)))
+        with self._database.transaction() as connection:
             if keys:
-                _fold(connection, foldable, keys, last - len(keys))
+                self._add(connection, batch, keys, new.values())
+            if refused:
+                now = datetime.now(UTC)
+                connection.execute(insert(malformed), [each.row(now) for each in refused])
+                connection.execute(_FORGET_MALFORMED)
+
+    def _add(
+        self,
+        connection: Connection,
+        batch: Iterable[Activity],
+        keys: Sequence[Key],
+        new: Iterable[rows.Values],
+    ) -> None:
+        dialect = self._database.dialect
+        # First, so that from here on several recorders take turns.
+        last = take_turn(connection, changes=len(keys))
+        found = dialect.find_states(connection, keys)
+        known = {(row.project, row.build): rows.state(row) for row in found}
+        states = _folded(known, batch)
+        if kept := [row for row in new if (row["project"], row["build"]) in states]:
+            dialect.add_activities(connection, kept)
+        changed = [state for key, state in states.items() if state and state is not known.get(key)]
+        if changed:
+            numbered = enumerate(changed, last - len(keys) + 1)
+            dialect.put_states(connection, [rows.state_row(state, n) for n, state in numbered])
 
     def position(self) -> int:
         """Return the number of the newest change."""
-        with self._transaction() as connection:
+        with self._database.transaction() as connection:
             return _position(connection)
 
     def changes(self, since: int, limit: int = 1000) -> tuple[list[BuildState], int]:
@@ -126,8 +96,8 @@ class Store:
 
         The second value is `since` for the next call.
         """
-        query = select(*_STATE).where(builds.c.changed > since).order_by(builds.c.changed)
-        with self._transaction() as connection:
+        query = select(*STATE).where(builds.c.changed > since).order_by(builds.c.changed)
+        with self._database.transaction() as connection:
             # Read before the rows, so as to miss none. It is below `since` where a backup was
             # restored, and then counts again from there.
             position = _position(connection)
@@ -136,7 +106,7 @@ class Store:
 
     def unfinished(self) -> list[BuildState]:
         """Return every build that has not ended, oldest first."""
-        query = select(*_STATE).where(builds.c.ended.is_(False))
+        query = select(*STATE).where(builds.c.ended.is_(False))
         return self._states(query.order_by(builds.c.build, builds.c.project))
 
     def newest(
@@ -150,7 +120,7 @@ class Store:
         ended: bool | None = None,
     ) -> list[BuildState]:
         """Return up to `limit` states, newest build id first; `before` is exclusive."""
-        query = select(*_STATE).order_by(builds.c.build.desc(), builds.c.project.desc())
+        query = select(*STATE).order_by(builds.c.build.desc(), builds.c.project.desc())
         if project is not None:
             query = query.where(builds.c.project == project)
         if build is not None:
@@ -187,7 +157,7 @@ class Store:
             .order_by(activities.c.number.desc())
             .limit(_MAX_STATUSES)
         )
-        with self._transaction() as connection:
+        with self._database.transaction() as connection:
             found = connection.execute(query).all()
         state: BuildState | None = None
         for activity in rows.activities(found):
@@ -208,7 +178,7 @@ class Store:
             .order_by(activities.c.number)
             .limit(limit)
         )
-        with self._transaction() as connection:
+        with self._database.transaction() as connection:
             return [(row.number, row.payload) for row in connection.execute(query)]
 
     def claim(self, project: str, key: str, build: str, body_hash: str, now: datetime) -> Claim:
@@ -218,7 +188,7 @@ class Store:
             starts.c.project == project, starts.c.key == key
         )
         try:
-            with self._transaction() as connection:
+            with self._database.transaction() as connection:
                 connection.execute(delete(starts).where(starts.c.created < now - KEY_LIFETIME))
                 connection.execute(insert(starts).values(**row, created=now))
         except HistoryUnavailable as exc:
@@ -226,34 +196,24 @@ class Store:
                 raise
         else:
             return Claim(build, body_hash, new=True)
-        with self._transaction() as connection:
+        with self._database.transaction() as connection:
             owner = connection.execute(known).one()
         return Claim(owner.build, owner.body_hash, new=False)
 
     def close(self) -> None:
         """Close the connections."""
-        self._engine.dispose()
+        self._database.close()
 
     def _states(self, query: Select[Any]) -> list[BuildState]:
-        with self._transaction() as connection:
+        with self._database.transaction() as connection:
             found = connection.execute(query).all()
         return rows.states(found)
 
-    @contextmanager
-    def _transaction(self) -> Iterator[Connection]:
-        try:
-            with self._creating:
-                if not self._created:
-                    schema.create(self._engine)
-                    self._created = True
-            with self._engine.begin() as connection:
-                yield connection
-        except SQLAlchemyError as exc:
-            raise HistoryUnavailable(_reason(exc)) from exc
 
-
-def _is_postgresql(url: str) -> bool:
-    return make_url(url).get_backend_name() == "postgresql"
+def take_turn(connection: Connection, changes: int = 0) -> int:
+    """Wait until nobody else writes; return the number of the last of `changes` more changes."""
+    last: int = connection.execute(_TAKE_TURN, {"changes": changes}).scalar_one()
+    return last
 
 
 def _key(activity: Activity) -> Key:
@@ -265,33 +225,13 @@ def _position(connection: Connection) -> int:
     return number
 
 
-def _fold(
-    connection: Connection, batch: Sequence[Activity], keys: Sequence[Key], change: int
-) -> None:
-    """Fold `batch` into the states of `keys`; number the changed ones from `change` + 1."""
-    found = connection.execute(_KNOWN_STATES, {"keys": keys})
-    known = {(row.project, row.build): rows.state(row) for row in found}
+def _folded(
+    known: Mapping[Key, BuildState | None], batch: Iterable[Activity]
+) -> dict[Key, BuildState | None]:
+    """Return `known` after `batch`; None stands for a row that could not be read."""
     states = dict(known)
     for activity in batch:
-        states[_key(activity)] = fold(states.get(_key(activity)), activity)
-    new, changed = [], []
-    for key in keys:
-        state = states[key]
-        if state is None or state is known.get(key):
-            continue
-        change += 1
-        row = rows.state_row(state, change)
-        if key in known:
-            changed.append(row | {"of_project": row.pop("project"), "of_build": row.pop("build")})
-        else:
-            new.append(row)
-    if new:
-        connection.execute(insert(builds), new)
-    if changed:
-        connection.execute(_UPDATE_STATE, changed)
-
-
-def _reason(exc: SQLAlchemyError) -> str:
-    """Return the driver's own words: neither the statement nor, on later lines, its values."""
-    cause = exc.orig if isinstance(exc, DBAPIError) and exc.orig else exc
-    return str(cause).partition("\n")[0] or type(cause).__name__
+        if activity.kind != "log":
+            key = _key(activity)
+            states[key] = fold(states.get(key), activity)
+    return states

@@ -21,8 +21,9 @@ from broker.options import LEVELS, check_url
 from broker.rabbitmq import PrivateRabbitMQ
 from buildfeed.errors import BuildfeedError
 from buildfeed.log import configure
-from history.options import data_dir, database_url
+from history.options import data_dir, database_url, keep
 from history.recorder import Recorder
+from history.retention import Keep, Retention
 from history.store import Store
 from standalone.process import Process
 
@@ -41,6 +42,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     amqp_url: str | None
     database_url: str
     data_dir: Path
+    keep_days: int
+    keep_builds: int
     host: str
     port: int
     workers: int
@@ -77,6 +80,7 @@ class Urls(msgspec.Struct, frozen=True):
     help="The same broker's AMQP URL.",
 )
 @database_url
+@keep
 @click.option(
     "--host",
     envvar="BUILDFEED_HOST",
@@ -191,10 +195,13 @@ async def _declare_queues(amqp_url: str) -> None:
 async def _recorder(settings: Settings, urls: Urls) -> AsyncIterator[None]:
     store = Store(settings.database_url)
     recorder = Recorder(store, urls.mqtt, recorder_id=RECORDER_ID if urls.amqp else None)
+    retention = Retention(settings.database_url, Keep(settings.keep_days, settings.keep_builds))
     recorder.start()
+    retention.start()
     try:
         yield
     finally:
+        await asyncio.to_thread(retention.stop)
         await asyncio.to_thread(recorder.stop)
         store.close()
 

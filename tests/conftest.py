@@ -1,5 +1,6 @@
 """Brokers and helpers for every kind of test."""
 
+import itertools
 import logging
 import secrets
 import time
@@ -7,6 +8,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from postgresql import PostgreSQL
 
 from broker import ports
 from broker.rabbitmq import PrivateRabbitMQ
@@ -52,6 +54,29 @@ def eventually() -> Callable[..., None]:
             time.sleep(0.01)
 
     return wait
+
+
+@pytest.fixture(scope="session")
+def postgresql() -> Iterator[PostgreSQL]:
+    """One PostgreSQL for the whole test run; a test that ends it starts it again."""
+    with PostgreSQL() as server:
+        yield server
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def empty_database(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[], str]:
+    """A function that returns the URL of an empty database; those it returned before are void."""
+    if request.param == "sqlite":
+        names = itertools.count()
+        return lambda: f"sqlite:///{tmp_path}/history-{next(names)}.db"
+    server: PostgreSQL = request.getfixturevalue("postgresql")
+    return server.emptied_database
+
+
+@pytest.fixture
+def database_url(empty_database: Callable[[], str]) -> str:
+    """The URL of an empty database."""
+    return empty_database()
 
 
 @pytest.fixture(scope="session")

@@ -56,7 +56,7 @@ def test_what_was_appended_survives_a_kill(url: str) -> None:
 
 
 def test_a_commit_reaches_the_disk_before_it_is_acknowledged(store: Store) -> None:
-    with store._engine.connect() as connection:
+    with store._database.engine.connect() as connection:
         pragma = connection.exec_driver_sql
         assert pragma("PRAGMA journal_mode").scalar() == "wal"
         assert pragma("PRAGMA synchronous").scalar() == 2  # FULL

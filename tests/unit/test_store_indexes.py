@@ -40,7 +40,7 @@ def test_an_index_answers(tmp_path: Path, call: Callable[[Store], object]) -> No
 
     with closing(Store(f"sqlite:///{tmp_path}/history.db")) as store:
         store.append([activity("b1")])
-        event.listen(store._engine, "before_cursor_execute", explain)
+        event.listen(store._database.engine, "before_cursor_execute", explain)
         call(store)
     steps = [plan for plan in plans if plan.startswith(("SCAN", "SEARCH", "USE"))]
     assert steps

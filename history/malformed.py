@@ -1,0 +1,31 @@
+"""What came on a build topic and is no activity, as it is set aside. Pure."""
+
+from datetime import datetime
+from typing import Final
+
+import msgspec
+
+MAX_KEPT: Final = 1000
+MAX_TEXT: Final = 200
+MAX_PAYLOAD_BYTES: Final = 4096
+
+
+class Malformed(msgspec.Struct, frozen=True):
+    """A payload that came on `topic` and was refused for `reason`."""
+
+    topic: str
+    reason: str
+    payload: bytes
+
+    @property
+    def fields(self) -> dict[str, str]:
+        """Where and why, cut short."""
+        return {"topic": _short(self.topic), "reason": _short(self.reason)}
+
+    def row(self, now: datetime) -> dict[str, object]:
+        """Return the row of the table `malformed`: all of it cut short."""
+        return {"time": now, **self.fields, "payload": self.payload[:MAX_PAYLOAD_BYTES]}
+
+
+def _short(text: str) -> str:
+    return text[:MAX_TEXT].replace("\0", "�")  # PostgreSQL has no NUL in a text

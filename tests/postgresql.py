@@ -1,0 +1,143 @@
+"""A private PostgreSQL from the distribution's packages, on a socket in a folder of its own."""
+
+import os
+import secrets
+import shutil
+import signal
+import subprocess
+import tempfile
+import time
+from pathlib import Path
+from typing import Final, Self
+
+import psycopg
+from sqlalchemy import create_engine, text
+
+from history.schema import metadata
+from history.store import Store
+
+USER: Final = "buildfeed"
+START_SECONDS: Final = 30
+
+
+class PostgreSQL:
+    """A server with its data in a temporary folder, from `with` to the end of it.
+
+    It writes to the disk at its leisure, which a test need not wait for, unless `durable`.
+    """
+
+    def __init__(self, *, durable: bool = False) -> None:
+        self._binaries = _binaries()
+        # Not below the folder of the test run: PostgreSQL refuses to be root, whose that is.
+        self.folder = Path(tempfile.mkdtemp(prefix="postgresql-"))
+        self._data = self.folder / "data"
+        self._durable = durable
+        self._server: subprocess.Popen[bytes] | None = None
+        self._emptied: str | None = None
+
+    def __enter__(self) -> Self:
+        if os.geteuid() == 0:
+            shutil.chown(self.folder, "postgres", "postgres")
+        self._run(
+            "initdb",
+            "--pgdata",
+            self._data,
+            "--username",
+            USER,
+            "--auth",
+            "trust",
+            "--encoding",
+            "UTF8",
+            "--no-sync",
+            "--no-instructions",
+        ).wait()
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+        shutil.rmtree(self.folder)
+
+    def start(self) -> None:
+        """Return when it takes connections."""
+        settings = {
+            "listen_addresses": "",
+            "unix_socket_directories": self.folder,
+            "fsync": "on" if self._durable else "off",
+        }
+        options = [f"--{name}={value}" for name, value in settings.items()]
+        self._server = self._run("postgres", "-D", self._data, *options)
+        deadline = time.monotonic() + START_SECONDS
+        while True:
+            try:
+                self._connect().close()
+            except psycopg.OperationalError:
+                if time.monotonic() > deadline or self._server.poll() is not None:
+                    raise RuntimeError(f"PostgreSQL did not start:\n{self.log()}") from None
+                time.sleep(0.02)
+            else:
+                return
+
+    def stop(self, number: signal.Signals = signal.SIGINT) -> None:
+        """End it: clients are thrown out."""
+        if self._server:
+            self._server.send_signal(number)
+            self._server.wait()
+            self._server = None
+
+    @property
+    def pid(self) -> int:
+        """The process that every connection is a child of."""
+        assert self._server
+        return self._server.pid
+
+    def new_database(self) -> str:
+        """Return the URL of an empty database."""
+        name = f"history_{secrets.token_hex(4)}"
+        with self._connect() as connection:
+            connection.execute(f"CREATE DATABASE {name}".encode())
+        return f"postgresql+psycopg://{USER}@/{name}?host={self.folder}"
+
+    def emptied_database(self) -> str:
+        """Return the URL of a history without a row, always the same one: sooner than a new one."""
+        if self._emptied is None:
+            self._emptied = self.new_database()
+            Store(self._emptied).position()
+        engine = create_engine(self._emptied)
+        with engine.begin() as connection:
+            tables = ", ".join(metadata.tables)
+            connection.execute(text(f"TRUNCATE {tables} RESTART IDENTITY"))
+            connection.execute(text("INSERT INTO counter (n) VALUES (0)"))
+        engine.dispose()
+        return self._emptied
+
+    def log(self) -> str:
+        """Return what it has said."""
+        return (self.folder / "log").read_text()
+
+    def _connect(self) -> psycopg.Connection:
+        return psycopg.connect(host=str(self.folder), user=USER, dbname="postgres", autocommit=True)
+
+    def _run(self, program: str, *arguments: object) -> subprocess.Popen[bytes]:
+        # A test run that is killed leaves nothing behind.
+        command = ["setpriv", "--pdeathsig", "INT", "--", self._binaries / program, *arguments]
+        root = os.geteuid() == 0
+        with (self.folder / "log").open("ab") as output:
+            return subprocess.Popen(
+                [str(part) for part in command],
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                cwd=self.folder,
+                user="postgres" if root else None,
+                group="postgres" if root else None,
+                extra_groups=[] if root else None,
+            )
+
+
+def _binaries() -> Path:
+    """Return the folder of the newest server that is installed."""
+    found = sorted(
+        Path("/usr/lib/postgresql").glob("*/bin/postgres"), key=lambda path: int(path.parts[4])
+    )
+    assert found, "PostgreSQL is missing: run `sudo apt-get install postgresql`."
+    return found[-1].parent
