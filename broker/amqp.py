@@ -34,7 +34,6 @@ _TICK: Final = 1.0
 _SOCKET_TIMEOUT: Final = 5.0
 _CONNECT_TIMEOUT: Final = 10.0
 _STREAM_DELAY: Final = 2.0  # a broker that starts accepts connections before it has its streams
-_BLOCKED_TIMEOUT: Final = 30.0  # the broker is short of memory or disk and reads no more
 
 
 class AmqpLink:
@@ -50,6 +49,10 @@ class AmqpLink:
     until then a consumer of a missing queue is a failure of the connection, tried again. The
     stream is asserted 2 s after the topology.
 
+    A broker that is short of memory or disk reads nothing more from who publishes. The call that
+    publishes then waits until that is over, and the calls behind it; after `blocked_seconds`, if
+    given, the connection counts as failed.
+
     Delivery tags are those of one channel: acknowledge only on the channel of the delivery.
     """
 
@@ -60,6 +63,7 @@ class AmqpLink:
         name: str,
         heartbeat: int = 5,
         declares: bool = True,
+        blocked_seconds: float | None = None,
         on_up: Callable[[BlockingChannel], None] | None = None,
         on_down: Callable[[str], None] | None = None,
     ) -> None:
@@ -67,7 +71,7 @@ class AmqpLink:
         self._parameters.heartbeat = heartbeat
         self._parameters.socket_timeout = _SOCKET_TIMEOUT
         self._parameters.stack_timeout = _CONNECT_TIMEOUT
-        self._parameters.blocked_connection_timeout = _BLOCKED_TIMEOUT
+        self._parameters.blocked_connection_timeout = blocked_seconds
         self._parameters.client_properties = {"connection_name": name}
         self._name = name
         self._declares = declares

@@ -65,7 +65,7 @@ class BrokerUnavailable(BuildfeedError):
         super().__init__(
             "The message broker did not confirm in time; it may have the command."
             if sent
-            else "The message broker cannot be reached; nothing was sent."
+            else "The message broker does not answer; nothing was sent."
         )
         self.sent = sent
 

@@ -12,7 +12,6 @@ from collections.abc import Coroutine
 from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import Any
-from weakref import WeakValueDictionary
 
 import msgspec
 
@@ -24,7 +23,8 @@ from gateway.drain import Drain
 from gateway.live import Live
 from gateway.problems import Problem, unknown_build
 from gateway.requests import StartRequest
-from gateway.submitter import Submitter
+from gateway.starts import Starts
+from gateway.submitter import Submitter, confirmed
 from gateway.throttle import Throttle
 from history.store import Claim, Store
 
@@ -51,10 +51,9 @@ class Commands:
         self._submitter = submitter
         self._throttle = throttle
         self._drain = drain
-        self._undoing: dict[Key, asyncio.Task[None]] = {}
+        self._starts = Starts(submitter, live.receive)
         self._resent: dict[Key, float] = {}
         self._tasks: set[asyncio.Task[None]] = set()
-        self._turns: WeakValueDictionary[Key, asyncio.Lock] = WeakValueDictionary()
 
     async def start(self, project: str, request: StartRequest, key: str | None) -> BuildState:
         """Return the new build once the broker has it; with `key` the same build each time.
@@ -64,38 +63,27 @@ class Commands:
         stopped when the broker answers again.
         """
         build = names.build_id(time.time_ns() // 1_000_000, secrets.token_bytes(10))
-        if key is None:
-            return await self._start(project, build, request)
-        claim = await self._claim(project, key, build, request)
-        # A repeat that comes before the first was confirmed waits for it: one publish, one build.
-        async with self._turns.setdefault((project, claim.build), asyncio.Lock()):
-            if not claim.new and (known := await self.find(project, claim.build)):
+        if key is not None:
+            claim = await self._claim(project, key, build, request)
+            build = claim.build
+            if not claim.new and (known := await self._started(project, build)):
                 return known
-            if undoing := self._undoing.pop((project, claim.build), None):
-                undoing.cancel()
-                await asyncio.wait([undoing])
-            return await self._start(project, claim.build, request)
-
-    async def _start(self, project: str, build: str, request: StartRequest) -> BuildState:
-        script = Script(**msgspec.structs.asdict(request.script))
-        if wait := self._throttle.take(project, time.monotonic()):
+        joins = self._starts.under_way((project, build))
+        if not joins and (wait := self._throttle.take(project, time.monotonic())):
             raise _too_many(project, wait)
         offer = command.start(
             project,
             build,
             _now(),
             by=request.by,
-            script=script,
+            script=Script(**msgspec.structs.asdict(request.script)),
             priority=request.priority,
             delay=request.delay or 0,
         )
         try:
-            await self._submitter.submit(offer)
+            await self._starts.publish(offer)
         except BrokerUnavailable as exc:
-            if exc.sent:
-                self._undo(offer)
             raise _unavailable(exc, offer) from exc
-        self._live.receive(offer)
         return self._live.board.get(project, build) or BuildState(offer)
 
     async def stop(self, project: str, build: str, by: str) -> BuildState:
@@ -112,7 +100,7 @@ class Commands:
         known = state.newest.object if state else command.unknown(project, build)
         undo = command.stop(known, _now(), by=by, uuid=uuid.uuid4().hex)
         try:
-            await self._submitter.submit(undo)
+            await confirmed(self._submitter.submit(undo))
         except BrokerUnavailable as exc:
             raise _unavailable(exc, undo) from exc
         self._live.receive(undo)
@@ -159,10 +147,18 @@ class Commands:
         self._resent = recent
 
     async def close(self) -> None:
-        """End what is still being repeated."""
+        """End what is still being repeated or undone."""
+        await self._starts.close()
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    async def _started(self, project: str, build: str) -> BuildState | None:
+        """Return a build that was asked for before, None when its start must (still) be sent."""
+        if self._starts.under_way((project, build)):
+            return None
+        known = await self.find(project, build)
+        return known or self._live.board.get(project, build)  # confirmed in the meantime
 
     async def _claim(self, project: str, key: str, build: str, request: StartRequest) -> Claim:
         digest = hashlib.sha256(msgspec.json.encode(request)).hexdigest()
@@ -172,30 +168,10 @@ class Commands:
             raise Problem(HTTPStatus.CONFLICT, "key-reused", detail, build=claim.build)
         return claim
 
-    def _undo(self, offer: Activity) -> None:
-        """Stop a build whose start may have arrived, as nobody was told that it exists."""
-        undo = command.stop(offer.object, _now(), by="gateway", uuid=uuid.uuid4().hex)
-        key = offer.object.project, offer.object.build
-        self._undoing[key] = task = self._spawn(self._submit_until_confirmed(undo))
-        task.add_done_callback(lambda done: self._forget(key, done))
-
-    def _forget(self, key: Key, task: asyncio.Task[None]) -> None:
-        if self._undoing.get(key) is task:
-            del self._undoing[key]
-
-    async def _submit_until_confirmed(self, undo: Activity) -> None:
-        while True:
-            try:
-                await self._submitter.submit(undo)
-            except BrokerUnavailable:
-                await asyncio.sleep(1)
-            else:
-                return
-
     async def _resend(self, stop: Activity) -> None:
         await asyncio.sleep(random.uniform(0, 0.5))  # noqa: S311 - spreads gateways, no secret
         try:
-            await self._submitter.submit(stop)
+            await confirmed(self._submitter.submit(stop))
         except BrokerUnavailable as exc:
             log.warning("stop.not_resent", extra={"sent": exc.sent})
 

@@ -1,7 +1,6 @@
 """Edge: commands → broker, confirmed. AMQP with a work queue, MQTT with the embedded broker."""
 
 import asyncio
-from collections.abc import Callable
 from concurrent.futures import Future
 from typing import Protocol
 
@@ -11,20 +10,22 @@ from broker.topology import publish
 from buildfeed.activity import Activity, encode
 from buildfeed.errors import BrokerUnavailable
 
-CONFIRM_SECONDS = 5.0
+CONFIRM_SECONDS = 4.5
+"""So long the broker has to confirm: who asks gets an answer within 5 s."""
 
 
 class Submitter(Protocol):
-    """Publishes a command and waits until the broker has it."""
+    """Publishes commands."""
 
     @property
     def up(self) -> bool:
         """True while the broker can be reached."""
 
-    async def submit(self, command: Activity) -> None:
-        """Return once the broker has confirmed.
+    def submit(self, command: Activity) -> "Future[None]":
+        """Publish `command`, without waiting; the future is done once the broker has confirmed.
 
-        Raises BrokerUnavailable within 5 s; its `sent` tells whether the command may have arrived.
+        To cancel the future takes the command back: True means that nothing was sent and never
+        will be. It fails with BrokerUnavailable.
         """
 
 
@@ -39,10 +40,9 @@ class AmqpSubmitter:
         """True while the AMQP connection stands."""
         return self._link.up
 
-    async def submit(self, command: Activity) -> None:
+    def submit(self, command: Activity) -> "Future[None]":
         """See Submitter."""
-        confirmed = self._link.call(lambda channel: publish(channel, command))
-        await _confirmed(confirmed, confirmed.cancel)
+        return self._link.call(lambda channel: publish(channel, command))
 
 
 class MqttSubmitter:
@@ -56,18 +56,21 @@ class MqttSubmitter:
         """True while the MQTT session stands."""
         return self._link.up
 
-    async def submit(self, command: Activity) -> None:
+    def submit(self, command: Activity) -> "Future[None]":
         """See Submitter."""
-        confirmed = self._link.publish(str(command.topic), encode(command), qos=1)
-        await _confirmed(confirmed, lambda: self._link.withdraw(confirmed))
+        return self._link.publish(str(command.topic), encode(command), qos=1)
 
 
-async def _confirmed(confirmed: "Future[None]", withdraw: Callable[[], bool]) -> None:
+async def confirmed(submitted: "Future[None]") -> None:
+    """Return once the broker has confirmed; take the command back when it does not in time.
+
+    Raises BrokerUnavailable; its `sent` tells whether the command may have arrived.
+    """
     try:
-        done, _ = await asyncio.wait([asyncio.wrap_future(confirmed)], timeout=CONFIRM_SECONDS)
+        done, _ = await asyncio.wait([asyncio.wrap_future(submitted)], timeout=CONFIRM_SECONDS)
     except asyncio.CancelledError:
-        withdraw()  # `wait` does not cancel what it waits for
+        submitted.cancel()  # `wait` does not cancel what it waits for
         raise
     if not done:
-        raise BrokerUnavailable(sent=not withdraw())
+        raise BrokerUnavailable(sent=not submitted.cancel())
     await done.pop()

@@ -21,6 +21,7 @@ from buildfeed.log import configure
 T = TypeVar("T")
 Command = TypeVar("Command", bound=Callable[..., None])
 
+_BLOCKED_SECONDS = 30.0
 _HEADINGS = ("PROJECT", "BUILD", "ATTEMPTS", "AGE", "REASON")
 
 
@@ -102,7 +103,7 @@ def _ask(url: str | None, work: Work[T]) -> T:
         if not down.done():
             down.set_result(reason)
 
-    link = AmqpLink(url, name="dead", on_down=failed)
+    link = AmqpLink(url, name="dead", blocked_seconds=_BLOCKED_SECONDS, on_down=failed)
     answer = link.call(work)
     link.start()
     try:
