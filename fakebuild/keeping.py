@@ -34,6 +34,8 @@ class Keeping:
     def __init__(self, name: str) -> None:
         self._name = name
         self._kept: dict[Key, _Kept] = {}
+        self._running: dict[str, set[Key]] = {}
+        self._orphans: set[Key] = set()
 
     def __len__(self) -> int:
         return len(self._kept)
@@ -52,8 +54,12 @@ class Keeping:
         return kept.delivery if kept else None
 
     def keep(self, delivery: Delivery, now: float) -> None:
-        """Keep a start until somebody says that its build runs, or nobody does in time."""
-        self._kept[delivery.key] = _Kept(delivery, now + ANSWER_SECONDS)
+        """Keep a start until somebody says that its build runs, or nobody does in time.
+
+        When its worker was heard to die meanwhile, it is due at once.
+        """
+        wait = 0.0 if delivery.key in self._orphans else ANSWER_SECONDS
+        self._kept[delivery.key] = _Kept(delivery, now + wait)
 
     def release(self, key: Key) -> None:
         """Keep it no longer."""
@@ -64,6 +70,11 @@ class Keeping:
         if presence.worker == self._name:
             return []
         runs = {(run.project, run.build) for run in presence.builds}
+        if presence.status == "online":
+            self._running[presence.worker] = runs
+        else:
+            runs |= self._running.pop(presence.worker, set())
+            self._orphans |= runs
         abandoned = []
         for key, kept in self._kept.items():
             if presence.status == "online" and key in runs:
@@ -71,6 +82,11 @@ class Keeping:
             elif key in runs or kept.runner == presence.worker:
                 abandoned.append(key)
         return [self._kept.pop(key).delivery for key in abandoned]
+
+    def forget(self) -> None:
+        """Forget what was heard of builds that are not kept here."""
+        self._running.clear()
+        self._orphans.clear()
 
     def due(self, now: float) -> list[Delivery]:
         """Release and return the starts of whose builds nobody has said in time that they run."""

@@ -72,6 +72,7 @@ class Neighbours:
                 self._link.subscribe(ALL_WORKERS, 1)
             else:
                 self._link.unsubscribe(ALL_WORKERS)
+                self.keeping.forget()
         if self.keeping.unclaimed:
             self._heartbeat.changed()  # for a worker that was not there yet
 

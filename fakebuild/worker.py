@@ -146,6 +146,11 @@ class Worker:
         self._keeping.keep(delivery, self._loop.time())
         self._link.subscribe(_status_topic(delivery.key), 1)  # before it is said that it is kept
         self._changed()
+        self._begin_due()
+
+    def _begin_due(self) -> None:
+        for delivery in self._keeping.due(self._loop.time()):
+            self._start(delivery)
 
     def _release(self, key: Key) -> None:
         self._keeping.release(key)
@@ -236,8 +241,7 @@ class Worker:
             for delivery in self._keeping:
                 if delivery.lost:
                     self._release(delivery.key)
-            for delivery in self._keeping.due(self._loop.time()):
-                self._start(delivery)
+            self._begin_due()
             self._neighbours.listen(self._loop.time())
             self._allow()
 

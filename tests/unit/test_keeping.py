@@ -70,6 +70,14 @@ def test_it_is_begun_at_once_when_its_worker_says_good_bye_with_it(keeping: Keep
     assert [delivery.key for delivery in keeping.hear(said, 1)] == [KEY]
 
 
+def test_it_is_begun_at_once_when_its_worker_dies_before_it_comes_back() -> None:
+    keeping = Keeping("w2")
+    keeping.hear(RUNS, 0)
+    keeping.hear(Presence("w1", "offline"), 1)  # the last will names no builds
+    keeping.keep(kept_by("w3", Connection()), 2)
+    assert len(keeping.due(2)) == 1
+
+
 def test_it_is_begun_when_its_worker_falls_silent(keeping: Keeping) -> None:
     keeping.hear(RUNS, 1)
     assert keeping.due(SILENCE_SECONDS) == []
