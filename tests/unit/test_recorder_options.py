@@ -11,7 +11,7 @@ from click.testing import CliRunner
 from broker.mqtt import Message
 from broker.options import amqp_url, log_level, mqtt_url
 from history.__main__ import main
-from history.options import data_dir, database_url
+from history.options import data_dir, database_url, keep
 from history.recorder import MAX_WAITING, Recorder
 from history.store import Store
 
@@ -20,8 +20,9 @@ from history.store import Store
 @mqtt_url
 @amqp_url
 @database_url
+@keep
 @log_level
-def told(**options: str | None) -> None:
+def told(**options: str | int | None) -> None:
     """Print every option."""
     click.echo("\n".join(f"{name}: {value}" for name, value in sorted(options.items())))
     click.echo(f"data_dir(): {data_dir()}")
@@ -31,6 +32,8 @@ def test_the_defaults_are_those_of_one_machine() -> None:
     assert CliRunner().invoke(told).output.splitlines() == [
         "amqp_url: None",
         "database_url: sqlite:///.buildfeed/history.db",
+        "keep_builds: 10000",
+        "keep_days: 90",
         "log_level: info",
         "mqtt_url: mqtt://127.0.0.1:1883",
         "data_dir(): .buildfeed",
@@ -43,11 +46,15 @@ def test_every_option_is_an_environment_variable() -> None:
         "BUILDFEED_AMQP_URL": "amqp://u:p@broker:5673/vhost",
         "BUILDFEED_DATABASE_URL": "postgresql://u:p@host/name",
         "BUILDFEED_DATA_DIR": "/var/lib/x",
+        "BUILDFEED_KEEP_BUILDS": "100",
+        "BUILDFEED_KEEP_DAYS": "0",
         "BUILDFEED_LOG_LEVEL": "DEBUG",
     }
     assert CliRunner().invoke(told, env=environment).output.splitlines() == [
         "amqp_url: amqp://u:p@broker:5673/vhost",
         "database_url: postgresql://u:p@host/name",
+        "keep_builds: 100",
+        "keep_days: 0",
         "log_level: debug",
         "mqtt_url: mqtts://u:p@broker",
         "data_dir(): /var/lib/x",
@@ -72,6 +79,8 @@ def test_the_database_is_in_the_data_folder_whatever_its_name(tmp_path: Path) ->
         ["--amqp-url", "mqtt://u:secret@host"],
         ["--database-url", "u:secret@nonsense"],
         ["--log-level", "loud"],
+        ["--keep-days", "-1"],
+        ["--keep-builds", "many"],
     ],
 )
 def test_what_cannot_be_is_refused_without_the_password(arguments: list[str]) -> None:

@@ -11,9 +11,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from msgspec import structs
 from samples import ADA, ALL, BEGIN, END, LOG, NOW, PROGRESS, QUEUED, RUNNING, START, STOP
+from sqlalchemy import select
 
 from buildfeed.activity import Activity, parse, urn
 from buildfeed.board import BuildState, Key, fold
+from history.malformed import MAX_KEPT, Malformed
+from history.schema import malformed
 from history.store import Claim, Store
 
 
@@ -83,6 +86,35 @@ def test_a_stop_is_kept_beside_the_newest_state(store: Store) -> None:
     state = store.get("acme", "0193")
     assert state == BuildState(BEGIN, STOP)
     assert state.stopping
+
+
+# --- what is no activity
+
+
+def set_aside(store: Store) -> list[tuple[str, str, bytes]]:
+    query = select(malformed.c.topic, malformed.c.reason, malformed.c.payload)
+    with store._database.transaction() as connection:
+        return [tuple(row) for row in connection.execute(query.order_by(malformed.c.number))]
+
+
+def test_what_is_no_activity_is_set_aside_with_the_reason(store: Store) -> None:
+    store.append([START], [Malformed("builds/acme/b1/start", "it is empty", b"")])
+    store.append([], [Malformed("builds/acme", "too few levels", b"\xff\0")])
+    assert set_aside(store) == [
+        ("builds/acme/b1/start", "it is empty", b""),
+        ("builds/acme", "too few levels", b"\xff\0"),
+    ]
+    assert store.get("acme", "0193") == BuildState(START)
+
+
+def test_the_newest_1000_of_them_are_kept_cut_short(store: Store) -> None:
+    for first in range(0, 1500, 500):
+        store.append([], [Malformed(f"t{first + n}", "r", b"") for n in range(500)])
+    store.append([], [Malformed("t\0" * 40_000, "r" * 100_000, b"x" * 100_000)])
+    found = set_aside(store)
+    assert len(found) == MAX_KEPT
+    assert found[0][0] == "t501"
+    assert found[-1] == ("t\ufffd" * 100, "r" * 200, b"x" * 4096)
 
 
 @st.composite

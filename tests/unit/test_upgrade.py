@@ -1,0 +1,119 @@
+"""Databases of every age are brought up to date, with what is in them."""
+
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from datetime import UTC, datetime
+from pathlib import Path
+
+import first_schema
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from builds import activity
+from postgresql import PostgreSQL
+from sqlalchemy import Engine, create_engine, text
+
+from buildfeed.activity import parse
+from buildfeed.errors import HistoryUnavailable
+from history import migrations
+from history.schema import HEAD, metadata, revision
+from history.store import Claim, Store
+
+Fill = Callable[[str], None]
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """The URL of a database without tables."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path}/history.db"
+    server: PostgreSQL = request.getfixturevalue("postgresql")
+    return server.new_database()
+
+
+@pytest.fixture
+def engine(url: str) -> Iterator[Engine]:
+    engine = create_engine(url)
+    yield engine
+    engine.dispose()
+
+
+@pytest.fixture(params=[lambda _url: None, first_schema.fill], ids=["empty", "first"])
+def fill(request: pytest.FixtureRequest) -> Fill:
+    """What makes a database of an older version."""
+    return request.param
+
+
+def test_the_newest_revision_is_that_of_the_code() -> None:
+    assert ScriptDirectory(migrations.__path__[0]).get_current_head() == str(HEAD)
+
+
+def test_the_tables_become_those_of_the_code(url: str, engine: Engine, fill: Fill) -> None:
+    fill(url)
+    with closing(Store(url)) as store:
+        store.position()
+    with engine.connect() as connection:
+        assert revision(connection) == HEAD
+        assert compare_metadata(MigrationContext.configure(connection), metadata) == []
+
+
+def test_what_the_first_version_stored_is_there(url: str) -> None:
+    first_schema.fill(url)
+    started, ended = parse(first_schema.STARTED.encode()), parse(first_schema.ENDED.encode())
+    with closing(Store(url)) as store:
+        assert [parse(payload) for _, payload in store.activities("acme", "b1")] == [started, ended]
+        (state,), position = store.changes(6)
+        assert state.newest == ended
+        assert position == 7
+        now = datetime(2026, 11, 21, 11, tzinfo=UTC)
+        assert store.claim("acme", "k", "b2", "h", now) == Claim("b1", "h", new=False)
+        store.append([ended, activity("b2")])
+        assert len(store.activities("acme", "b1")) == 2
+        assert [state.key for state in store.changes(7)[0]] == [("acme", "b2")]
+
+
+def test_of_several_that_start_together_one_upgrades(url: str, fill: Fill) -> None:
+    fill(url)
+    barrier = threading.Barrier(4)
+
+    def start(number: int) -> None:
+        with closing(Store(url)) as store:
+            barrier.wait()
+            store.append([activity(f"c{number}")])
+
+    with ThreadPoolExecutor(4) as threads:
+        list(threads.map(start, range(4)))
+    with closing(Store(url)) as store:
+        assert {state.newest.object.build for state in store.unfinished()} == {
+            "c0",
+            "c1",
+            "c2",
+            "c3",
+        }
+
+
+def test_an_upgrade_that_fails_changes_nothing(url: str, engine: Engine) -> None:
+    first_schema.fill(url)
+    with engine.begin() as connection:
+        connection.execute(text("CREATE TABLE malformed (n BIGINT)"))
+    with closing(Store(url)) as store:
+        with pytest.raises(HistoryUnavailable, match="malformed"):
+            store.position()
+        with engine.begin() as connection:
+            assert revision(connection) == 0
+            connection.execute(text("DROP TABLE malformed"))
+        assert store.position() == 7
+
+
+def test_the_tables_of_a_newer_version_are_used_as_they_are(url: str, engine: Engine) -> None:
+    with closing(Store(url)) as store:
+        store.append([activity("b1")])
+    with engine.begin() as connection:
+        connection.execute(text("UPDATE alembic_version SET version_num = '99'"))
+        connection.execute(text("ALTER TABLE builds ADD COLUMN colour VARCHAR"))
+    with closing(Store(url)) as store:
+        store.append([activity("b1", "succeeded", seq=1)])
+        assert store.unfinished() == []
