@@ -100,6 +100,8 @@ class PostgreSQL:
 
     def emptied_database(self) -> str:
         """Return the URL of a history without a row, always the same one: sooner than a new one."""
+        if self._server is None:  # a test that failed has left it so
+            self.start()
         if self._emptied is None:
             self._emptied = self.new_database()
             Store(self._emptied).position()

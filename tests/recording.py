@@ -6,15 +6,17 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import wait
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any, Self
 
+from databases import Database
 from msgspec import structs
+from sqlalchemy import select
 
 from broker.mqtt import MqttLink
 from buildfeed import command
 from buildfeed.activity import Activity, Script, Type, encode, parse, worker_actor
 from history.recorder import Recorder
+from history.schema import malformed
 from history.store import Store
 
 NOW = datetime(2026, 11, 21, 10, 15, tzinfo=UTC)
@@ -23,20 +25,19 @@ NOW = datetime(2026, 11, 21, 10, 15, tzinfo=UTC)
 class Scene:
     """An empty history, a project of which no other test speaks, and someone who publishes."""
 
-    def __init__(self, mqtt_url: str, folder: Path) -> None:
+    def __init__(self, mqtt_url: str, database: Database) -> None:
         self.mqtt_url = mqtt_url
+        self.database = database
         self.project = f"test-{secrets.token_hex(4)}"
         self.latest = f"projects/{self.project}/latest"
-        self.database = folder / "history.db"
-        self.database_url = f"sqlite:///{self.database}"
-        self.store = Store(self.database_url)
+        self.store = Store(database.url)
         self.publisher = MqttLink(mqtt_url, name="publisher")
         self._recorders: list[Recorder] = []
 
     @classmethod
     @contextmanager
-    def opened(cls, mqtt_url: str, folder: Path) -> Iterator[Self]:
-        scene = cls(mqtt_url, folder)
+    def opened(cls, mqtt_url: str, database: Database) -> Iterator[Self]:
+        scene = cls(mqtt_url, database)
         scene.publisher.start()
         scene.until(lambda: scene.publisher.up)
         yield scene
@@ -77,12 +78,25 @@ class Scene:
 
     def recorded(self, build: str = "b1") -> list[Activity]:
         """Return what the history has of a build."""
+        return [parse(payload) for payload in self._payloads(build)]
+
+    def count(self, build: str = "b1") -> int:
+        """Return how much the history has of a build."""
+        return len(self._payloads(build))
+
+    def _payloads(self, build: str) -> list[bytes]:
         found = self.store.activities(self.project, build, limit=100_000)
-        return [parse(payload) for _, payload in found]
+        return [payload for _, payload in found]
+
+    def set_aside(self) -> list[tuple[str, bytes]]:
+        """Return topic and payload of what was no activity."""
+        query = select(malformed.c.topic, malformed.c.payload).order_by(malformed.c.number)
+        with self.store._database.transaction() as connection:
+            return [(row.topic, row.payload) for row in connection.execute(query)]
 
     def until_recorded(self, said: list[Activity]) -> None:
         """Wait until all of `said` is in the history; nothing of it may be there twice."""
-        self.until(lambda: len(self.recorded()) >= len(said), 30)
+        self.until(lambda: self.count() >= len(said), 30)
         key = self.project, said[0].object.build
         assert sorted(each.id for each in self.recorded()) == sorted(each.id for each in said)
         assert self.store.get(*key).newest == said[-1]

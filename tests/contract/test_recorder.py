@@ -5,6 +5,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from brokers import Broker, RabbitMQ
+from databases import OnPostgreSQL, SQLite
 from peers import Client, Connect
 from recording import Scene
 
@@ -13,8 +15,14 @@ from buildfeed.activity import Activity, encode, parse
 
 
 @pytest.fixture
-def scene(broker_url: str, tmp_path: Path) -> Iterator[Scene]:
-    with Scene.opened(broker_url, tmp_path) as scene:
+def scene(broker: Broker, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Scene]:
+    """On RabbitMQ with PostgreSQL, as in production."""
+    database = (
+        OnPostgreSQL(request.getfixturevalue("postgresql"))
+        if isinstance(broker, RabbitMQ)
+        else SQLite(tmp_path)
+    )
+    with Scene.opened(broker.url, database) as scene:
         yield scene
 
 
@@ -34,15 +42,19 @@ def test_what_is_published_is_recorded(scene: Scene) -> None:
     assert scene.recorded() == said
 
 
-def test_what_is_malformed_stops_nothing(scene: Scene, caplog: pytest.LogCaptureFixture) -> None:
+def test_what_is_malformed_is_set_aside_and_stops_nothing(
+    scene: Scene, caplog: pytest.LogCaptureFixture
+) -> None:
     scene.start()
     said = scene.life()
     topics = [str(said[0].topic), f"builds/{scene.project}", f"builds/{scene.project}/b1/nonsense"]
-    for topic in topics:
-        for payload in (b"", b"\xff", b"{}", b"[" * 60_000, b'"secret"'):
-            scene.publisher.publish(topic, payload, qos=1)
+    sent = [(topic, payload) for topic in topics for payload in (b"", b"\xff", b"{}", b'"secret"')]
+    sent.append((topics[0], b"[" * 60_000))
+    for topic, payload in sent:
+        scene.publisher.publish(topic, payload, qos=1)
     scene.publish(said)
     scene.until_recorded(said)
+    assert scene.set_aside() == [(topic, payload[:4096]) for topic, payload in sent]
     (record,) = [each for each in caplog.records if each.getMessage() == "recorder.malformed"]
     assert record.levelno == logging.WARNING
     assert vars(record)["topic"] == topics[0]
@@ -82,20 +94,20 @@ def test_stopping_records_what_has_arrived(scene: Scene) -> None:
 
 
 def test_a_database_that_fails_only_delays(scene: Scene, caplog: pytest.LogCaptureFixture) -> None:
-    scene.database.mkdir()
+    scene.database.fail()
     recorder = scene.start(up=False)
     said = scene.life()
     scene.publish(said)
     scene.until(lambda: events(caplog) == ["recorder.stalled"])
     assert not recorder.up
-    scene.database.rmdir()
+    scene.database.mend()
     scene.until(lambda: recorder.up)
     scene.until_recorded(said)
     assert events(caplog) == ["recorder.stalled", "recorder.resumed"]
 
 
 def test_stopping_does_not_wait_for_a_database_that_fails(scene: Scene) -> None:
-    scene.database.mkdir()
+    scene.database.fail()
     recorder = scene.start(up=False)
     recorder.stop()
     assert not recorder.alive

@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 
 import pika
 import pytest
+from databases import OnPostgreSQL, SQLite
 from recording import Scene
 
 from broker.rabbitmq import PrivateRabbitMQ
@@ -45,9 +46,16 @@ class Session:
         connection.close()
 
 
-@pytest.fixture
-def scene(rabbitmq: PrivateRabbitMQ, tmp_path: Path) -> Iterator[Scene]:
-    with Scene.opened(rabbitmq.mqtt_url, tmp_path) as scene:
+@pytest.fixture(params=["sqlite", "postgresql"])
+def scene(
+    rabbitmq: PrivateRabbitMQ, tmp_path: Path, request: pytest.FixtureRequest
+) -> Iterator[Scene]:
+    database = (
+        SQLite(tmp_path)
+        if request.param == "sqlite"
+        else OnPostgreSQL(request.getfixturevalue("postgresql"))
+    )
+    with Scene.opened(rabbitmq.mqtt_url, database) as scene:
         yield scene
 
 
@@ -88,14 +96,14 @@ def test_what_is_recorded_or_malformed_is_acknowledged(scene: Scene, session: Se
 
 
 def test_what_is_not_recorded_is_not_acknowledged(scene: Scene, session: Session) -> None:
-    scene.database.mkdir()
+    scene.database.fail()
     recorder = scene.start(session.id, up=False)
     said = scene.life(ticks=300)
     scene.publish(said)
     scene.until(recorder._arrived.qsize)
     recorder.stop()
     scene.until(lambda: session.waiting() == len(said))
-    scene.database.rmdir()
+    scene.database.mend()
     scene.start(session.id)
     scene.until_recorded(said)
 
@@ -107,7 +115,7 @@ def test_a_lost_connection_loses_nothing_and_repeats_nothing(
     said = scene.life(ticks=3_000)
     publishing = threading.Thread(target=scene.publish, args=[said])
     publishing.start()
-    scene.until(scene.recorded)
+    scene.until(scene.count)
     rabbitmq.ctl("close_all_connections", "--vhost", "/", "test")
     publishing.join()
     scene.until_recorded(said)
@@ -134,7 +142,7 @@ class Process:
     def __init__(self, scene: Scene, recorder_id: str) -> None:
         environment = os.environ | {
             "BUILDFEED_MQTT_URL": scene.mqtt_url,
-            "BUILDFEED_DATABASE_URL": scene.database_url,
+            "BUILDFEED_DATABASE_URL": scene.database.url,
             "BUILDFEED_RECORDER_ID": recorder_id,
         }
         self.log: list[str] = []
@@ -184,13 +192,14 @@ def test_a_killed_recorder_loses_nothing_and_repeats_nothing(
     publishing = threading.Thread(target=scene.publish, args=[said])
     publishing.start()
     for enough in (1, 1_000):
-        scene.until(lambda enough=enough: len(scene.recorded()) >= enough)
+        scene.until(lambda enough=enough: scene.count() >= enough)
         assert process.end(signal.SIGKILL) == -signal.SIGKILL
         process = run()
     publishing.join()
     scene.until_recorded(said)
 
 
+@pytest.mark.parametrize("scene", ["postgresql"], indirect=True)
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_the_command_ends_within_3_seconds(
     scene: Scene, run: Callable[[], Process], number: signal.Signals

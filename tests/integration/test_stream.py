@@ -10,6 +10,7 @@ from typing import Self
 
 import pika
 import pytest
+from databases import SQLite
 from pika.exceptions import ChannelClosedByBroker
 from recording import Scene
 
@@ -46,7 +47,7 @@ def empty_stream(rabbitmq: PrivateRabbitMQ) -> None:
 
 @pytest.fixture
 def scene(rabbitmq: PrivateRabbitMQ, tmp_path: Path) -> Iterator[Scene]:
-    with Scene.opened(rabbitmq.mqtt_url, tmp_path) as scene:
+    with Scene.opened(rabbitmq.mqtt_url, SQLite(tmp_path)) as scene:
         yield scene
 
 
