@@ -14,8 +14,10 @@ from pika import BlockingConnection, URLParameters
 from pika.adapters.blocking_connection import BlockingChannel
 from pika.exceptions import AMQPError, ChannelWrongStateError, ConnectionWrongStateError
 
+from broker.confirms import Confirms
 from broker.stream import assert_stream
-from broker.topology import assert_topology
+from broker.topology import assert_topology, message
+from buildfeed.activity import Activity
 from buildfeed.errors import BrokerUnavailable
 
 log = logging.getLogger(__name__)
@@ -26,6 +28,7 @@ logging.getLogger("pika.channel").setLevel(logging.WARNING)
 
 T = TypeVar("T")
 Work = Callable[[BlockingChannel], T]
+_Call = Callable[[BlockingChannel, Confirms], None]
 
 _JITTER: Final = SystemRandom()
 _FIRST_DELAY: Final = 0.2
@@ -49,8 +52,8 @@ class AmqpLink:
     until then a consumer of a missing queue is a failure of the connection, tried again. The
     stream is asserted 2 s after the topology.
 
-    A broker that is short of memory or disk reads nothing more from who publishes. The call that
-    publishes then waits until that is over, and the calls behind it; after `blocked_seconds`, if
+    A broker that is short of memory or disk reads nothing more from who publishes. What was
+    published then waits until that is over, and the calls behind it; after `blocked_seconds`, if
     given, the connection counts as failed.
 
     Delivery tags are those of one channel: acknowledge only on the channel of the delivery.
@@ -79,7 +82,7 @@ class AmqpLink:
         self._on_down = on_down
         self._delay = _FIRST_DELAY
         self._reason = ""
-        self._calls: OrderedDict[Future[Any], Work[Any]] = OrderedDict()
+        self._calls: OrderedDict[Future[Any], _Call] = OrderedDict()
         self._connection: BlockingConnection | None = None
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name=f"amqp-{name}", daemon=True)
@@ -112,12 +115,27 @@ class AmqpLink:
         with BrokerUnavailable(sent=True). What `work` itself raises goes to the future.
         """
         future: Future[T] = Future()
+        self._in_thread(future, lambda channel, _: _run_call(channel, future, work))
+        return future
+
+    def publish(self, activity: Activity) -> "Future[None]":
+        """Publish a command; the future is done once the broker has it. Thread-safe, never blocks.
+
+        Many can be on their way at once, in order. To cancel is as with `call`. It fails with
+        BrokerUnavailable(sent=True) when a queue refused it, others may have it, or the connection
+        broke. Raises InvalidActivity when it is too long.
+        """
+        future: Future[None] = Future()
+        command = message(activity)
+        self._in_thread(future, lambda _, confirms: confirms.publish(command, future))
+        return future
+
+    def _in_thread(self, future: Future[Any], work: _Call) -> None:
         self._calls[future] = work
         future.add_done_callback(self._forget)
         if self._stopping.is_set():
             self._refuse_calls()
         self._wake()
-        return future
 
     def _forget(self, future: Future[Any]) -> None:
         self._calls.pop(future, None)
@@ -143,6 +161,7 @@ class AmqpLink:
     def _serve(self) -> None:
         """Connect and work until the link stops; raises whatever breaks the connection."""
         connection = BlockingConnection(self._parameters)
+        confirms = Confirms(connection)
         try:
             channel = connection.channel()
             channel.add_on_cancel_callback(lambda _frame: channel.close())
@@ -157,12 +176,14 @@ class AmqpLink:
             self._delay = _FIRST_DELAY
             log.info("amqp.up", extra={"link": self._name})
             while not self._stopping.is_set():
-                self._run_calls(channel)
+                self._run_calls(channel, confirms)
                 connection.process_data_events(time_limit=_TICK)
-                if not channel.is_open:  # e.g. a consumer's timeout: the connection stays
+                # e.g. a consumer's timeout: the connection stays
+                if not (channel.is_open and confirms.is_open):
                     raise ChannelWrongStateError("The broker closed the channel.")
         finally:
             self._connection = None
+            confirms.fail()
             if connection.is_open:
                 connection.close()
 
@@ -177,15 +198,17 @@ class AmqpLink:
         except Exception:
             log.exception("amqp.handler_failed", extra={"link": self._name})
 
-    def _run_calls(self, channel: BlockingChannel) -> None:
-        while not self._stopping.is_set() and (call := self._next_call()):
-            _run_call(channel, *call)
+    def _run_calls(self, channel: BlockingChannel, confirms: Confirms) -> None:
+        while confirms.ready and not self._stopping.is_set() and (call := self._next_call()):
+            _, work = call
+            work(channel, confirms)
 
     def _refuse_calls(self) -> None:
         while call := self._next_call():
-            call[0].set_exception(BrokerUnavailable(sent=False))
+            future, _ = call
+            future.set_exception(BrokerUnavailable(sent=False))
 
-    def _next_call(self) -> tuple[Future[Any], Work[Any]] | None:
+    def _next_call(self) -> tuple[Future[Any], _Call] | None:
         """Take the oldest call that nobody cancelled: from now on nobody can."""
         while self._calls:
             with suppress(KeyError):  # the last one was cancelled this moment

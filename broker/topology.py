@@ -16,6 +16,7 @@ from pika.adapters.blocking_connection import BlockingChannel
 from pika.exceptions import NackError
 from pika.exchange_type import ExchangeType
 
+from broker.confirms import Message
 from broker.delay import LADDER, assert_ladder, headers
 from buildfeed.activity import MEDIA_TYPE, Activity, encode
 from buildfeed.errors import BrokerUnavailable
@@ -96,15 +97,18 @@ def publish(channel: BlockingChannel, activity: Activity) -> None:
     Raises BrokerUnavailable(sent=True) when a queue refused it (others may have it), and
     InvalidActivity before anything is sent when it is too long.
     """
+    try:
+        channel.basic_publish(*message(activity))
+    except NackError as exc:
+        raise BrokerUnavailable(sent=True) from exc
+
+
+def message(activity: Activity) -> Message:
+    """Return what to publish for a command; raise InvalidActivity when it is too long."""
     properties = BasicProperties(
         content_type=MEDIA_TYPE,
         delivery_mode=DeliveryMode.Persistent,
         message_id=activity.id,
         headers=dict(headers(activity.object)),
     )
-    try:
-        channel.basic_publish(
-            TOPIC_EXCHANGE, activity.topic.routing_key, encode(activity), properties
-        )
-    except NackError as exc:
-        raise BrokerUnavailable(sent=True) from exc
+    return TOPIC_EXCHANGE, activity.topic.routing_key, encode(activity), properties

@@ -6,7 +6,6 @@ from typing import Protocol
 
 from broker.amqp import AmqpLink
 from broker.mqtt import MqttLink
-from broker.topology import publish
 from buildfeed.activity import Activity, encode
 from buildfeed.errors import BrokerUnavailable
 
@@ -42,7 +41,7 @@ class AmqpSubmitter:
 
     def submit(self, command: Activity) -> "Future[None]":
         """See Submitter."""
-        return self._link.call(lambda channel: publish(channel, command))
+        return self._link.publish(command)
 
 
 class MqttSubmitter:

@@ -27,8 +27,8 @@ LIBRARIES = {
     "msgspec": ["*/*.py"],
     "paho": ["broker/mqtt.py", "broker/connection.py", "broker/version.py", "examples/*.py"],
     "pika": [
-        *("broker/amqp.py", "broker/dead.py", "broker/delay.py"),
-        *("broker/stream.py", "broker/topology.py"),
+        *("broker/amqp.py", "broker/confirms.py", "broker/dead.py", "broker/delay.py"),
+        *("broker/lengths.py", "broker/stream.py", "broker/topology.py"),
         *("fakebuild/amqp_queue.py", "examples/replay.py"),
     ],
     "amqtt": ["broker/embedded.py"],

@@ -11,13 +11,20 @@ import pytest
 from pika.adapters.blocking_connection import BlockingChannel
 
 from broker.amqp import AmqpLink
+from broker.confirms import WINDOW
 from broker.rabbitmq import PrivateRabbitMQ
-from broker.topology import BUILDS, publish
+from broker.topology import BUILDS, TOPIC_EXCHANGE
 from buildfeed import command
-from buildfeed.activity import Script
+from buildfeed.activity import Activity, Script
 from buildfeed.errors import BrokerUnavailable
 
-START = command.start("acme", "b1", datetime.now(UTC), by="ada", script=Script(), priority="normal")
+
+def start(build: str) -> Activity:
+    now = datetime.now(UTC)
+    return command.start("acme", build, now, by="ada", script=Script(), priority="normal")
+
+
+START = start("b1")
 Eventually = Callable[..., None]
 Link = Callable[..., AmqpLink]
 
@@ -31,8 +38,34 @@ def test_it_publishes_and_returns_what_a_call_returns(
     channel: BlockingChannel, link: Link, eventually: Eventually
 ) -> None:
     amqp = link()
-    amqp.call(lambda channel: publish(channel, START)).result(5)
+    amqp.publish(START).result(5)
     eventually(lambda: amqp.call(depth).result(5) == 1)
+
+
+def test_more_than_may_be_unconfirmed_is_published_in_order(
+    channel: BlockingChannel, link: Link
+) -> None:
+    amqp = link()
+    builds = [f"b{number}" for number in range(3 * WINDOW)]
+    for publishing in [amqp.publish(start(build)) for build in builds]:
+        publishing.result(5)
+    arrived = [channel.basic_get(BUILDS, auto_ack=True) for _ in builds]
+    assert [method.routing_key.split(".")[2] for method, _, _ in arrived] == builds
+
+
+def test_a_publish_that_a_queue_refuses_fails_and_the_next_does_not(
+    channel: BlockingChannel, link: Link
+) -> None:
+    full = {"x-max-length": 1, "x-overflow": "reject-publish"}
+    queue = channel.queue_declare("", exclusive=True, arguments=full).method.queue
+    channel.queue_bind(queue, TOPIC_EXCHANGE, "builds.acme.full.#")
+    amqp = link()
+    taken, refused, other = map(amqp.publish, [start("full"), start("full"), start("b1")])
+    taken.result(5)
+    with pytest.raises(BrokerUnavailable) as refusal:
+        refused.result(5)
+    assert refusal.value.sent
+    other.result(5)
 
 
 def test_a_call_runs_at_once(link: Link, eventually: Eventually) -> None:
@@ -73,7 +106,7 @@ def test_consumers_started_on_up_get_deliveries_between_calls(
 
     amqp = link(on_up=lambda channel: channel.basic_consume(BUILDS, deliver))
     for _ in range(3):
-        amqp.call(lambda channel: publish(channel, START)).result(5)
+        amqp.publish(START).result(5)
     eventually(lambda: len(taken) == 3)
 
 
@@ -205,20 +238,20 @@ def test_a_frozen_broker_does_not_hold_up_stop(
     call.result(5)
 
 
-def test_a_broken_call_fails_and_a_later_one_waits_for_the_broker_to_return(
+def test_what_was_sent_to_a_broker_that_dies_may_have_arrived_and_the_rest_waits_for_its_return(
     rabbitmq: PrivateRabbitMQ, link: Link, eventually: Eventually
 ) -> None:
     amqp = link()
     amqp.call(lambda channel: channel.queue_purge(BUILDS)).result(5)
     rabbitmq.freeze()
-    begun = amqp.call(lambda channel: publish(channel, START))
-    eventually(begun.running)
+    sent = [amqp.publish(START) for _ in range(WINDOW)]
+    waiting, cancelled = amqp.publish(START), amqp.publish(START)
+    eventually(lambda: all(each.running() for each in sent))
     rabbitmq.kill()
-    with pytest.raises(BrokerUnavailable) as broken:
-        begun.result(5)
-    assert broken.value.sent
-    waiting = amqp.call(lambda channel: publish(channel, START))
-    cancelled = amqp.call(lambda channel: publish(channel, START))
+    for each in sent:
+        with pytest.raises(BrokerUnavailable) as broken:
+            each.result(5)
+        assert broken.value.sent
     threading.Timer(0.5, cancelled.cancel).start()
     rabbitmq.start()
     waiting.result(10)
