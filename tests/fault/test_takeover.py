@@ -86,17 +86,29 @@ def progresses(fleet: Fleet, key: Key) -> list[int]:
     return [heard.activity.object.progress for heard in fleet.ear.of(key)]
 
 
+@pytest.mark.timeout(600)
 def test_a_rolling_upgrade_under_load_loses_and_doubles_nothing(
     fleet: Fleet, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    with Load(fleet.gateway, seed=0, count=30, rate=5, wait=60) as load:
+    # Longer than a worker that stops lets its builds go on: it hands them back.
+    scripts = [{"seconds": seconds, "steps": seconds, "errors": []} for seconds in (20, 30, 40, 60)]
+    long = [running(fleet, script)[0] for script in scripts]
+    with Load(fleet.gateway, seed=0, count=200, rate=5, wait=60) as load:
         for worker in list(fleet.workers):
             fleet.replace_worker(worker)
         load.until_all_started(60)
+    for key in long:
+        until(lambda key=key: fleet.ear.endings(key), "the ending", 120)
+    fleet.until_quiet(10)
     assert not load.refused
-    assert len(load.waits) == len(load.started) == 30
-    for key in load.started:
-        assert len(fleet.ear.accepts(key)) == len(fleet.ear.endings(key)) == 1
-        assert fleet.gateway.build(*key)["status"] == "succeeded"
+    assert len(load.waits) == len(load.started) == 200
+    states = {state.key: state.newest.object for state in fleet.states()}
+    for key in [*load.started, *long]:
+        assert len(fleet.ear.endings(key)) == 1
+        assert states[key].status == fleet.gateway.build(*key)["status"] == "succeeded"
+    assert all(len(fleet.ear.accepts(key)) == 1 for key in load.started)
+    attempts = [states[key].attempt for key in long]
+    assert max(attempts) > 1
     with capsys.disabled():
-        sys.stdout.write(f"\nPrefer: wait answered after ms {summary(load.waits)}\n")
+        waits = f"Prefer: wait answered after ms {summary(load.waits)}"
+        sys.stdout.write(f"\n{waits}; attempts of the long builds {attempts}\n")
