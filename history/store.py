@@ -28,6 +28,11 @@ _TAKE_TURN: Final = (
 _FORGET_MALFORMED: Final = delete(malformed).where(
     malformed.c.number <= select(func.max(malformed.c.number)).scalar_subquery() - MAX_KEPT
 )
+_FORGET_KEYS: Final = delete(starts).where(starts.c.created < bindparam("expired"))
+_ADD_KEY: Final = insert(starts)
+_FIND_KEY: Final = select(starts.c.build, starts.c.body_hash).where(
+    starts.c.project == bindparam("project"), starts.c.key == bindparam("key")
+)
 _MAX_STATUSES: Final = 100  # a build has three and its stops
 
 
@@ -183,21 +188,19 @@ class Store:
 
     def claim(self, project: str, key: str, build: str, body_hash: str, now: datetime) -> Claim:
         """Give `key` to `build` unless a start of the last 24 h has it; return whose it is."""
-        row = {"project": project, "key": key, "build": build, "body_hash": body_hash}
-        known = select(starts.c.build, starts.c.body_hash).where(
-            starts.c.project == project, starts.c.key == key
-        )
+        owned = {"project": project, "key": key}
+        row = {**owned, "build": build, "body_hash": body_hash, "created": now}
         try:
             with self._database.transaction() as connection:
-                connection.execute(delete(starts).where(starts.c.created < now - KEY_LIFETIME))
-                connection.execute(insert(starts).values(**row, created=now))
+                connection.execute(_FORGET_KEYS, {"expired": now - KEY_LIFETIME})
+                connection.execute(_ADD_KEY, row)
         except HistoryUnavailable as exc:
             if not isinstance(exc.__cause__, IntegrityError):
                 raise
         else:
             return Claim(build, body_hash, new=True)
         with self._database.transaction() as connection:
-            owner = connection.execute(known).one()
+            owner = connection.execute(_FIND_KEY, owned).one()
         return Claim(owner.build, owner.body_hash, new=False)
 
     def close(self) -> None:
