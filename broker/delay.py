@@ -28,7 +28,10 @@ DELAYED: Final = "builds.delayed"
 RUNGS: Final = range(17)
 """2¹⁷ seconds are more than the day that a start may be delayed."""
 
-LADDER: Final = f"builds.delay.{RUNGS[-1]}"
+RUNG_QUEUES: Final = tuple(f"builds.delay.{rung}" for rung in RUNGS)
+"""Where delayed starts wait, by rung; the exchange of a rung has the name of its queue."""
+
+LADDER: Final = RUNG_QUEUES[-1]
 """The exchange where a delayed start goes in."""
 
 
@@ -50,8 +53,7 @@ def assert_ladder(channel: BlockingChannel, *, high: str, normal: str) -> None:
     _exchange(channel, DELAYED, otherwise=normal)
     channel.queue_bind(high, DELAYED, arguments={"x-match": "all", "after": "high"})
     below = DELAYED
-    for rung in RUNGS:
-        name = f"builds.delay.{rung}"
+    for rung, name in zip(RUNGS, RUNG_QUEUES, strict=True):
         _exchange(channel, name, otherwise=below)
         arguments: dict[str, Any] = {
             "x-queue-type": "quorum",

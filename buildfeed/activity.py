@@ -82,6 +82,10 @@ class Build(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
         """Since when it may begin: `not_before` of a delayed build, else when it was queued."""
         return self.queued_time if isinstance(self.not_before, UnsetType) else self.not_before
 
+    def is_delayed(self, now: datetime) -> bool:
+        """Tell whether it may not begin yet."""
+        return not isinstance(self.not_before, UnsetType) and self.not_before > now
+
 
 Type = Literal["Offer", "Undo", "Accept", "Update", "Flag", "Add"]
 

@@ -41,7 +41,7 @@ class Feed:
             alive = self._subscriber.alive
             if alive != sent_alive or loop.time() - sent_at >= FEED_SECONDS:
                 if alive:
-                    self._live.refresh()
+                    self._live.refresh(datetime.now(UTC))
                 self._send(Event("feed", self.body(), watchers=None))
                 sent_at, sent_alive = loop.time(), alive
             await asyncio.sleep(PROBE_SECONDS)

@@ -4,8 +4,10 @@ Pure but for the callbacks and clock it is given; used from the event loop only.
 """
 
 from collections.abc import Callable, Iterable
+from datetime import datetime
 
 import msgspec
+from msgspec import UNSET
 
 from buildfeed.activity import Activity
 from buildfeed.board import Board, BuildState, Key
@@ -39,6 +41,7 @@ class Live:
         self._send = send
         self._now = now
         self._ahead: dict[Key, int] = {}
+        self._delayed: set[Key] = set()
         self._lost: set[Key] = set()
         self._unrecorded: dict[Key, tuple[int, int, float]] = {}
         self.unverified: set[Key] = set()
@@ -92,13 +95,14 @@ class Live:
         self._roster.presence(presence, self._now())
         self._refresh_lost()
 
-    def refresh(self) -> None:
-        """Recount who waits behind whom, and notice workers that fell silent.
+    def refresh(self, moment: datetime) -> None:
+        """Recount who waits behind whom at `moment`, and notice workers that fell silent.
 
         Call it every 5 s while the broker is there, not while it is away.
         """
         queued = [s for s in self.board.unfinished() if s.newest.object.status == "queued"]
-        queued.sort(key=_queue_order)
+        queued.sort(key=lambda state: _queue_order(state, moment))
+        self._delayed = {s.key for s in queued if s.newest.object.is_delayed(moment)}
         before = self._ahead
         self._ahead = {state.key: place for place, state in enumerate(queued)}
         for state in queued:
@@ -110,7 +114,9 @@ class Live:
         """Return the body of the `build` event, after an activity of `kind` (default: newest)."""
         ahead = None
         if state.newest.object.status == "queued":
-            ahead = self._ahead.setdefault(state.key, len(self._ahead))
+            ahead = self._ahead.get(state.key)
+            if ahead is None:
+                ahead = self._ahead[state.key] = self._last_place(state)
         kind = kind or state.newest.kind
         return view(state, kind, ahead=ahead, lost=state.key in self._lost)
 
@@ -153,9 +159,18 @@ class Live:
 
         return cancel
 
+    def _last_place(self, state: BuildState) -> int:
+        """Return how many are ahead of a build that is queued since the last refresh."""
+        behind = len(self._delayed)
+        if state.newest.object.not_before is not UNSET:
+            self._delayed.add(state.key)
+            behind = 0
+        return len(self._ahead) - behind
+
     def _changed(self, state: BuildState) -> None:
         if state.newest.object.status != "queued":
             self._ahead.pop(state.key, None)
+            self._delayed.discard(state.key)
         if state.ended or not self._roster.lost(state.newest.worker, self._now()):
             self._lost.discard(state.key)
         if state.ended:
@@ -185,10 +200,12 @@ class Live:
                     self._unrecorded[known.key] = newest.attempt, newest.seq, self._now()
 
 
-def _queue_order(state: BuildState) -> tuple[bool, bool, str]:
-    """Return the place of a queued build; nobody waits for a delayed one."""
+def _queue_order(state: BuildState, moment: datetime) -> tuple[bool, bool, datetime, str]:
+    """Return the place of a queued build; nobody waits for one that is still delayed."""
     build = state.newest.object
-    return build.not_before is not msgspec.UNSET, build.priority != "high", build.build
+    delayed = build.is_delayed(moment)
+    due = state.newest.published if build.due_time is UNSET else build.due_time
+    return delayed, not delayed and build.priority != "high", due, build.build
 
 
 def _every_kind(filter_: Filter) -> Filter:

@@ -138,6 +138,7 @@ def _of_processes(told: Mapping[str, str]) -> list[Metric]:
 def _of_builds(now: Overview) -> Iterator[Metric]:
     queued = {str(priority): count for priority, count in now.queued.items()}
     yield _gauges("builds_queued", "Builds that wait", "priority", queued)
+    yield _gauge("builds_delayed", "Builds that may not begin yet", now.delayed)
     yield _gauge("oldest_queued_seconds", "Age of the oldest queued build", now.oldest_seconds)
     running = {each.worker: each.running for each in now.workers if each.running}
     yield _gauges("builds_running", "Builds that run", "worker", running)

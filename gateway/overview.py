@@ -23,12 +23,14 @@ class WorkerLoad(msgspec.Struct, frozen=True):
 
 
 class Overview(msgspec.Struct, frozen=True):
-    """Queued builds by priority, for how long the oldest waits, running builds, workers.
+    """Builds that wait by priority, for how long the oldest does, running builds, workers.
 
-    `oldest_seconds` is 0 when nothing waits. `retaken` builds are in a further attempt.
+    `delayed` builds may not begin yet, and do not count as waiting. `oldest_seconds` is 0 when
+    nothing waits. `retaken` builds are in a further attempt.
     """
 
     queued: dict[Priority, int]
+    delayed: int
     oldest_seconds: float
     running: int
     retaken: int
@@ -46,11 +48,13 @@ def overview(
     """
     queued: dict[Priority, int] = {"high": 0, "normal": 0}
     running: Counter[str] = Counter()
-    oldest, retaken = now, 0
+    oldest, delayed, retaken = now, 0, 0
     for state in unfinished:
         build, worker = state.newest.object, state.newest.worker
         retaken += build.attempt > 1
-        if build.status == "queued":
+        if build.status == "queued" and build.is_delayed(now):
+            delayed += 1
+        elif build.status == "queued":
             queued[build.priority] += 1
             if build.due_time is not UNSET:
                 oldest = min(oldest, build.due_time)
@@ -60,6 +64,7 @@ def overview(
     unheard = {worker: (Presence(worker, "online"), True) for worker in running}
     return Overview(
         queued=queued,
+        delayed=delayed,
         oldest_seconds=(now - oldest).total_seconds(),
         running=running.total(),
         retaken=retaken,

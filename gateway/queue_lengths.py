@@ -1,10 +1,10 @@
-"""Edge: how many starts wait in the queues of the broker, dead letters too."""
+"""Edge: how many starts wait in the queues of the broker, delayed ones and dead letters too."""
 
 import asyncio
 from typing import Final
 
 from broker.amqp import AmqpLink
-from broker.topology import BUILDS, BUILDS_DEAD, BUILDS_HIGH
+from broker.lengths import queue_lengths
 from buildfeed.errors import BrokerUnavailable
 
 REFRESH_SECONDS: Final = 5.0
@@ -12,10 +12,7 @@ ANSWER_SECONDS: Final = 1.0
 
 
 class QueueLengths:
-    """Asks the broker, at most every 5 s.
-
-    Messages that a worker holds unacknowledged are not counted: its builds run.
-    """
+    """Asks the broker, at most every 5 s."""
 
     def __init__(self, link: AmqpLink) -> None:
         self._link = link
@@ -33,14 +30,6 @@ class QueueLengths:
     async def _ask(self) -> dict[str, int]:
         try:
             async with asyncio.timeout(ANSWER_SECONDS):
-                # Passive: asks, declares nothing. RabbitMQ 4.3 wants the permission `configure` for
-                # it all the same; a gateway has it, as it makes the queues.
-                answer = self._link.call(
-                    lambda channel: {
-                        queue: channel.queue_declare(queue, passive=True).method.message_count
-                        for queue in (BUILDS_HIGH, BUILDS, BUILDS_DEAD)
-                    }
-                )
-                return await asyncio.wrap_future(answer)
+                return await asyncio.wrap_future(self._link.call(queue_lengths))
         except (BrokerUnavailable, TimeoutError):
             return {}

@@ -26,6 +26,20 @@ def test_a_delayed_build_is_queued_until_its_time_has_come(gateway: Web, priorit
     assert 0 <= (begun - due).total_seconds() < 2
 
 
+def test_operators_see_how_many_are_delayed(gateway: Web) -> None:
+    def delayed() -> int:
+        return int(httpx.get(f"{gateway.url}/api/overview", timeout=5).json()["delayed"])
+
+    before = delayed()
+    later = gateway.press_start("later", script=SCRIPT, delay=3600)
+    assert delayed() == before + 1
+    gateway.press_stop("later", later["build"])
+    assert delayed() == before
+    metrics = httpx.get(f"{gateway.url}/metrics", timeout=5).text
+    assert f"\nbuildfeed_builds_delayed {before:.1f}\n" in metrics
+    assert 'buildfeed_queue_messages{queue="delayed"}' in metrics
+
+
 def test_a_delayed_build_that_was_stopped_never_runs(gateway: Web) -> None:
     stopped = gateway.press_start("later", script=SCRIPT, delay=1)["build"]
     after = gateway.press_start("later", script=SCRIPT, delay=2)["build"]

@@ -7,7 +7,7 @@ import pika
 import pytest
 from pika.adapters.blocking_connection import BlockingChannel
 
-from broker.delay import RUNGS
+from broker.delay import RUNG_QUEUES
 from broker.rabbitmq import PrivateRabbitMQ
 from broker.topology import BUILDS, BUILDS_DEAD, BUILDS_HIGH, assert_topology, publish
 from buildfeed import command
@@ -49,7 +49,7 @@ def _empty_ladder(rabbitmq: PrivateRabbitMQ) -> None:
     with pika.BlockingConnection(pika.URLParameters(rabbitmq.amqp_url)) as connection:
         channel = connection.channel()
         assert_topology(channel)
-        for queue in (BUILDS, *(f"builds.delay.{rung}" for rung in RUNGS)):
+        for queue in (BUILDS, *RUNG_QUEUES):
             channel.queue_purge(queue)
 
 

@@ -6,6 +6,8 @@ import pytest
 from pika.adapters.blocking_connection import BlockingChannel
 
 from broker.amqp import AmqpLink
+from broker.delay import RUNG_QUEUES
+from broker.lengths import DELAYED
 from broker.topology import BUILDS, BUILDS_DEAD, BUILDS_HIGH
 from gateway import queue_lengths
 from gateway.queue_lengths import QueueLengths
@@ -22,11 +24,18 @@ async def test_it_tells_how_many_starts_wait_in_each_queue(
     fill(channel, BUILDS, 3)
     fill(channel, BUILDS_HIGH, 2)
     fill(channel, BUILDS_DEAD, 1)
+    delayed = [RUNG_QUEUES[9], RUNG_QUEUES[16]]
+    for queue in RUNG_QUEUES:
+        channel.queue_purge(queue)
+    for queue in delayed:
+        fill(channel, queue, 2)
     connected = link()
     connected.call(lambda _: None).result(20)
 
-    assert await QueueLengths(connected).read() == {BUILDS: 3, BUILDS_HIGH: 2, BUILDS_DEAD: 1}
-    for queue in (BUILDS, BUILDS_HIGH, BUILDS_DEAD):
+    lengths = await QueueLengths(connected).read()
+
+    assert lengths == {BUILDS: 3, BUILDS_HIGH: 2, BUILDS_DEAD: 1, DELAYED: 4}
+    for queue in (BUILDS, BUILDS_HIGH, BUILDS_DEAD, *delayed):
         channel.queue_purge(queue)
 
 

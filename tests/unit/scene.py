@@ -1,6 +1,9 @@
 """A live picture on a stage: what it receives, the clock it sees, what it sends."""
 
 from collections.abc import Iterable
+from datetime import datetime
+
+from samples import NOW
 
 from buildfeed.activity import Activity
 from buildfeed.board import BuildState, fold
@@ -47,9 +50,9 @@ class Scene:
         self.live.hear(Presence(worker, status))
         return list(self.sent)
 
-    def refresh(self) -> list[Event]:
+    def refresh(self, moment: datetime = NOW) -> list[Event]:
         self.sent.clear()
-        self.live.refresh()
+        self.live.refresh(moment)
         return list(self.sent)
 
     def after(self, seconds: float) -> "Scene":

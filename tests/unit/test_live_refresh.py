@@ -1,5 +1,7 @@
 """What the live picture finds out as time goes by: `ahead`, `lost`, the lag of the recorder."""
 
+from datetime import timedelta
+
 import pytest
 from builders import accept, ending, log, progress, start, stop
 from samples import NOW
@@ -44,10 +46,29 @@ def test_high_priority_goes_first(scene: Scene) -> None:
 
 
 def test_nobody_waits_for_a_delayed_build(scene: Scene) -> None:
-    scene.receive(start("b1", not_before=NOW, priority="high"), start("b2"))
+    later = {"not_before": NOW + timedelta(seconds=9), "priority": "high"}
+    scene.receive(start("b1", **later), start("b2"))
     scene.refresh()
+    scene.receive(start("b3"), start("b4", **later))
+    assert [scene.view(build)["ahead"] for build in ("b2", "b1", "b3", "b4")] == [0, 1, 1, 3]
+    scene.refresh()
+    assert [scene.view(build)["ahead"] for build in ("b2", "b3", "b1", "b4")] == [0, 1, 2, 3]
 
-    assert [scene.view(build)["ahead"] for build in ("b2", "b1")] == [0, 1]
+
+def test_a_delayed_build_waits_from_the_time_it_may_begin(scene: Scene) -> None:
+    later = NOW + timedelta(seconds=1)
+    scene.watch("ada", "builds/#")
+    scene.receive(
+        start("b1", not_before=later, priority="high"),
+        start("b2", not_before=later),
+        start("b3", queued_time=later - timedelta(seconds=1)),
+        start("b4", queued_time=later + timedelta(seconds=1)),
+    )
+
+    scene.refresh()
+    assert [scene.view(build)["ahead"] for build in ("b3", "b4", "b1", "b2")] == [0, 1, 2, 3]
+    moved = scene.refresh(later)
+    assert bodies(moved, "build", "ahead") == [("b1", 0), ("b3", 1), ("b2", 2), ("b4", 3)]
 
 
 def test_a_build_stopped_in_the_queue_is_before_nobody(scene: Scene) -> None:

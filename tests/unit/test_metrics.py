@@ -3,6 +3,7 @@ import os
 import re
 import time
 from contextlib import suppress
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -52,11 +53,13 @@ def scraped(scene: Scene, counts: Counts, queues: dict[str, int] | None = None) 
 
 def test_builds_are_told_by_what_they_do(scene: Scene, counts: Counts) -> None:
     scene.receive(start("b1"), start("b2", priority="high"), accept(build="b3"))
+    scene.receive(start("b6", not_before=datetime.now(UTC) + timedelta(hours=1)))
     scene.receive(progress(30, attempt=2, build="b4", worker="w2"), ending(build="b5"))
 
     samples = scraped(scene, counts)
 
     assert samples["builds_queued", "high"] == samples["builds_queued", "normal"] == 1
+    assert samples["builds_delayed",] == 1
     assert samples["builds_running", "w1"] == samples["builds_running", "w2"] == 1
     assert samples["builds_retaken",] == 1
     assert samples["oldest_queued_seconds",] > 0

@@ -15,7 +15,12 @@ def seen(*activities: Activity, workers: list[tuple[Presence, bool]] | None = No
 
 def test_nothing_waits_in_an_empty_house() -> None:
     assert seen() == Overview(
-        queued={"high": 0, "normal": 0}, oldest_seconds=0, running=0, retaken=0, workers=[]
+        queued={"high": 0, "normal": 0},
+        delayed=0,
+        oldest_seconds=0,
+        running=0,
+        retaken=0,
+        workers=[],
     )
 
 
@@ -27,9 +32,19 @@ def test_queued_builds_are_counted_by_priority_and_the_oldest_has_an_age() -> No
     assert now.oldest_seconds == (NOW - QUEUED.queued_time).total_seconds() == 8
 
 
-def test_a_delayed_build_grows_old_from_the_time_it_may_begin() -> None:
-    assert seen(start(not_before=NOW - timedelta(seconds=2))).oldest_seconds == 2
-    assert seen(start(not_before=NOW + timedelta(hours=1))).oldest_seconds == 0
+def test_a_delayed_build_waits_and_grows_old_from_the_time_it_may_begin() -> None:
+    now = seen(
+        start("b1", not_before=NOW - timedelta(seconds=2)),
+        start("b2", not_before=NOW + timedelta(hours=1)),
+    )
+
+    assert (now.queued["normal"], now.delayed, now.oldest_seconds) == (1, 1, 2)
+
+
+def test_a_build_that_runs_is_not_delayed_though_a_clock_is_behind() -> None:
+    now = seen(accept(not_before=NOW + timedelta(seconds=1)))
+
+    assert (now.running, now.delayed) == (1, 0)
 
 
 def test_a_clock_that_is_ahead_makes_no_negative_age() -> None:
