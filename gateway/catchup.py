@@ -52,7 +52,7 @@ class CatchUp:
             self._again.clear()
             subscription = self._subscription
             try:
-                await self._read()
+                await self.read()
             except HistoryUnavailable as exc:
                 if self._history_up:
                     log.warning("history.down", extra={"reason": str(exc)})
@@ -83,7 +83,8 @@ class CatchUp:
         except HistoryUnavailable:
             return []  # `run` says so in the log; the board is still worth sending
 
-    async def _read(self) -> None:
+    async def read(self) -> None:
+        """Read what the recorder has changed since the last time; raise HistoryUnavailable."""
         position = await self._read_first() if self._position is None else self._position
         more = True
         while more:
