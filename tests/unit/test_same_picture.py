@@ -124,17 +124,17 @@ class World(RuleBasedStateMachine):
                 page.coming.append(event.body)
 
     @rule(build=st.sampled_from(list(PROJECTS)), lost=st.booleans())
-    def publish(self, build: str, lost: bool) -> None:
+    def publish(self, *, build: str, lost: bool) -> None:
         """A worker or a gateway speaks; QoS 0 may be lost on its way to the gateway."""
         if self._unsaid[build]:
-            self._publish(self._unsaid[build].popleft(), lost)
+            self._publish(self._unsaid[build].popleft(), lost=lost)
 
     @rule(build=st.sampled_from(list(PROJECTS)))
     def ask_to_stop(self, build: str) -> None:
         if state := self._truth.get(PROJECTS[build], build):
             self._publish(stop(state.newest), lost=False)
 
-    def _publish(self, activity: Activity, lost: bool) -> None:
+    def _publish(self, activity: Activity, *, lost: bool) -> None:
         self._truth.fold(activity)
         self._to_record.append(activity)
         if self._connected and not (lost and activity.kind == "progress"):
