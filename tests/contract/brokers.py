@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Protocol
 from urllib.parse import urlsplit
 
-from broker import ports
+from broker import ports, rabbitmq
 from broker.embedded import EmbeddedBroker
 from broker.rabbitmq import PrivateRabbitMQ
 
@@ -61,14 +61,13 @@ class Embedded:
 class RabbitMQ:
     """The private RabbitMQ of the whole test run."""
 
-    def __init__(self, rabbitmq: PrivateRabbitMQ) -> None:
-        self.server = rabbitmq
-        self.url = rabbitmq.mqtt_url
+    def __init__(self, server: PrivateRabbitMQ) -> None:
+        self.server = server
+        self.url = server.mqtt_url
 
     @property
     def protocol(self) -> int:
-        major, minor, *_ = self.server.ctl("version").split(".")
-        return 5 if (int(major), int(minor)) >= (3, 13) else 4
+        return 5 if rabbitmq._version() >= (3, 13) else 4
 
     def start(self) -> None:
         self.server.start()

@@ -275,7 +275,7 @@ def test_garbage_does_not_end_the_link(
     client.link.publish("a", b"", qos=1).result(5)
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def restricted(rabbitmq: PrivateRabbitMQ) -> Iterator[str]:
     """Return the URL of a user who may use topics below `builds/` only."""
     rabbitmq.ctl("add_user", "restricted", "secret")
