@@ -46,6 +46,22 @@ from history.options import database_url
     help="Builds that each project may start at once, and as many a minute from then on.",
 )
 @click.option(
+    "--backlog-kib",
+    envvar="BUILDFEED_BACKLOG_KIB",
+    default=256,
+    show_default=True,
+    type=click.IntRange(16),
+    help="KiB that may wait for a watcher who is slow; then newer states replace older ones.",
+)
+@click.option(
+    "--stuck-seconds",
+    envvar="BUILDFEED_STUCK_SECONDS",
+    default=30,
+    show_default=True,
+    type=click.IntRange(1),
+    help="A watcher that takes nothing for so long is closed.",
+)
+@click.option(
     "--workers",
     envvar="BUILDFEED_WORKERS",
     default=1,

@@ -5,6 +5,7 @@ The only module that knows all the others.
 
 import asyncio
 import contextlib
+import functools
 import logging
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from http import HTTPStatus
@@ -26,6 +27,7 @@ from gateway.catchup import CatchUp
 from gateway.commands import Commands
 from gateway.counts import Counts
 from gateway.drain import Drain
+from gateway.events import Events
 from gateway.feed import Feed
 from gateway.guard import SOCKETS, Guard
 from gateway.live import Event, Live
@@ -38,7 +40,7 @@ from gateway.routes import Api, pages
 from gateway.settings import Settings
 from gateway.snapshot import Snapshot
 from gateway.sockets import Sockets
-from gateway.submitter import AmqpSubmitter, MqttSubmitter
+from gateway.submitter import AmqpSubmitter, MqttSubmitter, Submitter
 from gateway.subscriber import Subscriber
 from gateway.throttle import Throttle
 from history.store import Store
@@ -81,8 +83,12 @@ def create(settings: Settings) -> Starlette:
 async def _running(settings: Settings, app: Starlette, drain: Drain) -> AsyncIterator[None]:
     loop = asyncio.get_running_loop()
     store = await asyncio.to_thread(Store, settings.database_url)
-    outgoing: asyncio.Queue[Event] = asyncio.Queue()
-    live = Live(outgoing.put_nowait, loop.time)
+
+    def send(event: Event) -> None:
+        events.deliver(event)
+        sockets.deliver(event)
+
+    live = Live(send, loop.time)
     catch_up = CatchUp(store, live)
     counts = Counts()
     loop_lag = LoopLag()
@@ -106,16 +112,19 @@ async def _running(settings: Settings, app: Starlette, drain: Drain) -> AsyncIte
     amqp = AmqpLink(settings.amqp_url, name="gateway") if settings.amqp_url else None
     submitter = AmqpSubmitter(amqp) if amqp else MqttSubmitter(subscriber.link)
     commands = Commands(live, store, submitter, Throttle(settings.starts_per_minute), drain)
-    feed = Feed(subscriber, live, outgoing.put_nowait)
+    feed = Feed(subscriber, live, send)
     snapshot, polling = Snapshot(live, catch_up), settings.workers == 1
-    sockets = Sockets(outgoing, live, snapshot, feed.body, polling=polling)
+    sockets = Sockets(live, snapshot, feed.body, polling=polling)
+    events = Events(
+        live,
+        snapshot,
+        commands.find,
+        feed.body,
+        backlog_bytes=settings.backlog_kib * 1024,
+        stuck_seconds=settings.stuck_seconds,
+    )
 
-    def not_ready() -> str | None:
-        if not subscriber.alive:
-            return "The broker does not answer."
-        if not submitter.up:
-            return "The broker takes no commands yet."
-        return None if catch_up.ready else "Catching up with history."
+    not_ready = functools.partial(_missing, subscriber, submitter, catch_up)
 
     def vitals() -> Vitals:
         return Vitals(
@@ -123,8 +132,10 @@ async def _running(settings: Settings, app: Starlette, drain: Drain) -> AsyncIte
             broker_up=subscriber.alive,
             broker_lag=subscriber.lag,
             loop_lag=loop_lag.worst,
-            watchers=sockets.watchers,
-            events_sent=sockets.sent,
+            watchers={"socketio": sockets.watchers, "sse": events.watchers},
+            events_sent=sockets.sent + events.sent,
+            states_merged=events.merged,
+            watchers_stuck=events.stuck,
             activities_refused=subscriber.refused,
         )
 
@@ -132,12 +143,18 @@ async def _running(settings: Settings, app: Starlette, drain: Drain) -> AsyncIte
     queues = QueueLengths(amqp) if amqp else None
     operations = Operations(live, Metrics(live, counts, vitals), queues, settings.shared)
     app.router.routes.extend(
-        [*api.routes(), *operations.routes(), *pages(), Mount(SOCKETS, sockets.app)]
+        [
+            *api.routes(),
+            *events.routes(),
+            *operations.routes(),
+            *pages(),
+            Mount(SOCKETS, sockets.app),
+        ]
     )
-    subscriber.start()
-    if amqp:
-        amqp.start()
-    parts: list[Part] = [catch_up, feed, sockets, loop_lag, *operations.siblings]
+    links: list[Subscriber | AmqpLink] = [subscriber, *([amqp] if amqp else [])]
+    for link in links:
+        link.start()
+    parts: list[Part] = [catch_up, feed, sockets, events, loop_lag, *operations.siblings]
     try:
         async with _kept_running(parts):
             if settings.workers > 1:  # the others serve until this one knows what they know
@@ -149,10 +166,18 @@ async def _running(settings: Settings, app: Starlette, drain: Drain) -> AsyncIte
             async with asyncio.timeout(CLOSE_SECONDS):
                 await sockets.close()
         await commands.close()
-        links = [subscriber.stop, *([amqp.stop] if amqp else [])]
-        await asyncio.gather(*map(asyncio.to_thread, links))
+        await asyncio.gather(*(asyncio.to_thread(link.stop) for link in links))
         store.close()
         log.info("gateway.stopped")
+
+
+def _missing(subscriber: Subscriber, submitter: Submitter, catch_up: CatchUp) -> str | None:
+    """Return what is missing until the process is ready, None when nothing is."""
+    if not subscriber.alive:
+        return "The broker does not answer."
+    if not submitter.up:
+        return "The broker takes no commands yet."
+    return None if catch_up.ready else "Catching up with history."
 
 
 async def _until_ready(missing: Callable[[], str | None]) -> None:

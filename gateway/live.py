@@ -21,7 +21,7 @@ SNAPSHOT_LIMIT = 200
 
 
 class Event(msgspec.Struct, frozen=True):
-    """A socket.io event on its way to `watchers`, or to everyone connected when None."""
+    """An event on its way to `watchers`, or to everyone connected when None."""
 
     name: str
     body: View

@@ -30,8 +30,10 @@ class Vitals(msgspec.Struct, frozen=True, kw_only=True):
     broker_up: bool
     broker_lag: float
     loop_lag: float
-    watchers: int
+    watchers: dict[str, int]
     events_sent: int
+    states_merged: int
+    watchers_stuck: int
     activities_refused: int
 
 
@@ -101,7 +103,11 @@ class Metrics(Collector):
         refused = vitals.activities_refused
         yield _counter("activities_refused", "Payloads that are no activities", refused)
         yield _counter("build_events_sent", "Events `build` to watchers", vitals.events_sent)
-        yield _gauge("watchers", "Browsers connected", vitals.watchers)
+        merged = vitals.states_merged
+        yield _counter("states_merged", "States that newer ones replaced", merged)
+        yield _gauges("watchers", "Watchers connected", "transport", vitals.watchers)
+        stuck = vitals.watchers_stuck
+        yield _counter("watchers_stuck", "Watchers closed as they took nothing", stuck)
         yield _gauge("ready", "1 when connected and caught up", vitals.ready)
         yield _gauge("broker_up", "1 while the probe comes back", vitals.broker_up)
         yield _gauge("broker_lag_seconds", "Last round trip of the probe", vitals.broker_lag)

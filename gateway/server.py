@@ -55,6 +55,7 @@ def _config(settings: Settings, log_level: str) -> uvicorn.Config:
         host=settings.host,
         port=settings.port,
         workers=settings.workers,
+        http="gateway.connection:Protocol",
         ws="gateway.watcher_socket:WatcherSocket",
         ws_per_message_deflate=False,  # costs more CPU than the bytes are worth (1.5 times)
         ws_max_size=MAX_MESSAGE_BYTES,

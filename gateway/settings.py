@@ -15,6 +15,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     Without `amqp_url` commands travel by MQTT, as the embedded default has it. `origins` are
     web origins allowed besides the gateway's own, `starts_per_minute` is what each project may.
     `workers` processes share the port and, if they are several, the directory `shared`.
+    `backlog_kib` may wait for one watcher; who takes nothing for `stuck_seconds` is closed.
     """
 
     mqtt_url: str
@@ -27,3 +28,5 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     workers: int = 1
     drain_seconds: float = 3.0
     shared: Path | None = None
+    backlog_kib: int = 256
+    stuck_seconds: int = 30

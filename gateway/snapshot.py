@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
+from buildfeed.board import BuildState
 from buildfeed.topics import Filter
 from gateway.catchup import CatchUp
 from gateway.live import SNAPSHOT_LIMIT, Live
@@ -17,6 +18,11 @@ class Snapshot:
 
     async def of(self, filters: Sequence[Filter]) -> dict[str, Any]:
         """Return `{"builds": [...], "more": bool}` for the builds that `filters` concern."""
+        states, more = await self.states(filters)
+        return {"builds": [self._live.view(state) for state in states], "more": more}
+
+    async def states(self, filters: Sequence[Filter]) -> tuple[list[BuildState], bool]:
+        """Return the builds that `filters` concern, and whether older ones are left out."""
         off_board = {
             state.key: state
             for filter_ in filters
@@ -31,5 +37,4 @@ class Snapshot:
             off_board.pop(state.key, None)
         newest = sorted(off_board.values(), key=lambda s: s.newest.object.build, reverse=True)
         room = max(0, SNAPSHOT_LIMIT - len(unfinished))
-        builds = [self._live.view(state) for state in [*unfinished, *newest[:room]]]
-        return {"builds": builds, "more": len(newest) > room}
+        return [*unfinished, *newest[:room]], len(newest) > room

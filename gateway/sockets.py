@@ -11,14 +11,14 @@ import socketio
 from starlette.types import Receive, Scope, Send
 
 from buildfeed.errors import InvalidFilter
-from buildfeed.topics import Filter, watchable
+from buildfeed.topics import Filter
+from gateway.filters import checked
 from gateway.live import Event, Live
 from gateway.problems import Problem
 from gateway.settings import MAX_MESSAGE_BYTES
 from gateway.snapshot import Snapshot
 from gateway.view import View
 
-MAX_FILTERS = 100
 _WEBSOCKET_ONLY = (
     "This gateway runs several processes, so socket.io cannot poll here: connect with "
     "io(url, {transports: ['websocket']})."
@@ -47,14 +47,12 @@ class Json:
 class Sockets:
     """The socket.io server of this process.
 
-    Sends what comes through `outgoing`; `feed` returns the body of the `feed` event. Without
-    `polling`, WebSocket is the only transport: the requests of one poller would reach other
-    processes.
+    `feed` returns the body of the `feed` event. Without `polling`, WebSocket is the only transport:
+    the requests of one poller would reach other processes.
     """
 
     def __init__(
         self,
-        outgoing: asyncio.Queue[Event],
         live: Live,
         snapshot: Snapshot,
         feed: Callable[[], View],
@@ -64,10 +62,9 @@ class Sockets:
         self._live = live
         self._snapshot = snapshot
         self._feed = feed
+        self._outgoing: asyncio.Queue[Event] = asyncio.Queue()
+        self._sids: set[str] = set()
         self._polling = polling
-        self._outgoing = outgoing
-        self.watchers = 0
-        """Browsers connected."""
         self.sent = 0
         """Events `build` sent to watchers."""
         self.server = socketio.AsyncServer(
@@ -97,13 +94,25 @@ class Sockets:
         except ValueError as exc:  # engine.io's own decoder refuses a packet like this
             log.warning("socket.bad_packet", extra={"reason": type(exc).__name__})
 
+    @property
+    def watchers(self) -> int:
+        """How many are connected."""
+        return len(self._sids)
+
+    def deliver(self, event: Event) -> None:
+        """Queue an event for those of its watchers who came in here."""
+        if event.watchers is not None:
+            event = msgspec.structs.replace(event, watchers=event.watchers & self._sids)
+        if event.watchers is None or event.watchers:
+            self._outgoing.put_nowait(event)
+
     async def run(self) -> None:
         """Send what is queued, until cancelled."""
         while True:
             event = await self._outgoing.get()
             if event.watchers is None:
                 await self.server.emit(event.name, event.body)
-            elif event.watchers:  # an empty list would mean everyone
+            else:
                 await self.server.emit(event.name, event.body, to=list(event.watchers))
                 self.sent += len(event.watchers) if event.name == "build" else 0
 
@@ -118,7 +127,7 @@ class Sockets:
         except InvalidFilter as exc:
             refusal = {"code": "invalid-filter", "message": str(exc)}
             raise socketio.exceptions.ConnectionRefusedError(str(exc), refusal) from exc
-        self.watchers += 1
+        self._sids.add(sid)
         log.info("watcher.connected", extra={"sid": sid})
         self.server.start_background_task(self._greet, sid, filters)
 
@@ -130,7 +139,7 @@ class Sockets:
 
     async def _disconnect(self, sid: str, reason: str) -> None:
         self._live.hub.leave(sid)
-        self.watchers -= 1
+        self._sids.discard(sid)
         log.info("watcher.disconnected", extra={"sid": sid, "reason": reason})
 
     async def _watch(self, sid: str, *wanted: object) -> View:
@@ -163,13 +172,7 @@ class Sockets:
         if len(wanted) != 1:
             raise InvalidFilter(wanted, "send one filter or one list of filters")
         asked = wanted[0] if isinstance(wanted[0], list) else [wanted[0]]
-        filters = {watchable(filter_) for filter_ in asked[: MAX_FILTERS + 1]}
-        if len(asked) > MAX_FILTERS or len(filters | self._live.hub.filters(sid)) > MAX_FILTERS:
-            raise InvalidFilter(f"{len(asked)} filters", f"{MAX_FILTERS} at most are watched")
-        for filter_ in filters:
-            if filter_.levels[-1] == "log" and "+" in filter_.levels:
-                raise InvalidFilter(filter_, "a log is sent for one build: name it, without +")
-        return list(filters)
+        return checked(asked, self._live.hub.filters(sid))
 
 
 def _library_log(name: str) -> logging.Logger:

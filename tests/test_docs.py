@@ -20,6 +20,7 @@ from buildfeed.board import Board, BuildState
 from buildfeed.presence import Presence, RunningBuild
 from buildfeed.topics import KINDS, Filter, Topic, watchable
 from gateway import collection, requests, view
+from gateway.events import Events
 from gateway.feed import Feed
 from gateway.live import Live
 from gateway.operations import Operations
@@ -227,7 +228,8 @@ def test_the_bodies_of_the_curl_commands_are_accepted() -> None:
 
 
 def test_every_endpoint_is_described() -> None:
-    apis = [Api(*[None] * 5), Operations(*[None] * 4)]
+    events = Events(*[None] * 4, backlog_bytes=0, stuck_seconds=0)
+    apis = [Api(*[None] * 5), events, Operations(*[None] * 4)]
     for route in [route for api in apis for route in api.routes()]:
         path = route.path.replace("{project}", "acme").replace("{build}", "01a1")
         assert re.search(rf"{path}(?![/\w])", section("HTTP")), path

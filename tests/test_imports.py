@@ -37,7 +37,7 @@ LIBRARIES = {
     "prometheus_client": ["gateway/metrics.py"],
     "socketio": ["gateway/sockets.py"],
     "starlette": ["gateway/*.py"],
-    "uvicorn": ["gateway/server.py", "gateway/watcher_socket.py"],
+    "uvicorn": ["gateway/connection.py", "gateway/server.py", "gateway/watcher_socket.py"],
     "click": ["*/__main__.py", "broker/options.py", "history/options.py", "standalone/*.py"],
 }
 PURE = [
@@ -56,8 +56,10 @@ PURE = [
     "fakebuild/recent.py",
     "fakebuild/run.py",
     "fakebuild/script.py",
+    "gateway/backlog.py",
     "gateway/collection.py",
     "gateway/counts.py",
+    "gateway/filters.py",
     "gateway/hub.py",
     "gateway/live.py",
     "gateway/overview.py",

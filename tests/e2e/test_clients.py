@@ -1,41 +1,21 @@
 """Separate processes on one RabbitMQ: every kind of client sees the same builds."""
 
 import json
-import subprocess
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 import paho.mqtt.client as paho
 import pika
 import socketio
+from programs import lines
 from service import Web, until
 
 from broker.rabbitmq import PrivateRabbitMQ
 from buildfeed import activity
 
 FAST = {"seconds": 1, "steps": 10, "errors": [70]}
-ROOT = Path(__file__).parents[2]
-
-
-@contextmanager
-def lines(*command: object) -> Iterator[list[str]]:
-    """Run a program and collect the lines it prints, as they come."""
-    found: list[str] = []
-    process = subprocess.Popen(
-        [str(part) for part in command], stdout=subprocess.PIPE, text=True, cwd=ROOT
-    )
-    assert process.stdout
-    reader = threading.Thread(target=lambda: found.extend(process.stdout or ()))
-    reader.start()
-    try:
-        yield found
-    finally:
-        process.terminate()
-        reader.join()
-        process.wait()
 
 
 class Seen(list[tuple[str, bytes]]):

@@ -23,8 +23,10 @@ VITALS = Vitals(
     broker_up=False,
     broker_lag=0.004,
     loop_lag=0.02,
-    watchers=7,
+    watchers={"socketio": 7, "sse": 2},
     events_sent=100,
+    states_merged=30,
+    watchers_stuck=1,
     activities_refused=3,
 )
 
@@ -123,7 +125,9 @@ def test_the_process_tells_how_it_is(scene: Scene, counts: Counts) -> None:
     assert samples["broker_lag_seconds",] == 0.004
     assert samples["loop_lag_seconds",] == 0.02
     assert samples["recorder_lag_seconds",] == 2
-    assert samples["watchers",] == 7
+    assert (samples["watchers", "socketio"], samples["watchers", "sse"]) == (7, 2)
+    assert samples["watchers_stuck_total",] == 1
+    assert samples["states_merged_total",] == 30
     assert samples["build_events_sent_total",] == 100
     assert samples["activities_refused_total",] == 3
     assert samples["process_resident_memory_bytes",] > 0
@@ -149,7 +153,7 @@ def test_one_process_answers_for_all_that_share_its_port(scene: Scene, counts: C
 
         assert text.count("# TYPE buildfeed_watchers gauge") == 1
         for process in told:
-            assert f'buildfeed_watchers{{process="{process}"}} 7.0' in text
+            assert f'watchers{{process="{process}",transport="sse"}} 2.0' in text
             assert f'starts_total{{outcome="accepted",process="{process}"}} 2.0' in text
             assert f'waiting_seconds_bucket{{le="10.0",process="{process}"}} 1.0' in text
             assert f'process_open_fds{{process="{process}"}}' in text

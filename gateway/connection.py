@@ -1,0 +1,116 @@
+"""The TCP connection below a response: the one place that reaches below ASGI.
+
+ASGI cannot abort a connection, tell how much of a response waits to be sent, or tell a response
+that the server is about to stop. A stream that never ends needs all three.
+"""
+
+import asyncio
+import socket
+import struct
+from collections.abc import Callable
+from typing import Final, cast
+
+from starlette.types import Scope
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+SMALL_BYTES: Final = 16 * 1024
+
+_EXTENSION = "buildfeed.connection"
+
+
+class Connection:
+    """The connection that a request came on."""
+
+    def __init__(self, transport: asyncio.Transport) -> None:
+        self._transport = transport
+        self._writable = asyncio.Event()
+        self._writable.set()
+        self.ending = False
+        """True once the server is about to stop or the connection is lost."""
+        self.lost = False
+        """True once nothing can be sent any more."""
+        self.on_end: Callable[[], None] = lambda: None
+        """Called each time that one of them becomes true."""
+
+    @property
+    def waiting(self) -> int:
+        """How many bytes the system has not taken yet."""
+        return self._transport.get_write_buffer_size()
+
+    @property
+    def _socket(self) -> socket.socket:
+        return cast(socket.socket, self._transport.get_extra_info("socket"))
+
+    async def writable(self) -> None:
+        """Wait until the system has taken everything, or `ending`."""
+        await self._writable.wait()
+
+    def keep_buffers_small(self) -> None:
+        """Let what cannot be sent yet wait with us, not below, where nothing newer replaces it."""
+        self._transport.set_write_buffer_limits(high=0)
+        self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, SMALL_BYTES)
+
+    def abort(self) -> None:
+        """Close it at once; what waits is lost, below us too (RFC 9293 §3.10.5)."""
+        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self._transport.abort()
+
+    def pause(self) -> None:
+        """Note that the system takes no more for now."""
+        self._writable.clear()
+
+    def resume(self) -> None:
+        """Note that the system has taken everything."""
+        self._writable.set()
+
+    def end(self, *, lost: bool) -> None:
+        """Note that it is over, or soon will be."""
+        self.ending = True
+        self.lost = self.lost or lost
+        self._writable.set()
+        self.on_end()
+
+
+def of(scope: Scope) -> Connection:
+    """Return the connection of a request."""
+    return cast(Connection, scope["extensions"][_EXTENSION])
+
+
+class Protocol(HttpToolsProtocol):
+    """uvicorn's HTTP/1.1, with a `Connection` in the scope of every request.
+
+    Relied on besides asyncio's protocol interface: `on_message_begin` makes `scope`, and
+    `shutdown` is called when the server begins to stop.
+    """
+
+    def connection_made(  # type: ignore[override] # as uvicorn's
+        self, transport: asyncio.Transport
+    ) -> None:
+        """Begin."""
+        super().connection_made(transport)
+        self._connection = Connection(transport)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Tell the response, also when another request waits behind it."""
+        super().connection_lost(exc)
+        self._connection.end(lost=True)
+
+    def pause_writing(self) -> None:
+        """Take note."""
+        super().pause_writing()
+        self._connection.pause()
+
+    def resume_writing(self) -> None:
+        """Take note."""
+        super().resume_writing()
+        self._connection.resume()
+
+    def on_message_begin(self) -> None:
+        """Put the connection into the scope (ASGI: extensions)."""
+        super().on_message_begin()
+        self.scope["extensions"] = {_EXTENSION: cast(dict[object, object], self._connection)}
+
+    def shutdown(self) -> None:
+        """Tell the response that the server is about to stop."""
+        super().shutdown()
+        self._connection.end(lost=False)

@@ -1,0 +1,78 @@
+"""A reader of `/api/events` in a thread of its own."""
+
+import json
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from typing import Any
+
+import httpx
+from service import Web, until
+
+
+class Reader:
+    """What came on one stream: `events` as (name, body), comments and fields in `others`."""
+
+    def __init__(self, response: httpx.Response) -> None:
+        self.headers = response.headers
+        self.events: list[tuple[str, Any]] = []
+        self.others: list[str] = []
+        self.ended = False
+        self.slowness = 0.0
+        """Seconds that it takes to read a line."""
+        self._response = response
+
+    def run(self) -> None:
+        name = ""
+        try:
+            for line in self._response.iter_lines():
+                time.sleep(self.slowness)
+                field, _, value = line.partition(": ")
+                if field == "event":
+                    name = value
+                elif field == "data":
+                    self.events.append((name, json.loads(value)))
+                elif line:
+                    self.others.append(line)
+        except httpx.TransportError:
+            pass
+        self.ended = True
+
+    def close(self) -> None:
+        stream = self._response.extensions["network_stream"]
+        with suppress(OSError):  # closed already
+            stream.get_extra_info("socket").shutdown(socket.SHUT_RDWR)
+
+    def bodies(self, name: str = "build") -> list[Any]:
+        return [body for each, body in list(self.events) if each == name]
+
+    @property
+    def picture(self) -> dict[str, Any]:
+        """The last that was heard of each build."""
+        return {body["build"]: body for body in self.bodies()}
+
+    def until(self, name: str, seconds: float = 20, **facts: Any) -> Any:
+        """Wait for an event with these facts and return its body."""
+
+        def found() -> Any:
+            return [body for body in self.bodies(name) if facts.items() <= body.items()]
+
+        return until(found, f"{name} with {facts}", seconds)[0]
+
+
+@contextmanager
+def watching(gateway: Web, *filters: str) -> Iterator[Reader]:
+    """Watch by Server-Sent Events, from the moment on that the snapshot is complete."""
+    query = [("watch", filter_) for filter_ in filters]
+    with httpx.stream("GET", f"{gateway.url}/api/events", params=query, timeout=30) as response:
+        reader = Reader(response)
+        thread = threading.Thread(target=reader.run)
+        thread.start()
+        try:
+            reader.until("feed")
+            yield reader
+        finally:
+            reader.close()
+            thread.join()
