@@ -1,7 +1,8 @@
 """The processes that serve one port: one alone, or several under uvicorn's supervisor.
 
-Several share one listening socket, so that one which hangs or dies takes no connections and loses
-none that wait to be accepted.
+Each of several listens on the port with a socket of its own (SO_REUSEPORT): the kernel spreads the
+connections evenly. From one shared socket whoever wakes first takes all that is there: of 1000
+watchers that came at once the busiest of 4 processes got 320 to 445, but 258 to 277 in this way.
 """
 
 import contextlib
@@ -10,9 +11,11 @@ import logging
 import multiprocessing
 import os
 import signal
+import socket
 import tempfile
 import threading
 import time
+from collections.abc import Callable
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -71,11 +74,13 @@ def _config(settings: Settings, log_level: str) -> uvicorn.Config:
 class Supervisor(Multiprocess):
     """Looks every half second whether each process answers, and replaces it if not.
 
-    One that cannot even start ends them all: the next would fail the same way.
+    One whose application fails to start ends them all: the next would fail the same way.
     """
 
     def __init__(self, config: uvicorn.Config, drain_seconds: float) -> None:
-        super().__init__(config, [config.bind_socket()])
+        config.bind_socket().close()  # exits when somebody else has the port
+        super().__init__(config, _Listeners(config.host, config.port))
+        self._reserved = _bind(config.host, config.port)  # also while no process has it
         self._stop_seconds = drain_seconds + STOP_SECONDS
 
     def keep_subprocess_alive(self) -> None:
@@ -96,6 +101,30 @@ class Supervisor(Multiprocess):
                 log.warning("gateway.process_killed", extra={"pid": each.pid})
                 each.process.kill()
                 each.process.join()
+
+
+class _Listeners(list[socket.socket]):
+    """Sent to a new process, this arrives as a list with a socket of its own on the port."""
+
+    def __init__(self, host: str, port: int) -> None:
+        super().__init__()
+        self._address = host, port
+
+    def __reduce__(self) -> tuple[Callable[[str, int], list[socket.socket]], tuple[str, int]]:
+        return _listeners, self._address
+
+
+def _listeners(host: str, port: int) -> list[socket.socket]:
+    return [_bind(host, port)]
+
+
+def _bind(host: str, port: int) -> socket.socket:
+    """Return a socket on the port that others may have too; it does not listen yet."""
+    bound = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
+    bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+    bound.bind((host, port))
+    return bound
 
 
 def _create(settings: Settings, log_level: str) -> "Starlette":

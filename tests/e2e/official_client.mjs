@@ -13,4 +13,6 @@ socket.on("connect", async () => {
 });
 socket.on("build", (build) => say("build", build));
 socket.on("feed", (feed) => say("feed", feed));
-socket.on("connect_error", (error) => say("connect_error", error.message));
+socket.on("connect_error", (error) => {
+  say("connect_error", error.context?.responseText ?? error.message);
+});

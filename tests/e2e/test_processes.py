@@ -1,0 +1,201 @@
+"""Several gateway processes on one port, on the real RabbitMQ."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+from collections import Counter
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+import socketio
+from playwright.sync_api import Page, expect
+from service import Service, Web, until
+
+from broker import ports
+from broker.rabbitmq import PrivateRabbitMQ
+
+PROCESSES = 3
+LONG = {"seconds": 60, "steps": 600, "errors": []}
+FAST = {"seconds": 0.5, "steps": 5, "errors": [60]}
+
+
+class Watcher:
+    """A socket.io client that watches again whenever it is connected again."""
+
+    def __init__(self, url: str) -> None:
+        self.pid = 0
+        self.connects = 0
+        self.picture: dict[str, dict[str, Any]] = {}
+        self.client = socketio.Client(reconnection_delay=0.2, reconnection_delay_max=1)
+        self.client.on("connect", self._watch)
+        self.client.on("disconnect", lambda *_: setattr(self, "pid", 0))
+        self.client.on("feed", lambda feed: setattr(self, "pid", feed["pid"]))
+        self.client.on("build", self._fold)
+        self.client.connect(url, transports=["websocket"])
+
+    def _watch(self) -> None:
+        self.connects += 1
+        self.client.emit("watch", "builds/processes/#", callback=self._whole)
+
+    def _whole(self, answer: dict[str, Any]) -> None:
+        for state in answer["builds"]:
+            self._fold(state)
+
+    def _fold(self, state: dict[str, Any]) -> None:
+        known = self.picture.setdefault(state["build"], state)
+        if not known["ended"] and (state["attempt"], state["seq"]) >= (
+            known["attempt"],
+            known["seq"],
+        ):
+            self.picture[state["build"]] = state
+
+    def sees(self, build: str, status: str) -> bool:
+        return self.pid != 0 and self.picture.get(build, {}).get("status") == status
+
+
+@pytest.fixture(scope="module")
+def web(rabbitmq: PrivateRabbitMQ, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Web]:
+    """A gateway of three processes, a recorder and a worker."""
+    directory = tmp_path_factory.mktemp("processes")
+    urls = {"mqtt_url": rabbitmq.mqtt_url, "amqp_url": rabbitmq.amqp_url}
+    port = ports.free_block(1, os.getpid())
+    with (
+        Service("recorder", directory, mqtt_url=rabbitmq.mqtt_url, recorder_id="processes"),
+        Service("fakebuild", directory, **urls, name="processes-w", concurrency=4),
+        Web("gateway", directory, port=port, workers=PROCESSES, **urls) as web,
+    ):
+        until(lambda: len(pids(web)) == PROCESSES, "all processes", 60)
+        yield web
+
+
+@pytest.fixture
+def watchers(web: Web) -> Iterator[list[Watcher]]:
+    """Watchers on every process."""
+    found: list[Watcher] = []
+
+    def on_every_process() -> bool:
+        if len({watcher.pid for watcher in found} - {0}) == PROCESSES:
+            return True
+        found.append(Watcher(web.url))
+        return False
+
+    until(on_every_process, "watchers on every process")
+    yield found
+    for watcher in found:
+        watcher.client.disconnect()
+
+
+def pids(web: Web) -> set[int]:
+    """The processes that tell of themselves, and are ready."""
+    try:
+        text = httpx.get(f"{web.url}/metrics", timeout=5).text
+    except httpx.TransportError:
+        return set()
+    return {int(pid) for pid in re.findall(r'buildfeed_ready{process="(\d+)"} 1', text)}
+
+
+def test_one_is_killed_and_its_watchers_see_the_right_picture(
+    web: Web, watchers: list[Watcher]
+) -> None:
+    running = web.press_start("processes", script=LONG)["build"]
+    until(lambda: all(each.sees(running, "running") for each in watchers), "all see it run")
+    victim = watchers[0].pid
+    struck = [each for each in watchers if each.pid == victim]
+
+    os.kill(victim, signal.SIGKILL)
+    until(lambda: not any(each.pid for each in struck), "they have lost it")
+    ended = until(lambda: start(web), "a start")
+
+    until(lambda: all(each.sees(ended, "failed") for each in watchers), "the end", 5)
+    assert all(each.sees(running, "running") for each in watchers)
+    assert {each.connects for each in struck} == {2}
+    assert {each.connects for each in watchers if each not in struck} == {1}
+    until(lambda: len(pids(web) - {victim}) == PROCESSES, "another one", 30)
+    assert f"gateway.process_died pid={victim}" in web.text
+    web.press_stop("processes", running)
+
+
+def start(web: Web) -> str | None:
+    """Press start; None when it went to the process that was just killed."""
+    try:
+        return str(web.press_start("processes", script=FAST)["build"])
+    except httpx.TransportError:
+        return None
+
+
+def test_one_is_stopped_and_says_goodbye(web: Web, watchers: list[Watcher]) -> None:
+    leaving = watchers[0].pid
+    reasons: list[str] = []
+    for watcher in watchers:
+        watcher.client.on("disconnect", reasons.append)
+
+    os.kill(leaving, signal.SIGTERM)
+
+    until(lambda: leaving not in {each.pid for each in watchers}, "they were sent away")
+    struck = len(reasons)
+    assert 0 < struck < len(watchers)
+    until(lambda: len(pids(web) - {leaving}) == PROCESSES, "another one", 30)
+
+
+def test_polling_is_refused_with_what_to_do(web: Web) -> None:
+    command = ["node", "tests/e2e/official_client.mjs", web.url, "builds/#"]
+    root = Path(__file__).parents[2]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=root) as client:
+        assert client.stdout
+        said = map(json.loads, client.stdout)
+        answer = next(each["value"] for each in said if each["what"] == "connect_error")
+        client.terminate()
+    problem = json.loads(answer)
+    assert problem["status"] == 400
+    assert "transports: ['websocket']" in problem["detail"]
+
+
+def test_the_page_says_which_process_serves_it(web: Web, new_page: Callable[..., Page]) -> None:
+    page = new_page()
+    page.goto(f"{web.url}/projects/processes")
+    expect(page.locator("#connection-status")).to_contain_text("Live")
+    shown = page.locator("#served-by").inner_text()
+    assert int(shown.rpartition(" ")[2]) in pids(web)
+
+
+def test_any_process_tells_of_all(web: Web, watchers: list[Watcher]) -> None:
+    counted = Counter(str(each.pid) for each in watchers)
+    told = lambda: dict(  # noqa: E731
+        re.findall(
+            r'buildfeed_watchers{process="(\d+)"} (\d+)', httpx.get(f"{web.url}/metrics").text
+        )
+    )
+    until(lambda: told() == {pid: str(count) for pid, count in counted.items()}, "the same")
+
+
+def test_none_is_left_when_the_first_is_killed(
+    run: Callable[..., Web], rabbitmq: PrivateRabbitMQ
+) -> None:
+    web = run("gateway", workers=2, mqtt_url=rabbitmq.mqtt_url, amqp_url=rabbitmq.amqp_url)
+    until(lambda: len(pids(web)) == 2, "both", 60)
+
+    web.kill()
+
+    until(lambda: ports.is_free(int(web.options["port"])), "the port is free")
+
+
+def test_all_are_stopped_and_answer_who_waits(web: Web, watchers: list[Watcher]) -> None:
+    def wait_for_the_end() -> httpx.Response:
+        path = f"{web.url}/api/projects/waiting/builds"
+        return httpx.post(path, json={"script": LONG}, headers={"Prefer": "wait=60"}, timeout=30)
+
+    with ThreadPoolExecutor() as pool:
+        waiting = [pool.submit(wait_for_the_end) for _ in range(4)]
+        builds = f"{web.url}/api/builds?project=waiting"
+        until(lambda: len(httpx.get(builds).json()["builds"]) == len(waiting), "all wait")
+        assert web.stop() < 8
+        answers = [each.result() for each in waiting]
+    assert [answer.status_code for answer in answers] == [202] * len(answers)
+    assert not any(each.pid for each in watchers)
+    assert "Traceback" not in web.text
