@@ -22,7 +22,9 @@ class Picture:
         self._client.on("build", self._draw)
 
     def __enter__(self) -> Self:
-        self._client.connect(self._url, auth={"watch": "builds/#"}, retry=True)
+        # Over polling it refuses more than 16 events at a time, as there are in a snapshot.
+        auth = {"watch": "builds/#"}
+        self._client.connect(self._url, auth=auth, transports=["websocket"], retry=True)
         return self
 
     def __exit__(self, *_: object) -> None:
