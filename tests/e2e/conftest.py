@@ -1,5 +1,6 @@
 """Fixtures of the whole path: services as processes, and pages in a real Chromium."""
 
+import secrets
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -8,7 +9,7 @@ from typing import Any
 
 import pika
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 from service import Service, Web
 
 from broker import ports
@@ -18,6 +19,13 @@ from broker.topology import BUILDS, BUILDS_HIGH, assert_topology
 CHROMIUM = ("chromium", "chromium-browser", "google-chrome")
 
 Run = Callable[..., Service]
+
+
+def free_block(size: int) -> int:
+    """Return the first of so many free ports, others each time: runs may go on side by side."""
+    port = ports.free_block(size, secrets.randbelow(100_000))
+    assert port
+    return port
 
 
 @pytest.fixture
@@ -35,6 +43,15 @@ def run(tmp_path: Path, free_port: Callable[[], int]) -> Iterator[Run]:
 
 
 @pytest.fixture(scope="session")
+def up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Web]:
+    """Everything by one command, on the embedded broker."""
+    directory = tmp_path_factory.mktemp("up")
+    port = free_block(2)
+    with Web("up", directory, port=port, mqtt_port=port + 1) as web:
+        yield web.until_ready()
+
+
+@pytest.fixture(scope="session")
 def gateway(rabbitmq: PrivateRabbitMQ, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Web]:
     """A gateway, a recorder and a worker, processes of their own, on the real RabbitMQ."""
     with pika.BlockingConnection(pika.URLParameters(rabbitmq.amqp_url)) as connection:
@@ -47,7 +64,7 @@ def gateway(rabbitmq: PrivateRabbitMQ, tmp_path_factory: pytest.TempPathFactory)
     with (
         Service("recorder", directory, mqtt_url=rabbitmq.mqtt_url),
         Service("fakebuild", directory, **urls, name="w1", concurrency=4),
-        Web("gateway", directory, port=ports.free_block(1, 0), **urls) as web,
+        Web("gateway", directory, port=free_block(1), **urls) as web,
     ):
         yield web.until_ready()
 
@@ -56,6 +73,7 @@ def gateway(rabbitmq: PrivateRabbitMQ, tmp_path_factory: pytest.TempPathFactory)
 def chromium() -> Iterator[Browser]:
     path = next(filter(None, map(shutil.which, CHROMIUM)), None)
     assert path, "Chromium is missing: run `sudo apt-get install chromium libatomic1`."
+    expect.set_options(timeout=15_000)  # the machine may be busy; a test says less where it counts
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(
             executable_path=path, args=["--disable-dev-shm-usage", "--disable-quic"]

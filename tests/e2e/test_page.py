@@ -1,31 +1,21 @@
 """The page in a real Chromium."""
 
 import json
-import os
 import re
-import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from itertools import product
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, WebSocketRoute, expect
 from service import Web, until
 
-from broker import ports
-
 FAST = {"seconds": 1.5, "steps": 10, "errors": [70]}
-SLOW = {"seconds": 20, "steps": 100, "errors": [5]}
+SLOW = {"seconds": 60, "steps": 300, "errors": [2]}
+LATE = {"broker": "up", "recorder_lag_ms": 42_000, "time": "2026-11-21T10:15:00Z", "pid": 4711}
 AXE = Path(__file__).parents[2] / "node_modules/axe-core/axe.min.js"
 
 NewPage = Callable[..., Page]
-
-
-@pytest.fixture(scope="module")
-def up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Web]:
-    directory = tmp_path_factory.mktemp("page")
-    port = ports.free_block(2, 0)
-    with Web("up", directory, port=port, mqtt_port=port + 1) as web:
-        yield web.until_ready()
 
 
 @pytest.fixture
@@ -80,23 +70,36 @@ def test_a_page_opened_in_the_middle_shows_the_build_as_it_is(
     expect(page.get_by_text("Stopped").first).to_be_visible()
 
 
-def test_it_goes_on_after_the_gateway_was_killed(up: Web, new_page: NewPage, project: str) -> None:
+@pytest.mark.parametrize("refused", ["polling", "websocket"])
+def test_it_connects_by_the_one_transport_that_is_there(
+    up: Web, new_page: NewPage, refused: str
+) -> None:
+    page = new_page()
+    if refused == "polling":  # as gateways of several processes do
+        page.route("**/socket.io/*polling*", lambda route: route.fulfill(status=400))
+    else:
+        page.add_init_script("""
+            window.WebSocket = class extends WebSocket {
+              constructor() { super(`ws://${location.hostname}:1/`); }
+            };
+        """)
+    open_live(page, up.url)
+
+
+def test_a_delayed_build_shows_until_when_it_waits(
+    up: Web, new_page: NewPage, project: str
+) -> None:
     page = open_live(new_page(), f"{up.url}/projects/{project}")
-    build = up.press_start(project, script=FAST | {"seconds": 5})["build"]
-    expect(page.get_by_role("progressbar")).to_have_count(1)
-    os.kill(gateway_pid(page), signal.SIGKILL)
-    expect(page.locator("#connection-status")).not_to_contain_text("Live", timeout=2000)
-    expect(page.locator("#connection-status")).to_contain_text("Live", timeout=15_000)
-    up.until_status(project, build, "failed")
-    expect(page.get_by_role("progressbar")).to_have_attribute("aria-valuenow", "100")
-    expect(page.get_by_role("progressbar")).to_have_count(1)
-
-
-def gateway_pid(page: Page) -> int:
-    text = page.locator("#served-by").inner_text()
-    found = re.search(r"\d+", text)
-    assert found, text
-    return int(found[0])
+    page.get_by_text("Options").click()
+    page.get_by_label("Delay in seconds").fill("2.5")
+    page.get_by_label("Seconds", exact=True).fill("60")
+    page.get_by_role("button", name="Start build").click()
+    card = page.locator(".build-card")
+    expect(card.get_by_text(re.compile(r"Waits until \d+:\d\d.*, in \d s"))).to_be_visible()
+    expect(page.get_by_text("1 delayed")).to_be_visible()
+    expect(card.get_by_text(re.compile("^Running"))).to_be_visible()
+    card.get_by_role("button", name="Stop").click()
+    expect(card.get_by_text(re.compile("^Stopped"))).to_be_visible()
 
 
 def test_a_bad_project_name_is_told_beside_the_control(
@@ -128,21 +131,49 @@ def test_queue_and_workers_are_asked_for_once_they_are_shown(
     expect(details.get_by_text("0 of 2 busy")).to_be_hidden()
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("width", [390, 1280])
-def test_axe_finds_nothing(up: Web, new_page: NewPage, scheme: str, width: int) -> None:
-    assert AXE.exists(), "axe-core is missing: run `make test`, or `npm ci`."
+def test_axe_finds_nothing_whatever_is_shown(up: Web, new_page: NewPage) -> None:
     up.press_start("acme", script=FAST)
-    up.press_start("zeta", script=SLOW, by="ada")
-    page = new_page(color_scheme=scheme, viewport={"width": width, "height": 900})
-    for path in ("/", "/projects/acme", "/projects/acme/builds/unknown"):
+    zeta = up.press_start("zeta", script=SLOW, by="ada")
+    later = up.press_start("zeta", script=SLOW, delay=600)
+    lost = zeta | {"build": "gone", "status": "running", "attempt": 1, "lost": True, "worker": "w9"}
+    page = new_page(reduced_motion="reduce")
+    sockets: list[WebSocketRoute] = []
+    page.route_web_socket("**/socket.io/*", lambda ws: sockets.append(ws) or ws.connect_to_server())
+
+    for path in ("/projects/acme", "/projects/acme/builds/unknown"):
         open_live(page, up.url + path)
-        if path == "/":
-            page.get_by_text("Queue and workers").click()
-            expect(page.get_by_text("1 online")).to_be_visible()
-        page.evaluate(
-            AXE.read_text()
-        )  # by DevTools: the page's own policy allows no foreign script
-        found = page.evaluate("axe.run()")
-        problems = [(v["id"], [n["target"] for n in v["nodes"]]) for v in found["violations"]]
-        assert problems == [], json.dumps(problems, indent=2)
+        assert problems(page) == []
+
+    open_live(page, up.url)
+    page.get_by_text("Options").click()
+    page.get_by_text("Queue and workers").click()
+    expect(page.get_by_text("1 online")).to_be_visible()
+    sockets[-1].send("42" + json.dumps(["build", lost]))
+    sockets[-1].send("42" + json.dumps(["feed", LATE]))
+    expect(page.get_by_text("Waits until")).to_be_visible()
+    expect(page.get_by_text("its worker is gone, another takes over")).to_be_visible()
+    expect(page.get_by_text("history lags behind")).to_be_visible()
+    expect(page.get_by_text("history is 42 s behind")).to_be_visible()
+    assert problems(page) == []
+    for build in (zeta, later):
+        up.press_stop("zeta", build["build"])
+
+    page.route("**/socket.io/*", lambda route: route.abort())
+    page.route_web_socket("**/socket.io/*", lambda ws: ws.close())
+    sockets[-1].close()
+    expect(page.get_by_text("Reconnecting…")).to_be_visible()
+    assert problems(page) == []
+
+
+def problems(page: Page) -> list[tuple[int, str, str, list[str]]]:
+    """What axe finds on a phone and on a desk, by day and by night."""
+    assert AXE.exists(), "axe-core is missing: run `make test`, or `npm ci`."
+    page.evaluate(AXE.read_text())  # by DevTools: the page's own policy allows no foreign script
+    found = []
+    for width, scheme in product((390, 1280), ("light", "dark")):
+        page.set_viewport_size({"width": width, "height": 900})
+        page.emulate_media(color_scheme=scheme)
+        for violation in page.evaluate("axe.run()")["violations"]:
+            targets = [node["target"] for node in violation["nodes"]]
+            found.append((width, scheme, violation["id"], targets))
+    return found

@@ -9,19 +9,48 @@ const view = (changes, context) =>
   viewOf(stateOf(changes), { now: START + 12_000, live: true, ...context });
 
 test("the status is said in words", () => {
-  const said = (changes) => statusOf(stateOf(changes));
+  const said = (changes) => statusOf(stateOf(changes), START);
   assert.equal(said({}), "Running 40 %");
   assert.equal(said({ status: "queued", ahead: null }), "Queued");
   assert.equal(said({ status: "queued", ahead: 0 }), "Queued, next in line");
   assert.equal(said({ status: "queued", ahead: 1 }), "Queued, 1 build ahead");
   assert.equal(said({ status: "queued", ahead: 3 }), "Queued, 3 builds ahead");
   assert.equal(said({ stopping: true }), "Stopping… 40 %");
-  assert.equal(said({ lost: true }), "Lost at 40 %, waiting for another worker");
+  assert.equal(said({ lost: true }), "Lost at 40 %");
   assert.equal(said({ status: "succeeded", progress: 100 }), "Succeeded");
   assert.equal(said({ status: "failed", progress: 100 }), "Failed");
   assert.equal(said({ status: "failed" }), "Failed at 40 %");
   assert.equal(said({ status: "stopped" }), "Stopped at 40 %");
   assert.equal(said({ status: "stopped", progress: 0 }), "Stopped");
+});
+
+test("a delayed build says until when it waits, and is queued from then on", () => {
+  const delayed = stateOf({
+    status: "queued",
+    attempt: 0,
+    worker: null,
+    started: null,
+    ahead: 1,
+    queued: "2026-11-21T10:14:46.000Z",
+    notBefore: "2026-11-21T10:17:56.000Z",
+  });
+  const shown = (now, more) => viewOf({ ...delayed, ...more }, { now, live: true });
+  assert.match(shown(START).status, /^Waits until \d+:\d\d.*, in 3 min$/);
+  assert.match(shown(START + 150_000).status, /, in 30 s$/);
+  assert.equal(shown(START).look, "delayed");
+  assert.equal(shown(START).time.words, "requested 10 s ago,");
+  const due = shown(START + 185_000);
+  assert.deepEqual([due.look, due.status], ["queued", "Queued, 1 build ahead"]);
+  assert.equal(due.time.words, "waiting for 5 s, since");
+  assert.equal(shown(START, { stopping: true }).look, "stopping");
+});
+
+test("a lost build does not look like one that runs", () => {
+  const { look, tone, time } = view({ lost: true });
+  assert.deepEqual([look, tone], ["lost", "idle"]);
+  assert.equal(time.words, "its worker is gone, another takes over");
+  assert.equal(view({ lost: true, errors: 1 }).tone, "bad");
+  assert.equal(view({ lost: true, status: "failed", errors: 1 }).look, "failed");
 });
 
 test("the bar turns red on the first error and stays so", () => {
@@ -61,6 +90,12 @@ test("only what can still change becomes stale when the page is not live", () =>
   assert.equal(view({}, { live: false }).stale, true);
   assert.equal(view({}, { live: true }).stale, false);
   assert.equal(view({ status: "failed" }, { live: false }).stale, false);
+});
+
+test("nothing is said to go on while the page is not live", () => {
+  assert.equal(view({}, { live: false }).time.words, "last known, started at");
+  const queued = { status: "queued", started: null };
+  assert.equal(view(queued, { live: false }).time.words, "last known, queued at");
 });
 
 test("it says who started, who stopped, where and which attempt", () => {
@@ -110,5 +145,6 @@ test("a build id is shortened to the part that differs", () => {
 
 test("the title counts what goes on", () => {
   assert.equal(summaryOf({ running: 2, queued: 1, failed: 9 }), "2 running, 1 queued");
+  assert.equal(summaryOf({ queued: 1, delayed: 2 }), "1 queued, 2 delayed");
   assert.equal(summaryOf({ failed: 9 }), "");
 });

@@ -6,11 +6,16 @@ import {
   byNewest,
   chosen,
   countByStatus,
+  countChanged,
   fold,
   hasEnded,
+  isDelayed,
+  keyOf,
   projectsOf,
 } from "../../web/scripts/builds.js";
 import { mapOf, stateOf } from "./states.js";
+
+const NOW = Date.parse("2026-11-21T10:15:00Z");
 
 const foldAll = (states) => states.reduce(fold, undefined);
 
@@ -61,6 +66,28 @@ for (const [life, states] of Object.entries(lives)) {
     }
   });
 }
+
+test("whatever comes, and whatever snapshots say, no older state is shown", () => {
+  for (const [life, states] of Object.entries(lives)) {
+    for (const order of permutations(states)) {
+      let builds = new Map();
+      const heard = new Set();
+      for (const [place, state] of order.entries()) {
+        const key = keyOf(state);
+        const before = builds.get(key);
+        if (place % 2) {
+          builds = afterSnapshot(builds, { builds: [state], more: false }, heard);
+        } else {
+          builds.set(key, fold(before, state));
+          heard.add(key);
+        }
+        const shown = builds.get(key);
+        if (before) assert.deepEqual(fold(shown, before), shown, life);
+      }
+      assert.deepEqual([...builds.values()], [foldAll(states)], life);
+    }
+  }
+});
 
 test("an ending beats what is not one, whatever its attempt", () => {
   const ending = stateOf({ status: "failed", attempt: 1, seq: 9 });
@@ -156,14 +183,45 @@ test("projects are listed by name, with what is going on in them", () => {
     stateOf({ project: "app", build: "2", status: "queued" }),
     stateOf({ project: "app", build: "3", status: "failed" }),
   );
-  const [app, web] = projectsOf(builds);
+  const [app, web] = projectsOf(builds, NOW);
   assert.deepEqual([app.project, app.running, app.queued, app.newest.build], ["app", 0, 1, "3"]);
   assert.deepEqual([web.project, web.running, web.queued, web.newest.build], ["web", 1, 0, "1"]);
 });
 
 test("builds are counted by status", () => {
   const builds = mapOf(stateOf({ build: "1" }), stateOf({ build: "2", status: "stopped" }));
-  assert.deepEqual(countByStatus(builds), { running: 1, stopped: 1 });
+  assert.deepEqual(countByStatus(builds, NOW), { running: 1, stopped: 1 });
   assert.equal(hasEnded({ status: "stopped" }), true);
   assert.equal(hasEnded({ status: "queued" }), false);
+});
+
+test("a build is delayed until its time has come or it is asked to stop", () => {
+  const delayed = stateOf({ status: "queued", notBefore: "2026-11-21T10:15:01Z" });
+  assert.equal(isDelayed(delayed, NOW), true);
+  assert.equal(isDelayed(delayed, NOW + 1000), false);
+  assert.equal(isDelayed({ ...delayed, stopping: true }, NOW), false);
+  assert.equal(isDelayed({ ...delayed, status: "running" }, NOW), false);
+  assert.equal(isDelayed(stateOf({ status: "queued" }), NOW), false);
+  const builds = mapOf(delayed, stateOf({ build: "2", status: "queued" }));
+  assert.deepEqual(countByStatus(builds, NOW), { delayed: 1, queued: 1 });
+  const [{ queued, delayed: waiting }] = projectsOf(builds, NOW);
+  assert.deepEqual([queued, waiting], [1, 1]);
+});
+
+test("builds that are new or moved on have changed, those refreshed have not", () => {
+  const before = mapOf(
+    stateOf({ build: "1" }),
+    stateOf({ build: "2" }),
+    stateOf({ build: "3", status: "queued", ahead: 2 }),
+    stateOf({ build: "4" }),
+  );
+  const after = mapOf(
+    stateOf({ build: "1", seq: 9 }),
+    stateOf({ build: "2", stopping: true }),
+    stateOf({ build: "3", status: "queued", ahead: 0 }),
+    stateOf({ build: "4", lost: true }),
+    stateOf({ build: "5", status: "queued" }),
+  );
+  assert.equal(countChanged(before, before), 0);
+  assert.equal(countChanged(before, after), 3);
 });

@@ -1,46 +1,66 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { livenessOf, unconnected } from "../../web/scripts/liveness.js";
+import { newLink } from "../../web/scripts/link.js";
+import { caughtUpText, livenessOf } from "../../web/scripts/liveness.js";
 
-const LIVE = {
-  ...unconnected(0),
-  connected: true,
-  watching: true,
-  everWatched: true,
-  heardAt: 1000,
+const NOON = new Date(2026, 10, 21, 12, 0, 0).getTime();
+const LIVE = { ...newLink(NOON), connected: true, whole: true, known: true };
+const SINCE = "not live since 12:00:00 PM";
+
+/** [state, text, detail] so many ms after noon. */
+const said = (link, ms) => {
+  const { state, text, detail } = livenessOf(link, NOON + ms);
+  return [state, text, detail.replaceAll("\u202f", " ")];
 };
-const said = (link, now) => {
-  const { live, text, since } = livenessOf(link, now);
-  return [live, `${text} ${since}`.trim()];
-};
 
-test("it is live when connected, watching and hearing", () => {
-  assert.deepEqual(said(LIVE, 6500), [true, "Live"]);
+test("it is live, and says so", () => {
+  assert.deepEqual(said(LIVE, 5000), ["live", "Live", ""]);
+  assert.equal(livenessOf(LIVE, NOON).live, true);
 });
 
-test("it is not live before the first snapshot", () => {
-  assert.deepEqual(said(unconnected(0), 2000), [false, "Connecting… (since 2 s)"]);
-  assert.deepEqual(said({ ...LIVE, watching: false }, 2000), [false, "Catching up…"]);
+test("it connects, and says since when if that takes long", () => {
+  assert.deepEqual(said(newLink(NOON), 1000), ["waiting", "Connecting…", ""]);
+  assert.deepEqual(said(newLink(NOON), 3000), ["waiting", "Connecting…", "since 12:00:00 PM"]);
+  const asking = { ...newLink(NOON), connected: true };
+  assert.deepEqual(said(asking, 1000), ["waiting", "Connecting…", ""]);
 });
 
-test("it says at once that the connection is gone, and since when", () => {
-  const closed = { ...LIVE, connected: false, since: 1000 };
-  assert.deepEqual(said(closed, 1000), [false, "Reconnecting… (since 0 s)"]);
-  assert.deepEqual(said(closed, 13_500), [false, "Reconnecting… (since 12 s)"]);
-});
-
-test("it says within 8 s that nothing is heard, even to a page that asks once a second", () => {
-  assert.equal(said(LIVE, 1000 + 6999)[0], true);
-  assert.deepEqual(said(LIVE, 1000 + 7000), [false, "Not live: nothing heard for 7 s"]);
+test("it says why it is not live, and since when", () => {
+  const lost = { ...LIVE, whole: false };
+  assert.deepEqual(said({ ...lost, connected: false }, 90_000), ["down", "Reconnecting…", SINCE]);
+  assert.deepEqual(said(LIVE, 7000), ["down", "Nothing heard", SINCE]);
+  assert.deepEqual(said({ ...lost, broker: "down" }, 1000), ["down", "Broker down", SINCE]);
+  assert.deepEqual(said({ ...lost, frozen: true }, 0), ["waiting", "Paused by the browser", SINCE]);
+  assert.deepEqual(said(lost, 1000), ["waiting", "Catching up…", SINCE]);
 });
 
 test("silence weighs more than what was last heard of the broker", () => {
-  const down = { ...LIVE, broker: "down", brokerSince: 500 };
-  assert.deepEqual(said(down, 3500), [false, "Broker down (since 3 s)"]);
-  assert.deepEqual(said(down, 10_000), [false, "Not live: nothing heard for 9 s"]);
+  assert.equal(said({ ...LIVE, broker: "down" }, 7000)[1], "Nothing heard");
+});
+
+test("a broker that is down from the start is told", () => {
+  const first = { ...newLink(NOON), connected: true, broker: "down" };
+  assert.equal(said(first, 0)[1], "Broker down");
 });
 
 test("a refusal is not hidden by anything else", () => {
-  assert.deepEqual(said({ ...LIVE, refusal: "no such project" }, 1000), [false, "Refused"]);
+  assert.deepEqual(said({ ...LIVE, refusal: "no" }, 0), ["down", "Refused", ""]);
+});
+
+test("what it says does not change from second to second", () => {
+  const closed = { ...LIVE, connected: false };
+  assert.deepEqual(said(closed, 1000), said(closed, 59_000));
+});
+
+test("a history that lags behind is told", () => {
+  const late = { ...LIVE, recorderLag: 10_001 };
+  assert.deepEqual(said(late, 0), ["live", "Live", "history lags behind"]);
+  assert.deepEqual(said({ ...LIVE, recorderLag: 3000 }, 0)[2], "");
+});
+
+test("on return it counts what changed", () => {
+  assert.equal(caughtUpText(3), "caught up: 3 builds changed while you were away");
+  assert.equal(caughtUpText(1), "caught up: 1 build changed while you were away");
+  assert.equal(caughtUpText(0), "caught up: no builds changed while you were away");
 });

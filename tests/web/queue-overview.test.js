@@ -16,12 +16,14 @@ const overview = {
 test("the rows tell what waits and who works", () => {
   assert.deepEqual(rowsOf(overview), {
     waiting: "1 high priority, 12 normal",
+    delayed: "",
     oldest: "41 s",
     running: "2",
     dead: "0",
     workers: "1 online, 1 offline",
   });
   assert.equal(rowsOf({ ...overview, retaken: 1 }).running, "2 (1 not at the first attempt)");
+  assert.equal(rowsOf({ ...overview, delayed: 3 }).delayed, "3");
 });
 
 test("what is not known or not there has no row", () => {

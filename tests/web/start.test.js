@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { webcrypto } from "node:crypto";
 import { test } from "node:test";
 
-import { scriptOf } from "../../web/scripts/start-form.js";
+import { delayOf, scriptOf } from "../../web/scripts/start-form.js";
 import { randomKey, startKeys } from "../../web/scripts/start-keys.js";
 
 globalThis.crypto ??= webcrypto; // Node 18 has it there only
@@ -40,4 +40,9 @@ test("the script is what the fields say", () => {
     errors: [70, 90],
   });
   assert.deepEqual(scriptOf({ seconds: "1", steps: "1", errors: " " }).errors, []);
+});
+
+test("without a delay none is sent", () => {
+  assert.equal(delayOf("90"), 90);
+  assert.equal(delayOf(""), undefined);
 });

@@ -21,6 +21,7 @@ export const stateOf = (changes = {}) => ({
   lost: false,
   published: "2026-11-21T10:15:00.000Z",
   queued: "2026-11-21T10:14:55.000Z",
+  notBefore: null,
   started: "2026-11-21T10:14:56.000Z",
   ended: null,
   ...changes,

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { ago, clock, duration, elapsed, moment } from "../../web/scripts/time.js";
+import { ago, ahead, clock, clockAhead, duration, elapsed, moment } from "../../web/scripts/time.js";
 
 const MINUTE = 60_000;
 const HOUR = 60 * MINUTE;
@@ -35,6 +35,14 @@ test("the past is told roughly", () => {
   assert.equal(ago(49 * HOUR), "2 d ago");
 });
 
+test("what is to come is told until it is there", () => {
+  assert.equal(ahead(42_000), "in 42 s");
+  assert.equal(ahead(41_001), "in 42 s");
+  assert.equal(ahead(1), "in 1 s");
+  assert.equal(ahead(3 * MINUTE + 10_000), "in 3 min");
+  assert.equal(ahead(125 * MINUTE), "in 2 h 5 min");
+});
+
 test("a moment is read from text or number, and none is null", () => {
   assert.equal(moment("1970-01-01T00:00:01.000Z"), 1000);
   assert.equal(moment(1000), 1000);
@@ -47,4 +55,10 @@ test("the clock has the date when it was not today", () => {
   const now = Date.parse("2026-11-21T10:00:00Z");
   assert.doesNotMatch(clock(now - HOUR, now), /2026/);
   assert.match(clock(now - 24 * HOUR, now), /2026/);
+});
+
+test("what is to come is told to the minute, with the date when it is not today", () => {
+  const now = Date.parse("2026-11-21T10:00:30Z");
+  assert.match(clockAhead(now + HOUR, now), /^\d+:\d\d\D*$/);
+  assert.match(clockAhead(now + 24 * HOUR, now), /2026/);
 });

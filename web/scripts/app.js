@@ -1,27 +1,28 @@
 /** Mounts the components and joins socket, builds and page. Data flows down, actions flow up. */
 
 import { olderBuilds, readOverview, startBuild, stopBuild } from "./api.js";
+import { announcer } from "./announcer.js";
 import { buildHistory } from "./build-history.js";
 import { buildList } from "./build-list.js";
-import { shortId, statusOf } from "./build-view.js";
 import {
   afterSnapshot,
   chosen,
   countByStatus,
+  countChanged,
   fold,
   hasEnded,
   keyOf,
   projectsOf,
 } from "./builds.js";
 import { connectionStatus } from "./connection-status.js";
-import { livenessOf, unconnected } from "./liveness.js";
+import { follow } from "./follow.js";
+import { caughtUpText } from "./liveness.js";
 import { pageHead } from "./page-head.js";
 import { recall } from "./person.js";
 import { placeAt } from "./place.js";
 import { projectList } from "./project-list.js";
 import { queueOverview } from "./queue-overview.js";
 import { setText } from "./render.js";
-import { watch } from "./socket.js";
 import { startForm } from "./start-form.js";
 import { randomKey, startKeys } from "./start-keys.js";
 import { moment, seconds } from "./time.js";
@@ -30,6 +31,9 @@ const SHOWN = 200;
 const OLDER = 50;
 const TICK = 1000;
 const LAGGING = 10_000;
+const CAUGHT_UP = 20_000;
+const FLICKER = 3000;
+const FIRST_PICTURE = 1000;
 
 const place = placeAt(location.pathname);
 const at = (id) => document.getElementById(id);
@@ -41,14 +45,20 @@ const updateProjects = place.project ? null : projectList(at("project-list"));
 const updateHistory = place.build ? buildHistory(at("build-history"), place) : null;
 if (!place.project) queueOverview(at("queue-overview"), readOverview);
 const list = buildList(at("build-list"));
+const announce = announcer(at("announcer"), setTimeout);
 document.body.dataset.page = place.build ? "build" : place.project ? "project" : "all";
 
 let builds = new Map(); // key → state
 const heard = new Set(); // keys of the builds heard of since the connection began
 let more = false; // whether there are older builds
 let cursor; // where the older ones go on
-let link = unconnected(performance.now());
-let liveness = livenessOf(link, performance.now());
+let pictured = false; // whether a snapshot has come
+let refusal = ""; // why the gateway shows nothing
+let liveness = { live: false };
+let away = null; // the builds as they were when the page stopped being live
+let returned = -FLICKER; // when it was live again
+let caughtUp = ""; // what is said of them on return, for a while
+let forgetting; // timer of that while
 let clockOffset = 0; // of the gateway, in ms
 
 const notes = new Map(); // control → what became of its last press
@@ -56,42 +66,53 @@ const keys = startKeys(randomKey);
 
 /* What the gateway says */
 
-watch([place.filter], {
-  up() {
+follow([place.filter], {
+  opened() {
     heard.clear();
-    setLink({ connected: true, since: performance.now() });
-  },
-  down() {
-    if (link.connected) setLink({ connected: false, watching: false, since: performance.now() });
-  },
-  refused(message) {
-    setLink({ refusal: message });
-    drawAll();
   },
   snapshot(snapshot) {
     builds = afterSnapshot(builds, snapshot, heard);
     more = snapshot.more && !place.build;
     cursor = undefined;
-    setLink({ watching: true, everWatched: true, refusal: null });
+    pictured = true;
+    showPage();
+    refusal = "";
     drawAll();
   },
-  build(state) {
-    setLink({});
-    receive(state);
-  },
-  feed({ broker, time, pid, merged, recorder_lag_ms: behind }) {
-    const now = performance.now();
-    setLink({ broker, brokerSince: broker === link.broker ? link.brokerSince : now });
+  build: receive,
+  feed({ time, pid, merged, recorder_lag_ms: behind }) {
     clockOffset = (moment(time) ?? Date.now()) - Date.now();
     setText(at("served-by"), `served by process ${pid}`);
     setText(at("merged"), merged ? `${merged} updates merged` : "");
     setText(at("behind"), behind > LAGGING ? `history is ${seconds(behind)} behind` : "");
   },
+  liveness(next) {
+    const before = liveness;
+    liveness = next;
+    if (before.live !== next.live) comeOrGo();
+    updateStatus({ ...next, detail: next.detail || caughtUp });
+  },
+  refused(message) {
+    refusal = message;
+    drawAll();
+  },
 });
 
-function setLink(news) {
-  link = { ...link, heardAt: performance.now(), ...news };
-  showLiveness();
+const showPage = () => (document.body.dataset.pictured = "");
+setTimeout(showPage, FIRST_PICTURE);
+
+/** Tell on return what has changed since the page was live last. */
+function comeOrGo() {
+  clearTimeout(forgetting);
+  caughtUp = "";
+  if (!liveness.live) {
+    if (performance.now() - returned >= FLICKER) away = new Map(builds);
+  } else if (away) {
+    returned = performance.now();
+    caughtUp = caughtUpText(countChanged(away, builds));
+    forgetting = setTimeout(() => (caughtUp = ""), CAUGHT_UP);
+  }
+  drawAll();
 }
 
 function receive(state) {
@@ -116,8 +137,8 @@ for (const [name, action] of Object.entries(actions)) {
   document.addEventListener(name, (event) => action(event.detail));
 }
 
-async function start({ control, project, script, priority }) {
-  const body = { script: script ?? undefined, priority, by: recall() || undefined };
+async function start({ control, project, script, priority, delay }) {
+  const body = { script: script ?? undefined, priority, delay, by: recall() || undefined };
   note(control, { busy: true });
   try {
     const state = await startBuild(project, body, keys.of(project, body));
@@ -189,7 +210,7 @@ function drawChanged() {
     arrange();
     showOverview();
   }
-  const context = { now: Date.now() + clockOffset, live: liveness.live };
+  const context = { now: gatewayTime(), live: liveness.live };
   for (const key of changed) {
     const state = builds.get(key);
     if (!state) continue;
@@ -210,7 +231,7 @@ function arrange() {
     if (hasEnded(state)) forget(key);
     else hidden += 1;
   }
-  list.arrange(states, { empty: emptyText(), refusal: link.refusal ?? "", hidden, older: more });
+  list.arrange(states, { empty: emptyText(), refusal, hidden, older: more });
 }
 
 /** What has ended and is not shown can be had again from history. */
@@ -221,8 +242,8 @@ function forget(key) {
 }
 
 function emptyText() {
-  if (link.refusal) return "";
-  if (!link.everWatched) return "Waiting for the gateway…";
+  if (refusal) return "";
+  if (!pictured) return "Waiting for the gateway…";
   if (place.build) {
     return "This build is not known here. Its address may be mistyped, or its start has not arrived yet: if it does, it appears by itself.";
   }
@@ -230,31 +251,18 @@ function emptyText() {
 }
 
 function showOverview() {
-  updateHead({
-    known: link.everWatched,
-    counts: countByStatus(builds),
-    state: builds.get(keyOf(place)),
-    live: liveness.live,
-  });
-  const projects = projectsOf(builds);
+  const context = { now: gatewayTime(), live: liveness.live };
+  const state = builds.get(keyOf(place));
+  updateHead({ ...context, known: pictured, counts: countByStatus(builds, context.now), state });
+  const projects = projectsOf(builds, context.now);
   updateForm?.({ projects: projects.map(({ project }) => project), note: notes.get("form") });
-  updateProjects?.(projects, { notes, live: liveness.live });
+  updateProjects?.(projects, { ...context, notes });
 }
 
-function showLiveness() {
-  const before = liveness;
-  liveness = livenessOf(link, performance.now());
-  updateStatus(liveness);
-  if (before.live !== liveness.live) drawAll();
-}
-
-function announce(state) {
-  at("announcer").textContent = `${state.project} ${shortId(state.build)}: ${statusOf(state)}`;
-}
+const gatewayTime = () => Date.now() + clockOffset;
 
 // Frames stop in a hidden tab, this goes on: the title stays true and nothing piles up.
 setInterval(() => {
-  showLiveness();
   for (const state of chosen(builds, limit)) changed.add(keyOf(state));
   drawChanged();
   showOverview();

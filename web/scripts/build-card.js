@@ -32,7 +32,6 @@ export function buildCard(element, { project, build }) {
     setAttribute(element, "data-stale", view.stale);
     setAttribute(parts.icon, "href", `#icon-${view.look}`);
     setText(parts.status, view.status);
-    setText(parts.stale, view.stale ? "last known" : "");
     setHidden(parts.high, !view.high);
     setText(parts.errors, view.errors);
     setText(parts.error, view.error);

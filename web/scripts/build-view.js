@@ -1,7 +1,7 @@
 /** What a card shows of a build, in words. Pure. */
 
-import { hasEnded } from "./builds.js";
-import { ago, clock, duration, elapsed, moment } from "./time.js";
+import { hasEnded, isDelayed } from "./builds.js";
+import { ago, ahead, clock, clockAhead, duration, elapsed, moment } from "./time.js";
 
 const UUID = /^[0-9a-f]{32}$/;
 
@@ -20,8 +20,8 @@ export const errorCount = (count) => `${count} ${count === 1 ? "error" : "errors
 export function viewOf(state, { now, live, note = {} }) {
   const ended = hasEnded(state);
   return {
-    look: lookOf(state),
-    status: statusOf(state),
+    look: lookOf(state, now),
+    status: statusOf(state, now),
     progress: state.progress,
     tone: toneOf(state),
     errors: state.errors ? errorCount(state.errors) : "",
@@ -29,30 +29,32 @@ export function viewOf(state, { now, live, note = {} }) {
     high: state.priority === "high" && !ended,
     stale: !live && !ended,
     facts: factsOf(state),
-    time: timeOf(state, now),
+    time: timeOf(state, now, live),
     button: buttonOf(state, note),
     alert: note.alert ?? "",
     started: note.started ?? null,
   };
 }
 
-/** Which icon: a status, `stopping` or `lost`. */
-export function lookOf(state) {
+/** Which icon: a status, `stopping`, `delayed` or `lost`. */
+export function lookOf(state, now) {
   if (hasEnded(state)) return state.status;
   if (state.stopping) return "stopping";
+  if (isDelayed(state, now)) return "delayed";
   return state.lost && state.status === "running" ? "lost" : state.status;
 }
 
 /** The colour of the bar: `good`, `idle`, or `bad` from the first error on. */
 export function toneOf(state) {
   if (state.errors > 0 || state.status === "failed") return "bad";
-  return state.status === "stopped" || state.status === "queued" ? "idle" : "good";
+  if (state.status === "running") return state.lost ? "idle" : "good";
+  return state.status === "succeeded" ? "good" : "idle";
 }
 
-/** "Running 40 %", "Queued, 3 builds ahead", "Failed at 70 %". */
-export function statusOf(state) {
+/** "Running 40 %", "Queued, 3 builds ahead", "Waits until 10:42, in 3 min", "Failed at 70 %". */
+export function statusOf(state, now) {
   const { status, progress } = state;
-  switch (lookOf(state)) {
+  switch (lookOf(state, now)) {
     case "succeeded":
       return "Succeeded";
     case "failed":
@@ -62,7 +64,9 @@ export function statusOf(state) {
     case "stopping":
       return status === "queued" ? "Stopping…" : `Stopping… ${progress} %`;
     case "lost":
-      return `Lost at ${progress} %, waiting for another worker`;
+      return `Lost at ${progress} %`;
+    case "delayed":
+      return delayedText(moment(state.notBefore), now);
     case "queued":
       return queuedText(state.ahead);
     default:
@@ -75,6 +79,9 @@ function queuedText(ahead) {
   if (ahead === 0) return "Queued, next in line";
   return `Queued, ${ahead} ${ahead === 1 ? "build" : "builds"} ahead`;
 }
+
+const delayedText = (time, now) =>
+  `Waits until ${clockAhead(time, now)}, ${ahead(time - now)}`;
 
 function factsOf(state) {
   const facts = [];
@@ -95,16 +102,31 @@ function tookOf(state) {
   return started === null || ended === null ? "" : `took ${duration(ended - started)}`;
 }
 
-/** {words, iso, clock}, to be read as "running for 12 s, since 10:14:56". */
-function timeOf(state, now) {
-  const queued = state.status === "queued";
-  const time = (queued ? null : moment(state.started)) ?? moment(state.queued);
+/** {words, iso, clock}, to be read as "running for 12 s, since 10:14:56"; `clock` may be "". */
+function timeOf(state, now, live) {
+  const started = state.status === "queued" ? null : moment(state.started);
+  const time = started ?? waitingSince(state, now);
   if (time === null) return null;
-  let words = `running for ${elapsed(now - time)}, since`;
-  if (queued) words = `waiting for ${elapsed(now - time)}, since`;
-  if (hasEnded(state))
-    words = `${moment(state.started) === null ? "queued" : "started"} ${ago(now - time)},`;
-  return { words, iso: new Date(time).toISOString(), clock: clock(time, now) };
+  const iso = new Date(time).toISOString();
+  if (live && lookOf(state, now) === "lost") return { words: LOST, iso, clock: "" };
+  const words = wordsOf(state, { started: started !== null, length: now - time, now, live });
+  return { words, iso, clock: clock(time, now) };
+}
+
+const LOST = "its worker is gone, another takes over";
+
+function wordsOf(state, { started, length, now, live }) {
+  const begun = started ? "started" : isDelayed(state, now) ? "requested" : "queued";
+  if (hasEnded(state)) return `${begun} ${ago(length)},`;
+  if (!live) return `last known, ${begun} at`;
+  if (isDelayed(state, now)) return `${begun} ${ago(length)},`;
+  return `${started ? "running" : "waiting"} for ${elapsed(length)}, since`;
+}
+
+/** A delayed build waits for a worker from the time it may begin. */
+function waitingSince(state, now) {
+  const due = moment(state.notBefore);
+  return due === null || due > now ? moment(state.queued) : due;
 }
 
 function buttonOf(state, { busy }) {
@@ -115,10 +137,11 @@ function buttonOf(state, { busy }) {
   return { action: "stop", label: stopping ? "Stopping…" : "Stop", disabled: stopping };
 }
 
-/** The state of the page in a few words, for its title: "2 running, 1 queued". */
+/** The state of the page in a few words, for its title: "2 running, 1 queued, 1 delayed". */
 export function summaryOf(counts) {
   const parts = [];
   if (counts.running) parts.push(`${counts.running} running`);
   if (counts.queued) parts.push(`${counts.queued} queued`);
+  if (counts.delayed) parts.push(`${counts.delayed} delayed`);
   return parts.join(", ");
 }

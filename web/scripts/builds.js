@@ -3,8 +3,10 @@
  *
  * A state is the body of a `build` event: {project, build, kind, status, running, progress,
  * errors, error, attempt, seq, worker, by, priority, script, stopping, stoppedBy, ahead, lost,
- * published, queued, started, ended}. `builds` is a Map of the key of a build to its state.
+ * published, queued, notBefore, started, ended}. `builds` is a Map of the key of a build to its state.
  */
+
+import { moment } from "./time.js";
 
 const ENDINGS = new Set(["succeeded", "failed", "stopped"]);
 const BY_NAME = new Intl.Collator("en", { numeric: true });
@@ -13,6 +15,10 @@ const RANK = { running: 0, queued: 1 };
 export const keyOf = ({ project, build }) => `${project}/${build}`;
 
 export const hasEnded = ({ status }) => ENDINGS.has(status);
+
+/** Whether it waits for its time, `now` in ms, rather than for a worker. */
+export const isDelayed = ({ status, notBefore, stopping }, now) =>
+  status === "queued" && !stopping && moment(notBefore) > now;
 
 /**
  * The state after `state`; `known` itself when that says nothing new.
@@ -69,21 +75,37 @@ export function chosen(builds, limit) {
     .sort(byNewest);
 }
 
-/** How many builds are in each status: {running, queued, …}. */
-export function countByStatus(builds) {
+/** How many builds of `after` are new or not as they were `before`. */
+export function countChanged(before, after) {
+  let count = 0;
+  for (const [key, state] of after) if (hasChanged(before.get(key), state)) count += 1;
+  return count;
+}
+
+const hasChanged = (known, { status, attempt, seq, stopping }) =>
+  known?.status !== status ||
+  known.attempt !== attempt ||
+  known.seq !== seq ||
+  Boolean(known.stopping) !== Boolean(stopping);
+
+/** How many builds are in each status: {running, queued, …}, of the queued the `delayed` apart. */
+export function countByStatus(builds, now) {
   const counts = {};
-  for (const { status } of builds.values()) counts[status] = (counts[status] ?? 0) + 1;
+  for (const state of builds.values()) {
+    const status = isDelayed(state, now) ? "delayed" : state.status;
+    counts[status] = (counts[status] ?? 0) + 1;
+  }
   return counts;
 }
 
-/** The projects of these builds, by name: [{project, running, queued, newest}]. */
-export function projectsOf(builds) {
+/** The projects of these builds, by name: [{project, running, queued, delayed, newest}]. */
+export function projectsOf(builds, now) {
   const projects = new Map();
   for (const state of builds.values()) {
     const known = projects.get(state.project);
-    const one = known ?? { project: state.project, running: 0, queued: 0, newest: state };
+    const one = known ?? { project: state.project, running: 0, queued: 0, delayed: 0, newest: state };
     if (!known) projects.set(state.project, one);
-    if (state.status in RANK) one[state.status] += 1;
+    if (state.status in RANK) one[isDelayed(state, now) ? "delayed" : state.status] += 1;
     if (byNewest(state, one.newest) < 0) one.newest = state;
   }
   return [...projects.values()].sort((a, b) => BY_NAME.compare(a.project, b.project));

@@ -1,48 +1,42 @@
-/**
- * Whether the page is live, and how to say so. Pure; moments are milliseconds of one clock.
- *
- * A link is {connected, watching, since, heardAt, broker, brokerSince, refusal}: `watching` from
- * the snapshot on, `since` when `connected` last changed, `broker` as the last `feed` said.
- */
+/** Whether the page is live, and how to say so. Pure; moments are ms since 1970. */
 
-import { seconds } from "./time.js";
+import { isLive, isSilent } from "./link.js";
+import { clock } from "./time.js";
 
-/** The gateway speaks every 5 s; two seconds of grace, and one for the clock that asks. */
-const SILENCE = 7000;
+/** From this lag on, in ms, it is said that history is late. */
+const LAGGING = 10_000;
 
-export const unconnected = (now) => ({
-  connected: false,
-  watching: false,
-  everWatched: false,
-  since: now,
-  heardAt: now,
-  broker: "up",
-  brokerSince: now,
-  refusal: null,
-});
+/** A first connection that takes longer than this, in ms, is told since when. */
+const SLOW = 3000;
 
 /**
- * {live, state, text, since}: `state` is `live`, `waiting` or `down`.
+ * {live, state, text, detail}: `state` is `live`, `waiting` or `down`.
  *
- * `since` is kept apart from `text` because it changes every second, which nobody wants read out.
+ * Nothing of it changes from second to second, so that it may be read out.
  */
 export function livenessOf(link, now) {
-  if (link.refusal) return not("down", "Refused");
-  if (!link.connected) {
-    const since = `(since ${seconds(now - link.since)})`;
-    return link.everWatched
-      ? not("down", "Reconnecting…", since)
-      : not("waiting", "Connecting…", since);
+  if (isLive(link, now)) {
+    return said("live", "Live", link.recorderLag > LAGGING ? "history lags behind" : "");
   }
-  const silence = now - link.heardAt;
-  if (silence >= SILENCE) {
-    return not("down", "Not live: nothing heard", `for ${seconds(silence)}`);
+  if (link.refusal) return said("down", "Refused");
+  const since = `since ${clock(link.liveAt, now)}`;
+  if (!link.known && !isDown(link)) {
+    return said("waiting", "Connecting…", now - link.liveAt < SLOW ? "" : since);
   }
-  if (!link.watching) return not("waiting", "Catching up…");
-  if (link.broker === "down") {
-    return not("down", "Broker down", `(since ${seconds(now - link.brokerSince)})`);
-  }
-  return { live: true, state: "live", text: "Live", since: "" };
+  const detail = `not live ${since}`;
+  if (link.frozen) return said("waiting", "Paused by the browser", detail);
+  if (!link.connected) return said("down", "Reconnecting…", detail);
+  if (isSilent(link, now)) return said("down", "Nothing heard", detail);
+  if (isDown(link)) return said("down", "Broker down", detail);
+  return said("waiting", "Catching up…", detail);
 }
 
-const not = (state, text, since = "") => ({ live: false, state, text, since });
+/** What is said on return of the builds that changed in between. */
+export function caughtUpText(count) {
+  const builds = count === 1 ? "1 build" : `${count || "no"} builds`;
+  return `caught up: ${builds} changed while you were away`;
+}
+
+const isDown = ({ connected, broker }) => connected && broker === "down";
+
+const said = (state, text, detail = "") => ({ live: state === "live", state, text, detail });

@@ -5,8 +5,8 @@ import { projectPath } from "./place.js";
 import { partsOf, setHidden, setText } from "./render.js";
 
 /**
- * Returns `update({known, counts, state, live})`: `known` from the first snapshot on, `state` of the
- * build that the page is about.
+ * Returns `update({known, counts, state, now, live})`: `known` from the first snapshot on, `state`
+ * of the build that the page is about.
  */
 export function pageHead(element, place) {
   const parts = partsOf(element);
@@ -22,9 +22,10 @@ export function pageHead(element, place) {
     parts.id.textContent = build;
   }
 
-  return function update({ known, counts, state, live }) {
-    const summary = build ? state && statusOf(state) : summaryOf(counts);
-    setText(parts.summary, build || !known ? "" : summary || "Nothing is running");
+  return function update({ known, counts, state, now, live }) {
+    const summary = build ? state && statusOf(state, now) : summaryOf(counts);
+    const counted = summary || "Nothing is running";
+    setText(parts.summary, build || !known ? "" : live ? counted : `Last known: ${counted}`);
     const title = [known && !live ? "Not live" : "", summary, name, "Buildfeed"]
       .filter(Boolean)
       .join(" · ");

@@ -13,7 +13,7 @@ import {
   setText,
 } from "./render.js";
 
-/** Returns `update(projects, {notes, live})`; a button dispatches `start-build`. */
+/** Returns `update(projects, {notes, now, live})`; a button dispatches `start-build`. */
 export function projectList(element) {
   const parts = partsOf(element);
   const rows = new Map();
@@ -31,18 +31,19 @@ export function projectList(element) {
     return row;
   }
 
-  return function update(projects, { notes, live }) {
+  return function update(projects, { notes, now, live }) {
     setHidden(element, projects.length === 0);
     const names = projects.map(({ project }) => project);
     setChildren(parts.rows, names, create);
-    for (const { project, running, queued, newest } of projects) {
+    for (const { project, newest, ...counts } of projects) {
       const { row, cells } = rows.get(project);
       const note = notes.get(controlOf(project)) ?? {};
-      setAttribute(row, "data-look", lookOf(newest));
+      const look = lookOf(newest, now);
+      setAttribute(row, "data-look", look);
       setAttribute(row, "data-tone", toneOf(newest));
-      setAttribute(row, "data-stale", !live);
-      setAttribute(cells.icon, "href", `#icon-${lookOf(newest)}`);
-      setText(cells.state, summaryOf({ running, queued }) || statusOf(newest));
+      setAttribute(row, "data-stale", !live && Boolean(summaryOf(counts)));
+      setAttribute(cells.icon, "href", `#icon-${look}`);
+      setText(cells.state, summaryOf(counts) || statusOf(newest, now));
       setText(cells.alert, note.alert ?? "");
       setDisabled(cells.start, Boolean(note.busy));
     }

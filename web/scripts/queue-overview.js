@@ -6,10 +6,12 @@ import { elapsed } from "./time.js";
 const EVERY = 5000;
 
 /** What the rows say of an overview as `GET /api/overview` gives it. */
-export function rowsOf({ queued, oldest_seconds: oldest, running, retaken, workers, dead }) {
+export function rowsOf(overview) {
+  const { queued, delayed, oldest_seconds: oldest, running, retaken, workers, dead } = overview;
   const online = workers.filter((worker) => worker.online).length;
   return {
     waiting: wordsOf([queued.high, "high priority"], [queued.normal, "normal"]) || "none",
+    delayed: delayed ? String(delayed) : "",
     oldest: queued.high + queued.normal ? elapsed(oldest * 1000) : "",
     running: retaken ? `${running} (${retaken} not at the first attempt)` : String(running),
     dead: dead === null ? "" : String(dead),
@@ -40,8 +42,10 @@ export function queueOverview(element, read) {
     if (document.hidden) return;
     try {
       show(await read());
+      setAttribute(parts.facts, "data-stale", false);
       setText(parts.alert, "");
     } catch (error) {
+      setAttribute(parts.facts, "data-stale", true);
       setText(parts.alert, error.message);
     }
   }

@@ -1,51 +1,63 @@
-/** The only file that knows socket.io: stays connected, watches, hands over what it hears. */
+/** The only file that knows socket.io: stays connected, asks, hands over what it hears. */
 
 import { io } from "../vendor/socket.io.esm.min.js";
 
 const ANSWER_WITHIN = 5000;
 
 /**
- * Watch `filters` for good.
+ * Connects again by itself, each page after a time of its own, so that a gateway that went does not
+ * bring all of them at once to the next: the first time within 1 s, later within 2 s.
  *
- * Calls `hear.up()`, `hear.snapshot({builds, more})`, `hear.build(state)`, `hear.feed(feed)`,
- * `hear.down()` and `hear.refused(message)`; after `down` it connects again by itself.
+ * Gateways of several processes refuse polling, and some networks refuse WebSocket: each is tried.
  */
-export function watch(filters, hear) {
-  const socket = io({
-    transports: ["websocket", "polling"],
-    tryAllTransports: true,
-    reconnectionDelay: 500,
-    reconnectionDelayMax: 2000,
-  });
+const OPTIONS = {
+  transports: ["websocket", "polling"],
+  tryAllTransports: true,
+  timeout: 10_000,
+  reconnectionDelay: 500,
+  randomizationFactor: 1,
+  reconnectionDelayMax: 2000,
+};
+const SENT_AWAY = 1000;
+const REFUSED = 5000;
 
-  function ask() {
-    socket.timeout(ANSWER_WITHIN).emit("watch", filters, (late, answer) => {
-      if (late) {
-        if (socket.connected) ask();
-      } else if (answer.error) {
-        hear.refused(answer.error.message);
-      } else {
-        hear.snapshot(answer);
-      }
-    });
-  }
+/**
+ * Connect and watch `filters`, for good.
+ *
+ * Calls `hear.opened()`, `hear.closed()`, `hear.refused(message)`, `hear.build(state)`,
+ * `hear.feed(feed)`. Returns {ask, renew}: `ask(number)` asks for a snapshot, and
+ * `hear.snapshot({builds, more}, number)` or `hear.unanswered(number)` follows; `renew()` gives the
+ * connection up for a new one.
+ */
+export function connect(filters, hear) {
+  const socket = io(OPTIONS);
 
   // What the server ended, the client library does not begin again by itself.
-  const later = () => setTimeout(() => socket.connect(), 1000 + 2000 * Math.random());
+  const again = (delay) => setTimeout(() => socket.connect(), delay);
 
-  socket.on("connect", () => {
-    hear.up();
-    ask();
-  });
+  socket.on("connect", hear.opened);
   socket.on("disconnect", (reason) => {
-    hear.down();
-    if (reason === "io server disconnect") later();
+    hear.closed();
+    if (reason === "io server disconnect") again(SENT_AWAY * Math.random());
   });
   socket.on("connect_error", (error) => {
     if (socket.active) return;
     hear.refused(error.message);
-    later();
+    again(REFUSED * (1 + Math.random()));
   });
   socket.on("build", hear.build);
   socket.on("feed", hear.feed);
+
+  return {
+    ask(number) {
+      socket.timeout(ANSWER_WITHIN).emit("watch", filters, (late, answer) => {
+        if (late) hear.unanswered(number);
+        else if (answer.error) hear.refused(answer.error.message);
+        else hear.snapshot(answer, number);
+      });
+    },
+    renew() {
+      socket.io.engine.close();
+    },
+  };
 }

@@ -23,6 +23,9 @@ export const scriptOf = ({ seconds, steps, errors }) => ({
     .map(Number),
 });
 
+/** The seconds of the field for the delay; undefined when it is empty. */
+export const delayOf = (text) => (text ? Number(text) : undefined);
+
 /** Returns `update({projects, note})`; dispatches `start-build`. `project` is fixed on its page. */
 export function startForm(element, { project }) {
   const parts = partsOf(element);
@@ -43,6 +46,7 @@ export function startForm(element, { project }) {
       control: "form",
       project: project ?? fields.project.value.trim(),
       priority: fields.priority.value,
+      delay: delayOf(fields.delay.value),
       script: scriptOf({
         seconds: fields.seconds.value,
         steps: fields.steps.value,

@@ -36,14 +36,21 @@ export function ago(length) {
   return `${Math.floor(length / DAY)} d ago`;
 }
 
+/** "in 42 s", "in 3 min", "in 2 h 5 min". */
+export const ahead = (length) => `in ${elapsed(length + SECOND - 1)}`;
+
 /** "12 s". */
 export const seconds = (length) => `${Math.max(0, Math.floor(length / SECOND))} s`;
 
 const CLOCK = new Intl.DateTimeFormat(undefined, { timeStyle: "medium" });
+const MINUTES = new Intl.DateTimeFormat(undefined, { timeStyle: "short" });
 const DATE = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "short" });
 
 /** Time of day as the reader writes it, with the date when it was over half a day ago. */
 export const clock = (time, now) => (now - time > 12 * HOUR ? DATE : CLOCK).format(time);
+
+/** The same for what is to come, without the seconds. */
+export const clockAhead = (time, now) => (time - now > 12 * HOUR ? DATE : MINUTES).format(time);
 
 function pair(ms, big, bigName, small, smallName) {
   const rest = Math.floor((ms % big) / small);
