@@ -2,9 +2,9 @@
 
     amq.topic ──builds.#──▶ stream builds.stream
 
-Nothing of ours reads it, and who reads takes nothing away. Until RabbitMQ 4.2, whose metadata are
-in Khepri, it misses what is published in the moment (0.6 s were seen) between a start of the
-broker and that of the stream, though the broker confirms it; queues and history have it.
+Nothing of ours reads it, and who reads takes nothing away. What is published in the moment (0.6 s
+were seen) between a start of the broker and that of the stream is confirmed, but not in it, unless
+the broker keeps its metadata in Khepri, its default from 4.2 on. Queues and history have it.
 """
 
 import logging

@@ -14,6 +14,7 @@ import msgspec
 import pytest
 from msgspec import structs
 
+from broker.stream import STREAM, STREAM_ARGUMENTS
 from buildfeed import activity, command, presence
 from buildfeed.activity import Activity, Actor, Build, Script
 from buildfeed.board import Board, BuildState
@@ -119,6 +120,13 @@ def test_the_limits_are_those_of_the_code() -> None:
     assert limits["`content` of a `log`"] == f"{activity.MAX_LOG_BYTES // 1024} KiB"
     assert limits["`object.error`"] == f"{activity.MAX_ERROR_BYTES // 1024} KiB"
     assert limits["an HTTP body"] == f"{requests.MAX_BODY_BYTES // 1024} KiB"
+
+
+def test_the_stream_keeps_as_much_as_is_said() -> None:
+    days, size = STREAM_ARGUMENTS["x-max-age"], STREAM_ARGUMENTS["x-max-length-bytes"]
+    said = f"for {days.removesuffix('D')} days, or the newest {size // 2**30} GiB of it"
+    assert said in section("The stream")
+    assert f"`{STREAM}`" in section("The stream")
 
 
 def test_the_worked_example_of_the_order_is_what_the_board_does() -> None:

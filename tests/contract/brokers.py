@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import secrets
 import shutil
+import signal
 import socket
 import subprocess
 import threading
@@ -77,7 +78,7 @@ class RabbitMQ:
 
 
 class Mosquitto:
-    """Here for MQTT 5, which RabbitMQ has from 3.13 on."""
+    """Has MQTT 5, as RabbitMQ from 3.13 on, and no AMQP."""
 
     protocol = 5
 
@@ -93,7 +94,6 @@ class Mosquitto:
             f"password_file {users}",
             "allow_anonymous false",
             "user root",
-            "max_queued_messages 0",
         )
         config.write_text("\n".join(lines))
         self._command = [program, "-c", str(config)]
@@ -110,6 +110,6 @@ class Mosquitto:
             time.sleep(0.01)
         raise AssertionError("mosquitto does not start")
 
-    def stop(self) -> None:
-        self._process.kill()
+    def stop(self, with_signal: signal.Signals = signal.SIGKILL) -> None:
+        self._process.send_signal(with_signal)
         self._process.wait()

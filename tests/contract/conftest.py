@@ -20,7 +20,7 @@ def embedded() -> Iterator[Embedded]:
 
 @pytest.fixture(scope="session")
 def mosquitto(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mosquitto]:
-    broker = Mosquitto(tmp_path_factory.mktemp("mosquitto"))
+    broker = Mosquitto(tmp_path_factory.mktemp("mosquitto"), "max_queued_messages 0")
     broker.start()
     yield broker
     broker.stop()

@@ -1,0 +1,115 @@
+"""Worker, recorder, gateway and a browser on Mosquitto: watching needs no RabbitMQ."""
+
+import re
+import signal
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import pytest
+import socketio
+from brokers import Mosquitto, free_port
+from service import Service, Web, until
+
+from history.recorder import Recorder
+from history.store import Store
+
+RUNNING = Path(__file__).parents[2] / "docs" / "running.md"
+
+Eventually = Callable[..., None]
+Body = dict[str, Any]
+
+
+class Site:
+    """Every part, each of them on the same Mosquitto."""
+
+    def __init__(self, directory: Path, stack: ExitStack) -> None:
+        settings = re.search(r"^```conf\n(.*?)^```", RUNNING.read_text(), re.DOTALL | re.MULTILINE)
+        assert settings, "docs/running.md says what Mosquitto has to be told"
+        place = f"persistence_location {directory}/"
+        self.broker = Mosquitto(directory, *settings[1].splitlines(), place)
+        self.broker.start()
+        stack.callback(self.broker.stop)
+        url = self.broker.url
+        self.worker = stack.enter_context(Service("fakebuild", directory, mqtt_url=url, name="w1"))
+        self.gateway = stack.enter_context(
+            Web("gateway", directory, mqtt_url=url, port=free_port())
+        )
+        store = Store(f"sqlite:///{directory / 'history.db'}")
+        recorder = Recorder(store, url, recorder_id="recorder")
+        recorder.start()
+        stack.callback(recorder.stop)
+        self.gateway.until_ready()
+        self.worker.until_logged("worker.ready")
+        until(lambda: recorder.up, "the recorder records")
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    with ExitStack() as stack:
+        yield Site(tmp_path_factory.mktemp("site"), stack)
+
+
+class Browser:
+    """Everything that a watcher of all builds hears."""
+
+    def __init__(self, url: str) -> None:
+        self.heard: list[Body] = []
+        self.broker = ""
+        self.client = socketio.Client()
+        self.client.on("build", self.heard.append)
+        self.client.on("feed", self._feed)
+        self.client.connect(url, transports=["websocket"])
+        self.client.call("watch", "builds/#")
+
+    def _feed(self, body: Body) -> None:
+        self.broker = body["broker"]
+
+    def of(self, build: str) -> list[Body]:
+        return [body for body in list(self.heard) if body["build"] == build]
+
+    def newest(self, build: str) -> Body:
+        return self.of(build)[-1] if self.of(build) else {"status": None, "progress": 0}
+
+
+@pytest.fixture
+def browser(site: Site) -> Iterator[Browser]:
+    browser = Browser(site.gateway.url)
+    yield browser
+    browser.client.disconnect()
+
+
+def test_a_build_is_seen_across_a_restart_of_the_broker(
+    site: Site, browser: Browser, eventually: Eventually
+) -> None:
+    script = {"seconds": 1.5, "steps": 15, "errors": [20]}
+    build = site.gateway.press_start("acme", script=script)["build"]
+    eventually(lambda: browser.newest(build)["progress"] >= 30)
+    ends = time.monotonic() + 1.5
+    site.broker.stop(signal.SIGTERM)
+    eventually(lambda: browser.broker == "down")
+    eventually(lambda: time.monotonic() > ends)
+    site.broker.start()
+    eventually(lambda: browser.newest(build)["status"] == "failed")
+    eventually(lambda: browser.broker == "up")
+    eventually(lambda: site.gateway.build("acme", build)["status"] == "failed")
+
+    seen = browser.of(build)
+    assert {"start", "status", "progress", "error"} <= {body["kind"] for body in seen}
+    assert [body["status"] for body in seen].count("failed") == 1
+    assert (seen[-1]["errors"], seen[-1]["attempt"]) == (1, 1)
+
+
+def test_a_killed_worker_is_told_by_its_will_and_its_build_begins_again(
+    site: Site, browser: Browser, eventually: Eventually
+) -> None:
+    script = {"seconds": 1, "steps": 10, "errors": []}
+    build = site.gateway.press_start("acme", script=script)["build"]
+    eventually(lambda: browser.newest(build)["progress"] >= 20)
+    site.worker.kill()
+    eventually(lambda: browser.newest(build)["lost"])
+    site.worker.start()
+    eventually(lambda: browser.newest(build)["status"] == "succeeded")
+    assert (browser.newest(build)["attempt"], browser.newest(build)["lost"]) == (2, False)
