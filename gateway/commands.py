@@ -24,13 +24,16 @@ from gateway.live import Live
 from gateway.problems import Problem, unknown_build
 from gateway.requests import StartRequest
 from gateway.starts import Starts
-from gateway.submitter import Submitter, confirmed
+from gateway.submitter import CONFIRM_SECONDS, Submitter, confirmed
 from gateway.throttle import Throttle
 from history.store import Claim, Store
 
 RESEND_STOP_SECONDS = 2.0
 YOUNG_SECONDS = 60.0
 """So long may a build be stopped of which neither the board nor history knows yet."""
+SENDING_SECONDS = CONFIRM_SECONDS + 0.5
+"""So long after it was asked for the start of a build may be on its way to the broker."""
+HEAR_SECONDS = 0.05
 
 log = logging.getLogger(__name__)
 
@@ -92,7 +95,7 @@ class Commands:
         Raises Problem: 404 unknown, 409 ended, 503 when the broker cannot take it.
         """
         state = await self.find(project, build)
-        if state is None and not _young(build):
+        if state is None and not _young(build, YOUNG_SECONDS):
             raise unknown_build(project, build)
         if state and state.ended:
             detail = f"Build {build} has ended already: {state.newest.object.status}."
@@ -154,11 +157,19 @@ class Commands:
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
     async def _started(self, project: str, build: str) -> BuildState | None:
-        """Return a build that was asked for before, None when its start must (still) be sent."""
+        """Return a build that was asked for before, None when its start must (still) be sent.
+
+        Another process may be sending it in this moment; then it is heard of soon.
+        """
         if self._starts.under_way((project, build)):
             return None
         known = await self.find(project, build)
-        return known or self._live.board.get(project, build)  # confirmed in the meantime
+        while not known and _young(build, SENDING_SECONDS):
+            await asyncio.sleep(HEAR_SECONDS)
+            if self._starts.under_way((project, build)):
+                return None
+            known = self._live.board.get(project, build)
+        return known
 
     async def _claim(self, project: str, key: str, build: str, request: StartRequest) -> Claim:
         digest = hashlib.sha256(msgspec.json.encode(request)).hexdigest()
@@ -186,9 +197,9 @@ def _now() -> datetime:
     return datetime.now(UTC)
 
 
-def _young(build: str) -> bool:
+def _young(build: str, seconds: float) -> bool:
     made = names.build_id_time(build)
-    return made is not None and abs(time.time() - made / 1000) < YOUNG_SECONDS
+    return made is not None and abs(time.time() - made / 1000) < seconds
 
 
 def _too_many(project: str, wait: float) -> Problem:

@@ -1,8 +1,8 @@
 """Several gateway processes on one port, on the real RabbitMQ."""
 
+import functools
 import json
 import os
-import re
 import signal
 import subprocess
 from collections import Counter
@@ -15,6 +15,7 @@ import httpx
 import pytest
 import socketio
 from playwright.sync_api import Page, expect
+from prometheus_client.parser import text_string_to_metric_families
 from service import Service, Web, until
 
 from broker import ports
@@ -91,13 +92,23 @@ def watchers(web: Web) -> Iterator[list[Watcher]]:
         watcher.client.disconnect()
 
 
-def pids(web: Web) -> set[int]:
-    """The processes that tell of themselves, and are ready."""
+def told(web: Web, name: str, **labels: str) -> dict[int, int]:
+    """What each process tells of itself, by its id."""
     try:
         text = httpx.get(f"{web.url}/metrics", timeout=5).text
     except httpx.TransportError:
-        return set()
-    return {int(pid) for pid in re.findall(r'buildfeed_ready{process="(\d+)"} 1', text)}
+        return {}
+    return {
+        int(sample.labels["process"]): int(sample.value)
+        for family in text_string_to_metric_families(text)
+        for sample in family.samples
+        if sample.name == f"buildfeed_{name}" and labels.items() <= sample.labels.items()
+    }
+
+
+def pids(web: Web) -> set[int]:
+    """The processes that are ready."""
+    return {process for process, ready in told(web, "ready").items() if ready}
 
 
 def test_one_is_killed_and_its_watchers_see_the_right_picture(
@@ -143,6 +154,24 @@ def test_one_is_stopped_and_says_goodbye(web: Web, watchers: list[Watcher]) -> N
     until(lambda: len(pids(web) - {leaving}) == PROCESSES, "another one", 30)
 
 
+def test_a_key_gives_one_build_whichever_process_is_asked(web: Web) -> None:
+    def press(number: int) -> str:
+        headers = {"Idempotency-Key": f"key-{number % 3}"}
+        path = f"{web.url}/api/projects/once/builds"
+        answer = httpx.post(path, json={"script": FAST}, headers=headers, timeout=10)
+        assert answer.status_code == httpx.codes.ACCEPTED, answer.text
+        return str(answer.json()["build"])
+
+    starts = functools.partial(told, web, "activities_received_total", kind="start")
+    before = starts()
+    with ThreadPoolExecutor(24) as pool:
+        builds = set(pool.map(press, range(24)))
+    for build in builds:
+        web.until_status("once", build, "failed")
+    assert len(builds) == 3
+    until(lambda: {p: n - before[p] for p, n in starts().items()} == dict.fromkeys(before, 3), "3")
+
+
 def test_polling_is_refused_with_what_to_do(web: Web) -> None:
     command = ["node", "tests/e2e/official_client.mjs", web.url, "builds/#"]
     root = Path(__file__).parents[2]
@@ -165,13 +194,8 @@ def test_the_page_says_which_process_serves_it(web: Web, new_page: Callable[...,
 
 
 def test_any_process_tells_of_all(web: Web, watchers: list[Watcher]) -> None:
-    counted = Counter(str(each.pid) for each in watchers)
-    told = lambda: dict(  # noqa: E731
-        re.findall(
-            r'buildfeed_watchers{process="(\d+)"} (\d+)', httpx.get(f"{web.url}/metrics").text
-        )
-    )
-    until(lambda: told() == {pid: str(count) for pid, count in counted.items()}, "the same")
+    counted = Counter(each.pid for each in watchers)
+    until(lambda: told(web, "watchers", transport="socketio") == counted, "the same")
 
 
 def test_none_is_left_when_the_first_is_killed(
