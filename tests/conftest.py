@@ -15,9 +15,10 @@ from broker.rabbitmq import PrivateRabbitMQ
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    faults = parser.getgroup("faults", "tests/fault/test_faults.py")
+    faults = parser.getgroup("faults", "tests/fault")
     faults.addoption("--faults", type=int, default=5, help="How many faults.")
     faults.addoption("--builds", type=int, default=20, help="Under how many builds.")
+    faults.addoption("--torture", action="store_true", help="Strike the broker too.")
     faults.addoption("--only", default="", help="Faults with this in their name.")
     faults.addoption("--seed", type=int, default=1, help="Of the random choices.")
 

@@ -19,23 +19,24 @@ WORKERS = 3
 
 
 class Fleet:
-    """A Buildfeed of three workers that can be struck."""
+    """A Buildfeed of three workers that can be struck; `gateway`: options of that."""
 
-    def __init__(self, broker: PrivateRabbitMQ, directory: Path) -> None:
+    def __init__(self, broker: PrivateRabbitMQ, directory: Path, **gateway: object) -> None:
         self.broker = broker
         self.ear = Ear(broker.mqtt_url)
         self.workers: list[Service] = []
         self._directory = directory
         self._urls = {"mqtt_url": broker.mqtt_url, "amqp_url": broker.amqp_url}
         self.recorder = Service("recorder", directory, mqtt_url=broker.mqtt_url)
-        self.gateway = Web("gateway", directory, port=ports.free_block(1, 0), **self._urls)
+        options = {"port": ports.free_block(1, 0), **self._urls, **gateway}
+        self.gateway = Web("gateway", directory, **options)
         self._born = 0
 
     @classmethod
     @contextmanager
-    def on(cls, broker: PrivateRabbitMQ, directory: Path) -> Iterator[Self]:
+    def on(cls, broker: PrivateRabbitMQ, directory: Path, **gateway: object) -> Iterator[Self]:
         with ExitStack() as stack:
-            fleet = cls(broker, directory)
+            fleet = cls(broker, directory, **gateway)
             stack.callback(fleet.ear.link.stop)
             fleet.ear.link.start()
             stack.enter_context(fleet.recorder)

@@ -4,6 +4,7 @@ import random
 import threading
 import time
 from collections import Counter
+from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import UTC, datetime
 from typing import Any, Self
@@ -23,13 +24,23 @@ class Load:
     each other answer came, `waits`: seconds until a `Prefer: wait` was answered.
     """
 
-    def __init__(self, gateway: Web, seed: int, *, count: int, rate: float, wait: int = 0) -> None:
+    def __init__(
+        self,
+        gateway: Web,
+        seed: int,
+        *,
+        count: int,
+        rate: float,
+        wait: int = 0,
+        projects: Sequence[str] = (PROJECT,),
+    ) -> None:
         self.started: set[Key] = set()
         self.stops: dict[Key, datetime] = {}
         self.refused: Counter[str] = Counter()
         self.waits: list[float] = []
         self._count = count
         self._rate = rate
+        self._projects = projects
         self._prefer = {"Prefer": f"wait={wait}"} if wait else {}
         self._random = random.Random(seed)
         self._client = httpx.Client(base_url=gateway.url, timeout=wait + 15)
@@ -74,18 +85,19 @@ class Load:
 
     def _start(self, body: dict[str, Any], stop_after: float | None) -> None:
         began = time.monotonic()
-        answer = self._post(f"/api/projects/{PROJECT}/builds", body)
+        project = random.choice(self._projects)
+        answer = self._post(f"/api/projects/{project}/builds", body)
         if not answer:
             return
         build = str(answer.json()["build"])
         if self._prefer:
             self.waits.append(time.monotonic() - began)
-        self.started.add((PROJECT, build))
+        self.started.add((project, build))
         if stop_after is not None and not self._prefer:
             self._over.wait(stop_after)
-            path = f"/api/projects/{PROJECT}/builds/{build}/stop"
+            path = f"/api/projects/{project}/builds/{build}/stop"
             if self._post(path, {"by": "bob"}):
-                self.stops[PROJECT, build] = datetime.now(UTC)
+                self.stops[project, build] = datetime.now(UTC)
 
     def _post(self, path: str, body: dict[str, Any]) -> httpx.Response | None:
         """Return the answer when it is yes."""
