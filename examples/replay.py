@@ -8,11 +8,11 @@ does, which has the offset of the last activity that was handled. Delete it to b
 """
 
 import logging
+import os
 import signal
 import sys
 import time
 from datetime import datetime
-from pathlib import Path
 
 from pika import BasicProperties, BlockingConnection, URLParameters
 from pika.adapters.blocking_connection import BlockingChannel
@@ -23,13 +23,13 @@ from buildfeed import activity
 from buildfeed.errors import BuildfeedError
 
 url, point = sys.argv[1:]
-reached = Path("replay.offset")
+reached = os.open("replay.offset", os.O_RDWR | os.O_CREAT)
 
 
 def begin() -> str | int | datetime:
     """Return where to go on, or else where to begin."""
-    if reached.exists():
-        return int(reached.read_text()) + 1
+    if kept := os.pread(reached, 20, 0):
+        return int(kept) + 1
     if point in ("first", "last"):
         return point
     return int(point) if point.isdecimal() else datetime.fromisoformat(point)
@@ -45,9 +45,7 @@ def handle(
         print(offset, build.project, build.build, build.status, f"{build.progress} %", flush=True)
     except BuildfeedError:
         pass  # a payload that is no activity: not for us
-    written = reached.with_suffix(".new")
-    written.write_text(str(offset))
-    written.replace(reached)  # in one step: the file is never half written
+    os.pwrite(reached, f"{offset:20}".encode(), 0)  # always as long, so never half of it
     channel.basic_ack(method.delivery_tag)  # of a stream this only asks for more
 
 

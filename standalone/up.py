@@ -194,7 +194,7 @@ async def _declare_queues(amqp_url: str) -> None:
 @asynccontextmanager
 async def _recorder(settings: Settings, urls: Urls) -> AsyncIterator[None]:
     store = Store(settings.database_url)
-    # A session on the embedded broker would end with it, as we do: it keeps nothing for us.
+    # The embedded broker ends with us, and its sessions with it.
     keeps_sessions = settings.mqtt_url or urls.amqp
     recorder = Recorder(store, urls.mqtt, recorder_id=RECORDER_ID if keeps_sessions else None)
     retention = Retention(settings.database_url, Keep(settings.keep_days, settings.keep_builds))
