@@ -57,6 +57,7 @@ class Replay:
     def __init__(self, url: str, folder: Path, point: str) -> None:
         self._command = [sys.executable, EXAMPLE, url, point]
         self._folder = folder
+        self._outputs: list[Path] = []
         folder.mkdir()
 
     def __enter__(self) -> Self:
@@ -67,7 +68,8 @@ class Replay:
         self.kill()
 
     def start(self) -> None:
-        with (self._folder / "printed").open("ab") as output:
+        self._outputs.append(self._folder / f"printed-{len(self._outputs)}")
+        with self._outputs[-1].open("wb") as output:
             self._process = subprocess.Popen(self._command, cwd=self._folder, stdout=output)
 
     def kill(self) -> None:
@@ -76,9 +78,9 @@ class Replay:
 
     @property
     def printed(self) -> list[tuple[int, str]]:
-        """Offset and the rest of each line."""
-        text = (self._folder / "printed").read_text()
-        cells = [line.partition(" ") for line in text.splitlines()]
+        """Offset and the rest of each line; one that a kill cut off does not count."""
+        lines = [line for output in self._outputs for line in output.read_text().split("\n")[:-1]]
+        cells = [line.partition(" ") for line in lines]
         return [(int(offset), rest) for offset, _, rest in cells]
 
     @property
