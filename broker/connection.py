@@ -17,6 +17,7 @@ from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
+from broker.client import BufferedClient
 from broker.outbox import WINDOW, Publish
 from broker.session import Address, Message, Session
 from broker.version import V5
@@ -67,7 +68,6 @@ class Connection:
         self._subscriptions = subscriptions
         self._unanswered: dict[int, tuple[float, list[str]]] = {}
         self._events = 0
-        self._received = 0
         self._selector = selectors.DefaultSelector()
         self._selector.register(waker, selectors.EVENT_READ)
         self._on_message = on_message
@@ -77,9 +77,9 @@ class Connection:
         )
         self._open()
 
-    def _make_client(self) -> Client:
+    def _make_client(self) -> BufferedClient:
         session, address = self._session, self._address
-        client = Client(
+        client = BufferedClient(
             CallbackAPIVersion.VERSION2,
             client_id=session.client_id,
             clean_session=None if self.version is V5 else not session.durable,
@@ -146,23 +146,24 @@ class Connection:
         sock = self._socket()
         if sock is None:
             return False
+        self._client.send_pubacks()
         self._watch(sock)
-        unread = sock.pending() if isinstance(sock, ssl.SSLSocket) else 0
+        unread = self._client.unread or (isinstance(sock, ssl.SSLSocket) and sock.pending())
         ready = {key.fd: events for key, events in self._selector.select(0 if unread else seconds)}
         events = ready.get(sock.fileno(), 0)
         if unread or events & selectors.EVENT_READ:
             self._read()
+            self._client.send_pubacks()
         if events & selectors.EVENT_WRITE:
             self._client.loop_write()
         self._client.loop_misc()
         return self._socket() is not None
 
     def _read(self) -> None:
-        """Read what is there: paho reads one packet at a time and does not say if it did."""
+        """Read what has arrived, packet by packet, as far as it takes no long time."""
         for _ in range(_BURST):
-            before = self._received
             self._client.loop_read()
-            if self._received == before or self._socket() is None:
+            if not self._client.unread or self._socket() is None:
                 return
 
     def _watch(self, sock: socket.socket) -> None:
@@ -207,6 +208,7 @@ class Connection:
 
     def disconnect(self) -> None:
         """Send DISCONNECT, as far as the network takes it, so that the will is not published."""
+        self._client.send_pubacks()
         self._client.disconnect()
         self.turn(0)
 
@@ -250,7 +252,6 @@ class Connection:
                 self.refused.append(filter_)
 
     def _on_received(self, _client: Client, _data: object, received: MQTTMessage) -> None:
-        self._received += 1
         try:
             topic = received.topic
         except UnicodeDecodeError:  # an AMQP publisher's routing key can be any bytes

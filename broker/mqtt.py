@@ -137,12 +137,12 @@ class MqttLink:
         """Remove a subscription."""
         self._inbox.post(lambda: self._unsubscribe(filter_))
 
-    def ack(self, message: Message) -> None:
-        """Acknowledge a QoS 1 message of a durable session, from any thread.
+    def ack(self, *messages: Message) -> None:
+        """Acknowledge QoS 1 messages of a durable session, from any thread.
 
-        Does nothing when its connection is gone: the message comes again.
+        Does nothing when their connection is gone: they come again.
         """
-        self._inbox.post(lambda: self._ack(message))
+        self._inbox.post(lambda: self._ack(*messages))
 
     # What follows runs in the thread of the link.
 
@@ -291,9 +291,10 @@ class MqttLink:
         if self._connection and self._connection.accepted:
             self._connection.unsubscribe(filter_)
 
-    def _ack(self, message: Message) -> None:
-        if self._connection and message.connection == self._connections and message.qos:
-            self._connection.acknowledge(message.mid)
+    def _ack(self, *messages: Message) -> None:
+        for message in messages:
+            if self._connection and message.connection == self._connections and message.qos:
+                self._connection.acknowledge(message.mid)
 
     def _receive(self, message: Message) -> None:
         if any(filter_.matches(message.topic) for filter_, _ in self._filters.values()):

@@ -25,7 +25,10 @@ OURS_BESIDES = {
 LIBRARIES = {
     # library: the files that may import it
     "msgspec": ["*/*.py"],
-    "paho": ["broker/mqtt.py", "broker/connection.py", "broker/version.py", "examples/*.py"],
+    "paho": [
+        *("broker/client.py", "broker/connection.py", "broker/mqtt.py", "broker/version.py"),
+        "examples/*.py",
+    ],
     "pika": [
         *("broker/amqp.py", "broker/confirms.py", "broker/dead.py", "broker/delay.py"),
         *("broker/lengths.py", "broker/stream.py", "broker/topology.py"),

@@ -33,12 +33,11 @@ def test_mqtt_311_follows_at_once_when_mqtt_5_is_dropped_and_is_kept(
     scripted: StartScript, connect: Connect
 ) -> None:
     def script(peer: Peer) -> None:
-        if peer.version == V311:
+        if peer.version == V311 and peer.number < 2:
             peer.accept()
-            if peer.number < 2:
-                time.sleep(0.1)
-            else:
-                serve(peer)
+            time.sleep(0.1)
+        elif peer.version == V311:
+            serve(peer)
 
     broker = scripted(script)
     client = connect(broker.url)
