@@ -3,7 +3,7 @@
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import partial
 from queue import Empty, SimpleQueue
@@ -21,6 +21,7 @@ log = logging.getLogger(__name__)
 MAX_BATCH: Final = 500
 MAX_WAITING: Final = 10_000
 _RETRY_SECONDS: Final = 1.0
+_BUSY_SECONDS: Final = 1.0
 _QUIET_SECONDS: Final = 10.0
 
 
@@ -49,6 +50,8 @@ class Recorder:
         self._arrived: SimpleQueue[Message | None] = SimpleQueue()
         self._dropped = _Tally("recorder.dropped")
         self._malformed = _Tally("recorder.malformed")
+        self._statuses: dict[str, set[str]] = {}  # new ones, by project
+        self._published = 0.0
         self._works: bool | None = None
         self._stopping = threading.Event()
         self._writer = threading.Thread(target=self._write, name="recorder", daemon=True)
@@ -112,9 +115,13 @@ class Recorder:
                 self._malformed.add(**refused[-1].fields)
         if messages and not self._insist(partial(self._store.append, batch, refused)):
             return False
-        for message in messages:
-            self._link.ack(message)
-        self._publish_latest(batch)
+        self._link.ack(*messages)
+        for activity in batch:
+            if activity.kind in STATUS_KINDS:
+                self._statuses.setdefault(activity.object.project, set()).add(activity.id)
+        # Not after each batch of a backlog: it would be soon out of date, and takes as long.
+        if len(messages) < MAX_BATCH or time.monotonic() - self._published > _BUSY_SECONDS:
+            self._publish_latest()
         return True
 
     def _insist(self, work: Callable[[], object]) -> bool:
@@ -134,15 +141,16 @@ class Recorder:
                 self._works = True
                 return True
 
-    def _publish_latest(self, batch: Iterable[Activity]) -> None:
-        """Publish the newest status of the projects where it is in `batch`."""
-        statuses = {activity.id: activity for activity in batch if activity.kind in STATUS_KINDS}
-        for project in {activity.object.project for activity in statuses.values()}:
+    def _publish_latest(self) -> None:
+        """Publish the newest status of the projects where it is new."""
+        while self._statuses:
+            project, new = self._statuses.popitem()
             # A convenience that the next status makes good: nothing waits for it.
             with suppress(HistoryUnavailable, InvalidActivity):
                 newest = self._store.latest_status(project)
-                if newest and newest.id in statuses:
+                if newest and newest.id in new:
                     self._link.publish(latest(project), encode(newest), qos=1, retain=True)
+        self._published = time.monotonic()
 
 
 class _Tally:
