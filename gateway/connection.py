@@ -52,8 +52,9 @@ class Connection:
 
     def abort(self) -> None:
         """Close it at once; what waits is lost, below us too (RFC 9293 §3.10.5)."""
-        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-        self._transport.abort()
+        if not self._transport.is_closing():
+            self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            self._transport.abort()
 
     def pause(self) -> None:
         """Note that the system takes no more for now."""

@@ -1,28 +1,24 @@
 """Server-Sent Events of a gateway on the real RabbitMQ."""
 
 import json
+import os
 import socket
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
 from typing import Any
 
 import httpx
-import paho.mqtt.client as paho
 import pytest
 import socketio
-from msgspec import structs
+from loud import speaking
 from playwright.sync_api import Page
 from programs import lines
 from service import Service, Web, until
-from sse import watching
+from sse import metric, stalled_reader, watching
 
 from broker import ports
 from broker.rabbitmq import PrivateRabbitMQ
-from buildfeed import activity, command
-from buildfeed.activity import Activity
 
 FAST = {"seconds": 1, "steps": 10, "errors": [70]}
-NOW = datetime(2026, 11, 21, 10, 15, tzinfo=UTC)
 STUCK_SECONDS = 3
 MIB = 1024 * 1024
 SSE_WATCHERS = 'buildfeed_watchers{transport="sse"}'
@@ -130,7 +126,7 @@ def own(rabbitmq: PrivateRabbitMQ, tmp_path_factory: pytest.TempPathFactory) -> 
     """A gateway that may be stopped, and gives readers up soon."""
     directory = tmp_path_factory.mktemp("events")
     options = {"mqtt_url": rabbitmq.mqtt_url, "amqp_url": rabbitmq.amqp_url}
-    port = ports.free_block(1, 0)
+    port = ports.free_block(1, os.getpid())
     with (
         Service("recorder", directory, mqtt_url=rabbitmq.mqtt_url, recorder_id="recorder-events"),
         Web("gateway", directory, port=port, stuck_seconds=STUCK_SECONDS, **options) as web,
@@ -139,54 +135,25 @@ def own(rabbitmq: PrivateRabbitMQ, tmp_path_factory: pytest.TempPathFactory) -> 
 
 
 @pytest.fixture
-def publish(rabbitmq: PrivateRabbitMQ) -> Iterator[Callable[[str, int, str], None]]:
-    """Publish a state of a build, all of them with much to say, as a worker would."""
-    client = paho.Client(paho.CallbackAPIVersion.VERSION2)
-    client.username_pw_set(rabbitmq.user, rabbitmq.password)
-    client.connect("127.0.0.1", rabbitmq.mqtt_port)
-    client.loop_start()
-
-    def publish(build: str, seq: int, status: str) -> None:
-        known = command.unknown("slow", build)
-        said = {"status": status, "attempt": 1, "seq": seq, "error": "e" * 1000}
-        state = structs.replace(known, **said)
-        told = Activity.about(state, "Update", activity.worker_actor("w"), NOW)
-        client.publish(str(told.topic), activity.encode(told), qos=0 if status == "running" else 1)
-
-    yield publish
-    client.disconnect()
-    client.loop_stop()
-
-
-def stalled_reader(gateway: Web) -> socket.socket:
-    """Ask for events and read no more than the beginning of the answer."""
-    reader = socket.socket()
-    reader.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-    reader.connect(("127.0.0.1", int(str(gateway.options["port"]))))
-    reader.sendall(b"GET /api/events?watch=builds/slow/%23 HTTP/1.1\r\nHost: localhost\r\n\r\n")
-    assert reader.recv(12) == b"HTTP/1.1 200"
-    return reader
-
-
-def metric(gateway: Web, series: str) -> float:
-    text = httpx.get(f"{gateway.url}/metrics").text
-    return next(float(line.split()[-1]) for line in text.splitlines() if line.startswith(series))
+def speak(rabbitmq: PrivateRabbitMQ) -> Iterator[Callable[[str, int, str], None]]:
+    with speaking(rabbitmq) as speak:
+        yield speak
 
 
 def test_readers_that_stop_harm_nobody_and_are_given_up(
-    own: Web, publish: Callable[[str, int, str], None]
+    own: Web, speak: Callable[[str, int, str], None]
 ) -> None:
     builds = {f"b{number}" for number in range(300)}
-    stalled = [stalled_reader(own) for _ in range(20)]
-    with watching(own, "builds/slow/#") as quick, watching(own, "builds/slow/#") as slow:
+    stalled = [stalled_reader(own, "builds/loud/#") for _ in range(20)]
+    with watching(own, "builds/loud/#") as quick, watching(own, "builds/loud/#") as slow:
         memory = metric(own, "process_resident_memory_bytes")
         slow.slowness = 0.002
         for seq in range(10):
             for build in builds:
-                publish(build, seq, "running")
+                speak(build, seq, "running")
         until(lambda: [body for body in quick.bodies() if body["seq"] == 9], "the last round")
         for build in builds:
-            publish(build, 10, "failed")
+            speak(build, 10, "failed")
         slow.slowness = 0
 
         for reader in (quick, slow):
@@ -235,8 +202,9 @@ def test_a_browser_comes_back_by_itself_and_gets_the_snapshot_again(
     heard = lambda: page.evaluate("window.heard.map(({ build, status }) => [build, status])")  # noqa: E731
     until(lambda: [build, "failed"] in heard(), "the end")
 
-    stalled = stalled_reader(own)
-    assert own.stop() < 2, "it waits for no stream"
+    stalled = stalled_reader(own, "builds/loud/#")
+    own.stop()
+    assert "timeout graceful shutdown exceeded" not in own.text, "it waits for no stream"
     stalled.close()
     own.start()
     own.until_ready()

@@ -10,6 +10,7 @@ import paho.mqtt.client as paho
 import pika
 import pytest
 import socketio
+import sse
 from service import Web, until
 
 from broker.rabbitmq import PrivateRabbitMQ
@@ -60,7 +61,11 @@ def test_no_watcher_of_a_project_sees_another_project(
 ) -> None:
     watch_mine = watching(gateway, f"builds/{PROJECT}/#")
     watch_everything = watching(gateway, "builds/#")
-    with watch_mine as mine, watch_everything as everything:
+    with (
+        watch_mine as mine,
+        watch_everything as everything,
+        sse.watching(gateway, f"builds/{PROJECT}/#") as by_sse,
+    ):
         others = [("secret", "b1"), (f"{PROJECT}.secret", "b1"), (PROJECT + "x", "b1"), ("*", "b1")]
         connection = pika.BlockingConnection(pika.URLParameters(rabbitmq.amqp_url))
         for project, build in others:
@@ -73,10 +78,12 @@ def test_no_watcher_of_a_project_sees_another_project(
         own = gateway.press_start(PROJECT, script=FAST)["build"]
         for build in (foreign, own):
             until(lambda b=build: ended(everything, b), "the operator sees the end of both")
+        by_sse.until("build", build=own, status="succeeded")
 
     assert {build["project"] for build in mine} == {PROJECT}
     assert {build["build"] for build in mine} == {own}
     assert ended(mine, own)
+    assert {build["build"] for build in by_sse.bodies()} == {own}
     assert foreign in {build["build"] for build in everything}
 
 

@@ -1,4 +1,4 @@
-"""A reader of `/api/events` in a thread of its own."""
+"""Readers of `/api/events`, quick, slow and stalled."""
 
 import json
 import socket
@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
+from urllib.parse import quote
 
 import httpx
 from service import Web, until
@@ -76,3 +77,20 @@ def watching(gateway: Web, *filters: str) -> Iterator[Reader]:
         finally:
             reader.close()
             thread.join()
+
+
+def stalled_reader(gateway: Web, filter_: str) -> socket.socket:
+    """Watch, and read no more than the beginning of the answer."""
+    path = f"/api/events?watch={quote(filter_)}"
+    reader = socket.socket()
+    reader.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    reader.connect(("127.0.0.1", int(str(gateway.options["port"]))))
+    reader.sendall(f"GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
+    assert reader.recv(12) == b"HTTP/1.1 200"
+    return reader
+
+
+def metric(gateway: Web, series: str) -> float:
+    """Return the value of the first series that begins so."""
+    text = httpx.get(f"{gateway.url}/metrics").text
+    return next(float(line.split()[-1]) for line in text.splitlines() if line.startswith(series))
