@@ -62,5 +62,5 @@ test("a history that lags behind is told", () => {
 test("on return it counts what changed", () => {
   assert.equal(caughtUpText(3), "caught up: 3 builds changed while you were away");
   assert.equal(caughtUpText(1), "caught up: 1 build changed while you were away");
-  assert.equal(caughtUpText(0), "caught up: no builds changed while you were away");
+  assert.equal(caughtUpText(0), "caught up: nothing changed while you were away");
 });

@@ -33,8 +33,8 @@ export function livenessOf(link, now) {
 
 /** What is said on return of the builds that changed in between. */
 export function caughtUpText(count) {
-  const builds = count === 1 ? "1 build" : `${count || "no"} builds`;
-  return `caught up: ${builds} changed while you were away`;
+  const what = count === 0 ? "nothing" : count === 1 ? "1 build" : `${count} builds`;
+  return `caught up: ${what} changed while you were away`;
 }
 
 const isDown = ({ connected, broker }) => connected && broker === "down";
