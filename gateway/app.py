@@ -27,9 +27,10 @@ from gateway.catchup import CatchUp
 from gateway.commands import Commands
 from gateway.counts import Counts
 from gateway.drain import Drain
+from gateway.engine.exchange import Exchange, Limits
 from gateway.events import Events
 from gateway.feed import Feed
-from gateway.guard import SOCKETS, Guard
+from gateway.guard import SOCKETS, Door, Guard
 from gateway.live import Event, Live
 from gateway.loop_lag import LoopLag
 from gateway.metrics import Metrics, Vitals
@@ -37,12 +38,14 @@ from gateway.operations import Operations
 from gateway.problems import Problem
 from gateway.queue_lengths import QueueLengths
 from gateway.routes import Api, pages
-from gateway.settings import Settings
+from gateway.settings import MAX_MESSAGE_BYTES, Settings
 from gateway.snapshot import Snapshot
 from gateway.sockets import Sockets
 from gateway.submitter import AmqpSubmitter, MqttSubmitter, Submitter
 from gateway.subscriber import Subscriber
 from gateway.throttle import Throttle
+from gateway.watching import Watching
+from gateway.wires import Wires
 from history.store import Store
 
 CLOSE_SECONDS = 3.0
@@ -55,16 +58,19 @@ def create(settings: Settings) -> Starlette:
     """Return the ASGI application of one gateway process."""
 
     @contextlib.asynccontextmanager
-    async def lifespan(app: Starlette) -> AsyncIterator[Mapping[str, Drain]]:
+    async def lifespan(app: Starlette) -> AsyncIterator[Mapping[str, object]]:
         drain = Drain(settings.drain_seconds)
         drain.heed_signals()
-        async with _running(settings, app, drain):
-            yield {"drain": drain}  # for `server`, which closes the WebSockets
+        async with _running(settings, app, drain) as exchange:
+            # For `watcher_socket`, which stands below the application.
+            yield {"drain": drain, "door": door, "exchange": exchange}
+
+    door = Door(settings.origins)
 
     return Starlette(
         lifespan=lifespan,
         middleware=[
-            Middleware(Guard, origins=settings.origins),
+            Middleware(Guard, door=door),
             Middleware(
                 CORSMiddleware,
                 allow_origins=settings.origins,
@@ -80,13 +86,13 @@ def create(settings: Settings) -> Starlette:
 
 
 @contextlib.asynccontextmanager
-async def _running(settings: Settings, app: Starlette, drain: Drain) -> AsyncIterator[None]:
+async def _running(settings: Settings, app: Starlette, drain: Drain) -> AsyncIterator[Exchange]:
     loop = asyncio.get_running_loop()
     store = await asyncio.to_thread(Store, settings.database_url)
 
     def send(event: Event) -> None:
-        events.deliver(event)
-        sockets.deliver(event)
+        for edge in (wires, sockets, events):
+            edge.deliver(event)
 
     live = Live(send, loop.time)
     catch_up = CatchUp(store, live)
@@ -114,7 +120,16 @@ async def _running(settings: Settings, app: Starlette, drain: Drain) -> AsyncIte
     commands = Commands(live, store, submitter, Throttle(settings.starts_per_minute), drain)
     feed = Feed(subscriber, live, send)
     snapshot, polling = Snapshot(live, catch_up), settings.workers == 1
-    sockets = Sockets(live, snapshot, feed.body, polling=polling)
+    watching = Watching(live, snapshot)
+    sockets = Sockets(watching, feed.body, polling=polling)
+    wires = Wires(
+        live,
+        watching,
+        commands.find,
+        feed.body,
+        backlog_bytes=settings.backlog_kib * 1024,
+        limits=Limits(stuck=settings.stuck_seconds, max_bytes=MAX_MESSAGE_BYTES),
+    )
     events = Events(
         live,
         snapshot,
@@ -132,10 +147,10 @@ async def _running(settings: Settings, app: Starlette, drain: Drain) -> AsyncIte
             broker_up=subscriber.alive,
             broker_lag=subscriber.lag,
             loop_lag=loop_lag.worst,
-            watchers={"socketio": sockets.watchers, "sse": events.watchers},
-            events_sent=sockets.sent + events.sent,
-            states_merged=events.merged,
-            watchers_stuck=events.stuck,
+            watchers={"socketio": wires.watchers + sockets.watchers, "sse": events.watchers},
+            events_sent=wires.sent + sockets.sent + events.sent,
+            states_merged=wires.merged + events.merged,
+            watchers_stuck=wires.stuck + events.stuck,
             activities_refused=subscriber.refused,
         )
 
@@ -154,13 +169,13 @@ async def _running(settings: Settings, app: Starlette, drain: Drain) -> AsyncIte
     links: list[Subscriber | AmqpLink] = [subscriber, *([amqp] if amqp else [])]
     for link in links:
         link.start()
-    parts: list[Part] = [catch_up, feed, sockets, events, loop_lag, *operations.siblings]
+    parts: list[Part] = [catch_up, feed, wires, sockets, events, loop_lag, *operations.siblings]
     try:
         async with _kept_running(parts):
             if settings.workers > 1:  # the others serve until this one knows what they know
                 await _until_ready(not_ready)
             log.info("gateway.started", extra={"host": settings.host, "port": settings.port})
-            yield
+            yield wires.exchange
     finally:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(CLOSE_SECONDS):

@@ -1,7 +1,7 @@
 """ASGI middleware: refuses commands from foreign web pages, and sets the security headers."""
 
 import ipaddress
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from http import HTTPStatus
 from urllib.parse import urlsplit
 
@@ -24,15 +24,37 @@ _HEADERS = {
 SOCKETS = "/socket.io"
 
 
-class Guard:
+class Door:
     """Answers only to hosts that are ours; lets only our own pages command and connect.
 
     The pages, and hosts, of `origins` count as ours. A request without Origin comes from no page.
     """
 
-    def __init__(self, app: ASGIApp, origins: Collection[str]) -> None:
-        self._app = app
+    def __init__(self, origins: Collection[str]) -> None:
         self._origins = frozenset(origins)
+
+    def refusal(self, headers: Mapping[str, str], *, acts: bool) -> Problem | None:
+        """Return why not to answer, None to answer; `acts` when more than reading is asked for."""
+        host, origin = headers.get("host"), headers.get("origin")
+        if not _ours(host, self._origins):
+            detail = (
+                f"This gateway does not answer to the host {(host or '')[:80]!r}: start it with "
+                "--origin and the address that browsers use."
+            )
+            return Problem(HTTPStatus.MISDIRECTED_REQUEST, "foreign-host", detail)
+        own = origin is None or origin in self._origins or origin.partition("://")[2] == host
+        if acts and not own:
+            detail = "Only this gateway's own pages and allowed origins may command and connect."
+            return Problem(HTTPStatus.FORBIDDEN, "foreign-origin", detail)
+        return None
+
+
+class Guard:
+    """Refuses requests as the `door` does, and sets the security headers."""
+
+    def __init__(self, app: ASGIApp, door: Door) -> None:
+        self._app = app
+        self._door = door
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
@@ -56,20 +78,8 @@ class Guard:
             await self._app(scope, receive, send_with_headers)
 
     def _refusal(self, scope: Scope) -> Problem | None:
-        headers = Headers(scope=scope)
-        host, origin = headers.get("host"), headers.get("origin")
-        if not _ours(host, self._origins):
-            detail = (
-                f"This gateway does not answer to the host {(host or '')[:80]!r}: start it with "
-                "--origin and the address that browsers use."
-            )
-            return Problem(HTTPStatus.MISDIRECTED_REQUEST, "foreign-host", detail)
         acts = scope.get("method") == "POST" or scope["path"].startswith(SOCKETS)
-        own = origin is None or origin in self._origins or origin.partition("://")[2] == host
-        if acts and not own:
-            detail = "Only this gateway's own pages and allowed origins may command and connect."
-            return Problem(HTTPStatus.FORBIDDEN, "foreign-origin", detail)
-        return None
+        return self._door.refusal(Headers(scope=scope), acts=acts)
 
 
 def _ours(host: str | None, origins: Collection[str]) -> bool:

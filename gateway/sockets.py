@@ -1,4 +1,4 @@
-"""Edge: socket.io. Watchers connect, watch and unwatch; `build`, `log` and `feed` go out."""
+"""Edge: socket.io for watchers that poll, or did before they upgraded to a WebSocket."""
 
 import asyncio
 import logging
@@ -12,12 +12,11 @@ from starlette.types import Receive, Scope, Send
 
 from buildfeed.errors import InvalidFilter
 from buildfeed.topics import Filter
-from gateway.filters import checked
-from gateway.live import Event, Live
+from gateway.live import Event
 from gateway.problems import Problem
 from gateway.settings import MAX_MESSAGE_BYTES
-from gateway.snapshot import Snapshot
 from gateway.view import View
+from gateway.watching import Watching, refusal
 
 _WEBSOCKET_ONLY = (
     "This gateway runs several processes, so socket.io cannot poll here: connect with "
@@ -53,14 +52,12 @@ class Sockets:
 
     def __init__(
         self,
-        live: Live,
-        snapshot: Snapshot,
+        watching: Watching,
         feed: Callable[[], View],
         *,
         polling: bool,
     ) -> None:
-        self._live = live
-        self._snapshot = snapshot
+        self._watching = watching
         self._feed = feed
         self._outgoing: asyncio.Queue[Event] = asyncio.Queue()
         self._sids: set[str] = set()
@@ -121,12 +118,11 @@ class Sockets:
         await self.server.shutdown()
 
     async def _connect(self, sid: str, _environ: object, auth: object) -> None:
-        wanted = auth.get("watch") if isinstance(auth, dict) else None
         try:
-            filters = self._parse(sid, wanted) if wanted is not None else []
+            filters = self._watching.wanted(sid, auth)
         except InvalidFilter as exc:
-            refusal = {"code": "invalid-filter", "message": str(exc)}
-            raise socketio.exceptions.ConnectionRefusedError(str(exc), refusal) from exc
+            error = refusal(exc)["error"]
+            raise socketio.exceptions.ConnectionRefusedError(str(exc), error) from exc
         self._sids.add(sid)
         log.info("watcher.connected", extra={"sid": sid})
         self.server.start_background_task(self._greet, sid, filters)
@@ -134,45 +130,20 @@ class Sockets:
     async def _greet(self, sid: str, filters: list[Filter]) -> None:
         """Send the feed, and the snapshot of what was asked for while connecting."""
         await self.server.emit("feed", self._feed(), to=sid)
-        for body in (await self._join(sid, filters))["builds"]:
+        snapshot = await self._watching.join(sid, filters, lambda: sid in self._sids)
+        for body in snapshot["builds"]:
             await self.server.emit("build", body, to=sid)
 
     async def _disconnect(self, sid: str, reason: str) -> None:
-        self._live.hub.leave(sid)
+        self._watching.leave(sid)
         self._sids.discard(sid)
         log.info("watcher.disconnected", extra={"sid": sid, "reason": reason})
 
-    async def _watch(self, sid: str, *wanted: object) -> View:
-        try:
-            filters = self._parse(sid, *wanted)
-        except InvalidFilter as exc:
-            return {"error": {"code": "invalid-filter", "message": str(exc)}}
-        snapshot = await self._join(sid, filters)
-        return {"watching": self._watching(sid), **snapshot}
+    async def _watch(self, sid: str, *arguments: object) -> View:
+        return await self._watching.watch(sid, arguments, lambda: sid in self._sids)
 
-    async def _unwatch(self, sid: str, *wanted: object) -> View:
-        try:
-            self._live.hub.unwatch(sid, self._parse(sid, *wanted))
-        except InvalidFilter as exc:
-            return {"error": {"code": "invalid-filter", "message": str(exc)}}
-        return {"watching": self._watching(sid)}
-
-    async def _join(self, sid: str, filters: list[Filter]) -> View:
-        """Let `sid` hear of `filters` from now on, and return the snapshot of before."""
-        # From here on every activity is queued for this watcher; the snapshot, taken after,
-        # holds the ones before. What is in both folds away.
-        if filters and self.server.manager.is_connected(sid, "/"):
-            self._live.hub.watch(sid, filters)
-        return await self._snapshot.of(filters)
-
-    def _watching(self, sid: str) -> list[str]:
-        return sorted(str(filter_) for filter_ in self._live.hub.filters(sid))
-
-    def _parse(self, sid: str, *wanted: object) -> list[Filter]:
-        if len(wanted) != 1:
-            raise InvalidFilter(wanted, "send one filter or one list of filters")
-        asked = wanted[0] if isinstance(wanted[0], list) else [wanted[0]]
-        return checked(asked, self._live.hub.filters(sid))
+    async def _unwatch(self, sid: str, *arguments: object) -> View:
+        return self._watching.unwatch(sid, arguments)
 
 
 def _library_log(name: str) -> logging.Logger:

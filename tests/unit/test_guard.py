@@ -4,7 +4,7 @@ import httpx
 import pytest
 from starlette.responses import PlainTextResponse
 
-from gateway.guard import Guard
+from gateway.guard import Door, Guard
 
 OWN = "http://192.0.2.1:8000"
 PARTNER = "https://partner.example"
@@ -12,7 +12,7 @@ PARTNER = "https://partner.example"
 
 def guarded(**headers: str) -> httpx.AsyncClient:
     """A client of a guarded application that says yes to everything."""
-    app = Guard(PlainTextResponse("yes", headers=headers), origins=[PARTNER])
+    app = Guard(PlainTextResponse("yes", headers=headers), Door([PARTNER]))
     return httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url=OWN)
 
 
@@ -97,7 +97,7 @@ async def connect(origin: str, host: str = "192.0.2.1") -> list[Any]:
     async def receive() -> None:
         raise AssertionError
 
-    await Guard(app, origins=[PARTNER])(scope, receive, send)
+    await Guard(app, Door([PARTNER]))(scope, receive, send)
     return seen
 
 
@@ -121,7 +121,7 @@ async def test_the_lifespan_is_not_touched() -> None:
     async def app(*call: Any) -> None:
         calls.append(call)
 
-    await Guard(app, origins=[])({"type": "lifespan"}, None, None)
+    await Guard(app, Door([]))({"type": "lifespan"}, None, None)
     assert len(calls) == 1
 
 

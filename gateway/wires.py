@@ -1,0 +1,254 @@
+"""Edge: socket.io for watchers that begin as a WebSocket; `build`, `log` and `feed` go out.
+
+An event is encoded and framed once. What comes due to a watcher in one turn of the event loop
+leaves in one write. To one that takes no more, the newest state of each build is due, no more.
+"""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Coroutine, Iterator
+from typing import Any, Final
+
+from buildfeed.board import BuildState
+from buildfeed.errors import HistoryUnavailable, InvalidFilter
+from buildfeed.topics import Filter
+from gateway.backlog import Backlog, What
+from gateway.engine import frames, packets
+from gateway.engine.exchange import Exchange, Limits
+from gateway.engine.line import Line
+from gateway.live import Event, Live
+from gateway.view import View
+from gateway.watching import Watching, refusal
+
+FEED: Final = "feed"
+_CHUNK_BYTES: Final = 64 * 1024
+
+_Due = tuple[What | None, bytes, set[str]]
+"""What it is about, nothing that has a newest state if None; its frame; to whom."""
+
+log = logging.getLogger(__name__)
+
+
+class Wires:
+    """The direct watchers of this process.
+
+    `find` returns the newest state of a build that may have fallen off the board, `feed` the
+    body of the `feed` event. `backlog_bytes` may wait for one watcher; one that takes nothing
+    for `stuck_seconds` is closed.
+    """
+
+    def __init__(
+        self,
+        live: Live,
+        watching: Watching,
+        find: Callable[[str, str], Awaitable[BuildState | None]],
+        feed: Callable[[], View],
+        *,
+        backlog_bytes: int,
+        limits: Limits,
+    ) -> None:
+        self._live = live
+        self._watching = watching
+        self._find = find
+        self._feed = feed
+        self._backlog_bytes = backlog_bytes
+        self._lines: dict[str, Line] = {}
+        self._due: list[_Due] = []
+        self._loop = asyncio.get_running_loop()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._merged = 0  # of watchers that are gone
+        self.exchange = Exchange(self, limits)
+        self.sent = 0
+        """Events `build` handed to watchers."""
+
+    @property
+    def watchers(self) -> int:
+        """How many watch."""
+        return len(self._lines)
+
+    @property
+    def merged(self) -> int:
+        """States that were left out because newer ones replaced them."""
+        return self._merged + sum(_merged(line) for line in self._lines.values())
+
+    @property
+    def stuck(self) -> int:
+        """Watchers that were closed because they took nothing any more."""
+        return self.exchange.stuck
+
+    async def run(self) -> None:
+        """Look after those who are stuck, until cancelled."""
+        await self.exchange.run()
+
+    def deliver(self, event: Event) -> None:
+        """Let an event be due to those of its watchers who are here."""
+        if event.watchers is None:
+            self._deliver_feed(event)
+            return
+        mine = self._lines.keys() & event.watchers
+        if not mine:
+            return
+        what = None if event.name == "log" else (event.body["project"], event.body["build"])
+        if not self._due:
+            self._loop.call_soon(self._flush)
+        self._due.append((what, _frame(event.name, event.body), mine))
+        self.sent += len(mine) if what else 0
+
+    def _deliver_feed(self, event: Event) -> None:
+        text = _frame(event.name, event.body)
+        for line in self._lines.values():
+            if line.slow:
+                self._backlog(line).owe(FEED)
+            elif merged := _merged(line):
+                line.write(_frame(event.name, event.body | {"merged": merged}))
+            else:
+                line.write(text)
+
+    def _flush(self) -> None:
+        """Write what came due in this turn: to each watcher all of it at once."""
+        due, self._due = self._due, []
+        if len(due) == 1:
+            what, text, sids = due[0]
+            for sid in sids:
+                if line := self._lines.get(sid):
+                    self._hand(line, what, text)
+        else:
+            self._flush_together(due)
+
+    def _flush_together(self, due: list[_Due]) -> None:
+        parts: dict[str, int] = {}  # by watcher, a bit for each of what is due to it
+        for bit, (_, _, sids) in enumerate(due):
+            for sid in sids:
+                parts[sid] = parts.get(sid, 0) | 1 << bit
+        joined: dict[int, bytes] = {}
+        for sid, bits in parts.items():
+            line = self._lines.get(sid)
+            if line is None:
+                continue
+            if line.slow:
+                for what, text, _ in _chosen(due, bits):
+                    self._put_off(line, what, text)
+                continue
+            if bits not in joined:
+                joined[bits] = b"".join(text for _, text, _ in _chosen(due, bits))
+            line.write(joined[bits])
+
+    def _hand(self, line: Line, what: What | None, text: bytes) -> None:
+        if line.slow:
+            self._put_off(line, what, text)
+        else:
+            line.write(text)
+
+    def _put_off(self, line: Line, what: What | None, text: bytes) -> None:
+        backlog = self._backlog(line)
+        if what is None:
+            backlog.add(text)
+        else:
+            backlog.put(what, text)
+
+    def _backlog(self, line: Line) -> Backlog:
+        if line.backlog is None:
+            line.backlog = Backlog(self._backlog_bytes)
+        return line.backlog
+
+    # What the exchange calls.
+
+    def connect(self, line: Line, auth: object) -> tuple[str, object] | None:
+        """Take a watcher, or refuse what it asks for."""
+        try:
+            filters = self._watching.wanted(line.sid, auth)
+        except InvalidFilter as exc:
+            return str(exc), refusal(exc)["error"]
+        self._lines[line.sid] = line
+        log.info("watcher.connected", extra={"sid": line.sid})
+        self._spawn(self._greet(line, filters))
+        return None
+
+    def event(self, line: Line, name: str, arguments: list[Any], ack: int | None) -> None:
+        """Take `watch` and `unwatch`; there are no others."""
+        if name == "watch":
+            self._spawn(self._watch(line, arguments, ack))
+        elif name == "unwatch":
+            body = self._watching.unwatch(line.sid, arguments)
+            if ack is not None:
+                line.text(packets.answer(ack, body))
+
+    def disconnect(self, line: Line, reason: str) -> None:
+        """Forget a watcher."""
+        self._watching.leave(line.sid)
+        self._lines.pop(line.sid, None)
+        self._merged += _merged(line)
+        log.info("watcher.disconnected", extra={"sid": line.sid, "reason": reason})
+
+    def drain(self, line: Line) -> None:
+        """Send what has waited, a piece at a time: the newest there is."""
+        backlog = self._backlog(line)
+        pieces, size = [], 0
+        while backlog and size < _CHUNK_BYTES:
+            what, text = backlog.take()
+            if text is None:
+                text = self._newest(line, what)
+            pieces.append(text)
+            size += len(text)
+        line.write(b"".join(pieces))
+        if backlog and not line.slow:
+            self._loop.call_soon(self._go_on, line)
+
+    def _go_on(self, line: Line) -> None:
+        if line.backlog and not line.slow and line.sid in self._lines:
+            self.drain(line)
+
+    def _newest(self, line: Line, what: What) -> bytes:
+        """Return the frame of what is owed; empty when it must be looked up, and follows."""
+        if not isinstance(what, tuple):
+            return _frame(FEED, self._feed() | {"merged": _merged(line)})
+        if state := self._live.board.get(*what):
+            return _frame("build", self._live.view(state))
+        self._spawn(self._look_up(line, *what))
+        return b""
+
+    async def _look_up(self, line: Line, project: str, build: str) -> None:
+        try:
+            state = await self._find(project, build)
+        except HistoryUnavailable:  # it comes back, and gets a snapshot again
+            line.close(frames.TRY_LATER, "The history is away.")
+            return
+        if state and line.sid in self._lines:
+            self._send(line, state)
+
+    def _send(self, line: Line, state: BuildState) -> None:
+        self._hand(line, state.key, _frame("build", self._live.view(state)))
+
+    async def _greet(self, line: Line, filters: list[Filter]) -> None:
+        line.text(packets.event(FEED, self._feed()))
+        snapshot = await self._watching.join(line.sid, filters, lambda: self._here(line))
+        if self._here(line):
+            for body in snapshot["builds"]:
+                self._put_off(line, (body["project"], body["build"]), _frame("build", body))
+            if not line.slow and line.backlog:
+                self.drain(line)
+
+    async def _watch(self, line: Line, arguments: list[Any], ack: int | None) -> None:
+        body = await self._watching.watch(line.sid, arguments, lambda: self._here(line))
+        if ack is not None and self._here(line):
+            line.text(packets.answer(ack, body))
+
+    def _here(self, line: Line) -> bool:
+        return line.sid in self._lines
+
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        task = self._loop.create_task(work)
+        self._tasks.add(task)  # the loop keeps no reference of its own
+        task.add_done_callback(self._tasks.discard)
+
+
+def _chosen(due: list[_Due], bits: int) -> Iterator[_Due]:
+    return (each for bit, each in enumerate(due) if bits >> bit & 1)
+
+
+def _frame(name: str, body: View) -> bytes:
+    return frames.frame(frames.TEXT, packets.event(name, body))
+
+
+def _merged(line: Line) -> int:
+    return line.backlog.merged if line.backlog else 0
