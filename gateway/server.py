@@ -75,6 +75,7 @@ class Supervisor(Multiprocess):
     """Looks every half second whether each process answers, and replaces it if not.
 
     One whose application fails to start ends them all: the next would fail the same way.
+    Relied on besides `run`: the methods below, and `processes`.
     """
 
     def __init__(self, config: uvicorn.Config, drain_seconds: float) -> None:

@@ -10,7 +10,7 @@ from typing import Final
 
 TELL_SECONDS: Final = 2.0
 SILENT_SECONDS: Final = 10.0
-"""Who has told nothing for so long is gone, or as good as gone."""
+"""Who has told nothing for so long is frozen."""
 
 
 class Siblings:
@@ -34,8 +34,16 @@ class Siblings:
         found = {}
         for file in sorted(self._directory.glob("*.txt")):
             with suppress(FileNotFoundError):  # another one may have put it away
-                if time.time() - file.stat().st_mtime < SILENT_SECONDS:
-                    found[file.stem] = file.read_text()
-                else:
+                if not _alive(int(file.stem)):
                     file.unlink()
+                elif time.time() - file.stat().st_mtime < SILENT_SECONDS:
+                    found[file.stem] = file.read_text()
         return found | {str(os.getpid()): self._tell()}
+
+
+def _alive(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    return True

@@ -27,26 +27,22 @@ FAST = {"seconds": 0.5, "steps": 5, "errors": [60]}
 
 
 class Watcher:
-    """A socket.io client that watches again whenever it is connected again."""
+    """A socket.io client that asks for the snapshot whenever it connects."""
 
     def __init__(self, url: str) -> None:
         self.pid = 0
         self.connects = 0
         self.picture: dict[str, dict[str, Any]] = {}
         self.client = socketio.Client(reconnection_delay=0.2, reconnection_delay_max=1)
-        self.client.on("connect", self._watch)
+        self.client.on("connect", self._count)
         self.client.on("disconnect", lambda *_: setattr(self, "pid", 0))
         self.client.on("feed", lambda feed: setattr(self, "pid", feed["pid"]))
         self.client.on("build", self._fold)
-        self.client.connect(url, transports=["websocket"])
+        watch = {"watch": "builds/processes/#"}
+        self.client.connect(url, auth=watch, transports=["websocket"])
 
-    def _watch(self) -> None:
+    def _count(self) -> None:
         self.connects += 1
-        self.client.emit("watch", "builds/processes/#", callback=self._whole)
-
-    def _whole(self, answer: dict[str, Any]) -> None:
-        for state in answer["builds"]:
-            self._fold(state)
 
     def _fold(self, state: dict[str, Any]) -> None:
         known = self.picture.setdefault(state["build"], state)
@@ -163,6 +159,7 @@ def test_a_key_gives_one_build_whichever_process_is_asked(web: Web) -> None:
         return str(answer.json()["build"])
 
     starts = functools.partial(told, web, "activities_received_total", kind="start")
+    until(lambda: len(pids(web)) == PROCESSES, "all processes")
     before = starts()
     with ThreadPoolExecutor(24) as pool:
         builds = set(pool.map(press, range(24)))

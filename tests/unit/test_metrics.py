@@ -1,6 +1,7 @@
 import asyncio
 import os
 import re
+import subprocess
 import time
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
@@ -163,12 +164,17 @@ def test_one_process_answers_for_all_that_share_its_port(scene: Scene, counts: C
 def test_processes_hear_of_each_other_as_long_as_they_speak(tmp_path: Path) -> None:
     own = str(os.getpid())
     siblings = Siblings(tmp_path, lambda: "as of now")
-    for other, age in (("11", 1), ("12", 60)):
-        file = tmp_path / f"{other}.txt"
-        file.write_text(f"of {other}")
-        os.utime(file, (time.time() - age,) * 2)
+    with subprocess.Popen(["sleep", "60"]) as frozen, subprocess.Popen(["sleep", "60"]) as other:
+        for process, age in ((frozen.pid, 60), (other.pid, 1)):
+            file = tmp_path / f"{process}.txt"
+            file.write_text("a moment ago")
+            os.utime(file, (time.time() - age,) * 2)
 
-    assert siblings.told() == {"11": "of 11", own: "as of now"}
+        assert siblings.told() == {str(other.pid): "a moment ago", own: "as of now"}
+
+        frozen.kill()
+        other.kill()
+    assert siblings.told() == {own: "as of now"}
 
     async def tell_once() -> None:
         telling = asyncio.create_task(siblings.run())
@@ -176,7 +182,7 @@ def test_processes_hear_of_each_other_as_long_as_they_speak(tmp_path: Path) -> N
         telling.cancel()
 
     asyncio.run(tell_once())
-    assert sorted(each.name for each in tmp_path.iterdir()) == sorted(["11.txt", f"{own}.txt"])
+    assert [each.name for each in tmp_path.iterdir()] == [f"{own}.txt"]
 
 
 @pytest.mark.parametrize(
