@@ -92,7 +92,7 @@ def test_a_build_is_seen_across_a_restart_of_the_broker(
     eventually(lambda: browser.broker == "down")
     eventually(lambda: time.monotonic() > ends)
     site.broker.start()
-    eventually(lambda: browser.newest(build)["status"] == "failed")
+    eventually(lambda: browser.newest(build)["status"] == "failed", 20)
     eventually(lambda: browser.broker == "up")
     eventually(lambda: site.gateway.build("acme", build)["status"] == "failed")
 
