@@ -9,28 +9,32 @@ CONTEXT = "https://www.w3.org/ns/activitystreams"
 PAGE = 100
 
 
-def collection(url: str) -> dict[str, Any]:
-    """Return the `OrderedCollection` at `url`: where its first page is."""
+def collection(url: str, total: int) -> dict[str, Any]:
+    """Return the `OrderedCollection` at `url`: how many items it has, and where its pages begin."""
     return {
         "@context": CONTEXT,
         "id": url,
         "type": "OrderedCollection",
+        "totalItems": total,
         "first": f"{url}?after=0",
     }
 
 
-def page(url: str, after: int, rows: Sequence[tuple[int, bytes]], limit: int) -> dict[str, Any]:
-    """Return the `OrderedCollectionPage` of `rows`, (row number, payload) oldest first.
+def page(url: str, total: int, after: int, rows: Sequence[tuple[int, bytes]]) -> dict[str, Any]:
+    """Return the `OrderedCollectionPage` of the first 100 `rows`, (row number, payload).
 
-    The items are what the recorder stored: the activities as we understand them.
+    It has a `next` if there are more. The items are what the recorder stored: the activities as we
+    understand them. `total` is of the whole collection (core §5.1).
     """
+    shown = rows[:PAGE]
     body: dict[str, Any] = {
         "@context": CONTEXT,
         "id": f"{url}?after={after}",
         "type": "OrderedCollectionPage",
         "partOf": url,
-        "orderedItems": [msgspec.Raw(payload) for _, payload in rows],
+        "totalItems": total,
+        "orderedItems": [msgspec.Raw(payload) for _, payload in shown],
     }
-    if len(rows) == limit:
-        body["next"] = f"{url}?after={rows[-1][0]}"
+    if len(rows) > len(shown):
+        body["next"] = f"{url}?after={shown[-1][0]}"
     return body

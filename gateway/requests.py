@@ -16,6 +16,7 @@ from gateway.problems import Problem
 MAX_BODY_BYTES: Final = 16 * 1024
 MAX_WAIT_SECONDS: Final = 600
 MAX_PAGE: Final = 200
+CURSOR: Final = r"^[a-z0-9][a-z0-9_-]{0,63}(\.[a-z0-9][a-z0-9_-]{0,63})?$(?!\n)"
 
 T = TypeVar("T")
 
@@ -40,12 +41,20 @@ class StopRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class ListRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The query of a list of builds."""
+    """The query of a list of builds; `before` is `{build}.{project}` or a build alone."""
 
     project: names.Name | UnsetType = UNSET
     status: Status | UnsetType = UNSET
     limit: Annotated[int, Meta(ge=1, le=MAX_PAGE)] = 50
-    before: names.Name | UnsetType = UNSET
+    before: Annotated[str, Meta(pattern=CURSOR)] | UnsetType = UNSET
+
+    @property
+    def end(self) -> tuple[str, str] | None:
+        """Build and project that the list ends before, None when it begins with the newest."""
+        if isinstance(self.before, UnsetType):
+            return None
+        build, _, project = self.before.partition(".")
+        return build, project
 
 
 class ActivitiesRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http import HTTPStatus
+from itertools import chain
 from pathlib import Path
 
 import msgspec
@@ -16,7 +17,7 @@ from starlette.staticfiles import StaticFiles
 
 from buildfeed.activity import MEDIA_TYPE
 from buildfeed.board import BuildState
-from gateway import collection, requests
+from gateway import collection, listing, requests
 from gateway.commands import Commands
 from gateway.counts import Counts
 from gateway.live import Live
@@ -111,17 +112,18 @@ class Api:
         url = str(request.url.replace(query=""))
         if await self._commands.find(project, build) is None:
             raise unknown_build(project, build)
+        total = await asyncio.to_thread(self._store.count_activities, project, build)
         if isinstance(wanted.after, UnsetType):
-            body = collection.collection(url)
+            body = collection.collection(url, total)
         else:
             rows = await asyncio.to_thread(
                 self._store.activities,
                 project,
                 build,
                 after=wanted.after,
-                limit=collection.PAGE,
+                limit=collection.PAGE + 1,
             )
-            body = collection.page(url, wanted.after, rows, collection.PAGE)
+            body = collection.page(url, total, wanted.after, rows)
         return _json(body, HTTPStatus.OK, media_type=MEDIA_TYPE)
 
     async def health(self, _request: Request) -> Response:
@@ -135,24 +137,16 @@ class Api:
         return _json({"status": "ready"}, HTTPStatus.OK)
 
     async def _newest(self, query: ListRequest) -> tuple[list[BuildState], str | None]:
-        """Return a page of builds, as the board knows them if newer, and the next cursor."""
+        """Return a page of builds and the next cursor."""
         recorded = await asyncio.to_thread(
             self._store.newest,
             limit=query.limit,
             project=query.project or None,
             statuses=[query.status] if query.status else None,
-            before=query.before or None,
+            before=query.end,
         )
-        known = {state.key: state for state in recorded}
-        for states in (self._live.board.unfinished(), self._live.board.ended()):
-            known.update((state.key, state) for state in states)
-        # A full page of history hides what is older, so the board must not show it either.
-        floor = recorded[-1].newest.object.build if len(recorded) == query.limit else ""
-        found = [s for s in known.values() if _fits(s, query) and s.newest.object.build >= floor]
-        found.sort(key=lambda state: state.newest.object.build, reverse=True)
-        page = found[: query.limit]
-        cursor = page[-1].newest.object.build if len(found) > len(page) else floor
-        return page, cursor or None
+        board = self._live.board
+        return listing.page(recorded, chain(board.unfinished(), board.ended()), query)
 
     async def _latest(self, project: str) -> BuildState | None:
         newest, _ = await self._newest(ListRequest(project=project, limit=1))
@@ -205,15 +199,6 @@ def _counted(outcomes: Counter[str]) -> Iterator[None]:
         outcomes[problem.slug] += 1
         raise
     outcomes["accepted"] += 1
-
-
-def _fits(state: BuildState, query: ListRequest) -> bool:
-    build = state.newest.object
-    return (
-        (not query.project or query.project == build.project)
-        and (not query.status or query.status == build.status)
-        and (not query.before or build.build < query.before)
-    )
 
 
 def _json(

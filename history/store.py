@@ -121,10 +121,13 @@ class Store:
         project: str | None = None,
         build: str | None = None,
         statuses: Collection[str] | None = None,
-        before: str | None = None,
+        before: tuple[str, str] | None = None,
         ended: bool | None = None,
     ) -> list[BuildState]:
-        """Return up to `limit` states, newest build id first; `before` is exclusive."""
+        """Return up to `limit` states, in descending order of (build, project).
+
+        `before` is such a pair, exclusive.
+        """
         query = select(*STATE).order_by(builds.c.build.desc(), builds.c.project.desc())
         if project is not None:
             query = query.where(builds.c.project == project)
@@ -133,7 +136,9 @@ class Store:
         if statuses is not None:
             query = query.where(builds.c.status.in_(statuses))
         if before is not None:
-            query = query.where(builds.c.build < before)
+            # Not as a pair: with a project, SQLite would not find it by its index.
+            last = (builds.c.build == before[0]) & (builds.c.project >= before[1])
+            query = query.where(builds.c.build <= before[0], ~last)
         if ended is not None:
             query = query.where(builds.c.ended.is_(ended))
         return self._states(query.limit(limit))
@@ -185,6 +190,14 @@ class Store:
         )
         with self._database.transaction() as connection:
             return [(row.number, row.payload) for row in connection.execute(query)]
+
+    def count_activities(self, project: str, build: str) -> int:
+        """Return how many activities of a build there are."""
+        query = select(func.count()).where(
+            activities.c.project == project, activities.c.build == build
+        )
+        with self._database.transaction() as connection:
+            return connection.scalar(query) or 0
 
     def claim(self, project: str, key: str, build: str, body_hash: str, now: datetime) -> Claim:
         """Give `key` to `build` unless a start of the last 24 h has it; return whose it is."""

@@ -186,7 +186,7 @@ CHECKS: dict[str, Callable[[Any], None]] = {
     "event log": has_keys(*view.log_view(START)),
     "event feed": has_keys(*FEED),
     "http list": has_keys("builds", "next"),
-    "http activities": has_keys(*collection.page("", 0, [(1, b"")], limit=1)),
+    "http activities": has_keys(*collection.page("", 1, 0, [(1, b"")] * 101)),
     "http overview": is_overview,
     "http problem": has_keys("type", "title", "status", "detail"),
 }

@@ -113,6 +113,26 @@ def test_activities_are_a_collection_in_pages(api: httpx.Client, gateway: Web) -
     found = read()
     assert found[0].kind == "start"
     assert len({a.id for a in found}) == len(found) > 100
+    assert api.get(path).json()["totalItems"] == len(found)
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/api/builds?limit=0",
+        "/api/builds?before=a.b.c",
+        "/api/builds?status=done",
+        "/api/builds?page=2",
+        "/api/builds?limit=1&limit=2",
+        "/api/projects/acme/builds/b1/activities?after=-1",
+        "/api/projects/acme/builds/b1/activities?after=1e400",
+    ],
+)
+def test_a_query_that_is_wrong_is_answered_with_what_is(api: httpx.Client, path: str) -> None:
+    answer = api.get(path)
+    assert answer.status_code == 400
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert answer.json()["type"] == "urn:buildfeed:problem:bad-query"
 
 
 def test_metrics_add_up_after_a_build(api: httpx.Client, gateway: Web) -> None:

@@ -158,6 +158,17 @@ def test_a_query_gets_what_it_asks_for() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("before", "end"),
+    [(None, None), ("01a1", ("01a1", "")), ("01a1.acme", ("01a1", "acme"))],
+)
+def test_a_list_may_end_before_a_build_or_that_of_one_project(
+    before: str | None, end: tuple[str, str] | None
+) -> None:
+    asked = [("before", before)] if before else []
+    assert requests.query(asked, ListRequest).end == end
+
+
 def test_a_project_may_look_like_something_else() -> None:
     for project in ("null", "true", "123"):
         assert requests.query([("project", project)], ListRequest).project == project
@@ -170,6 +181,9 @@ def test_a_project_may_look_like_something_else() -> None:
         ("project", "acme.web"),
         ("project", "a/b"),
         ("before", "+"),
+        ("before", "01a1."),
+        ("before", ".acme"),
+        ("before", "01a1.acme.web"),
         ("status", "done"),
         ("status", ""),
         ("limit", "0"),
@@ -195,7 +209,9 @@ def test_a_parameter_given_twice_is_refused_rather_than_half_obeyed() -> None:
         requests.query([("project", "acme"), ("project", "zoo")], ListRequest)
 
 
-@given(st.lists(st.tuples(st.sampled_from(["project", "limit", "x"]) | st.text(), st.text())))
+@given(
+    st.lists(st.tuples(st.sampled_from(["project", "limit", "before", "x"]) | st.text(), st.text()))
+)
 def test_no_query_whatever_raises_anything_but_a_problem(asked: list[tuple[str, str]]) -> None:
     assert status_of(requests.query, asked, ListRequest) in (200, 400)
 

@@ -46,6 +46,12 @@ def test_activities_come_back_as_they_were_oldest_first(store: Store) -> None:
     assert [parse(payload) for _, payload in store.activities("acme", "0193")] == said
 
 
+def test_the_activities_of_a_build_are_counted(store: Store) -> None:
+    store.append([activity("b1", seq=seq) for seq in range(5)])
+    assert store.count_activities("acme", "b1") == 5
+    assert store.count_activities("acme", "b2") == 0
+
+
 def test_activities_are_read_page_by_page(store: Store) -> None:
     store.append([activity("b1", seq=seq) for seq in range(5)])
     store.append([activity("b2")])
@@ -208,10 +214,11 @@ def test_unfinished_builds_come_oldest_first(store: Store) -> None:
         ({"project": "acme", "build": "b2"}, []),
         ({"statuses": ["failed", "running"]}, ["b5", "b4", "b2"]),
         ({"statuses": []}, []),
-        ({"before": "b4"}, ["b3", "b2", "b1"]),
+        ({"before": ("b4", "")}, ["b3", "b2", "b1"]),
         ({"ended": True}, ["b3", "b2", "b1"]),
         ({"ended": False}, ["b5", "b4"]),
-        ({"project": "acme", "ended": True, "before": "b3"}, ["b1"]),
+        ({"project": "acme", "ended": True, "before": ("b3", "")}, ["b1"]),
+        ({"project": "acme", "before": ("b3", "beta")}, ["b3", "b1"]),
     ],
 )
 def test_the_newest_states_can_be_narrowed(
@@ -230,13 +237,14 @@ def test_the_newest_states_can_be_narrowed(
 
 
 def test_pages_of_states_meet_without_gap_or_overlap(store: Store) -> None:
-    names = [f"b{number:02}" for number in range(10)]
-    store.append([activity(name) for name in names])
-    pages, before = [], None
+    names = ["b1", "b-1", "b_1", "b10", "b1-", "a", "ab"]
+    store.append([activity(name, project=project) for name in names for project in ("p-1", "p1")])
+    pages: list[tuple[str, str]] = []
+    before = None
     while page := store.newest(limit=3, before=before):
-        pages += [build for _, build in keys(page)]
+        pages += [(build, project) for project, build in keys(page)]
         before = pages[-1]
-    assert pages == names[::-1]
+    assert pages == sorted(((n, p) for n in names for p in ("p-1", "p1")), reverse=True)
 
 
 def test_the_latest_build_of_a_project_is_the_one_with_the_newest_id(store: Store) -> None:

@@ -12,7 +12,7 @@ import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from builds import activity
+from builds import activity, keys
 from postgresql import PostgreSQL
 from sqlalchemy import Engine, create_engine, text
 
@@ -72,7 +72,10 @@ def test_what_the_first_version_stored_is_there(url: str) -> None:
         assert store.claim("acme", "k", "b2", "h", now) == Claim("b1", "h", new=False)
         store.append([ended, activity("b2")])
         assert len(store.activities("acme", "b1")) == 2
-        assert [state.key for state in store.changes(7)[0]] == [("acme", "b2")]
+        assert keys(store.changes(7)[0]) == [("acme", "b2")]
+        store.append([activity("b-2"), activity("b_1"), activity("b10")])
+        builds = [build for _, build in keys(store.newest(limit=9))]
+        assert builds == sorted(["b1", "b2", "b-2", "b_1", "b10"], reverse=True)
 
 
 def test_of_several_that_start_together_one_upgrades(url: str, fill: Fill) -> None:

@@ -1,4 +1,8 @@
-"""What removes old builds, and where malformed payloads are set aside."""
+"""What removes old builds, and where malformed payloads are set aside.
+
+From now on PostgreSQL orders names as SQLite and Python do, by their bytes, in whatever language
+the database is: pages of builds are put together from all of them.
+"""
 
 import sqlalchemy as sa
 from alembic import op
@@ -25,3 +29,7 @@ def upgrade() -> None:
         sa.Column("payload", sa.LargeBinary, nullable=False),
     )
     op.create_index("starts_of_a_build", "starts", ["project", "build"])
+    if op.get_context().dialect.name == "postgresql":
+        for table in ("activities", "builds"):
+            columns = (f'ALTER {name} TYPE varchar COLLATE "C"' for name in ("project", "build"))
+            op.execute(f"ALTER TABLE {table} {', '.join(columns)}")
