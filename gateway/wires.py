@@ -251,4 +251,4 @@ def _frame(name: str, body: View) -> bytes:
 
 
 def _merged(line: Line) -> int:
-    return line.backlog.merged if line.backlog else 0
+    return 0 if line.backlog is None else line.backlog.merged
