@@ -25,15 +25,15 @@ class OnPostgreSQL:
     """The database of `server` that tests share."""
 
     def __init__(self, server: PostgreSQL) -> None:
-        self._server = server
+        self.server = server
         self.url = server.emptied_database()
 
     def fail(self) -> None:
         """The server crashes."""
-        self._server.stop(signal.SIGQUIT)
+        self.server.stop(signal.SIGQUIT)
 
     def mend(self) -> None:
-        self._server.start()
+        self.server.start()
 
 
 Database = SQLite | OnPostgreSQL

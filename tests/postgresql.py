@@ -79,11 +79,14 @@ class PostgreSQL:
             self._server.wait()
             self._server = None
 
-    @property
-    def pid(self) -> int:
-        """The process that every connection is a child of."""
+    def limit_files(self, size: int | None) -> None:
+        """Have the kernel refuse it to make a file larger than `size`, or no more."""
         assert self._server
-        return self._server.pid
+        server = self._server.pid  # connections are its children
+        children = Path(f"/proc/{server}/task/{server}/children").read_text().split()
+        limit = f"--fsize={'unlimited' if size is None else size}:"
+        for pid in (server, *children):
+            self._run("prlimit", "--pid", pid, limit).wait()
 
     def new_database(self) -> str:
         """Return the URL of an empty database."""
@@ -116,11 +119,12 @@ class PostgreSQL:
 
     def _run(self, program: str, *arguments: object) -> subprocess.Popen[bytes]:
         # A test run that is killed leaves nothing behind.
-        command = ["setpriv", "--pdeathsig", "INT", "--", self._binaries / program, *arguments]
+        path = self._binaries / program
+        command = [path if path.exists() else program, *arguments]
         root = os.geteuid() == 0
         with (self.folder / "log").open("ab") as output:
             return subprocess.Popen(
-                [str(part) for part in command],
+                ["setpriv", "--pdeathsig", "INT", "--", *map(str, command)],
                 stdout=output,
                 stderr=subprocess.STDOUT,
                 cwd=self.folder,

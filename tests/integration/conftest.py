@@ -1,10 +1,14 @@
-"""AMQP connections to the RabbitMQ of the test run."""
+"""AMQP connections to the RabbitMQ of the test run, and recorders with durable sessions there."""
 
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pika
 import pytest
+from databases import OnPostgreSQL, SQLite
 from pika.adapters.blocking_connection import BlockingChannel
+from recorders import Process, Session
+from recording import Scene
 
 from broker.amqp import AmqpLink
 from broker.rabbitmq import PrivateRabbitMQ
@@ -37,3 +41,45 @@ def link(rabbitmq: PrivateRabbitMQ) -> Iterator[Callable[..., AmqpLink]]:
     yield start
     for each in links:
         each.stop()
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def scene(
+    rabbitmq: PrivateRabbitMQ, tmp_path: Path, request: pytest.FixtureRequest
+) -> Iterator[Scene]:
+    database = (
+        SQLite(tmp_path)
+        if request.param == "sqlite"
+        else OnPostgreSQL(request.getfixturevalue("postgresql"))
+    )
+    with Scene.opened(rabbitmq.mqtt_url, database) as scene:
+        yield scene
+
+
+@pytest.fixture
+def session(rabbitmq: PrivateRabbitMQ) -> Iterator[Session]:
+    session = Session(rabbitmq)
+    yield session
+    session.end()
+
+
+@pytest.fixture
+def other_session(rabbitmq: PrivateRabbitMQ) -> Iterator[Session]:
+    session = Session(rabbitmq)
+    yield session
+    session.end()
+
+
+@pytest.fixture
+def run_recorder(scene: Scene, session: Session) -> Iterator[Callable[[], Process]]:
+    """A function that runs the command until it is ready; the end of the test kills it."""
+    processes: list[Process] = []
+
+    def run() -> Process:
+        processes.append(Process(scene, session.id))
+        scene.until(lambda: processes[-1].ready)
+        return processes[-1]
+
+    yield run
+    for process in processes:
+        process.end()

@@ -1,76 +1,17 @@
 """The durable session of a recorder on RabbitMQ: nothing is lost, nothing is stored twice."""
 
-import os
 import re
-import secrets
 import signal
-import subprocess
-import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from pathlib import Path
-from typing import Any
+from collections.abc import Callable
 from urllib.parse import urlsplit
 
-import pika
 import pytest
-from databases import OnPostgreSQL, SQLite
+from recorders import Process, Session
 from recording import Scene
 
 from broker.rabbitmq import PrivateRabbitMQ
-
-
-class Session:
-    """A durable session: its `id`, and the queue where RabbitMQ keeps it."""
-
-    def __init__(self, rabbitmq: PrivateRabbitMQ) -> None:
-        self.id = f"recorder-{secrets.token_hex(4)}"
-        self._queue = f"mqtt-subscription-{self.id}qos1"
-        self._amqp_url = rabbitmq.amqp_url
-
-    def waiting(self) -> int:
-        """Return how many messages are kept for a recorder that is away."""
-        with self._channel() as channel:
-            return channel.queue_declare(self._queue, passive=True).method.message_count
-
-    def end(self) -> None:
-        with self._channel() as channel:
-            channel.queue_delete(self._queue)
-
-    @contextmanager
-    def _channel(self) -> Iterator[Any]:
-        connection = pika.BlockingConnection(pika.URLParameters(self._amqp_url))
-        yield connection.channel()
-        connection.close()
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
-def scene(
-    rabbitmq: PrivateRabbitMQ, tmp_path: Path, request: pytest.FixtureRequest
-) -> Iterator[Scene]:
-    database = (
-        SQLite(tmp_path)
-        if request.param == "sqlite"
-        else OnPostgreSQL(request.getfixturevalue("postgresql"))
-    )
-    with Scene.opened(rabbitmq.mqtt_url, database) as scene:
-        yield scene
-
-
-@pytest.fixture
-def session(rabbitmq: PrivateRabbitMQ) -> Iterator[Session]:
-    session = Session(rabbitmq)
-    yield session
-    session.end()
-
-
-@pytest.fixture
-def other_session(rabbitmq: PrivateRabbitMQ) -> Iterator[Session]:
-    session = Session(rabbitmq)
-    yield session
-    session.end()
 
 
 def test_what_is_published_while_the_recorder_is_away_is_recorded(
@@ -136,65 +77,17 @@ def test_two_recorders_store_each_activity_once(
 # --- the process
 
 
-class Process:
-    """`python -m history`."""
-
-    def __init__(self, scene: Scene, recorder_id: str) -> None:
-        environment = os.environ | {
-            "BUILDFEED_MQTT_URL": scene.mqtt_url,
-            "BUILDFEED_DATABASE_URL": scene.database.url,
-            "BUILDFEED_RECORDER_ID": recorder_id,
-        }
-        self.log: list[str] = []
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", "history"], env=environment, stderr=subprocess.PIPE, text=True
-        )
-        self._reader = threading.Thread(target=self._read)
-        self._reader.start()
-
-    @property
-    def ready(self) -> bool:
-        return any(" INFO recorder.ready " in line for line in self.log)
-
-    def end(self, number: signal.Signals = signal.SIGKILL) -> int:
-        """Send a signal; return the exit code."""
-        self._process.send_signal(number)
-        code = self._process.wait(10)
-        self._reader.join()
-        return code
-
-    def _read(self) -> None:
-        assert self._process.stderr
-        for line in self._process.stderr:
-            self.log.append(line)
-
-
-@pytest.fixture
-def run(scene: Scene, session: Session) -> Iterator[Callable[[], Process]]:
-    """A function that runs the command until it is ready; the end of the test kills it."""
-    processes: list[Process] = []
-
-    def run() -> Process:
-        processes.append(Process(scene, session.id))
-        scene.until(lambda: processes[-1].ready)
-        return processes[-1]
-
-    yield run
-    for process in processes:
-        process.end()
-
-
 def test_a_killed_recorder_loses_nothing_and_repeats_nothing(
-    scene: Scene, run: Callable[[], Process]
+    scene: Scene, run_recorder: Callable[[], Process]
 ) -> None:
-    process = run()
+    process = run_recorder()
     said = scene.life(ticks=3_000)
     publishing = threading.Thread(target=scene.publish, args=[said])
     publishing.start()
     for enough in (1, 1_000):
         scene.until(lambda enough=enough: scene.count() >= enough)
         assert process.end(signal.SIGKILL) == -signal.SIGKILL
-        process = run()
+        process = run_recorder()
     publishing.join()
     scene.until_recorded(said)
 
@@ -202,9 +95,9 @@ def test_a_killed_recorder_loses_nothing_and_repeats_nothing(
 @pytest.mark.parametrize("scene", ["postgresql"], indirect=True)
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_the_command_ends_within_3_seconds(
-    scene: Scene, run: Callable[[], Process], number: signal.Signals
+    scene: Scene, run_recorder: Callable[[], Process], number: signal.Signals
 ) -> None:
-    process = run()
+    process = run_recorder()
     began = time.monotonic()
     assert process.end(number) == 0
     assert time.monotonic() - began < 3
