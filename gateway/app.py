@@ -121,7 +121,14 @@ async def _running(settings: Settings, app: Starlette, drain: Drain) -> AsyncIte
     feed = Feed(subscriber, live, send)
     snapshot, polling = Snapshot(live, catch_up), settings.workers == 1
     watching = Watching(live, snapshot)
-    sockets = Sockets(watching, feed.body, polling=polling)
+    sockets = Sockets(
+        live,
+        watching,
+        commands.find,
+        feed.body,
+        backlog_bytes=settings.backlog_kib * 1024,
+        polling=polling,
+    )
     wires = Wires(
         live,
         watching,
@@ -149,7 +156,7 @@ async def _running(settings: Settings, app: Starlette, drain: Drain) -> AsyncIte
             loop_lag=loop_lag.worst,
             watchers={"socketio": wires.watchers + sockets.watchers, "sse": events.watchers},
             events_sent=wires.sent + sockets.sent + events.sent,
-            states_merged=wires.merged + events.merged,
+            states_merged=wires.merged + sockets.merged + events.merged,
             watchers_stuck=wires.stuck + events.stuck,
             activities_refused=subscriber.refused,
         )

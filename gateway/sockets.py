@@ -2,17 +2,20 @@
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from http import HTTPStatus
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 import socketio
+from msgspec import Raw
 from starlette.types import Receive, Scope, Send
 
+from buildfeed.board import BuildState
 from buildfeed.errors import InvalidFilter
 from buildfeed.topics import Filter
-from gateway.live import Event
+from gateway.backlog import Backlog, What
+from gateway.live import Event, Live
 from gateway.problems import Problem
 from gateway.settings import MAX_MESSAGE_BYTES
 from gateway.view import View
@@ -22,6 +25,10 @@ _WEBSOCKET_ONLY = (
     "This gateway runs several processes, so socket.io cannot poll here: connect with "
     "io(url, {transports: ['websocket']})."
 )
+
+_MOST_QUEUED: Final = 12
+"""Packets in one answer to a poll: python-socketio's client refuses more than 16."""
+_CATCH_UP_SECONDS: Final = 0.1
 
 log = logging.getLogger(__name__)
 
@@ -46,22 +53,32 @@ class Json:
 class Sockets:
     """The socket.io server of this process.
 
-    `feed` returns the body of the `feed` event. Without `polling`, WebSocket is the only transport:
-    the requests of one poller would reach other processes.
+    `find` returns the newest state of a build that may have fallen off the board, `feed` the
+    body of the `feed` event. `backlog_bytes` may wait for one watcher besides the few events that
+    the library holds. Without `polling`, WebSocket is the only transport: the requests of one
+    poller would reach other processes.
     """
 
     def __init__(
         self,
+        live: Live,
         watching: Watching,
+        find: Callable[[str, str], Awaitable[BuildState | None]],
         feed: Callable[[], View],
         *,
+        backlog_bytes: int,
         polling: bool,
     ) -> None:
+        self._live = live
         self._watching = watching
+        self._find = find
         self._feed = feed
+        self._backlog_bytes = backlog_bytes
         self._outgoing: asyncio.Queue[Event] = asyncio.Queue()
+        self._behind: dict[str, Backlog] = {}
         self._sids: set[str] = set()
         self._polling = polling
+        self._merged = 0  # of watchers that are not behind any more
         self.sent = 0
         """Events `build` sent to watchers."""
         self.server = socketio.AsyncServer(
@@ -103,15 +120,72 @@ class Sockets:
         if event.watchers is None or event.watchers:
             self._outgoing.put_nowait(event)
 
+    @property
+    def merged(self) -> int:
+        """States that were left out because newer ones replaced them."""
+        return self._merged + sum(backlog.merged for backlog in self._behind.values())
+
     async def run(self) -> None:
         """Send what is queued, until cancelled."""
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._send_on())
+            tasks.create_task(self._catch_up())
+
+    async def _send_on(self) -> None:
         while True:
             event = await self._outgoing.get()
-            if event.watchers is None:
-                await self.server.emit(event.name, event.body)
-            else:
-                await self.server.emit(event.name, event.body, to=list(event.watchers))
-                self.sent += len(event.watchers) if event.name == "build" else 0
+            watchers = self._sids if event.watchers is None else event.watchers
+            prompt = [sid for sid in watchers if not self._put_off(sid, event.name, event.body)]
+            if prompt:
+                await self.server.emit(event.name, event.body, to=prompt)
+            self.sent += len(watchers) if event.name == "build" else 0
+
+    def _put_off(self, sid: str, name: str, body: View) -> bool:
+        """Keep an event for later when the library holds enough for this watcher."""
+        if sid not in self._behind:
+            if self._queued(sid) < _MOST_QUEUED:
+                return False
+            self._behind[sid] = Backlog(self._backlog_bytes)
+        backlog = self._behind[sid]
+        if name == "feed":
+            backlog.owe(name)
+        elif name == "log":
+            backlog.add(msgspec.json.encode(body))
+        else:
+            backlog.put((body["project"], body["build"]), msgspec.json.encode(body))
+        return True
+
+    async def _catch_up(self) -> None:
+        """Send what waits as the library gets rid of what it holds."""
+        while True:
+            await asyncio.sleep(_CATCH_UP_SECONDS)
+            for sid, backlog in list(self._behind.items()):
+                while backlog and self._queued(sid) < _MOST_QUEUED:
+                    name, body = await self._due(*backlog.take())
+                    if body is not None:
+                        await self.server.emit(name, body, to=sid)
+                if not backlog:
+                    self._forget_backlog(sid)
+
+    def _forget_backlog(self, sid: str) -> None:
+        if sid in self._behind:
+            self._merged += self._behind.pop(sid).merged
+
+    async def _due(self, what: What, message: bytes | None) -> tuple[str, View | Raw | None]:
+        """Return the name and body of what is due; no body when there is none any more."""
+        if what == "feed":
+            return "feed", self._feed()
+        if not isinstance(what, tuple):
+            return "log", Raw(message or b"null")
+        if message is not None:
+            return "build", Raw(message)
+        state = await self._find(*what)
+        return "build", self._live.view(state) if state else None
+
+    def _queued(self, sid: str) -> int:
+        """Return how many packets the library holds for a watcher, of which it counts none."""
+        below = self.server.eio.sockets.get(self.server.manager.eio_sid_from_sid(sid, "/"))
+        return below.queue.qsize() if below else 0
 
     async def close(self) -> None:
         """Stop looking after connections; the server closes them itself."""
@@ -132,11 +206,13 @@ class Sockets:
         await self.server.emit("feed", self._feed(), to=sid)
         snapshot = await self._watching.join(sid, filters, lambda: sid in self._sids)
         for body in snapshot["builds"]:
-            await self.server.emit("build", body, to=sid)
+            if sid in self._sids and not self._put_off(sid, "build", body):
+                await self.server.emit("build", body, to=sid)
 
     async def _disconnect(self, sid: str, reason: str) -> None:
         self._watching.leave(sid)
         self._sids.discard(sid)
+        self._forget_backlog(sid)
         log.info("watcher.disconnected", extra={"sid": sid, "reason": reason})
 
     async def _watch(self, sid: str, *arguments: object) -> View:

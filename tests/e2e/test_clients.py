@@ -145,3 +145,15 @@ def test_watching_while_connecting_sends_the_snapshot_as_events(gateway: Web) ->
             if name == "build":
                 assert body["build"] == build
                 found.append(body["status"])
+
+
+def test_a_polling_client_gets_a_large_snapshot_in_answers_that_it_takes(gateway: Web) -> None:
+    script = {"seconds": 0.01, "steps": 1, "errors": []}
+    started = {gateway.press_start("poll", script=script)["build"] for _ in range(30)}
+    with socketio.SimpleClient() as client:
+        client.connect(gateway.url, auth={"watch": "builds/poll/#"}, transports=["polling"])
+        seen: dict[str, str] = {}
+        while set(seen) != started or set(seen.values()) != {"succeeded"}:
+            name, body = client.receive(timeout=20)
+            if name == "build":
+                seen[body["build"]] = body["status"]
