@@ -22,8 +22,8 @@ STREAM_KEY: Final = "builds.#"
 
 STREAM_ARGUMENTS: Final[dict[str, Any]] = {
     "x-queue-type": "stream",
-    # The oldest file goes as a whole, when a new one is begun. So there is at most one file more
-    # on the disk than the bytes say, and an activity stays beyond its age until its file is full.
+    # Old files go as a whole, and when a new one is begun. So there is at most one file more on the
+    # disk than the bytes say, and what is beyond its age stays until the newest file is full.
     "x-max-length-bytes": 1_073_741_824,
     "x-max-age": "7D",
     "x-stream-max-segment-size-bytes": 16_777_216,
