@@ -10,7 +10,7 @@ from typing import Any
 from urllib.parse import quote
 
 import httpx
-from service import Web, until
+from service import HTTP, Web, until
 
 
 class Reader:
@@ -92,5 +92,5 @@ def stalled_reader(gateway: Web, filter_: str) -> socket.socket:
 
 def metric(gateway: Web, series: str) -> float:
     """Return the value of the first series that begins so."""
-    text = httpx.get(f"{gateway.url}/metrics").text
+    text = HTTP.get(f"{gateway.url}/metrics").text
     return next(float(line.split()[-1]) for line in text.splitlines() if line.startswith(series))

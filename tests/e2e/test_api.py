@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import httpx
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
-from service import Web, until
+from service import HTTP, Web, until
 
 from broker.rabbitmq import PrivateRabbitMQ
 from buildfeed import activity
@@ -192,12 +192,12 @@ def test_without_a_broker_a_start_is_refused_in_time_and_recovers(
 ) -> None:
     rabbitmq.kill()
     started = time.monotonic()
-    answer = httpx.post(f"{gateway.url}/api/projects/acme/builds", timeout=20)
+    answer = HTTP.post(f"{gateway.url}/api/projects/acme/builds", timeout=20)
     assert time.monotonic() - started < 6
     assert answer.status_code == 503
     assert answer.headers["retry-after"]
     assert answer.json()["type"] == "urn:buildfeed:problem:broker-unavailable"
-    assert httpx.get(f"{gateway.url}/readyz").status_code == 503
+    assert HTTP.get(f"{gateway.url}/readyz").status_code == 503
     rabbitmq.start()
     gateway.until_ready()
     assert gateway.press_start("acme")["status"] == "queued"

@@ -3,15 +3,14 @@
 from datetime import datetime
 from typing import Any
 
-import httpx
 import pytest
-from service import Web, until
+from service import HTTP, Web, until
 
 SCRIPT = {"seconds": 0.2, "steps": 2, "errors": []}
 
 
 def build(gateway: Web, name: str) -> dict[str, Any]:
-    return dict(httpx.get(f"{gateway.url}/api/projects/later/builds/{name}", timeout=5).json())
+    return dict(HTTP.get(f"{gateway.url}/api/projects/later/builds/{name}", timeout=5).json())
 
 
 @pytest.mark.parametrize("priority", ["high", "normal"])
@@ -28,14 +27,14 @@ def test_a_delayed_build_is_queued_until_its_time_has_come(gateway: Web, priorit
 
 def test_operators_see_how_many_are_delayed(gateway: Web) -> None:
     def delayed() -> int:
-        return int(httpx.get(f"{gateway.url}/api/overview", timeout=5).json()["delayed"])
+        return int(HTTP.get(f"{gateway.url}/api/overview", timeout=5).json()["delayed"])
 
     before = delayed()
     later = gateway.press_start("later", script=SCRIPT, delay=3600)
     assert delayed() == before + 1
     gateway.press_stop("later", later["build"])
     assert delayed() == before
-    metrics = httpx.get(f"{gateway.url}/metrics", timeout=5).text
+    metrics = HTTP.get(f"{gateway.url}/metrics", timeout=5).text
     assert f"\nbuildfeed_builds_delayed {before:.1f}\n" in metrics
     assert 'buildfeed_queue_messages{queue="delayed"}' in metrics
 
@@ -46,6 +45,6 @@ def test_a_delayed_build_that_was_stopped_never_runs(gateway: Web) -> None:
     assert gateway.press_stop("later", stopped)["status"] == "stopped"
     until(lambda: build(gateway, after)["ended"], "the one behind it ends")
     url = f"{gateway.url}/api/projects/later/builds/{stopped}/activities?after=0"
-    types = [item["type"] for item in httpx.get(url, timeout=5).json()["orderedItems"]]
+    types = [item["type"] for item in HTTP.get(url, timeout=5).json()["orderedItems"]]
     assert types == ["Offer", "Undo"]
     assert build(gateway, stopped)["status"] == "stopped"

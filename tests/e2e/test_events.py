@@ -12,7 +12,7 @@ import socketio
 from loud import speaking
 from playwright.sync_api import Page
 from programs import lines
-from service import Service, Web, until
+from service import HTTP, Service, Web, until
 from sse import metric, stalled_reader, watching
 
 from broker import ports
@@ -105,7 +105,7 @@ def test_proxies_are_told_to_hand_it_on_at_once(gateway: Web) -> None:
     ],
 )
 def test_what_cannot_be_watched_is_a_problem(gateway: Web, query: str, slug: str) -> None:
-    answer = httpx.get(f"{gateway.url}/api/events{query}")
+    answer = HTTP.get(f"{gateway.url}/api/events{query}")
     assert answer.status_code == 400
     assert answer.headers["content-type"] == "application/problem+json"
     assert answer.json()["type"] == f"urn:buildfeed:problem:{slug}"

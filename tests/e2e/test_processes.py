@@ -16,7 +16,7 @@ import pytest
 import socketio
 from playwright.sync_api import Page, expect
 from prometheus_client.parser import text_string_to_metric_families
-from service import Service, Web, until
+from service import HTTP, Service, Web, until
 
 from broker import ports
 from broker.rabbitmq import PrivateRabbitMQ
@@ -91,7 +91,7 @@ def watchers(web: Web) -> Iterator[list[Watcher]]:
 def told(web: Web, name: str, **labels: str) -> dict[int, int]:
     """What each process tells of itself, by its id."""
     try:
-        text = httpx.get(f"{web.url}/metrics", timeout=5).text
+        text = HTTP.get(f"{web.url}/metrics", timeout=5).text
     except httpx.TransportError:
         return {}
     return {
@@ -154,7 +154,7 @@ def test_a_key_gives_one_build_whichever_process_is_asked(web: Web) -> None:
     def press(number: int) -> str:
         headers = {"Idempotency-Key": f"key-{number % 3}"}
         path = f"{web.url}/api/projects/once/builds"
-        answer = httpx.post(path, json={"script": FAST}, headers=headers, timeout=10)
+        answer = HTTP.post(path, json={"script": FAST}, headers=headers, timeout=10)
         assert answer.status_code == httpx.codes.ACCEPTED, answer.text
         return str(answer.json()["build"])
 
@@ -209,12 +209,12 @@ def test_none_is_left_when_the_first_is_killed(
 def test_all_are_stopped_and_answer_who_waits(web: Web, watchers: list[Watcher]) -> None:
     def wait_for_the_end() -> httpx.Response:
         path = f"{web.url}/api/projects/waiting/builds"
-        return httpx.post(path, json={"script": LONG}, headers={"Prefer": "wait=60"}, timeout=30)
+        return HTTP.post(path, json={"script": LONG}, headers={"Prefer": "wait=60"}, timeout=30)
 
     with ThreadPoolExecutor() as pool:
         waiting = [pool.submit(wait_for_the_end) for _ in range(4)]
         builds = f"{web.url}/api/builds?project=waiting"
-        until(lambda: len(httpx.get(builds).json()["builds"]) == len(waiting), "all wait")
+        until(lambda: len(HTTP.get(builds).json()["builds"]) == len(waiting), "all wait")
         assert web.stop() < 8
         answers = [each.result() for each in waiting]
     assert [answer.status_code for answer in answers] == [202] * len(answers)

@@ -11,6 +11,7 @@ from typing import Final
 import httpx
 from fleet import Fleet
 from proxy import Proxy
+from service import HTTP
 from viewers import SocketViewer, Viewer
 
 from buildfeed.activity import ENDINGS
@@ -76,7 +77,7 @@ class Torture:
         script = {"script": {"seconds": 0.1, "steps": 1, "errors": []}}
         while time.monotonic() < until:
             with suppress(httpx.TransportError):
-                answer = httpx.post(url, json=script, timeout=10)
+                answer = HTTP.post(url, json=script, timeout=10)
                 if answer.is_success:
                     return answer.json()["project"], answer.json()["build"]
             time.sleep(0.05)

@@ -110,6 +110,7 @@ class EventStreamViewer(Viewer):
     def __init__(self, url: str, project: str | None = None) -> None:
         super().__init__(project)
         self._url = url
+        self._client = httpx.Client(limits=httpx.Limits(max_keepalive_connections=0))
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._read, daemon=True)
 
@@ -122,12 +123,11 @@ class EventStreamViewer(Viewer):
 
     def _read(self) -> None:
         timeout = httpx.Timeout(5, read=10)
+        events = f"{self._url}/api/events"
         while not self._over.wait(random.uniform(0.1, 0.5)):
             try:
-                with (
-                    httpx.Client(base_url=self._url, timeout=timeout) as client,
-                    client.stream("GET", "/api/events", params={"watch": self.filter}) as answer,
-                ):
+                watch = {"watch": self.filter}
+                with self._client.stream("GET", events, params=watch, timeout=timeout) as answer:
                     self._hear(answer.iter_lines())
             except httpx.TransportError:
                 continue
