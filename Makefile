@@ -12,10 +12,12 @@ SOURCES := pyproject.toml package-lock.json hatch_build.py
 run: .venv/run
 	@exec buildfeed up
 
+# Tests mostly wait, so two processes share them: each takes file after file, in the order of
+# pyproject.toml, and starts brokers of its own.
 test: .venv/test node_modules static
 	@setup/packages.sh rabbitmq-server chromium libatomic1 \
 		mosquitto mosquitto-clients openssl postgresql
-	pytest
+	pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 check: .venv/test static
 	@setup/packages.sh postgresql

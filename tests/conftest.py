@@ -2,6 +2,7 @@
 
 import itertools
 import logging
+import os
 import secrets
 import time
 from collections.abc import Callable, Iterator
@@ -21,6 +22,15 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     faults.addoption("--torture", action="store_true", help="Strike the broker too.")
     faults.addoption("--only", default="", help="Faults with this in their name.")
     faults.addoption("--seed", type=int, default=1, help="Of the random choices.")
+
+
+def pytest_configure() -> None:
+    """Share the ports out among the processes of pytest-xdist: none takes those of another."""
+    if process := os.environ.get("PYTEST_XDIST_WORKER"):  # gw0, gw1, …
+        number, count = int(process[2:]), int(os.environ["PYTEST_XDIST_WORKER_COUNT"])
+        share = (ports._LAST - ports._FIRST) // count
+        ports._FIRST += number * share
+        ports._LAST = ports._FIRST + share
 
 
 @pytest.fixture(autouse=True)
@@ -86,6 +96,7 @@ def rabbitmq(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PrivateRabbit
     broker = PrivateRabbitMQ(tmp_path_factory.mktemp("rabbitmq"))
     broker.start()
     yield broker
+    broker.kill()  # to end gracefully takes it seconds
     broker.stop()
 
 
@@ -101,4 +112,5 @@ def private_rabbitmq(tmp_path: Path) -> Iterator[Callable[..., PrivateRabbitMQ]]
 
     yield make
     for broker in made:
+        broker.kill()
         broker.stop()
