@@ -21,7 +21,9 @@ Make = Callable[..., PrivateRabbitMQ]
 START_AND_WAIT = """
 import sys, time
 from pathlib import Path
+from broker import ports
 from broker.rabbitmq import PrivateRabbitMQ
+ports._FIRST, ports._LAST = map(int, sys.argv[2:])
 broker = PrivateRabbitMQ(Path(sys.argv[1]))
 broker.start()
 print(broker.amqp_url, flush=True)
@@ -143,7 +145,8 @@ def test_it_ends_with_the_process_that_started_it(tmp_path: Path) -> None:
 
 def test_a_crashed_run_is_ended_and_its_data_goes_on(tmp_path: Path) -> None:
     broker = PrivateRabbitMQ(tmp_path)
-    command = [sys.executable, "-c", START_AND_WAIT, tmp_path]
+    same_ports = str(ports._FIRST), str(ports._LAST)
+    command = [sys.executable, "-c", START_AND_WAIT, tmp_path, *same_ports]
     with subprocess.Popen(command, stdout=subprocess.PIPE) as crashed:
         assert crashed.stdout
         url = crashed.stdout.readline().decode().strip()
