@@ -1,13 +1,14 @@
 # `make run` serves Buildfeed at http://127.0.0.1:8000 (PORT= for another), `make test` runs all
 # tests, `make check` the quick part of them, `make faults` (SEED=) the minutes-long ones that kill and
-# freeze things. Each sets up what it needs.
+# freeze things, `make bench` compares the cost of a delivery with other servers (OPTIONS=--help).
+# Each sets up what it needs.
 
 export BUILDFEED_PORT := $(or $(PORT),$(BUILDFEED_PORT),8000)
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
 SOURCES := pyproject.toml package-lock.json hatch_build.py
 
-.PHONY: run test check faults static lock clean
+.PHONY: run test check faults bench static lock clean
 
 run: .venv/run
 	@exec buildfeed up
@@ -26,6 +27,10 @@ check: .venv/test static
 faults: .venv/test
 	@setup/packages.sh rabbitmq-server postgresql
 	pytest tests/fault --faults=30 --builds=200 --seed=$(or $(SEED),1)
+
+bench: .venv/test benchmarks/peers/node_modules
+	@setup/packages.sh gcc libc6-dev mosquitto
+	python benchmarks/fanout.py --output docs/performance.md $(OPTIONS)
 
 static: .venv/test
 	ruff check .
@@ -47,6 +52,11 @@ node_modules: package-lock.json
 	@npm ci --ignore-scripts --no-audit --no-fund --silent
 	@touch $@
 
+# What the gateway is compared with.
+benchmarks/peers/node_modules: benchmarks/peers/package-lock.json
+	@cd benchmarks/peers && npm ci --ignore-scripts --no-audit --no-fund --silent
+	@touch $@
+
 # Pins the newest versions that fit; needs uv on the PATH.
 lock: COMPILE := uv pip compile pyproject.toml --quiet --universal --python-version 3.11 \
 	--generate-hashes --no-annotate --no-header --no-emit-index-url --no-emit-find-links
@@ -56,4 +66,4 @@ lock:
 		--constraint requirements/run.txt --output-file requirements/test.txt
 
 clean:
-	rm -rf .venv .buildfeed node_modules web/vendor
+	rm -rf .venv .buildfeed node_modules benchmarks/peers/node_modules web/vendor

@@ -12,7 +12,8 @@ ROOT = Path(__file__).parents[1]
 LISTED = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, check=True)
 FILES = [name for name in LISTED.stdout.decode().split("\0") if (ROOT / name).is_file()]
 REQUIREMENTS = [name for name in FILES if name.startswith("requirements/")]
-LOCKS = [*REQUIREMENTS, *(name for name in FILES if Path(name).name == "package-lock.json")]
+NPM_LOCKS = [name for name in FILES if Path(name).name == "package-lock.json"]
+LOCKS = [*REQUIREMENTS, *NPM_LOCKS]
 
 # Written so that this file does not match itself.
 HOSTS = r"(pypi|pythonhosted|npmjs|yarnpkg|jsdelivr|unpkg|docker|ghcr|quay|deb\.debian)"
@@ -41,14 +42,15 @@ def test_every_requirement_has_one_version_and_hashes(name: str) -> None:
     assert [line[:60] for line in lines if not pin.fullmatch(line)] == []
 
 
-def test_every_npm_package_has_one_version_and_a_hash_and_no_address() -> None:
-    wanted = json.loads((ROOT / "package.json").read_text())
+@pytest.mark.parametrize("name", NPM_LOCKS)
+def test_every_npm_package_has_one_version_and_a_hash_and_no_address(name: str) -> None:
+    lock = ROOT / name
+    wanted = json.loads(lock.with_name("package.json").read_text())
     for versions in (wanted.get("dependencies", {}), wanted.get("devDependencies", {})):
         assert all(re.fullmatch(r"\d+\.\d+\.\d+", version) for version in versions.values())
-    packages = json.loads((ROOT / "package-lock.json").read_text())["packages"]
-    for name, package in packages.items():
+    for place, package in json.loads(lock.read_text())["packages"].items():
         assert "resolved" not in package
-        assert not name or package["integrity"].startswith("sha512-")
+        assert not place or package["integrity"].startswith("sha512-")
 
 
 def test_what_builds_the_package_is_pinned() -> None:

@@ -1,0 +1,241 @@
+"""Measures what a delivery costs: the gateway beside stock socket.io servers, on this machine.
+
+Every server is a process of its own, fed by one publisher through one Mosquitto, and watched by
+the same load client (load.c). Servers run on one core; broker, publisher and load client on
+another. Runs are interleaved: each server once, then each of them again.
+usage: python benchmarks/fanout.py --help
+"""
+
+import argparse
+import contextlib
+import json
+import os
+import resource
+import secrets
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any, Self
+
+import msgspec
+
+ROOT = Path(__file__).parents[1]
+sys.path += [str(ROOT), str(ROOT / "tests"), str(ROOT / "tests" / "contract")]
+
+from brokers import Mosquitto  # noqa: E402
+from performance import Figures, tables  # noqa: E402
+from service import Web, until  # noqa: E402
+
+from broker import ports  # noqa: E402
+
+HERE = Path(__file__).parent
+BUILT = ROOT / ".buildfeed" / "bench"
+FILTER = "builds/bench/#"
+DELIVERIES = 50_000  # a second, of distinct events
+BURST = 8
+BURST_DELIVERIES = 100_000
+WARM_UP = 100  # watchers before the others are counted
+SETTLE_SECONDS = 1.0
+INGEST_RATE, INGEST_BURST = 5000, 500
+SHARE = {"python": 0.1}
+"""What a server gets of the load: with all of it, this one would only fall further behind."""
+SERVER_CORE, OTHER_CORE = 0, 1
+
+Start = Callable[[Path, str, int, ExitStack], int]
+"""Starts a server in a directory, for the broker at a URL, on a port; returns its process id."""
+
+
+class Program:
+    """A program that answers lines with lines."""
+
+    def __init__(self, *command: object) -> None:
+        self._process = subprocess.Popen(
+            [str(part) for part in command],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            bufsize=1,
+        )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._process.communicate()
+
+    def tell(self, line: str) -> None:
+        """Send a line."""
+        print(line, file=self._process.stdin, flush=True)
+
+    def ask(self, line: str) -> dict[str, Any]:
+        """Send a line and return the answer."""
+        self.tell(line)
+        answer = self._process.stdout.readline() if self._process.stdout else ""
+        if not answer:
+            raise RuntimeError(f"no answer to {line}")
+        return dict(json.loads(answer))
+
+
+def gateway(directory: Path, url: str, port: int, stack: ExitStack) -> int:
+    """Start ours, as it is."""
+    web = stack.enter_context(Web("gateway", directory, mqtt_url=url, port=port))
+    return web.until_ready().pid
+
+
+def program(*command: str) -> Start:
+    """Return what starts a program that takes a port and the URL of the broker."""
+
+    def start(directory: Path, url: str, port: int, stack: ExitStack) -> int:
+        with (directory / "log").open("wb") as output:
+            process = subprocess.Popen([*command, str(port), url], stdout=output, stderr=output)
+        stack.callback(process.wait)
+        stack.callback(process.kill)
+        until(lambda: _listens(port), f"{command[0]} listens: {directory}/log")
+        time.sleep(SETTLE_SECONDS)  # its subscription
+        return process.pid
+
+    return start
+
+
+SERVERS: dict[str, Start] = {
+    "gateway": gateway,
+    "node": program("node", str(HERE / "peers" / "node.mjs")),
+    "python": program(sys.executable, str(HERE / "peers" / "stock.py")),
+    "floor": program(str(BUILT / "floor")),
+}
+
+
+class Bench:
+    """The broker and the publisher that all share, and what was measured."""
+
+    def __init__(self, directory: Path, stack: ExitStack, seconds: float) -> None:
+        self._directory = directory
+        self._seconds = seconds
+        broker = Mosquitto(directory, "max_queued_messages 0", "set_tcp_nodelay true")
+        with on_core(OTHER_CORE):
+            broker.start()
+            self._publisher = Program(sys.executable, HERE / "publisher.py", broker.url)
+        stack.callback(broker.stop)
+        stack.enter_context(self._publisher)
+        self._url = broker.url
+
+    def run(self, name: str, size: int) -> Figures:
+        """Measure a server with `size` watchers."""
+        directory = self._directory / secrets.token_hex(4)
+        directory.mkdir()
+        port = ports.free_block(1, secrets.randbelow(100_000))
+        if port is None:
+            raise RuntimeError("no port is free")
+        with ExitStack() as stack:
+            with on_core(SERVER_CORE):
+                pid = SERVERS[name](directory, self._url, port, stack)
+            with on_core(OTHER_CORE):
+                load = stack.enter_context(Program(BUILT / "load", port, pid, FILTER))
+            figures = self._measure(load, pid, name, size)
+        shutil.rmtree(directory)
+        return figures
+
+    def _measure(self, load: Program, pid: int, name: str, size: int) -> Figures:
+        ingest = self._window(load, INGEST_RATE, INGEST_BURST)
+        load.ask(f"open {min(WARM_UP, size)}")
+        before, rest = resident(pid), size - WARM_UP
+        opened = load.ask(f"open {rest}") if rest > 0 else None
+        grown = resident(pid) - before
+        share = SHARE.get(name, 1) / size
+        alone = self._window(load, DELIVERIES * share, 1)
+        bursts = self._window(load, BURST_DELIVERIES * share, BURST)
+        if bursts["lost"] or not (alone["events"] and bursts["events"]):
+            raise RuntimeError(f"{name} lost {bursts['lost']} watchers: {alone}, {bursts}")
+        return Figures(
+            server=name,
+            watchers=size,
+            distinct_us=alone["cpu"] / alone["events"] * 1e6,
+            distinct_rate=alone["events"] / alone["seconds"],
+            p50_ms=alone["p50_ms"],
+            burst_us=bursts["cpu"] / bursts["events"] * 1e6,
+            burst_rate=bursts["events"] / bursts["seconds"],
+            burst_p50_ms=bursts["p50_ms"],
+            event_bytes=alone["bytes"] / alone["events"],
+            idle_kib=grown / rest / 1024 if opened else None,
+            accepts=rest / opened["seconds"] if opened else None,
+            accept_us=opened["cpu"] / rest * 1e6 if opened else None,
+            ingest_us=ingest["cpu"] / ingest["seconds"] / INGEST_RATE * 1e6,
+        )
+
+    def _window(self, load: Program, rate: float, burst: int) -> dict[str, Any]:
+        self._publisher.tell(f"{rate} {burst}")
+        time.sleep(SETTLE_SECONDS)
+        try:
+            return load.ask(f"measure {self._seconds}")
+        finally:
+            self._publisher.tell("0 1")
+            time.sleep(SETTLE_SECONDS)
+            while load.ask("measure 0.2")["events"]:
+                pass  # it is still behind
+
+
+@contextlib.contextmanager
+def on_core(core: int) -> Iterator[None]:
+    """Let processes that start in here run on one core, if there are several."""
+    all_cores = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {core} & all_cores or all_cores)
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, all_cores)
+
+
+def resident(pid: int) -> int:
+    """Return the memory of a process in bytes."""
+    pages = Path(f"/proc/{pid}/statm").read_text().split()[1]
+    return int(pages) * resource.getpagesize()
+
+
+def build() -> None:
+    """Compile the programs in C."""
+    BUILT.mkdir(parents=True, exist_ok=True)
+    for name in ("load", "floor"):
+        command = ["cc", "-O2", "-o", str(BUILT / name), str(HERE / f"{name}.c")]
+        subprocess.run(command, check=True)
+
+
+def _listens(port: int) -> bool:
+    with contextlib.suppress(OSError):
+        socket.create_connection(("127.0.0.1", port)).close()
+        return True
+    return False
+
+
+def main() -> None:
+    """Measure what is asked for, print each run, write the medians."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--servers", default=",".join(SERVERS), help="default: %(default)s")
+    parser.add_argument("--sizes", default="100,1000,5000", help="default: %(default)s")
+    parser.add_argument("--runs", default=3, type=int, help="default: %(default)s")
+    parser.add_argument("--seconds", default=4.0, type=float, help="of a window")
+    parser.add_argument("--output", type=Path, help="where to write the page")
+    asked = parser.parse_args()
+    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    build()
+    found: list[Figures] = []
+    with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
+        bench = Bench(Path(folder), stack, asked.seconds)
+        for size in map(int, asked.sizes.split(",")):
+            for _ in range(asked.runs):
+                for name in asked.servers.split(","):
+                    found.append(bench.run(name, size))
+                    print(msgspec.json.encode(found[-1]).decode(), flush=True)
+    print(tables(found))
+    if asked.output:
+        asked.output.write_text(tables(found))
+
+
+if __name__ == "__main__":
+    main()
