@@ -11,7 +11,7 @@ from concurrent.futures import Future
 import pytest
 from peers import DISCONNECT, PUBACK, V5, V311, Connect, Peer, StartScript
 
-from broker import connection
+from broker import connection, mqtt
 from broker.rabbitmq import PrivateRabbitMQ
 from buildfeed.errors import BrokerUnavailable
 
@@ -21,6 +21,12 @@ def serve(peer: Peer) -> None:
     peer.accept()
     for _, packet_id in peer.publishes():
         peer.send(PUBACK, packet_id)
+
+
+@pytest.fixture
+def _hasty(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A link tries again after 0.2 s at most: how long it waits is not the point."""
+    monkeypatch.setattr(mqtt, "MAX_DELAY_SECONDS", 0.2)
 
 
 def failure(future: Future[None]) -> BrokerUnavailable:
@@ -117,6 +123,7 @@ def test_a_publish_that_is_not_authorized_fails_at_once(
     client.link.publish("allowed", b"", qos=1).result(5)
 
 
+@pytest.mark.usefixtures("_hasty")
 def test_the_one_publish_that_the_broker_closes_over_is_given_up(
     scripted: StartScript, connect: Connect
 ) -> None:
@@ -285,6 +292,7 @@ def restricted(rabbitmq: PrivateRabbitMQ) -> Iterator[str]:
     rabbitmq.ctl("delete_user", "restricted")
 
 
+@pytest.mark.usefixtures("_hasty")
 def test_a_publish_that_rabbitmq_does_not_permit_is_given_up(
     restricted: str, connect: Connect, root: str
 ) -> None:
