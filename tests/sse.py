@@ -1,4 +1,4 @@
-"""Readers of `/api/events`, quick, slow and stalled."""
+"""Readers of `/api/events`, quick, slow and stalled; stalled watchers of socket.io."""
 
 import json
 import socket
@@ -88,6 +88,22 @@ def stalled_reader(gateway: Web, filter_: str) -> socket.socket:
     reader.sendall(f"GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
     assert reader.recv(12) == b"HTTP/1.1 200"
     return reader
+
+
+def stalled_watcher(gateway: Web, filter_: str) -> socket.socket:
+    """Watch by socket.io over a WebSocket, and read no more than the beginning of the answer."""
+    watcher = socket.socket()
+    watcher.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    watcher.connect(("127.0.0.1", int(str(gateway.options["port"]))))
+    watcher.sendall(
+        b"GET /socket.io/?EIO=4&transport=websocket HTTP/1.1\r\nHost: localhost\r\n"
+        b"Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
+        b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+    )
+    assert watcher.recv(12) == b"HTTP/1.1 101"
+    packet = b"40" + json.dumps({"watch": filter_}).encode()
+    watcher.sendall(bytes([0x81, 0x80 | len(packet)]) + bytes(4) + packet)  # a mask of zeros
+    return watcher
 
 
 def metric(gateway: Web, series: str) -> float:

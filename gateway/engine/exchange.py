@@ -1,6 +1,7 @@
 """All lines of a process: who is there, who must be pinged, who is slow, and what they say."""
 
 import asyncio
+import logging
 import secrets
 from collections.abc import Iterator
 from typing import Any, Final, Protocol
@@ -11,6 +12,8 @@ from gateway.engine import frames, packets
 from gateway.engine.clock import Clock
 from gateway.engine.line import Line
 from gateway.engine.packets import CONNECT, DISCONNECT, EVENT, ROOT, BadPacket, Packet
+
+log = logging.getLogger(__name__)
 
 _CHECK_SECONDS: Final = 1.0
 _LINGER_SECONDS: Final = 2.0
@@ -91,8 +94,9 @@ class Exchange:
         """Take note that a line says good-bye; it has a moment for that."""
         self._lingering.add(line)
 
-    def packet(self, line: Line, packet: Packet) -> None:
-        """Take a packet of a client; raise BadPacket for one that is out of place."""
+    def message(self, line: Line, text: str) -> None:
+        """Take an Engine.IO message: a Socket.IO packet; raise BadPacket for what is out of place."""
+        packet = packets.decode(text)
         if packet.kind == CONNECT and packet.namespace != ROOT:
             line.text(packets.refused(packet.namespace, "Invalid namespace"))
         elif packet.kind == CONNECT and not line.connected:
@@ -135,9 +139,10 @@ class Exchange:
             now = self.now()
             for line in list(self._slow):
                 waiting, since = line.moved
-                if line.waiting != waiting:
+                if line.waiting < waiting:  # it may have grown by a ping
                     line.moved = line.waiting, now
                 elif now - since >= self._limits.stuck:
+                    log.warning("watcher.stuck", extra={"sid": line.sid})
                     self.stuck += 1
                     self._slow.discard(line)
                     self._end(line, "stuck")

@@ -2,15 +2,17 @@
 
 import os
 import resource
+import socket
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import pytest
 from loud import speaking
 from service import Web, until
-from sse import metric, stalled_reader, watching
+from sse import metric, stalled_reader, stalled_watcher, watching
 
 from broker import ports
 from broker.rabbitmq import PrivateRabbitMQ
@@ -18,7 +20,6 @@ from broker.rabbitmq import PrivateRabbitMQ
 READERS = 1000
 ROUNDS = 20
 BUILDS = {f"b{number}" for number in range(300)}
-WATCHERS = 'buildfeed_watchers{transport="sse"}'
 MIB = 1024 * 1024
 
 
@@ -30,7 +31,17 @@ def many_files() -> Iterator[None]:
     resource.setrlimit(resource.RLIMIT_NOFILE, (before, most))
 
 
-def test_a_thousand_stalled_readers(rabbitmq: PrivateRabbitMQ, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("stall", "transport", "others"), [(stalled_reader, "sse", 1), (stalled_watcher, "socketio", 0)]
+)
+def test_a_thousand_stalled_readers(
+    rabbitmq: PrivateRabbitMQ,
+    tmp_path: Path,
+    stall: Callable[[Web, str], socket.socket],
+    transport: str,
+    others: int,
+) -> None:
+    watchers = f'buildfeed_watchers{{transport="{transport}"}}'
     port = ports.free_block(1, os.getpid())
     urls = {"mqtt_url": rabbitmq.mqtt_url, "amqp_url": rabbitmq.amqp_url}
     with (
@@ -39,7 +50,7 @@ def test_a_thousand_stalled_readers(rabbitmq: PrivateRabbitMQ, tmp_path: Path) -
         speaking(rabbitmq) as speak,
     ):
         gateway.until_ready()
-        stalled = [stalled_reader(gateway, "builds/loud/#") for _ in range(READERS)]
+        stalled = [stall(gateway, "builds/loud/#") for _ in range(READERS)]
         with watching(gateway, "builds/loud/#") as quick:
             memory = metric(gateway, "process_resident_memory_bytes")
             for seq in range(ROUNDS):
@@ -51,9 +62,11 @@ def test_a_thousand_stalled_readers(rabbitmq: PrivateRabbitMQ, tmp_path: Path) -
             until(lambda: ended(quick.picture.values()) == len(BUILDS), "every ending", 60)
             grown = metric(gateway, "process_resident_memory_bytes") - memory
             merged = metric(gateway, "buildfeed_states_merged_total")
-            until(lambda: metric(gateway, WATCHERS) == 1, "the others are closed", 90)
+            until(lambda: metric(gateway, watchers) == others, "the others are closed", 90)
             assert metric(gateway, "buildfeed_watchers_stuck_total") == READERS
-        sys.stdout.write(f"\n{READERS} stalled: +{grown / MIB:.0f} MiB, {merged:.0f} merged\n")
+        sys.stdout.write(
+            f"\n{READERS} stalled, {transport}: +{grown / MIB:.0f} MiB, {merged:.0f} merged\n"
+        )
         assert grown < 200 * MIB  # everything that was sent to them: 10 GiB
         for reader in stalled:
             reader.close()
