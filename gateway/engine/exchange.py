@@ -95,7 +95,7 @@ class Exchange:
         self._lingering.add(line)
 
     def message(self, line: Line, text: str) -> None:
-        """Take an Engine.IO message: a Socket.IO packet; raise BadPacket for what is out of place."""
+        """Take a message, a Socket.IO packet; raise BadPacket for one that is out of place."""
         packet = packets.decode(text)
         if packet.kind == CONNECT and packet.namespace != ROOT:
             line.text(packets.refused(packet.namespace, "Invalid namespace"))

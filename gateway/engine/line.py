@@ -116,7 +116,7 @@ class Line:
             self.answered = True
         elif kind == packets.ENGINE_MESSAGE:
             if self._may_say_more():
-                self._exchange.packet(self, packets.decode(text[1:]))
+                self._exchange.message(self, text[1:])
             else:
                 self.close(frames.POLICY, "too many messages")
         elif text == packets.ENGINE_CLOSE:
