@@ -4,6 +4,7 @@ Any order and any repetition of a build's activities folds to the same picture.
 """
 
 from collections.abc import Iterator
+from typing import Final
 
 import msgspec
 
@@ -88,6 +89,9 @@ def _tie_break(activity: Activity) -> tuple[object, ...]:
     return activity.type == "Undo", activity.published, activity.id, activity.actor.name
 
 
+MAX_UNFINISHED: Final = 50_000
+
+
 class Board:
     """The newest state of the builds that matter now, bounded.
 
@@ -95,7 +99,7 @@ class Board:
     last. What falls off is still in history.
     """
 
-    def __init__(self, max_unfinished: int = 50_000, max_ended: int = 2_000) -> None:
+    def __init__(self, max_unfinished: int = MAX_UNFINISHED, max_ended: int = 2_000) -> None:
         self._max_unfinished = max_unfinished
         self._max_ended = max_ended
         self._unfinished: dict[Key, BuildState] = {}

@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import logging
 
-from buildfeed.board import BuildState
+from buildfeed.board import MAX_UNFINISHED, BuildState
 from buildfeed.errors import HistoryUnavailable
 from buildfeed.topics import Filter
 from gateway.live import SNAPSHOT_LIMIT, Live
@@ -101,8 +101,17 @@ class CatchUp:
         """Read what matters now; return the position from which on changes are new."""
         position = await asyncio.to_thread(self._store.position)
         ended = await asyncio.to_thread(self._store.newest, limit=RECENT + 1, ended=True)
-        unfinished = await asyncio.to_thread(self._store.unfinished)
         self._board_has_all = len(ended) <= RECENT
         self._live.heal(reversed(ended))
-        self._live.heal(unfinished)
+        # Page by page, so that the loop goes on, and no more than the board takes.
+        before: tuple[str, str] | None = None
+        for _ in range(MAX_UNFINISHED // PAGE):
+            unfinished = await asyncio.to_thread(
+                self._store.newest, limit=PAGE, ended=False, before=before
+            )
+            if not unfinished:
+                break
+            self._live.heal(unfinished)
+            oldest = unfinished[-1].newest.object
+            before = oldest.build, oldest.project
         return position

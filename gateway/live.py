@@ -80,11 +80,10 @@ class Live:
             state, changed = self.board.merge(recorded)
             self._note_recorded(recorded, state)
             if changed:
-                self._changed(state)
                 if state.newest.worker and not state.ended:
                     self._roster.expect(state.newest.worker, self._now())
+                self._changed(state)
                 self._push(state)
-        self._refresh_lost()
 
     def reconnected(self) -> None:
         """Count the silence of workers from now on: before, nobody could be heard."""
@@ -171,7 +170,9 @@ class Live:
         if state.newest.object.status != "queued":
             self._ahead.pop(state.key, None)
             self._delayed.discard(state.key)
-        if state.ended or not self._roster.lost(state.newest.worker, self._now()):
+        if self._roster.lost(state.newest.worker, self._now()) and not state.ended:
+            self._lost.add(state.key)
+        else:
             self._lost.discard(state.key)
         if state.ended:
             for callback in self._ended_callbacks.pop(state.key, []):
