@@ -10,6 +10,7 @@ import argparse
 import contextlib
 import json
 import os
+import platform
 import resource
 import secrets
 import shutil
@@ -29,7 +30,7 @@ ROOT = Path(__file__).parents[1]
 sys.path += [str(ROOT), str(ROOT / "tests"), str(ROOT / "tests" / "contract")]
 
 from brokers import Mosquitto  # noqa: E402
-from performance import Figures, tables  # noqa: E402
+from performance import Figures, chart, page, tables  # noqa: E402
 from service import Web, until  # noqa: E402
 
 from broker import ports  # noqa: E402
@@ -234,7 +235,12 @@ def main() -> None:
                     print(msgspec.json.encode(found[-1]).decode(), flush=True)
     print(tables(found))
     if asked.output:
-        asked.output.write_text(tables(found))
+        machine = (
+            f"{platform.platform()}, {os.cpu_count()} cores, Python {platform.python_version()}"
+        )
+        figures = {"seconds": asked.seconds, "single": DELIVERIES, "burst": BURST_DELIVERIES}
+        asked.output.write_text(page(found, machine=machine, **figures))
+        asked.output.with_suffix(".svg").write_text(chart(found))
 
 
 if __name__ == "__main__":

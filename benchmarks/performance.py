@@ -5,6 +5,40 @@ from statistics import median
 from typing import Final
 
 import msgspec
+from chart import bars
+
+_PAGE: Final = """\
+# What a delivery costs
+
+`make bench` writes this page: the gateway beside other servers that do the same, in one go on one
+machine. Medians of {runs} interleaved runs; in brackets, times that of stock socket.io in Node.
+
+![CPU time per delivery](performance.svg)
+
+{tables}
+## How it is measured
+
+- Each server is a process of its own, fed by one publisher through one Mosquitto: progress of
+  eight builds by QoS 0. A load client in C, one thread with epoll, watches `builds/bench/#` with
+  all its connections, by socket.io over WebSocket, without compression.
+- CPU time is that of the server process with all its threads (`/proc/PID/stat`) in a window of
+  {seconds:g} s. Reading from the broker is part of it: with few watchers, much of it.
+- *Single*: {single} deliveries a second, evenly. *Bursts*: {burst}, in bursts of 8 activities at
+  once. python-socketio gets a tenth of both: with all of it, it only falls further behind.
+- p50 is the time from the publisher to the client. An event has about {ours:.0f} bytes from the
+  gateway and {node:.0f} from Node.
+- KiB per idle watcher: growth of the resident memory from 100 watchers to all of them. Accepts:
+  from the handshake to the answer to `watch`, 64 at a time.
+- *socket.io (Node)* is socket.io with mqtt.js as the manuals have it: parse, `io.to(room).emit`.
+  *python-socketio* is the same with paho on uvicorn. Both are in `benchmarks/peers`. *send() in C*
+  makes one system call for each delivery and knows no slow watcher, ping or filter: the floor.
+- Servers run on one core; broker, publisher and client on another. Compare ratios: how long a
+  microsecond is depends on the machine, on what else runs there, and on whether the client sleeps
+  when a send wakes it. Where deliveries/s are below the load, the server was behind, and its p50
+  says only that.
+
+{machine}.
+"""
 
 TITLES: Final = {
     "gateway": "Buildfeed's gateway",
@@ -49,6 +83,39 @@ COLUMNS: Final[list[tuple[str, str, str]]] = [
     ("CPU µs per accept", "accept_us", ".0f"),
 ]
 RATIOS: Final = ("distinct_us", "p50_ms", "burst_us", "burst_p50_ms", "idle_kib", "accepts")
+
+
+def page(found: list[Figures], *, machine: str, seconds: float, single: int, burst: int) -> str:
+    """Return the page in Markdown."""
+    size = {name: _median([f for f in found if f.server == name], "event_bytes") for name in TITLES}
+    first = found[0]
+    runs = sum(f.server == first.server and f.watchers == first.watchers for f in found)
+    return _PAGE.format(
+        runs=runs,
+        tables=tables(found),
+        seconds=seconds,
+        single=f"{single:,}".replace(",", " "),
+        burst=f"{burst:,}".replace(",", " "),
+        ours=size["gateway"] or 0,
+        node=size["node"] or 0,
+        machine=machine,
+    )
+
+
+def chart(found: list[Figures]) -> str:
+    """Return the chart as SVG: CPU time per delivery, without python-socketio, which is far off."""
+    shown = [f for f in found if f.server != "python"]
+
+    def group(size: int, field: str) -> dict[str, float]:
+        servers = dict.fromkeys(f.server for f in shown)
+        runs = {n: [f for f in shown if f.server == n and f.watchers == size] for n in servers}
+        return {TITLES[n]: _median(mine, field) or 0 for n, mine in runs.items() if mine}
+
+    groups = {}
+    for size in sorted({f.watchers for f in shown}):
+        groups[f"{size} watchers"] = group(size, "distinct_us")
+        groups[f"{size} watchers, bursts of 8"] = group(size, "burst_us")
+    return bars("CPU µs per delivery", groups)
 
 
 def tables(found: Iterable[Figures]) -> str:
