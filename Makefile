@@ -1,14 +1,14 @@
 # `make run` serves Buildfeed at http://127.0.0.1:8000 (PORT= for another), `make test` runs all
 # tests, `make check` the quick part of them, `make faults` (SEED=) the minutes-long ones that kill and
-# freeze things, `make bench` compares the cost of a delivery with other servers (OPTIONS=--help).
-# Each sets up what it needs.
+# freeze things, `make torture` (SEED=) twenty viewers under a hundred faults, `make bench` compares
+# the cost of a delivery with other servers (OPTIONS=--help). Each sets up what it needs.
 
 export BUILDFEED_PORT := $(or $(PORT),$(BUILDFEED_PORT),8000)
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
 SOURCES := pyproject.toml package-lock.json hatch_build.py
 
-.PHONY: run test check faults bench static lock clean
+.PHONY: run test check faults torture bench static lock clean
 
 run: .venv/run
 	@exec buildfeed up
@@ -26,7 +26,12 @@ check: .venv/test static
 
 faults: .venv/test
 	@setup/packages.sh rabbitmq-server postgresql
-	pytest tests/fault --faults=30 --builds=200 --seed=$(or $(SEED),1)
+	pytest tests/fault --ignore=tests/fault/test_torture.py -s \
+		--faults=30 --builds=200 --seed=$(or $(SEED),1)
+
+torture: .venv/test
+	@setup/packages.sh rabbitmq-server
+	pytest tests/fault/test_torture.py -s --torture --faults=100 --seed=$(or $(SEED),1)
 
 bench: .venv/test benchmarks/peers/node_modules
 	@setup/packages.sh gcc libc6-dev mosquitto
