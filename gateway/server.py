@@ -75,7 +75,7 @@ class Supervisor(Multiprocess):
     """Looks every half second whether each process answers, and replaces it if not.
 
     One whose application fails to start ends them all: the next would fail the same way.
-    Relied on besides `run`: the methods below, and `processes`.
+    Relied on besides `run`: the methods below, `processes`, and the `child_conn` of each.
     """
 
     def __init__(self, config: uvicorn.Config, drain_seconds: float) -> None:
@@ -86,6 +86,9 @@ class Supervisor(Multiprocess):
 
     def keep_subprocess_alive(self) -> None:
         """Replace what has died or hangs, and say so."""
+        for each in self.processes:
+            # Theirs, that we hold as well: one that dies over a ping would not end it.
+            each.child_conn.close()
         before = self.processes[:]
         super().keep_subprocess_alive()
         for old, new in zip(before, self.processes, strict=True):
