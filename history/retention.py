@@ -73,6 +73,8 @@ class Retention:
             _mark(connection, now)
             settled = _position(connection, now - SETTLED)
             expired = _position(connection, now - timedelta(days=self._keep.days))
+            oldest = min(expired, settled) if self._keep.days else settled
+            connection.execute(delete(marks).where(marks.c.changed < oldest))
             full = _full_projects(connection, self._keep.builds) if self._keep.builds else []
         unclaimed = ~exists().where(
             starts.c.project == builds.c.project,

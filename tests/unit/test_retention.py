@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from builds import activity, keys
 from samples import NOW
-from sqlalchemy import event, insert
+from sqlalchemy import event, func, insert, select
 
 from history.retention import MAX_DELETED, SETTLED, Keep, Retention
 from history.schema import marks
@@ -102,6 +102,18 @@ def test_a_build_whose_key_may_be_used_again_stays(store: Store, retain: Retain)
     assert retention.sweep(SOON) == 1
     assert left(store) == ["b3", "b1"]
     assert retention.sweep(NOW + DAY) == 2
+
+
+@pytest.mark.parametrize(("days", "notes"), [(0, 2), (3, 4)])
+def test_of_the_past_no_more_is_noted_than_is_asked_for(
+    store: Store, retain: Retain, days: int, notes: int
+) -> None:
+    retention = retain(days)
+    for day in range(10):
+        store.append([activity(f"b{day}")])
+        retention.sweep(NOW + day * DAY)
+    with store._database.transaction() as connection:
+        assert connection.scalar(select(func.count()).select_from(marks)) == notes
 
 
 def test_zero_keeps_all(store: Store, retain: Retain) -> None:
