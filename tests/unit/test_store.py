@@ -140,7 +140,7 @@ def anything(draw: st.DrawFn) -> Activity:
 said_by_all = st.lists(anything(), min_size=1, unique_by=lambda each: each.id)
 
 
-@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=20, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(said_by_all, st.data())
 def test_any_order_batching_and_repetition_gives_the_states_folded_in_memory(
     empty_database: Callable[[], str], said: list[Activity], data: st.DataObject
@@ -324,7 +324,6 @@ def test_a_key_is_free_again_after_a_day(store: Store) -> None:
 
 
 def test_of_many_claims_at_once_one_wins(database_url: str) -> None:
-    """Also the first moment of a new database: eight processes create it together."""
     barrier = threading.Barrier(8)
 
     def claim(number: int) -> Claim:
