@@ -89,7 +89,7 @@ class Watcher:
                     tries = 0
                     await self._listen(link)
             self.whole, self.pid = False, None
-            await asyncio.sleep(random.uniform(0, min(AWAY, 2**tries)))  # noqa: S311 - spreads load
+            await asyncio.sleep(random.uniform(0, min(AWAY, 2**tries)))
             tries += 1
 
     async def _listen(self, link: ClientConnection) -> None:

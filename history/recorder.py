@@ -120,7 +120,7 @@ class Recorder:
             if activity.kind in STATUS_KINDS:
                 self._statuses.setdefault(activity.object.project, set()).add(activity.id)
         # Not after each batch of a backlog: it would be soon out of date, and takes as long.
-        if len(messages) < MAX_BATCH or time.monotonic() - self._published > _BUSY_SECONDS:
+        if self._arrived.empty() or time.monotonic() - self._published > _BUSY_SECONDS:
             self._publish_latest()
         return True
 

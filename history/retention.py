@@ -75,7 +75,6 @@ class Retention:
             expired = _position(connection, now - timedelta(days=self._keep.days))
             oldest = min(expired, settled) if self._keep.days else settled
             connection.execute(delete(marks).where(marks.c.changed < oldest))
-            full = _full_projects(connection, self._keep.builds) if self._keep.builds else []
         unclaimed = ~exists().where(
             starts.c.project == builds.c.project,
             starts.c.build == builds.c.build,
@@ -86,7 +85,7 @@ class Retention:
         removed = 0
         if self._keep.days:
             removed += self._remove(removable & (builds.c.changed <= expired))
-        for project in full:
+        for project in self._full_projects() if self._keep.builds else []:
             removed += self._remove(removable & _beyond(project, self._keep.builds))
         return removed
 
@@ -98,6 +97,12 @@ class Retention:
             except HistoryUnavailable as exc:
                 log.warning("history.not_swept", extra={"reason": exc.reason})
             self._stopping.wait(SWEEP_SECONDS)
+
+    def _full_projects(self) -> Sequence[str]:
+        """Return the projects with more builds than are kept."""
+        query = select(builds.c.project).group_by(builds.c.project)
+        with self._database.transaction() as connection:
+            return connection.scalars(query.having(func.count() > self._keep.builds)).all()
 
     def _remove(self, which: ColumnElement[bool]) -> int:
         """Remove the builds of which `which` holds; return how many."""
@@ -126,12 +131,6 @@ def _mark(connection: Connection, now: datetime) -> None:
 def _position(connection: Connection, moment: datetime) -> int:
     """Return the number of the last change that was noted at `moment`."""
     return connection.scalar(select(func.max(marks.c.changed)).where(marks.c.time <= moment)) or 0
-
-
-def _full_projects(connection: Connection, limit: int) -> Sequence[str]:
-    """Return the projects with more than `limit` builds."""
-    query = select(builds.c.project).group_by(builds.c.project).having(func.count() > limit)
-    return connection.scalars(query).all()
 
 
 def _beyond(project: str, limit: int) -> ColumnElement[bool]:
