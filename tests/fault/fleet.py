@@ -27,7 +27,10 @@ class Fleet:
         self.workers: list[Service] = []
         self._directory = directory
         self._urls = {"mqtt_url": broker.mqtt_url, "amqp_url": broker.amqp_url}
-        self.recorder = Service("recorder", directory, mqtt_url=broker.mqtt_url)
+        # A durable session of its own: others may record on the same broker.
+        self.recorder = Service(
+            "recorder", directory, mqtt_url=broker.mqtt_url, recorder_id="recorder-struck"
+        )
         options = {"port": ports.free_block(1, 0), **self._urls, **gateway}
         self.gateway = Web("gateway", directory, **options)
         self._born = 0
