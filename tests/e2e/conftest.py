@@ -63,7 +63,7 @@ def gateway(rabbitmq: PrivateRabbitMQ, tmp_path_factory: pytest.TempPathFactory)
     urls = {"mqtt_url": rabbitmq.mqtt_url, "amqp_url": rabbitmq.amqp_url}
     with (
         Service("recorder", directory, mqtt_url=rabbitmq.mqtt_url),
-        Service("fakebuild", directory, **urls, name="w1", concurrency=4),
+        Service("fakebuild", directory, **urls, name="w1", concurrency=4, drain_seconds=0),
         Web("gateway", directory, port=free_block(1), **urls) as web,
     ):
         yield web.until_ready()

@@ -63,7 +63,7 @@ def web(rabbitmq: PrivateRabbitMQ, tmp_path_factory: pytest.TempPathFactory) -> 
     port = ports.free_block(1, os.getpid())
     with (
         Service("recorder", directory, mqtt_url=rabbitmq.mqtt_url, recorder_id="processes"),
-        Service("fakebuild", directory, **urls, name="processes-w", concurrency=4),
+        Service("fakebuild", directory, **urls, name="processes-w", concurrency=4, drain_seconds=0),
         Web("gateway", directory, port=port, workers=PROCESSES, **urls) as web,
     ):
         until(lambda: started(web) == PROCESSES, "all processes", 60)
