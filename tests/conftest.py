@@ -20,11 +20,13 @@ from history.store import Store
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     faults = parser.getgroup("faults", "tests/fault")
-    faults.addoption("--faults", type=int, default=5, help="How many faults.")
+    # Of the torture seven are each kind once; with this seed six of them come in pairs and the
+    # network is silent for longer than the gateway bears (3 s).
+    faults.addoption("--faults", type=int, default=7, help="How many faults.")
     faults.addoption("--builds", type=int, default=20, help="Under how many builds.")
     faults.addoption("--torture", action="store_true", help="Strike the broker too.")
     faults.addoption("--only", default="", help="Faults with this in their name.")
-    faults.addoption("--seed", type=int, default=1, help="Of the random choices.")
+    faults.addoption("--seed", type=int, default=52, help="Of the random choices.")
 
 
 def pytest_configure() -> None:

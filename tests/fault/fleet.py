@@ -8,6 +8,7 @@ from typing import Self
 
 from ear import Ear
 from service import Service, Web, until
+from virtual_host import VirtualHost
 
 from broker import ports
 from broker.rabbitmq import PrivateRabbitMQ
@@ -21,13 +22,15 @@ WORKERS = 3
 class Fleet:
     """A Buildfeed of three workers that can be struck; `gateway`: options of that."""
 
-    def __init__(self, broker: PrivateRabbitMQ, directory: Path, **gateway: object) -> None:
+    def __init__(
+        self, broker: PrivateRabbitMQ | VirtualHost, directory: Path, **gateway: object
+    ) -> None:
         self.broker = broker
         self.ear = Ear(broker.mqtt_url)
         self.workers: list[Service] = []
         self._directory = directory
         self._urls = {"mqtt_url": broker.mqtt_url, "amqp_url": broker.amqp_url}
-        # A durable session of its own: others may record on the same broker.
+        # Its own id: RabbitMQ 3.10 ends the older of two clients with one, across virtual hosts.
         self.recorder = Service(
             "recorder", directory, mqtt_url=broker.mqtt_url, recorder_id="recorder-struck"
         )
@@ -37,18 +40,20 @@ class Fleet:
 
     @classmethod
     @contextmanager
-    def on(cls, broker: PrivateRabbitMQ, directory: Path, **gateway: object) -> Iterator[Self]:
+    def on(
+        cls, broker: PrivateRabbitMQ | VirtualHost, directory: Path, **gateway: object
+    ) -> Iterator[Self]:
         with ExitStack() as stack:
             fleet = cls(broker, directory, **gateway)
             stack.callback(fleet.ear.link.stop)
             fleet.ear.link.start()
             stack.enter_context(fleet.recorder)
-            fleet.recorder.until_logged("recorder.ready")
             stack.enter_context(fleet.gateway)
             stack.callback(fleet._end_workers)
-            fleet.gateway.until_ready()
             for _ in range(WORKERS):
                 fleet.add_worker()
+            fleet.recorder.until_logged("recorder.ready")
+            fleet.gateway.until_ready()
             fleet.until_staffed()
             yield fleet
 

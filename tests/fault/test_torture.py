@@ -6,7 +6,6 @@ more.
 """
 
 import sys
-from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -26,6 +25,7 @@ from viewers import (
     SocketViewer,
     Viewer,
 )
+from virtual_host import VirtualHost
 
 from broker.rabbitmq import PrivateRabbitMQ
 from buildfeed.board import Key
@@ -36,20 +36,14 @@ STARTS_A_SECOND = 2.0
 
 
 @pytest.fixture
-def broker(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[PrivateRabbitMQ]:
-    """That of all tests, unless it is struck."""
-    if not request.config.getoption("torture"):
-        yield request.getfixturevalue("rabbitmq")
-        return
-    own = PrivateRabbitMQ(tmp_path / "rabbitmq")
-    own.start()
-    yield own
-    own.stop()
+def broker(rabbitmq: PrivateRabbitMQ, tmp_path: Path) -> VirtualHost:
+    """A part of that of all tests: workers of others would take its builds, and it theirs."""
+    return VirtualHost(rabbitmq, "torture", tmp_path)
 
 
 @pytest.mark.timeout(3600)
 def test_no_viewer_misses_an_ending(
-    broker: PrivateRabbitMQ,
+    broker: VirtualHost,
     tmp_path: Path,
     pytestconfig: pytest.Config,
     capsys: pytest.CaptureFixture[str],
