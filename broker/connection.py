@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable
 from typing import Final
 
 from paho.mqtt.client import Client, ConnectFlags, DisconnectFlags, MQTTMessage
-from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
+from paho.mqtt.enums import MQTTProtocolVersion
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
@@ -79,14 +79,7 @@ class Connection:
 
     def _make_client(self) -> BufferedClient:
         session, address = self._session, self._address
-        client = BufferedClient(
-            CallbackAPIVersion.VERSION2,
-            client_id=session.client_id,
-            clean_session=None if self.version is V5 else not session.durable,
-            protocol=self.version,
-            reconnect_on_failure=False,
-            manual_ack=session.durable,
-        )
+        client = BufferedClient(self.version, session, self._on_message)
         client.connect_timeout = CONNECT_SECONDS
         client.max_inflight_messages_set(0)  # no limit: the outbox keeps to `window`
         client.username_pw_set(address.user, address.password)

@@ -53,7 +53,7 @@ class Session(msgspec.Struct, frozen=True):
     will: Will | None
 
 
-class Message(msgspec.Struct, frozen=True):
+class Message(msgspec.Struct, frozen=True, gc=False):
     """A message that came on `topic`; `connection` counts the connections of its link."""
 
     topic: str

@@ -52,6 +52,7 @@ PURE = [
     "buildfeed/presence.py",
     "buildfeed/topics.py",
     "broker/outbox.py",
+    "broker/packets.py",
     "broker/session.py",
     "fakebuild/attempts.py",
     "fakebuild/deliveries.py",
