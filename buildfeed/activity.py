@@ -91,9 +91,11 @@ Type = Literal["Offer", "Undo", "Accept", "Update", "Flag", "Add"]
 
 
 class Activity(msgspec.Struct, frozen=True, kw_only=True):
-    """What happened to a build, and the state of the build since then."""
+    """What happened to a build, and the state of the build since then.
 
-    context: Any = msgspec.field(name="@context", default=_CONTEXT)
+    Its `@context` is the same for all: written by `document`, never read.
+    """
+
     id: str
     type: Type
     published: Time
@@ -101,10 +103,6 @@ class Activity(msgspec.Struct, frozen=True, kw_only=True):
     actor: Actor
     object: Build
     content: str | UnsetType = UNSET
-
-    def __post_init__(self) -> None:
-        """Put our own `@context` in place of whatever came: it is written, never read."""
-        msgspec.structs.force_setattr(self, "context", _CONTEXT)
 
     @classmethod
     def about(
@@ -155,6 +153,7 @@ _KIND_OF: Final = {
 
 _ENCODER: Final = msgspec.json.Encoder()
 _DECODER: Final = msgspec.json.Decoder(Activity)
+_CONTEXT_FIRST: Final = b'{"@context":' + _ENCODER.encode(_CONTEXT) + b","
 
 
 def urn(project: str, build: str) -> str:
@@ -184,6 +183,11 @@ def shorten(text: str, max_bytes: int) -> str:
     return text.encode("utf-8", "replace")[:max_bytes].decode("utf-8", "ignore")
 
 
+def document(activity: Activity) -> bytes:
+    """Return the JSON document; raise UnicodeError for what UTF-8 does not have."""
+    return _CONTEXT_FIRST + _ENCODER.encode(activity)[1:]
+
+
 def encode(activity: Activity) -> bytes:
     """Return the payload; raise InvalidTopic or InvalidActivity for one that `decode` refuses.
 
@@ -191,7 +195,7 @@ def encode(activity: Activity) -> bytes:
     """
     topic = str(activity.topic)
     try:
-        payload = _ENCODER.encode(activity)
+        payload = document(activity)
     except UnicodeError as exc:
         raise InvalidActivity(topic, f"{exc}") from exc
     decode(topic, payload)
@@ -203,12 +207,15 @@ def decode(topic: str, payload: bytes | bytearray) -> Activity:
 
     Raises InvalidTopic or InvalidActivity, never anything else, whatever the bytes.
     """
-    place = Topic.parse(topic)
     if len(payload) > MAX_BYTES:
         raise InvalidActivity(topic, f"it has {len(payload)} bytes, {MAX_BYTES} are allowed")
-    activity = parse(payload, topic)
-    if activity.topic != place:
-        raise InvalidActivity(topic, f"it belongs on {activity.topic}")
+    try:
+        activity = parse(payload, topic)
+        if str(activity.topic) != topic:
+            raise InvalidActivity(topic, f"it belongs on {activity.topic}")
+    except InvalidActivity:
+        Topic.parse(topic)  # what is wrong with the topic matters more
+        raise
     return activity
 
 
@@ -255,7 +262,10 @@ def _excess(activity: Activity) -> str | None:
 
 def schema() -> dict[str, Any]:
     """Return the JSON Schema (2020-12) of an activity."""
-    return msgspec.json.schema(Activity)
+    found = msgspec.json.schema(Activity)
+    properties = found["$defs"]["Activity"]["properties"]
+    found["$defs"]["Activity"]["properties"] = {"@context": {"default": _CONTEXT}} | properties
+    return found
 
 
 def timestamp(moment: datetime) -> str:

@@ -4,10 +4,9 @@ import logging
 from collections.abc import Iterable
 from typing import Any
 
-from msgspec import json
 from sqlalchemy import Row
 
-from buildfeed.activity import Activity, parse
+from buildfeed.activity import Activity, document, parse
 from buildfeed.board import BuildState
 from buildfeed.errors import InvalidActivity
 
@@ -25,7 +24,7 @@ def activity_row(activity: Activity) -> Values:
         "project": activity.object.project,
         "build": activity.object.build,
         "kind": activity.kind,
-        "payload": json.encode(activity),
+        "payload": document(activity),
     }
 
 
@@ -37,8 +36,8 @@ def state_row(state: BuildState, change: int) -> Values:
         "build": build,
         "status": state.newest.object.status,
         "ended": state.ended,
-        "newest": json.encode(state.newest),
-        "stop": json.encode(state.stop) if state.stop else None,
+        "newest": document(state.newest),
+        "stop": document(state.stop) if state.stop else None,
         "changed": change,
     }
 

@@ -57,7 +57,7 @@ def test_a_hostile_name_is_never_published(hostile_text: str) -> None:
             encode(Activity.about(build, "Update", W1, NOW))
 
 
-def test_a_topic_that_is_none_of_ours_is_refused_before_the_payload_is_read() -> None:
+def test_a_topic_that_is_none_of_ours_is_refused_whatever_the_payload() -> None:
     with pytest.raises(InvalidTopic):
         decode("builds/acme.secret/0193/progress", b"{")
 
