@@ -211,11 +211,12 @@ def decode(topic: str, payload: bytes | bytearray) -> Activity:
         raise InvalidActivity(topic, f"it has {len(payload)} bytes, {MAX_BYTES} are allowed")
     try:
         activity = parse(payload, topic)
-        if str(activity.topic) != topic:
-            raise InvalidActivity(topic, f"it belongs on {activity.topic}")
     except InvalidActivity:
         Topic.parse(topic)  # what is wrong with the topic matters more
         raise
+    if str(activity.topic) != topic:
+        Topic.parse(topic)
+        raise InvalidActivity(topic, f"it belongs on {activity.topic}")
     return activity
 
 

@@ -1,8 +1,32 @@
 """The hub: which watchers hear an activity. Pure; rooms are filters (MQTT 5 §4.7)."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from buildfeed.topics import KINDS, Filter, Topic
+
+
+class _Members(set[str]):
+    """The watchers of one filter. `all` is the same object until somebody comes or goes."""
+
+    __slots__ = ("_all",)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._all: frozenset[str] | None = None
+
+    @property
+    def all(self) -> frozenset[str]:
+        if self._all is None:
+            self._all = frozenset(self)
+        return self._all
+
+    def add(self, watcher: str) -> None:
+        super().add(watcher)
+        self._all = None
+
+    def discard(self, watcher: object) -> None:
+        super().discard(watcher)
+        self._all = None
 
 
 class _Node:
@@ -12,8 +36,8 @@ class _Node:
 
     def __init__(self) -> None:
         self.children: dict[str, _Node] = {}
-        self.here: set[str] = set()
-        self.below: set[str] = set()
+        self.here = _Members()
+        self.below = _Members()
 
     @property
     def empty(self) -> bool:
@@ -55,28 +79,26 @@ class Hub:
         """Return what a watcher watches."""
         return frozenset(self._filters.get(watcher, ()))
 
-    def watchers(self, topic: Topic) -> set[str]:
-        """Return who hears an activity on `topic`: each once, however many filters match."""
-        found: set[str] = set()
-        _collect(self._root, str(topic).split("/"), 0, found)
-        return found
+    def watchers(self, topic: Topic) -> frozenset[str]:
+        """Return who hears an activity on `topic`: each once, however many filters match.
 
-    def watchers_of_build(self, project: str, build: str) -> set[str]:
+        Nothing is copied where one filter matches: for the next activity it is the same object.
+        """
+        return _united(_matching(self._root, str(topic).split("/")))
+
+    def watchers_of_build(self, project: str, build: str) -> frozenset[str]:
         """Return who watches any kind of activity of a build, `log` aside."""
-        found: set[str] = set()
-        for kind in KINDS:
-            if kind != "log":
-                found |= self.watchers(Topic(project, build, kind))
-        return found
+        topics = [Topic(project, build, kind) for kind in KINDS if kind != "log"]
+        return _united({self.watchers(topic) for topic in topics})
 
-    def log_watchers(self, project: str, build: str) -> set[str]:
+    def log_watchers(self, project: str, build: str) -> frozenset[str]:
         """Return who asked for the log of this very build."""
         node: _Node | None = self._root
         for level in str(Topic(project, build, "log")).split("/"):
             node = node.children.get(level) if node else None
-        return set(node.here) if node else set()
+        return node.here.all if node else frozenset()
 
-    def _place(self, filter_: Filter) -> set[str]:
+    def _place(self, filter_: Filter) -> _Members:
         node = self._root
         for level in filter_.levels:
             if level == "#":
@@ -94,11 +116,20 @@ class Hub:
                 del parent.children[level]
 
 
-def _collect(node: _Node, levels: list[str], depth: int, found: set[str]) -> None:
-    found |= node.below  # "#" matches the parent level too
+def _matching(node: _Node, levels: list[str], depth: int = 0) -> Iterator[frozenset[str]]:
+    """Yield the watchers of each filter that matches."""
+    if node.below:
+        yield node.below.all  # "#" matches the parent level too
     if depth == len(levels):
-        found |= node.here
+        if node.here:
+            yield node.here.all
         return
     for level in (levels[depth], "+"):
         if child := node.children.get(level):
-            _collect(child, levels, depth + 1, found)
+            yield from _matching(child, levels, depth + 1)
+
+
+def _united(found: Iterable[frozenset[str]]) -> frozenset[str]:
+    """Return the union; of one set, that itself."""
+    sets = list(found)
+    return sets[0] if len(sets) == 1 else frozenset().union(*sets)

@@ -25,7 +25,7 @@ class Event(msgspec.Struct, frozen=True):
 
     name: str
     body: View
-    watchers: set[str] | None
+    watchers: frozenset[str] | None
 
 
 class Live:

@@ -7,6 +7,7 @@ watchers that came at once the busiest of 4 processes got 320 to 445, but 258 to
 
 import contextlib
 import functools
+import gc
 import logging
 import multiprocessing
 import os
@@ -33,6 +34,8 @@ STOP_SECONDS: Final = 10.0
 """After the drain, a process that has not ended by then is killed."""
 HANG_SECONDS: Final = 10
 """A process that is frozen so long is replaced."""
+_COLLECT: Final = 10_000, 20, 20
+"""Garbage in cycles is rare here, and thousands of watchers take long to look through."""
 
 if TYPE_CHECKING:
     from starlette.applications import Starlette
@@ -139,6 +142,8 @@ def _create(settings: Settings, log_level: str) -> "Starlette":
     """
     from gateway import app  # noqa: PLC0415
 
+    gc.freeze()  # modules stay: no collection need look at them
+    gc.set_threshold(*_COLLECT)
     if parent := multiprocessing.parent_process():
         configure(log_level)
         threading.Thread(target=_end_with, args=[parent], daemon=True).start()

@@ -6,7 +6,7 @@ leaves in one write. To one that takes no more, the newest state of each build i
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Coroutine, Iterator
+from collections.abc import Awaitable, Callable, Coroutine, Iterable
 from typing import Any, Final
 
 from buildfeed.board import BuildState
@@ -23,7 +23,9 @@ from gateway.watching import Watching, refusal
 FEED: Final = "feed"
 _CHUNK_BYTES: Final = 64 * 1024
 
-_Due = tuple[What | None, bytes, set[str]]
+_MOST_AUDIENCES: Final = 64
+
+_Due = tuple[What | None, bytes, list[Line]]
 """What it is about, nothing that has a newest state if None; its frame; to whom."""
 
 log = logging.getLogger(__name__)
@@ -53,6 +55,7 @@ class Wires:
         self._feed = feed
         self._backlog_bytes = backlog_bytes
         self._lines: dict[str, Line] = {}
+        self._audiences: dict[int, tuple[frozenset[str], list[Line]]] = {}
         self._due: list[_Due] = []
         self._loop = asyncio.get_running_loop()
         self._tasks: set[asyncio.Task[None]] = set()
@@ -85,7 +88,7 @@ class Wires:
         if event.watchers is None:
             self._deliver_feed(event)
             return
-        mine = self._lines.keys() & event.watchers
+        mine = self._here_of(event.watchers)
         if not mine:
             return
         what = None if event.name == "log" else (event.body["project"], event.body["build"])
@@ -93,6 +96,16 @@ class Wires:
             self._loop.call_soon(self._flush)
         self._due.append((what, _frame(event.name, event.body), mine))
         self.sent += len(mine) if what else 0
+
+    def _here_of(self, watchers: frozenset[str]) -> list[Line]:
+        """Return those who are here. The hub has the same set until somebody comes or goes."""
+        known, lines = self._audiences.get(id(watchers), (None, []))
+        if known is not watchers:
+            if len(self._audiences) == _MOST_AUDIENCES:
+                self._audiences.clear()
+            lines = [self._lines[sid] for sid in self._lines.keys() & watchers]
+            self._audiences[id(watchers)] = watchers, lines
+        return lines
 
     def _deliver_feed(self, event: Event) -> None:
         text = _frame(event.name, event.body)
@@ -107,37 +120,29 @@ class Wires:
     def _flush(self) -> None:
         """Write what came due in this turn: to each watcher all of it at once."""
         due, self._due = self._due, []
-        if len(due) == 1:
-            what, text, sids = due[0]
-            for sid in sids:
-                if line := self._lines.get(sid):
-                    self._hand(line, what, text)
-        else:
-            self._flush_together(due)
+        lines = due[0][2]
+        if all(each[2] is lines for each in due):
+            self._hand(lines, due)
+            return
+        parts: dict[Line, int] = {}  # by watcher, a bit for each of what is due to it
+        for bit, (_, _, lines) in enumerate(due):
+            for line in lines:
+                parts[line] = parts.get(line, 0) | 1 << bit
+        alike: dict[int, list[Line]] = {}
+        for line, bits in parts.items():
+            alike.setdefault(bits, []).append(line)
+        for bits, lines in alike.items():
+            self._hand(lines, [each for bit, each in enumerate(due) if bits >> bit & 1])
 
-    def _flush_together(self, due: list[_Due]) -> None:
-        parts: dict[str, int] = {}  # by watcher, a bit for each of what is due to it
-        for bit, (_, _, sids) in enumerate(due):
-            for sid in sids:
-                parts[sid] = parts.get(sid, 0) | 1 << bit
-        joined: dict[int, bytes] = {}
-        for sid, bits in parts.items():
-            line = self._lines.get(sid)
-            if line is None:
-                continue
-            if line.slow:
-                for what, text, _ in _chosen(due, bits):
-                    self._put_off(line, what, text)
-                continue
-            if bits not in joined:
-                joined[bits] = b"".join(text for _, text, _ in _chosen(due, bits))
-            line.write(joined[bits])
-
-    def _hand(self, line: Line, what: What | None, text: bytes) -> None:
-        if line.slow:
-            self._put_off(line, what, text)
-        else:
-            line.write(text)
+    def _hand(self, lines: Iterable[Line], due: list[_Due]) -> None:
+        """Write what is due to all of `lines`, the way that a delivery mostly takes."""
+        text = due[0][1] if len(due) == 1 else b"".join(text for _, text, _ in due)
+        for line in lines:
+            if line.flowing and line.connected:
+                line.transport.write(text)
+            elif line.slow and line.connected:
+                for what, part, _ in due:
+                    self._put_off(line, what, part)
 
     def _put_off(self, line: Line, what: What | None, text: bytes) -> None:
         backlog = self._backlog(line)
@@ -177,6 +182,7 @@ class Wires:
         """Forget a watcher."""
         self._watching.leave(line.sid)
         self._lines.pop(line.sid, None)
+        self._audiences.clear()
         self._merged += _merged(line)
         log.info("watcher.disconnected", extra={"sid": line.sid, "reason": reason})
 
@@ -217,7 +223,8 @@ class Wires:
             self._send(line, state)
 
     def _send(self, line: Line, state: BuildState) -> None:
-        self._hand(line, state.key, _frame("build", self._live.view(state)))
+        text = _frame("build", self._live.view(state))
+        self._hand([line], [(state.key, text, [line])])
 
     async def _greet(self, line: Line, filters: list[Filter]) -> None:
         line.text(packets.event(FEED, self._feed()))
@@ -240,10 +247,6 @@ class Wires:
         task = self._loop.create_task(work)
         self._tasks.add(task)  # the loop keeps no reference of its own
         task.add_done_callback(self._tasks.discard)
-
-
-def _chosen(due: list[_Due], bits: int) -> Iterator[_Due]:
-    return (each for bit, each in enumerate(due) if bits >> bit & 1)
 
 
 def _frame(name: str, body: View) -> bytes:

@@ -32,14 +32,15 @@ class Line:
         "_frames",
         "_heard_at",
         "_tokens",
-        "_transport",
         "answered",
         "backlog",
         "closing",
         "connected",
+        "flowing",
         "moved",
         "sid",
         "slow",
+        "transport",
     )
 
     def __init__(self, exchange: "Exchange", transport: asyncio.Transport, sid: str) -> None:
@@ -50,12 +51,14 @@ class Line:
         """False from a ping until its pong."""
         self.closing = False
         self.slow = False
+        self.flowing = True
+        """False while it is slow and when it is closing: nothing may be written then."""
         self.backlog: Backlog | None = None
         self.moved = (0, 0.0)
         self._tokens = float(MESSAGE_BURST)
         self._heard_at = 0.0
         self._exchange = exchange
-        self._transport = transport
+        self.transport = transport
         self._frames = Frames(exchange.max_bytes)
         transport.set_write_buffer_limits(high=UNSENT_BYTES)
         sock: socket.socket = transport.get_extra_info("socket")
@@ -64,12 +67,12 @@ class Line:
     @property
     def waiting(self) -> int:
         """How many bytes the system has not taken yet."""
-        return self._transport.get_write_buffer_size()
+        return self.transport.get_write_buffer_size()
 
     def write(self, data: bytes) -> None:
         """Send whole frames."""
         if not self.closing:
-            self._transport.write(data)
+            self.transport.write(data)
 
     def text(self, packet: bytes) -> None:
         """Send a packet."""
@@ -79,13 +82,13 @@ class Line:
         """Say why, and end the connection once that has left, or soon."""
         if not self.closing:
             self.write(frames.close_frame(code, reason))
-            self.closing = True
-            self._transport.close()
+            self.closing, self.flowing = True, False
+            self.transport.close()
             self._exchange.closing(self)
 
     def abort(self) -> None:
         """End the connection now."""
-        self._transport.abort()
+        self.transport.abort()
 
     def received(self, data: bytes) -> None:
         """Take what came; whatever it is, only this line can suffer."""
@@ -134,10 +137,10 @@ class Line:
 
     def paused(self) -> None:
         """Take note that the system takes no more."""
-        self.slow = True
+        self.slow, self.flowing = True, False
         self._exchange.slowed(self)
 
     def resumed(self) -> None:
         """Take note that the system has taken what waited."""
-        self.slow = False
+        self.slow, self.flowing = False, not self.closing
         self._exchange.drained(self)
