@@ -297,7 +297,8 @@ class MqttLink:
                 self._connection.acknowledge(message.mid)
 
     def _receive(self, message: Message) -> None:
-        if any(filter_.matches(message.topic) for filter_, _ in self._filters.values()):
-            self._call(self._on_message, message)
-        else:
-            self._ack(message)
+        for filter_, _ in self._filters.values():
+            if filter_.matches(message.topic):
+                self._call(self._on_message, message)
+                return
+        self._ack(message)

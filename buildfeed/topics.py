@@ -31,12 +31,17 @@ class Topic(msgspec.Struct, frozen=True):
     kind: str
 
     def __str__(self) -> str:
-        return f"{_ROOT}/{self.project}/{self.build}/{self.kind}"
+        return "/".join(self.levels)
+
+    @property
+    def levels(self) -> tuple[str, str, str, str]:
+        """Its parts, between the slashes."""
+        return _ROOT, self.project, self.build, self.kind
 
     @property
     def routing_key(self) -> str:
         """The same place for an AMQP publisher on `amq.topic`: RabbitMQ turns `/` into `.`."""
-        return f"{_ROOT}.{self.project}.{self.build}.{self.kind}"
+        return ".".join(self.levels)
 
     @classmethod
     def parse(cls, text: str) -> Self:

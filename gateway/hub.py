@@ -1,6 +1,6 @@
 """The hub: which watchers hear an activity. Pure; rooms are filters (MQTT 5 §4.7)."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 from buildfeed.topics import KINDS, Filter, Topic
 
@@ -84,7 +84,7 @@ class Hub:
 
         Nothing is copied where one filter matches: for the next activity it is the same object.
         """
-        return _united(_matching(self._root, str(topic).split("/")))
+        return _united(_matching(self._root, topic.levels))
 
     def watchers_of_build(self, project: str, build: str) -> frozenset[str]:
         """Return who watches any kind of activity of a build, `log` aside."""
@@ -94,7 +94,7 @@ class Hub:
     def log_watchers(self, project: str, build: str) -> frozenset[str]:
         """Return who asked for the log of this very build."""
         node: _Node | None = self._root
-        for level in str(Topic(project, build, "log")).split("/"):
+        for level in Topic(project, build, "log").levels:
             node = node.children.get(level) if node else None
         return node.here.all if node else frozenset()
 
@@ -116,7 +116,7 @@ class Hub:
                 del parent.children[level]
 
 
-def _matching(node: _Node, levels: list[str], depth: int = 0) -> Iterator[frozenset[str]]:
+def _matching(node: _Node, levels: Sequence[str], depth: int = 0) -> Iterator[frozenset[str]]:
     """Yield the watchers of each filter that matches."""
     if node.below:
         yield node.below.all  # "#" matches the parent level too

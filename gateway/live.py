@@ -64,7 +64,8 @@ class Live:
             self.unverified.add((build.project, build.build))
         state, changed = self.board.fold(activity)
         if changed:
-            self._unrecorded.setdefault(state.key, (build.attempt, build.seq, self._now()))
+            if (key := state.key) not in self._unrecorded:
+                self._unrecorded[key] = build.attempt, build.seq, self._now()
             self._changed(state)
         if not changed and activity.kind != "error":
             return
@@ -167,15 +168,16 @@ class Live:
         return len(self._ahead) - behind
 
     def _changed(self, state: BuildState) -> None:
+        key = state.key
         if state.newest.object.status != "queued":
-            self._ahead.pop(state.key, None)
-            self._delayed.discard(state.key)
+            self._ahead.pop(key, None)
+            self._delayed.discard(key)
         if self._roster.lost(state.newest.worker, self._now()) and not state.ended:
-            self._lost.add(state.key)
+            self._lost.add(key)
         else:
-            self._lost.discard(state.key)
+            self._lost.discard(key)
         if state.ended:
-            for callback in self._ended_callbacks.pop(state.key, []):
+            for callback in self._ended_callbacks.pop(key, []):
                 callback(state)
 
     def _push(self, state: BuildState) -> None:
