@@ -128,6 +128,12 @@ class Bench:
 
     def run(self, name: str, size: int) -> Figures:
         """Measure a server with `size` watchers."""
+        with self.serving(name) as (load, pid, _):
+            return self._measure(load, pid, name, size)
+
+    @contextlib.contextmanager
+    def serving(self, name: str) -> Iterator[tuple[Program, int, int]]:
+        """Run a server; yield the load client, the process id of the server and its port."""
         directory = self._directory / secrets.token_hex(4)
         directory.mkdir()
         port = ports.free_block(1, secrets.randbelow(100_000))
@@ -138,9 +144,12 @@ class Bench:
                 pid = SERVERS[name](directory, self._url, port, stack)
             with on_core(OTHER_CORE):
                 load = stack.enter_context(Program(BUILT / "load", port, pid, FILTER))
-            figures = self._measure(load, pid, name, size)
+            yield load, pid, port
         shutil.rmtree(directory)
-        return figures
+
+    def publish(self, rate: float, burst: int = 1) -> None:
+        """Let so many activities a second go out from now on, in bursts."""
+        self._publisher.tell(f"{rate} {burst}")
 
     def _measure(self, load: Program, pid: int, name: str, size: int) -> Figures:
         ingest = self._window(load, INGEST_RATE, INGEST_BURST)
@@ -170,12 +179,12 @@ class Bench:
         )
 
     def _window(self, load: Program, rate: float, burst: int) -> dict[str, Any]:
-        self._publisher.tell(f"{rate} {burst}")
+        self.publish(rate, burst)
         time.sleep(SETTLE_SECONDS)
         try:
             return load.ask(f"measure {self._seconds}")
         finally:
-            self._publisher.tell("0 1")
+            self.publish(0)
             time.sleep(SETTLE_SECONDS)
             while load.ask("measure 0.2")["events"]:
                 pass  # it is still behind
@@ -213,6 +222,12 @@ def _listens(port: int) -> bool:
     return False
 
 
+def allow_many_files() -> None:
+    """Let this process and those it starts have as many connections as the system allows."""
+    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+
+
 def main() -> None:
     """Measure what is asked for, print each run, write the medians."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -222,8 +237,7 @@ def main() -> None:
     parser.add_argument("--seconds", default=4.0, type=float, help="of a window")
     parser.add_argument("--output", type=Path, help="where to write the page")
     asked = parser.parse_args()
-    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
-    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    allow_many_files()
     build()
     found: list[Figures] = []
     with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:

@@ -4,6 +4,8 @@
    Commands on standard input, one JSON line back for each:
      open COUNT       opens so many more watchers by WebSocket, 64 handshakes at a time
      measure SECONDS  counts the `build` events of all that come in
+     pictures         tells how many watchers agree on the newest `seq` of each build, b0 to b7
+     stall COUNT      stops reading from so many of those that were opened last
    A watcher is there when its `watch` is acknowledged. The CPU time of the server is that of all
    its threads. An event carries the time of its publishing as "by":"NANOSECONDS" since 1970. */
 
@@ -21,7 +23,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { AT_ONCE = 64, READY_EVENTS = 256, BUFFER = 4 << 20, BIN_NS = 10000, BINS = 1000000 };
+enum { BUILDS = 8, AT_ONCE = 64, READY_EVENTS = 256, BUFFER = 4 << 20, BIN_NS = 10000, BINS = 1000000 };
 enum stage { HANDSHAKE, OPENING, CONNECTING, ASKING, WATCHING };
 
 struct watcher {
@@ -29,6 +31,7 @@ struct watcher {
     enum stage stage;
     uint32_t kept; /* bytes of an unfinished frame */
     uint8_t *rest;
+    uint32_t seq[BUILDS];
 };
 
 static int port, epoll, shaking, lost;
@@ -100,8 +103,11 @@ static void dial(void) {
     shaking++;
 }
 
-static void count(const uint8_t *text, size_t size) {
-    const uint8_t *by = memmem(text, size, "\"by\":\"", 6);
+static void count(struct watcher *w, const uint8_t *text, size_t size) {
+    const uint8_t *build = memmem(text, size, "\"build\":\"b", 10), *by, *seq;
+    if (build && (seq = memmem(text, size, "\"seq\":", 6)) && (unsigned)(build[10] - '0') < BUILDS)
+        w->seq[build[10] - '0'] = strtoul((const char *)seq + 6, NULL, 10);
+    by = memmem(text, size, "\"by\":\"", 6);
     if (!by) return; /* not of this load */
     struct timespec t;
     clock_gettime(CLOCK_REALTIME, &t);
@@ -119,7 +125,7 @@ static int begins(const uint8_t *text, size_t size, const char *with) {
 static void take(struct watcher *w, const uint8_t *text, size_t size) { /* an Engine.IO packet */
     char ask[100];
     if (begins(text, size, "42[\"build\"")) {
-        count(text, size);
+        count(w, text, size);
     } else if (begins(text, size, "2")) {
         say(w, "3");
     } else if (begins(text, size, "0") && w->stage == OPENING) {
@@ -221,6 +227,24 @@ static void measure(double seconds) {
            percentile_ms(0.99), lost);
 }
 
+static void pictures(void) {
+    int alike = 0, first = 0;
+    while (first < opened && watchers[first]->fd < 0) first++;
+    for (int i = first; i < opened; i++)
+        alike += watchers[i]->fd >= 0 && !memcmp(watchers[i]->seq, watchers[first]->seq,
+                                                 sizeof watchers[i]->seq);
+    printf("{\"alike\":%d,\"lost\":%d,\"seq\":[", alike, lost);
+    for (int i = 0; i < BUILDS; i++)
+        printf("%s%u", i ? "," : "", first < opened ? watchers[first]->seq[i] : 0);
+    printf("]}\n");
+}
+
+static void stall(int count) {
+    for (int i = opened - count; i < opened; i++)
+        epoll_ctl(epoll, EPOLL_CTL_DEL, watchers[i]->fd, NULL);
+    printf("{\"stalled\":%d}\n", count);
+}
+
 int main(int argc, char **argv) {
     struct epoll_event interest = {.events = EPOLLIN};
     struct rlimit files;
@@ -245,5 +269,7 @@ int main(int argc, char **argv) {
         size = 0; /* the next command follows the answer to this one */
         if (!strncmp(line, "open ", 5)) open_more(atoi(line + 5));
         if (!strncmp(line, "measure ", 8)) measure(atof(line + 8));
+        if (!strncmp(line, "pictures", 8)) pictures();
+        if (!strncmp(line, "stall ", 6)) stall(atoi(line + 6));
     }
 }
