@@ -32,7 +32,7 @@ from gateway.events import Events
 from gateway.feed import Feed
 from gateway.guard import SOCKETS, Door, Guard
 from gateway.live import Event, Live
-from gateway.loop_lag import LoopLag
+from gateway.loop_lag import HANG_SECONDS, LoopLag
 from gateway.metrics import Metrics, Vitals
 from gateway.operations import Operations
 from gateway.problems import Problem
@@ -97,7 +97,7 @@ async def _running(settings: Settings, app: Starlette, drain: Drain) -> AsyncIte
     live = Live(send, loop.time)
     catch_up = CatchUp(store, live)
     counts = Counts()
-    loop_lag = LoopLag()
+    loop_lag = LoopLag(HANG_SECONDS if settings.workers > 1 else None)
 
     def receive(activity: Activity) -> None:
         counts.receive(activity, live.board)

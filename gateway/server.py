@@ -26,14 +26,13 @@ import uvicorn
 from uvicorn.supervisors import Multiprocess
 
 from buildfeed.log import configure
+from gateway.loop_lag import HANG_SECONDS
 from gateway.settings import MAX_MESSAGE_BYTES, Settings
 
 SHUTDOWN_SECONDS: Final = 3
 """For requests and watchers that are left after the drain."""
 STOP_SECONDS: Final = 10.0
 """After the drain, a process that has not ended by then is killed."""
-HANG_SECONDS: Final = 10
-"""A process that is frozen so long is replaced."""
 _COLLECT: Final = 10_000, 20, 20
 """Garbage in cycles is rare here, and thousands of watchers take long to look through."""
 
