@@ -66,6 +66,11 @@ class AmqpQueue:
         """Tell whether `channel` is the open one."""
         return channel is self._channel
 
+    @property
+    def returning(self) -> bool:
+        """True when the broker, or the way to it, was away a moment ago."""
+        return self._connected > 1 and time.monotonic() - self._connected_at < _DOUBT_SECONDS
+
     async def ask(self, channel: BlockingChannel, work: Work) -> bool:
         """Do `work` on `channel`; False when it is gone, after waiting for the broker."""
 
@@ -106,11 +111,6 @@ class AmqpQueue:
     @property
     def _free(self) -> int:
         return max(self._allowed - self._held, 0)
-
-    @property
-    def _returning(self) -> bool:
-        """True when the broker, or the way to it, was away a moment ago."""
-        return self._connected > 1 and time.monotonic() - self._connected_at < _DOUBT_SECONDS
 
     def _fill(self, channel: BlockingChannel) -> None:
         """Take what waits while another may be held; wait for more exactly while one may."""
@@ -163,7 +163,7 @@ class AmqpQueue:
         self._taken += 1
         self._held += 1
         attempt = _attempt(properties)
-        doubtful = attempt > 1 and self._returning
+        doubtful = attempt > 1 and self.returning
         self._hand_out(AmqpDelivery(self, channel, tag, start, attempt, doubtful=doubtful))
 
 

@@ -47,6 +47,10 @@ class Delivery(Protocol):
 class Queue(Protocol):
     """Hands out starts, never more unsettled ones than it is allowed to."""
 
+    @property
+    def returning(self) -> bool:
+        """True when it was away a moment ago, so that what it hands out may be doubtful."""
+
     async def start(self, deliver: Callable[[Delivery], None]) -> None:
         """Call `deliver` in the running event loop with every start, from now on."""
 

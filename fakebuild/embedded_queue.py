@@ -34,6 +34,8 @@ class EmbeddedQueue:
     a BuildfeedError when the history cannot be read now.
     """
 
+    returning = False
+
     def __init__(
         self,
         mqtt_url: str,

@@ -21,10 +21,14 @@ ANSWER_SECONDS: Final = 10.0
 SILENCE_SECONDS: Final = 30.0
 """A worker repeats its presence every 10 s: then three are missing."""
 
+REPEAT_SECONDS: Final = 10.0
+"""How long the keeper goes on to say what it keeps: who runs the build may not listen yet."""
+
 
 class _Kept(msgspec.Struct):
     delivery: Delivery
     until: float
+    news_until: float
     runner: str | None = None
 
 
@@ -43,10 +47,12 @@ class Keeping:
     def __iter__(self) -> Iterator[Delivery]:
         return iter([kept.delivery for kept in self._kept.values()])
 
-    @property
-    def unclaimed(self) -> bool:
-        """True while nobody has said of some build that it runs it."""
-        return any(kept.runner is None for kept in self._kept.values())
+    def has_news(self, now: float) -> bool:
+        """Tell whether some start may be kept without the knowledge of who runs its build.
+
+        It may have said that it runs the build before it heard the keeper.
+        """
+        return any(now < kept.news_until for kept in self._kept.values())
 
     def get(self, key: Key) -> Delivery | None:
         """Return the start that is kept for the build `key`, None when there is none."""
@@ -59,7 +65,7 @@ class Keeping:
         When its worker was heard to die meanwhile, it is due at once.
         """
         wait = 0.0 if delivery.key in self._orphans else ANSWER_SECONDS
-        self._kept[delivery.key] = _Kept(delivery, now + wait)
+        self._kept[delivery.key] = _Kept(delivery, now + wait, now + REPEAT_SECONDS)
 
     def release(self, key: Key) -> None:
         """Keep it no longer."""
@@ -78,6 +84,8 @@ class Keeping:
         abandoned = []
         for key, kept in self._kept.items():
             if presence.status == "online" and key in runs:
+                if kept.runner != presence.worker:
+                    kept.news_until = now + REPEAT_SECONDS
                 kept.runner, kept.until = presence.worker, now + SILENCE_SECONDS
             elif key in runs or kept.runner == presence.worker:
                 abandoned.append(key)

@@ -64,7 +64,7 @@ class Neighbours:
         self._heartbeat.changed()
 
     def listen(self, now: float) -> None:
-        """Hear the others while there is something to hear; ask again what nobody answered."""
+        """Hear the others while there is something to hear; say again what is news to them."""
         needed = self.astray or self.elsewhere or self.keeping or now < self._listening_until
         if bool(needed) is not self._listening:
             self._listening = bool(needed)
@@ -73,8 +73,8 @@ class Neighbours:
             else:
                 self._link.unsubscribe(ALL_WORKERS)
                 self.keeping.forget()
-        if self.keeping.unclaimed:
-            self._heartbeat.changed()  # for a worker that was not there yet
+        if self.keeping.has_news(now):
+            self._heartbeat.changed()
 
     def hear(self, said: Presence, connection: int, now: float) -> list[Delivery]:
         """Return the starts to begin, since another worker runs their builds no more.

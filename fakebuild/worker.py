@@ -261,13 +261,15 @@ class Worker:
     def _allow(self) -> None:
         """Tell the queue how many starts to hold.
 
-        One for each slot: while the start of a build that runs here is astray, it is looked for;
-        once another keeps it, its slot is taken, unless a start kept here takes that.
+        One for each slot: while the start of a build that runs here is astray, it is looked for,
+        and for a moment after the queue was away those of the others are, who may have no room;
+        then the slot of a build whose start another keeps is taken, unless a start kept here
+        takes it.
         """
         allowed = self._slots
         if self._stopping or self._overloaded:
             allowed = 0
-        elif not self._neighbours.astray:
+        elif not (self._neighbours.astray or self._queue.returning):
             allowed -= max(0, self._neighbours.elsewhere - len(self._keeping))
         if allowed != self._allowed:
             self._allowed = allowed

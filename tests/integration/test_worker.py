@@ -200,6 +200,28 @@ async def test_a_build_survives_a_restart_of_the_broker(rabbitmq: PrivateRabbitM
     assert accepted[1].object.progress > 0
 
 
+async def test_a_worker_whose_start_is_kept_elsewhere_has_room_to_keep_one_for_others(
+    channel: BlockingChannel, watcher: Watcher, work: Work, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("fakebuild.worker._LOOK_SECONDS", 0.02)
+    publish(channel, start(script=LONG))
+    while not (of_others := channel.basic_get(BUILDS)[0]):
+        pass
+    build = start(script=LONG)
+    async with work(slots=1) as w1:
+        publish(channel, build)
+        await watcher.until_running(build)
+        async with work(slots=1) as w2:
+            w2.cut_amqp()
+            await until(lambda: w2.queue.returning and w2.queue._link.up)
+            w1.queue._link._delay = 1  # it hears where its start is before it is back
+            w1.cut_amqp()
+            await until(lambda: watcher.keeps(w2.name))
+            await until(lambda: w1.queue.returning and w1.queue._link.up)
+            channel.basic_reject(of_others.delivery_tag, requeue=True)
+            await until(lambda: watcher.keeps(w1.name))
+
+
 async def test_nothing_ends_while_its_start_may_be_with_another(
     channel: BlockingChannel, watcher: Watcher, work: Work
 ) -> None:

@@ -8,7 +8,7 @@ from msgspec.structs import replace
 from buildfeed import command
 from buildfeed.activity import Script
 from buildfeed.presence import Presence, RunningBuild
-from fakebuild.keeping import ANSWER_SECONDS, SILENCE_SECONDS, Keeping
+from fakebuild.keeping import ANSWER_SECONDS, REPEAT_SECONDS, SILENCE_SECONDS, Keeping
 from fakebuild.kept_delivery import KeptDelivery
 
 KEY = ("acme", "01934f4ce3b27b3c8f1e2d3c4b5a6978")
@@ -43,7 +43,6 @@ def keeping() -> Keeping:
 
 
 def test_a_build_of_which_nobody_says_that_it_runs_is_begun(keeping: Keeping) -> None:
-    assert keeping.unclaimed
     assert keeping.due(ANSWER_SECONDS - 0.1) == []
     assert [delivery.key for delivery in keeping.due(ANSWER_SECONDS)] == [KEY]
     assert not keeping
@@ -53,7 +52,14 @@ def test_a_build_is_not_begun_while_a_worker_says_that_it_runs(keeping: Keeping)
     for now in range(0, 100, 10):
         assert keeping.hear(RUNS, now) == []
         assert keeping.due(now + 9) == []
-    assert not keeping.unclaimed
+
+
+def test_that_it_is_kept_is_news_until_its_worker_has_surely_heard_it(keeping: Keeping) -> None:
+    assert keeping.has_news(8)
+    keeping.hear(RUNS, 8)  # which may not listen yet
+    assert keeping.has_news(8 + REPEAT_SECONDS - 0.1)
+    keeping.hear(RUNS, 17)
+    assert not keeping.has_news(8 + REPEAT_SECONDS)
 
 
 @pytest.mark.parametrize("said", [Presence("w1", "offline"), Presence("w1", "online")])
