@@ -12,8 +12,8 @@ from msgspec import UNSET, Meta, UnsetType
 
 from buildfeed import names
 from buildfeed.errors import InvalidActivity
-from buildfeed.names import Name
-from buildfeed.topics import Topic
+from buildfeed.names import NameToCheck
+from buildfeed.topics import Topic, path
 
 MEDIA_TYPE: Final = "application/activity+json"
 MAX_BYTES: Final = 64 * 1024
@@ -22,6 +22,8 @@ MAX_LOG_BYTES: Final = 16 * 1024
 
 _FIRST_YEAR: Final = 1970
 _LAST_YEAR: Final = 9998  # one year before datetime's last: any offset still has a UTC form
+
+_MILLISECONDS_END: Final = len("1970-01-01T00:00:00.000")
 
 _CONTEXT: Final = ("https://www.w3.org/ns/activitystreams", {"@vocab": "urn:buildfeed:ns#"})
 
@@ -56,8 +58,8 @@ class Build(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
 
     type: Literal["Build"] = "Build"
     id: str
-    project: Name
-    build: Name
+    project: NameToCheck
+    build: NameToCheck
     status: Status
     progress: Percent
     errors: Count
@@ -214,7 +216,8 @@ def decode(topic: str, payload: bytes | bytearray) -> Activity:
     except InvalidActivity:
         Topic.parse(topic)  # what is wrong with the topic matters more
         raise
-    if str(activity.topic) != topic:
+    build = activity.object
+    if path(build.project, build.build, activity.kind) != topic:
         Topic.parse(topic)
         raise InvalidActivity(topic, f"it belongs on {activity.topic}")
     return activity
@@ -227,14 +230,16 @@ def parse(payload: bytes | bytearray, topic: str = "") -> Activity:
         activity = _DECODER.decode(payload.decode())
     except (msgspec.MsgspecError, RecursionError, ValueError) as exc:
         raise InvalidActivity(topic, f"{exc}") from exc
-    if reason := _contradiction(activity) or _excess(activity):
+    if reason := _misnamed(activity) or _contradiction(activity) or _excess(activity):
         raise InvalidActivity(topic, reason)
     return activity
 
 
-def _contradiction(activity: Activity) -> str | None:
-    """Return what no field alone can tell to be wrong, None when all is well."""
+def _misnamed(activity: Activity) -> str | None:
+    """Return which name or id is none, or does not fit the rest, None when all is well."""
     build = activity.object
+    if not (names.is_name(build.project) and names.is_name(build.build)):
+        return f"object.project and object.build match {names.PATTERN}"
     if build.id != urn(build.project, build.build):
         return "object.id is not that of its project and build"
     if activity.type == "Undo":
@@ -243,11 +248,17 @@ def _contradiction(activity: Activity) -> str | None:
             return "the id of a stop is {object.id}:stop.{uuid}"
     elif activity.id != f"{build.id}:{build.attempt}.{build.seq}":
         return "the id is not {object.id}:{attempt}.{seq}"
+    return None
+
+
+def _contradiction(activity: Activity) -> str | None:
+    """Return what no field alone can tell to be wrong, None when all is well."""
+    build = activity.object
     if activity.type == "Offer" and (build.status, build.attempt, build.seq) != ("queued", 0, 0):
         return "a start is queued, attempt 0, seq 0"
     times = (build.queued_time, build.not_before, build.start_time, build.end_time)
     for time in (activity.published, *times):
-        if isinstance(time, datetime) and not _FIRST_YEAR <= time.year <= _LAST_YEAR:
+        if time is not UNSET and not _FIRST_YEAR <= time.year <= _LAST_YEAR:
             return f"a time lies outside the years {_FIRST_YEAR} to {_LAST_YEAR}"
     return None
 
@@ -271,4 +282,5 @@ def schema() -> dict[str, Any]:
 
 def timestamp(moment: datetime) -> str:
     """Return `moment` in UTC as RFC 3339 with milliseconds."""
-    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    text: str = msgspec.to_builtins(moment.astimezone(UTC))  # a quarter of the time of isoformat
+    return text[:_MILLISECONDS_END] + "Z" if moment.microsecond else text[:-1] + ".000Z"

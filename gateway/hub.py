@@ -1,6 +1,6 @@
 """The hub: which watchers hear an activity. Pure; rooms are filters (MQTT 5 §4.7)."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Sequence
 
 from buildfeed.topics import KINDS, Filter, Topic
 
@@ -116,20 +116,27 @@ class Hub:
                 del parent.children[level]
 
 
-def _matching(node: _Node, levels: Sequence[str], depth: int = 0) -> Iterator[frozenset[str]]:
-    """Yield the watchers of each filter that matches."""
-    if node.below:
-        yield node.below.all  # "#" matches the parent level too
-    if depth == len(levels):
+def _matching(root: _Node, levels: Sequence[str]) -> list[frozenset[str]]:
+    """Return the watchers of each filter that matches."""
+    found, nodes = [], [root]
+    for level in levels:
+        deeper = []
+        for node in nodes:
+            if node.below:
+                found.append(node.below.all)
+            if child := node.children.get(level):
+                deeper.append(child)
+            if child := node.children.get("+"):
+                deeper.append(child)
+        nodes = deeper
+    for node in nodes:
+        if node.below:  # "#" matches the parent level too
+            found.append(node.below.all)
         if node.here:
-            yield node.here.all
-        return
-    for level in (levels[depth], "+"):
-        if child := node.children.get(level):
-            yield from _matching(child, levels, depth + 1)
+            found.append(node.here.all)
+    return found
 
 
-def _united(found: Iterable[frozenset[str]]) -> frozenset[str]:
+def _united(sets: Collection[frozenset[str]]) -> frozenset[str]:
     """Return the union; of one set, that itself."""
-    sets = list(found)
-    return sets[0] if len(sets) == 1 else frozenset().union(*sets)
+    return next(iter(sets)) if len(sets) == 1 else frozenset().union(*sets)
