@@ -14,6 +14,7 @@ import platform
 import resource
 import secrets
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -43,7 +44,8 @@ BURST = 8
 BURST_DELIVERIES = 100_000
 WARM_UP = 100  # watchers before the others are counted
 SETTLE_SECONDS = 1.0
-INGEST_RATE, INGEST_BURST = 5000, 500
+SETTLED_SECONDS = 0.02  # of CPU time in the former: it does nothing more
+INGESTED = 20_000  # activities that wait for a server that was frozen
 SHARE = {"python": 0.1}
 """What a server gets of the load: with all of it, this one would only fall further behind."""
 SERVER_CORE, OTHER_CORE = 0, 1
@@ -152,7 +154,7 @@ class Bench:
         self._publisher.tell(f"{rate} {burst}")
 
     def _measure(self, load: Program, pid: int, name: str, size: int) -> Figures:
-        ingest = self._window(load, INGEST_RATE, INGEST_BURST)
+        ingest_seconds = self._ingest(pid)
         load.ask(f"open {min(WARM_UP, size)}")
         before, rest = resident(pid), size - WARM_UP
         opened = load.ask(f"open {rest}") if rest > 0 else None
@@ -175,8 +177,21 @@ class Bench:
             idle_kib=grown / rest / 1024 if opened else None,
             accepts=rest / opened["seconds"] if opened else None,
             accept_us=opened["cpu"] / rest * 1e6 if opened else None,
-            ingest_us=ingest["cpu"] / ingest["seconds"] / INGEST_RATE * 1e6,
+            ingest_us=ingest_seconds / INGESTED * 1e6,
         )
+
+    def _ingest(self, pid: int) -> float:
+        """Return the seconds of CPU time that a server without watchers takes for a backlog."""
+        os.kill(pid, signal.SIGSTOP)
+        self.publish(0, INGESTED)
+        time.sleep(2 * SETTLE_SECONDS)  # the publisher is done
+        before = used = cpu_seconds(pid)
+        os.kill(pid, signal.SIGCONT)
+        while True:
+            time.sleep(SETTLE_SECONDS)
+            if cpu_seconds(pid) - used < SETTLED_SECONDS:
+                return used - before
+            used = cpu_seconds(pid)
 
     def _window(self, load: Program, rate: float, burst: int) -> dict[str, Any]:
         self.publish(rate, burst)
@@ -205,6 +220,12 @@ def resident(pid: int) -> int:
     """Return the memory of a process in bytes."""
     pages = Path(f"/proc/{pid}/statm").read_text().split()[1]
     return int(pages) * resource.getpagesize()
+
+
+def cpu_seconds(pid: int) -> float:
+    """Return the CPU time of a process with all its threads (proc(5))."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def build() -> None:

@@ -2,8 +2,8 @@
 
 usage: python publisher.py MQTT_URL
 Commands on standard input: `RATE BURST` lets so many activities a second go out from now on, in
-bursts of so many in one piece; `0 1` stops it. The builds take turns. Each carries the
-nanosecond of its publishing as `by`.
+bursts of so many in one piece; `0 1` stops it; `0 BURST` sends one burst. The builds take turns.
+Each carries the nanosecond of its publishing as `by`.
 """
 
 import select
@@ -86,6 +86,8 @@ def run(publisher: Publisher) -> None:
                 return
             rate, burst = float(line.split()[0]), int(line.split()[1])
             due = time.monotonic()
+            if not rate and burst > 1:
+                publisher.publish(burst)
         elif rate:
             publisher.publish(burst)
             due += burst / rate
