@@ -8,6 +8,8 @@ from typing import Any, Final
 
 import msgspec
 import socketio
+from engineio.async_socket import AsyncSocket
+from engineio.packet import NOOP, Packet
 from msgspec import Raw
 from starlette.types import Receive, Scope, Send
 
@@ -184,8 +186,12 @@ class Sockets:
 
     def _queued(self, sid: str) -> int:
         """Return how many packets the library holds for a watcher, of which it counts none."""
-        below = self.server.eio.sockets.get(self.server.manager.eio_sid_from_sid(sid, "/"))
+        below = self._below(sid)
         return below.queue.qsize() if below else 0
+
+    def _below(self, sid: str) -> AsyncSocket | None:
+        """Return what the library has of a watcher's connection."""
+        return self.server.eio.sockets.get(self.server.manager.eio_sid_from_sid(sid, "/"))
 
     async def close(self) -> None:
         """Stop looking after connections; the server closes them itself."""
@@ -213,6 +219,9 @@ class Sockets:
         self._watching.leave(sid)
         self._sids.discard(sid)
         self._forget_backlog(sid)
+        if below := self._below(sid):
+            # The library would let the answer that a client polls for wait until the next ping.
+            await below.send(Packet(NOOP))
         log.info("watcher.disconnected", extra={"sid": sid, "reason": reason})
 
     async def _watch(self, sid: str, *arguments: object) -> View:

@@ -104,6 +104,7 @@ class Wires:
             if len(self._audiences) == _MOST_AUDIENCES:
                 self._audiences.clear()
             lines = [self._lines[sid] for sid in self._lines.keys() & watchers]
+            lines.sort(key=id)  # as they lie in memory: it is read faster in order
             self._audiences[id(watchers)] = watchers, lines
         return lines
 

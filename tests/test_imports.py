@@ -39,6 +39,7 @@ LIBRARIES = {
     "alembic": ["history/migrations/*.py", "history/migrations/versions/*.py"],
     "prometheus_client": ["gateway/metrics.py"],
     "socketio": ["gateway/sockets.py"],
+    "engineio": ["gateway/sockets.py"],
     "starlette": ["gateway/*.py"],
     "uvicorn": ["gateway/connection.py", "gateway/server.py", "gateway/watcher_socket.py"],
     "click": ["*/__main__.py", "broker/options.py", "history/options.py", "standalone/*.py"],

@@ -60,7 +60,7 @@ class Line:
         self._exchange = exchange
         self.transport = transport
         self._frames = Frames(exchange.max_bytes)
-        transport.set_write_buffer_limits(high=UNSENT_BYTES)
+        transport.set_write_buffer_limits(high=0)  # what the system does not take is late
         sock: socket.socket = transport.get_extra_info("socket")
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, UNSENT_BYTES)
 
