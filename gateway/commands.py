@@ -20,20 +20,22 @@ from buildfeed.activity import Activity, Script
 from buildfeed.board import BuildState, Key
 from buildfeed.errors import BrokerUnavailable
 from gateway.drain import Drain
+from gateway.lease import Leases
 from gateway.live import Live
 from gateway.problems import Problem, unknown_build
 from gateway.requests import StartRequest
 from gateway.starts import Starts
 from gateway.submitter import CONFIRM_SECONDS, Submitter, confirmed
 from gateway.throttle import Throttle
-from history.store import Claim, Store
+from history.claims import Claim
+from history.store import Store
 
 RESEND_STOP_SECONDS = 2.0
 YOUNG_SECONDS = 60.0
 """So long may a build be stopped of which neither the board nor history knows yet."""
-SENDING_SECONDS = CONFIRM_SECONDS + 0.5
-"""So long after it was asked for the start of a build may be on its way to the broker."""
-HEAR_SECONDS = 0.05
+FIRST_LOOK_SECONDS = 0.05
+LOOK_SECONDS = 0.5
+"""So often to look, after a while, whether another process has sent a start."""
 
 log = logging.getLogger(__name__)
 
@@ -55,6 +57,7 @@ class Commands:
         self._throttle = throttle
         self._drain = drain
         self._starts = Starts(submitter, live.receive)
+        self._leases = Leases(store)
         self._resent: dict[Key, float] = {}
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -63,17 +66,12 @@ class Commands:
 
         Raises Problem: 409 when the key was used with another body, 429 when the project starts
         too many, 503 when the broker cannot take it; then nothing was sent, or the build is
-        stopped when the broker answers again.
+        stopped when the broker answers again, and `key` is free once it is.
         """
         build = names.build_id(time.time_ns() // 1_000_000, secrets.token_bytes(10))
-        if key is not None:
-            claim = await self._claim(project, key, build, request)
+        claim = await self._claim(project, key, build, request) if key is not None else None
+        if claim:
             build = claim.build
-            if not claim.new and (known := await self._started(project, build)):
-                return known
-        joins = self._starts.under_way((project, build))
-        if not joins and (wait := self._throttle.take(project, time.monotonic())):
-            raise _too_many(project, wait)
         offer = command.start(
             project,
             build,
@@ -83,8 +81,18 @@ class Commands:
             priority=request.priority,
             delay=request.delay or 0,
         )
+        joins = self._starts.under_way((project, build))
+        lease = None
+        if claim and not joins:
+            if known := await self._sent(claim, offer):
+                return known
+            lease = self._leases.hold(claim)
+        if not joins and (wait := self._throttle.take(project, time.monotonic())):
+            if lease:
+                lease.end("unsent")
+            raise _too_many(project, wait)
         try:
-            await self._starts.publish(offer)
+            await self._starts.publish(offer, lease)
         except BrokerUnavailable as exc:
             raise _unavailable(exc, offer) from exc
         return self._live.board.get(project, build) or BuildState(offer)
@@ -152,32 +160,44 @@ class Commands:
     async def close(self) -> None:
         """End what is still being repeated or undone."""
         await self._starts.close()
+        await self._leases.close()
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
-    async def _started(self, project: str, build: str) -> BuildState | None:
-        """Return a build that was asked for before, None when its start must (still) be sent.
-
-        Another process may be sending it in this moment; then it is heard of soon.
-        """
-        if self._starts.under_way((project, build)):
-            return None
-        known = await self.find(project, build)
-        while not known and _young(build, SENDING_SECONDS):
-            await asyncio.sleep(HEAR_SECONDS)
-            if self._starts.under_way((project, build)):
-                return None
-            known = self._live.board.get(project, build)
-        return known
-
     async def _claim(self, project: str, key: str, build: str, request: StartRequest) -> Claim:
+        """Return which build `key` belongs to, and whose turn it is to send its start.
+
+        Another process may be sending it in this moment; then that is waited for.
+        """
         digest = hashlib.sha256(msgspec.json.encode(request)).hexdigest()
-        claim = await asyncio.to_thread(self._store.claim, project, key, build, digest, _now())
-        if claim.body_hash != digest:
-            detail = "This Idempotency-Key was used with another body; use a new key."
-            raise Problem(HTTPStatus.CONFLICT, "key-reused", detail, build=claim.build)
-        return claim
+        pause, until = FIRST_LOOK_SECONDS, time.monotonic() + CONFIRM_SECONDS
+        while True:
+            claim = await self._leases.take(project, key, build, digest)
+            if claim.body_hash != digest:
+                detail = "This Idempotency-Key was used with another body; use a new key."
+                raise Problem(HTTPStatus.CONFLICT, "key-reused", detail, build=claim.build)
+            joins = self._starts.under_way((project, claim.build))
+            if claim.turn != "taken" or joins or time.monotonic() + pause > until:
+                return claim
+            await asyncio.sleep(pause)
+            pause = min(2 * pause, LOOK_SECONDS)
+
+    async def _sent(self, claim: Claim, offer: Activity) -> BuildState | None:
+        """Return the build of a start that was sent already, None when that is our turn.
+
+        Raises Problem: 503 while another process sends or undoes it.
+        """
+        if claim.turn == "taken":
+            raise _unavailable(BrokerUnavailable(sent=True), offer)
+        if claim.turn == "first":
+            return None
+        known = await self.find(claim.project, claim.build)
+        if claim.turn == "sent":
+            return known or BuildState(offer)
+        if known:  # its sender was gone before it could say so
+            self._leases.hold(claim).end("sent")
+        return known
 
     async def _resend(self, stop: Activity) -> None:
         await asyncio.sleep(random.uniform(0, 0.5))  # noqa: S311 - spreads gateways, no secret
@@ -215,8 +235,8 @@ def _unavailable(exc: BrokerUnavailable, sent: Activity) -> Problem:
     detail = f"{exc} Try the {what} again in a few seconds."
     if exc.sent and what == "start":
         detail = (
-            "The message broker did not confirm the start in time. The build is stopped when the "
-            "broker answers again, unless the start is repeated with the same Idempotency-Key."
+            "The message broker did not confirm the start in time. Repeat it with the same "
+            "Idempotency-Key to get one build; else this one is stopped when the broker answers."
         )
     return Problem(
         HTTPStatus.SERVICE_UNAVAILABLE,

@@ -11,7 +11,9 @@ from buildfeed import command
 from buildfeed.activity import Activity
 from buildfeed.board import Key
 from buildfeed.errors import BrokerUnavailable
+from gateway.lease import Lease
 from gateway.submitter import CONFIRM_SECONDS, Submitter, confirmed
+from history.claims import Ending
 
 RETRY_SECONDS = 1.0
 
@@ -22,7 +24,8 @@ class Starts:
     A broker that is short of memory or disk reads no more: a start that was sent to it is neither
     refused nor confirmed until that is over, maybe hours later. Who was told by then that it
     failed must not find it running: it is stopped as soon as it is confirmed. Who asks for it
-    again before waits for the same one, as a second would make a second worker build.
+    again before waits for the same one, as a second would make a second worker build. Asked for in
+    another process, that waits for the lease, which lasts until it is known how the start ended.
 
     `receive` takes what the broker has confirmed. Used from the event loop only.
     """
@@ -36,24 +39,28 @@ class Starts:
         """Tell whether a start of that build waits for the broker, or is being undone."""
         return key in self._under_way
 
-    async def publish(self, offer: Activity) -> None:
+    async def publish(self, offer: Activity, lease: Lease | None = None) -> None:
         """Return once the broker has the start; one under way for the same build is joined.
+
+        If not, `lease` is the turn to send it, which ends with it.
 
         Raises BrokerUnavailable within 5 s: nothing was sent, or the build is stopped when the
         broker answers again, unless `publish` is called for it once more by then.
         """
         key = offer.object.project, offer.object.build
         start = self._under_way.get(key)
-        if start and start.stop:
-            if not start.stop.cancel():
+        if start and start.undoing:
+            if start.stop and not start.stop.cancel():
                 await confirmed(start.stop)  # too late: it is stopped
                 return
+            start.undoing.cancel()
             del self._under_way[key]
             if start.confirmed:
+                start.end("sent")
                 return
-            start = None
+            lease, start = start.lease, None
         if start is None:
-            start = self._under_way[key] = _Start(offer, self._submitter.submit(offer))
+            start = self._under_way[key] = _Start(offer, self._submitter.submit(offer), lease)
             start.answer.add_done_callback(partial(self._answered, key, start))
         await self._wait(key, start)
 
@@ -77,6 +84,7 @@ class Starts:
             if not start.waiting and not start.answer.done() and start.submitted.cancel():
                 taken_back = True
                 del self._under_way[key]
+                start.end("unsent")
         if not start.answer.done():
             raise BrokerUnavailable(sent=not taken_back)
         await start.answer
@@ -90,36 +98,43 @@ class Starts:
             self._receive(start.offer)
         maybe = isinstance(failure, BrokerUnavailable) and failure.sent
         if maybe or (start.confirmed and not start.waiting):
-            undo = command.stop(
-                start.offer.object, datetime.now(UTC), by="gateway", uuid=uuid.uuid4().hex
-            )
-            start.stop = self._submitter.submit(undo)
-            start.undoing = asyncio.create_task(self._undo(key, start, undo))
+            start.undoing = asyncio.create_task(self._undo(key, start))
         else:
             del self._under_way[key]
+            start.end("sent" if start.confirmed else "unsent")
 
-    async def _undo(self, key: Key, start: "_Start", undo: Activity) -> None:
-        """Stop a build of which nobody was told that it exists."""
-        while start.stop:
+    async def _undo(self, key: Key, start: "_Start") -> None:
+        """Stop a build of which nobody was told that it exists, here or by who took it over."""
+        undo = command.stop(
+            start.offer.object, datetime.now(UTC), by="gateway", uuid=uuid.uuid4().hex
+        )
+        while not start.lease or await start.lease.holds():
+            start.stop = self._submitter.submit(undo)
             try:
                 await asyncio.wrap_future(start.stop)
             except BrokerUnavailable:
                 await asyncio.sleep(RETRY_SECONDS)
-                start.stop = self._submitter.submit(undo)
             else:
                 self._receive(undo)
-                del self._under_way[key]
-                return
+                start.end("undone")
+                break
+        del self._under_way[key]
 
 
 class _Start:
     """A start, how many wait for it, and the stop that undoes it once nobody does."""
 
-    def __init__(self, offer: Activity, submitted: "Future[None]") -> None:
+    def __init__(self, offer: Activity, submitted: "Future[None]", lease: Lease | None) -> None:
         self.offer = offer
         self.submitted = submitted
+        self.lease = lease
         self.answer = asyncio.wrap_future(submitted)
         self.waiting = 0
         self.confirmed = False
         self.stop: Future[None] | None = None
         self.undoing: asyncio.Task[None] | None = None
+
+    def end(self, ending: Ending) -> None:
+        """Let other processes know how it ended."""
+        if self.lease:
+            self.lease.end(ending)

@@ -13,7 +13,7 @@ from sqlalchemy.sql.selectable import TableValuedAlias
 
 from buildfeed.board import Key
 from history.rows import AnyRow, Values
-from history.schema import STATE, activities, builds
+from history.schema import STATE, activities, builds, starts
 
 LIMITS: Final = {
     "connect_timeout": 3,
@@ -55,6 +55,14 @@ _FIND: Final = select(*STATE).join_from(
 _PUT: Final = insert(builds).from_select(list(builds.c), select(*_given(builds.c).c[:-1]))
 _UPDATE: Final = {each.name: _PUT.excluded[each.name] for each in builds.c}
 _UPSERT: Final = _PUT.on_conflict_do_update(index_elements=_KEY, set_=_UPDATE)
+_CLAIM: Final = insert(starts)
+_NEW: Final = _CLAIM.excluded
+_TAKE: Final = _CLAIM.on_conflict_do_update(
+    index_elements=[starts.c.project, starts.c.key],
+    set_={"sender": _NEW.sender, "lease": _NEW.lease},
+    where=(starts.c.sender.is_(None) | (starts.c.lease < _NEW.created))
+    & (starts.c.body_hash == _NEW.body_hash),
+).returning(starts.c.build)
 
 
 def prepare(engine: Engine) -> None:
@@ -90,6 +98,12 @@ def find_states(connection: Connection, keys: Sequence[Key]) -> Sequence[AnyRow]
 def put_states(connection: Connection, states: Sequence[Values]) -> None:
     """Insert the rows of `builds`, or update those that are there."""
     connection.execute(_UPSERT, _lists(states))
+
+
+def take_key(connection: Connection, claim: Values) -> str | None:
+    """Insert the row of `starts`, or take over one that nobody vouches for; return its build."""
+    build: str | None = connection.scalar(_TAKE, claim)
+    return build
 
 
 def _lists(rows: Sequence[Values]) -> dict[str, list[object]]:

@@ -12,9 +12,10 @@ from sqlalchemy import ColumnElement, Connection, delete, exists, func, insert, 
 
 from buildfeed.board import Key
 from buildfeed.errors import HistoryUnavailable
+from history.claims import KEY_LIFETIME
 from history.database import Database
 from history.schema import activities, builds, counter, marks, starts
-from history.store import KEY_LIFETIME, take_turn
+from history.store import take_turn
 
 log = logging.getLogger(__name__)
 

@@ -28,7 +28,7 @@ from sqlalchemy import (
 
 log = logging.getLogger(__name__)
 
-HEAD: Final = 2
+HEAD: Final = 3
 """The revision of these tables."""
 
 metadata: Final = MetaData()
@@ -91,9 +91,15 @@ starts: Final = Table(
     Column("build", String, nullable=False),
     Column("body_hash", String, nullable=False),
     Column("created", DateTime(timezone=True), nullable=False, index=True),
+    Column("sender", String),
+    Column("lease", DateTime(timezone=True)),
     Index("starts_of_a_build", "project", "build"),
 )
-"""The builds that an `Idempotency-Key` belongs to."""
+"""The builds that an `Idempotency-Key` belongs to.
+
+`sender` is the process that alone may send the start, until `lease`; it has none any more once the
+start is sent. Without a sender anybody may.
+"""
 
 malformed: Final = Table(
     "malformed",

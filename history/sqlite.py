@@ -11,7 +11,7 @@ from sqlalchemy.dialects.sqlite import insert
 
 from buildfeed.board import Key
 from history.rows import AnyRow, Values
-from history.schema import STATE, activities, builds
+from history.schema import STATE, activities, builds, starts
 
 _PRAGMAS: Final = (
     "PRAGMA busy_timeout = 5000",  # milliseconds; first, as the next one may have to wait
@@ -27,6 +27,14 @@ _FIND: Final = select(*STATE).where(
 _PUT: Final = insert(builds)
 _UPDATE: Final = {column.name: _PUT.excluded[column.name] for column in builds.c}
 _UPSERT: Final = _PUT.on_conflict_do_update(index_elements=["project", "build"], set_=_UPDATE)
+_CLAIM: Final = insert(starts)
+_NEW: Final = _CLAIM.excluded
+_TAKE: Final = _CLAIM.on_conflict_do_update(
+    index_elements=["project", "key"],
+    set_={"sender": _NEW.sender, "lease": _NEW.lease},
+    where=(starts.c.sender.is_(None) | (starts.c.lease < _NEW.created))
+    & (starts.c.body_hash == _NEW.body_hash),
+).returning(starts.c.build)
 
 
 def prepare(engine: Engine) -> None:
@@ -57,6 +65,12 @@ def find_states(connection: Connection, keys: Sequence[Key]) -> Sequence[AnyRow]
 def put_states(connection: Connection, states: Sequence[Values]) -> None:
     """Insert the rows of `builds`, or update those that are there."""
     connection.execute(_UPSERT, states)
+
+
+def take_key(connection: Connection, claim: Values) -> str | None:
+    """Insert the row of `starts`, or take over one that nobody vouches for; return its build."""
+    build: str | None = connection.scalar(_TAKE, claim)
+    return build
 
 
 def _on_connect(connection: SQLiteConnection, _record: Any) -> None:  # noqa: ANN401 - unused

@@ -1,22 +1,18 @@
 """The history: every activity once, and the state of every build that they fold to."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any, Final
 
-import msgspec
 from sqlalchemy import Connection, Select, bindparam, delete, func, insert, select, update
-from sqlalchemy.exc import IntegrityError
 
 from buildfeed.activity import Activity
 from buildfeed.board import BuildState, Key, fold
-from buildfeed.errors import HistoryUnavailable
 from history import rows
+from history.claims import Claims
 from history.database import Database
 from history.malformed import MAX_KEPT, Malformed
-from history.schema import STATE, activities, builds, counter, malformed, starts
-
-KEY_LIFETIME: Final = timedelta(hours=24)
+from history.schema import STATE, activities, builds, counter, malformed
 
 STATUS_KINDS: Final = ("start", "stop", "status")
 """The activities that change a build's status, or ask to."""
@@ -28,20 +24,7 @@ _TAKE_TURN: Final = (
 _FORGET_MALFORMED: Final = delete(malformed).where(
     malformed.c.number <= select(func.max(malformed.c.number)).scalar_subquery() - MAX_KEPT
 )
-_FORGET_KEYS: Final = delete(starts).where(starts.c.created < bindparam("expired"))
-_ADD_KEY: Final = insert(starts)
-_FIND_KEY: Final = select(starts.c.build, starts.c.body_hash).where(
-    starts.c.project == bindparam("project"), starts.c.key == bindparam("key")
-)
 _MAX_STATUSES: Final = 100  # a build has three and its stops
-
-
-class Claim(msgspec.Struct, frozen=True):
-    """The build that an `Idempotency-Key` belongs to; `new` when it does only since now."""
-
-    build: str
-    body_hash: str
-    new: bool
 
 
 class Store:
@@ -199,22 +182,9 @@ class Store:
         with self._database.transaction() as connection:
             return connection.scalar(query) or 0
 
-    def claim(self, project: str, key: str, build: str, body_hash: str, now: datetime) -> Claim:
-        """Give `key` to `build` unless a start of the last 24 h has it; return whose it is."""
-        owned = {"project": project, "key": key}
-        row = {**owned, "build": build, "body_hash": body_hash, "created": now}
-        try:
-            with self._database.transaction() as connection:
-                connection.execute(_FORGET_KEYS, {"expired": now - KEY_LIFETIME})
-                connection.execute(_ADD_KEY, row)
-        except HistoryUnavailable as exc:
-            if not isinstance(exc.__cause__, IntegrityError):
-                raise
-        else:
-            return Claim(build, body_hash, new=True)
-        with self._database.transaction() as connection:
-            owner = connection.execute(_FIND_KEY, owned).one()
-        return Claim(owner.build, owner.body_hash, new=False)
+    def claims(self, sender: str) -> Claims:
+        """Return the claims of starts as the process `sender` makes them."""
+        return Claims(self._database, sender)
 
     def close(self) -> None:
         """Close the connections."""

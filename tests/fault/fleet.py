@@ -57,6 +57,10 @@ class Fleet:
             fleet.until_staffed()
             yield fleet
 
+    def another_gateway(self) -> Web:
+        """One more, on the same history."""
+        return Web("gateway", self._directory, port=ports.free_block(1, 0), **self._urls)
+
     def add_worker(self) -> Service:
         self._born += 1
         name = f"w{self._born}"

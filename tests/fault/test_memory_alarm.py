@@ -129,3 +129,22 @@ def test_a_start_that_is_repeated_with_its_key_is_built_once(fleet: Fleet, perso
         both.append(people.submit(person.start_until_taken, "k1"))
     assert {build_of(each.result()) for each in both} == {build_of(first)}
     assert_built_once(fleet, build_of(first))
+
+
+def test_a_start_that_is_repeated_at_another_gateway_is_built_once(
+    fleet: Fleet, person: Person
+) -> None:
+    with fleet.another_gateway() as gateway, ThreadPoolExecutor(1) as people:
+        other = Person(gateway.until_ready())
+        with memory_alarm(fleet, person):
+            first = person.start("k2")
+            assert first.json()["sent"]
+            assert build_of(other.start("k2")) == build_of(first)
+            waiting = people.submit(other.start_until_taken, "k2")
+        taken = waiting.result()
+        for each in (person, other):
+            assert build_of(each.start("k2")) == build_of(taken)
+    assert_built_once(fleet, build_of(taken))
+    fleet.gateway.until_status(*build_of(first), "stopped", RECONNECT_SECONDS)
+    assert fleet.gateway.build(*build_of(first))["stoppedBy"] == "gateway"
+    assert max(other.refused) < ANSWER_SECONDS

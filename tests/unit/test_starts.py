@@ -14,6 +14,20 @@ OFFER = start("b1")
 KEY = "acme", "b1"
 
 
+class Turn:
+    """A lease that notes how it ends; without it, another process has it."""
+
+    def __init__(self) -> None:
+        self.lost = False
+        self.endings: list[str] = []
+
+    def end(self, ending: str) -> None:
+        self.endings.append(ending)
+
+    async def holds(self) -> bool:
+        return not self.lost
+
+
 class Broker:
     """Takes what is submitted and answers when the test says so."""
 
@@ -23,6 +37,7 @@ class Broker:
         self.submitted: list[tuple[Activity, Future[None]]] = []
         self.received: list[Activity] = []
         self.starts = Starts(self, self.received.append)
+        self.turn = Turn()
 
     def submit(self, command: Activity) -> "Future[None]":
         self.submitted.append((command, Future()))
@@ -69,7 +84,7 @@ async def broker(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Broker]:
 
 
 def publishing(broker: Broker) -> "asyncio.Task[None]":
-    return asyncio.create_task(broker.starts.publish(OFFER))
+    return asyncio.create_task(broker.starts.publish(OFFER, broker.turn))
 
 
 async def given_up(broker: Broker) -> None:
@@ -89,12 +104,14 @@ async def test_a_start_is_published_and_received_once_it_is_confirmed(broker: Br
     assert broker.received == [OFFER]
     assert broker.kinds == ["start"]
     assert not broker.starts.under_way(KEY)
+    assert broker.turn.endings == ["sent"]
 
 
 async def test_what_the_broker_has_not_read_is_taken_back(broker: Broker) -> None:
     assert await refused(publishing(broker)) is False
     assert broker.submitted[0][1].cancelled()
     assert not broker.starts.under_way(KEY)
+    assert broker.turn.endings == ["unsent"]
 
 
 async def test_who_asks_again_waits_for_the_start_that_is_under_way(broker: Broker) -> None:
@@ -119,9 +136,19 @@ async def test_a_start_that_nobody_waits_for_is_stopped_once_it_is_confirmed(
     assert broker.kinds == ["start"]
     await broker.confirm()
     assert broker.kinds == ["start", "stop"]
+    assert broker.turn.endings == []
     await broker.confirm()
     assert [seen.kind for seen in broker.received] == ["start", "stop"]
     assert broker.received[1].actor.name == "gateway"
+    assert not broker.starts.under_way(KEY)
+    assert broker.turn.endings == ["undone"]
+
+
+async def test_a_start_that_another_process_took_over_is_not_stopped(broker: Broker) -> None:
+    await given_up(broker)
+    broker.turn.lost = True
+    await broker.confirm()
+    assert broker.kinds == ["start"]
     assert not broker.starts.under_way(KEY)
 
 
@@ -146,6 +173,7 @@ async def test_who_asks_again_before_the_stop_is_sent_gets_the_build(broker: Bro
     assert broker.submitted[1][1].cancelled()
     assert broker.received == [OFFER]
     assert not broker.starts.under_way(KEY)
+    assert broker.turn.endings == ["sent"]
 
 
 async def test_who_asks_again_after_a_loss_has_it_sent_again(broker: Broker) -> None:
@@ -158,6 +186,7 @@ async def test_who_asks_again_after_a_loss_has_it_sent_again(broker: Broker) -> 
     await again
     assert broker.kinds == ["start", "stop", "start"]
     assert broker.received == [OFFER]
+    assert broker.turn.endings == ["sent"]
 
 
 async def test_who_asks_again_too_late_finds_it_stopped(broker: Broker) -> None:

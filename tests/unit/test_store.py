@@ -17,7 +17,7 @@ from buildfeed.activity import Activity, parse, urn
 from buildfeed.board import BuildState, Key, fold
 from history.malformed import MAX_KEPT, Malformed
 from history.schema import malformed
-from history.store import Claim, Store
+from history.store import Store
 
 
 @pytest.fixture
@@ -303,35 +303,3 @@ def test_changes_are_told_again_after_an_older_backup_was_restored(store: Store)
     _, position = store.changes(1_000_000)
     store.append([activity("b1", seq=1)])
     assert keys(store.changes(position)[0]) == [("acme", "b1")]
-
-
-# --- idempotency keys
-
-
-def test_a_key_belongs_to_the_first_build_that_claims_it(store: Store) -> None:
-    assert store.claim("acme", "k", "b1", "h1", NOW) == Claim("b1", "h1", new=True)
-    assert store.claim("acme", "k", "b2", "h2", NOW) == Claim("b1", "h1", new=False)
-    assert store.claim("acme", "K", "b3", "h3", NOW) == Claim("b3", "h3", new=True)
-    assert store.claim("beta", "k", "b4", "h4", NOW) == Claim("b4", "h4", new=True)
-
-
-def test_a_key_is_free_again_after_a_day(store: Store) -> None:
-    store.claim("acme", "k", "b1", "h1", NOW)
-    almost = NOW + timedelta(hours=23, minutes=59)
-    assert store.claim("acme", "k", "b2", "h2", almost) == Claim("b1", "h1", new=False)
-    later = NOW + timedelta(hours=24, seconds=1)
-    assert store.claim("acme", "k", "b3", "h3", later) == Claim("b3", "h3", new=True)
-
-
-def test_of_many_claims_at_once_one_wins(database_url: str) -> None:
-    barrier = threading.Barrier(8)
-
-    def claim(number: int) -> Claim:
-        with closing(Store(database_url)) as store:
-            barrier.wait()
-            return store.claim("acme", "k", f"b{number}", "h", NOW)
-
-    with ThreadPoolExecutor(8) as threads:
-        claims = list(threads.map(claim, range(8)))
-    assert [claim.new for claim in claims].count(True) == 1
-    assert len({claim.build for claim in claims}) == 1

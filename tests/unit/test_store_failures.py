@@ -126,7 +126,7 @@ CALLS: dict[str, Callable[[Store], object]] = {
     "latest_status": lambda store: store.latest_status("acme"),
     "activities": lambda store: store.activities("acme", "0193"),
     "count_activities": lambda store: store.count_activities("acme", "0193"),
-    "claim": lambda store: store.claim("acme", "k", "b1", "h", NOW),
+    "claims": lambda store: store.claims("p1").take("acme", "k", "b1", "h", NOW),
 }
 
 

@@ -19,8 +19,9 @@ from sqlalchemy import Engine, create_engine, text
 from buildfeed.activity import parse
 from buildfeed.errors import HistoryUnavailable
 from history import migrations
+from history.claims import Claim
 from history.schema import HEAD, metadata, revision
-from history.store import Claim, Store
+from history.store import Store
 
 Fill = Callable[[str], None]
 
@@ -41,7 +42,19 @@ def engine(url: str) -> Iterator[Engine]:
     engine.dispose()
 
 
-@pytest.fixture(params=[lambda _url: None, first_schema.fill], ids=["empty", "first"])
+def fill_second(url: str) -> None:
+    """Make the tables of the second version, with what the first stored."""
+    first_schema.fill(url)
+    engine = create_engine(url)
+    with engine.begin() as connection:
+        migrations.upgrade(connection, "2")
+    engine.dispose()
+
+
+FILLS = {"empty": lambda _url: None, "first": first_schema.fill, "second": fill_second}
+
+
+@pytest.fixture(params=FILLS.values(), ids=FILLS.keys())
 def fill(request: pytest.FixtureRequest) -> Fill:
     """What makes a database of an older version."""
     return request.param
@@ -69,13 +82,28 @@ def test_what_the_first_version_stored_is_there(url: str) -> None:
         assert state.newest == ended
         assert position == 7
         now = datetime(2026, 11, 21, 11, tzinfo=UTC)
-        assert store.claim("acme", "k", "b2", "h", now) == Claim("b1", "h", new=False)
+        claim = store.claims("p1").take("acme", "k", "b2", "h", now)
+        assert claim == Claim("acme", "k", "b1", "h", "again")
         store.append([ended, activity("b2")])
         assert len(store.activities("acme", "b1")) == 2
         assert keys(store.changes(7)[0]) == [("acme", "b2")]
         store.append([activity("b-2"), activity("b_1"), activity("b10")])
         builds = [build for _, build in keys(store.newest(limit=9))]
         assert builds == sorted(["b1", "b2", "b-2", "b_1", "b10"], reverse=True)
+
+
+def test_a_process_of_the_second_version_goes_on_with_its_keys(url: str, engine: Engine) -> None:
+    fill_second(url)
+    now = datetime(2026, 11, 21, 11, tzinfo=UTC)
+    with closing(Store(url)) as store:
+        claims = store.claims("p1")
+        assert claims.take("acme", "k", "b2", "h", now).turn == "again"
+        with engine.begin() as connection:
+            columns = "project, key, build, body_hash, created"
+            values = "'acme', 'k2', 'b3', 'h', '2026-11-21 10:59:00.000000'"
+            connection.execute(text(f"INSERT INTO starts ({columns}) VALUES ({values})"))
+        claim = claims.take("acme", "k2", "b4", "h", now)
+        assert claim == Claim("acme", "k2", "b3", "h", "again")
 
 
 def test_of_several_that_start_together_one_upgrades(url: str, fill: Fill) -> None:
