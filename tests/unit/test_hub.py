@@ -1,3 +1,4 @@
+import timeit
 from collections import defaultdict
 from itertools import product
 
@@ -115,3 +116,15 @@ def test_a_build_has_the_watchers_of_all_its_kinds_but_the_log() -> None:
     hub.watch("cy", parsed("builds/acme/b1/log", "builds/acme/b2/#"))
 
     assert hub.watchers_of_build("acme", "b1") == {"ada", "bob"}
+
+
+def test_many_filters_cost_a_look_up_nothing() -> None:
+    def seconds(builds: int) -> float:
+        hub = Hub()
+        for number in range(builds):
+            hub.watch(f"watcher-{number}", [Filter.parse(f"builds/acme/b{number}/#")])
+        topic = Topic("acme", "b7", "progress")
+        assert hub.watchers(topic) == {"watcher-7"}
+        return min(timeit.repeat(lambda: hub.watchers(topic), number=1000, repeat=5))
+
+    assert seconds(100_000) < 10 * seconds(10)  # a scan would take 10 000 times as long
