@@ -1,6 +1,6 @@
 # `make run` serves Buildfeed at http://127.0.0.1:8000 (PORT= for another), `make test` runs all
 # tests, `make check` the quick part of them, `make faults` (SEED=) the minutes-long ones that kill and
-# freeze things, `make torture` (SEED=) twenty viewers under a hundred faults, `make bench` compares
+# freeze things, `make torture` (SEED=) twenty viewers under 130 faults, `make bench` compares
 # the cost of a delivery with other servers (OPTIONS=--help). Each sets up what it needs.
 
 export BUILDFEED_PORT := $(or $(PORT),$(BUILDFEED_PORT),8000)
@@ -31,7 +31,7 @@ faults: .venv/test
 
 torture: .venv/test
 	@setup/packages.sh rabbitmq-server
-	pytest tests/fault/test_torture.py -s --torture --faults=100 --seed=$(or $(SEED),1)
+	pytest tests/fault/test_torture.py -s --torture --faults=130 --seed=$(or $(SEED),1)
 
 bench: .venv/test benchmarks/peers/node_modules
 	@setup/packages.sh gcc libc6-dev mosquitto
