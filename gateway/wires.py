@@ -139,9 +139,9 @@ class Wires:
         """Write what is due to all of `lines`, the way that a delivery mostly takes."""
         text = due[0][1] if len(due) == 1 else b"".join(text for _, text, _ in due)
         for line in lines:
-            if line.flowing and line.connected:
+            if line.flowing and line.connected and not line.backlog:
                 line.transport.write(text)
-            elif line.slow and line.connected:
+            elif line.connected and not line.closing:
                 for what, part, _ in due:
                     self._put_off(line, what, part)
 
@@ -198,7 +198,9 @@ class Wires:
             pieces.append(text)
             size += len(text)
         line.write(b"".join(pieces))
-        if backlog and not line.slow:
+        if not backlog and not backlog.merged:
+            line.backlog = None
+        elif backlog and not line.slow:
             self._loop.call_soon(self._go_on, line)
 
     def _go_on(self, line: Line) -> None:

@@ -242,6 +242,22 @@ def test_whenever_one_takes_nothing_it_ends_with_the_picture_of_the_others(
     asyncio.run(play())
 
 
+async def test_what_is_new_does_not_overtake_what_still_waits() -> None:
+    site = Site(backlog_bytes=1_000_000)
+    client = await site.connect({"watch": "builds/#"})
+    client.pipe.hold()
+    await site.receive(start("first"))
+    builds = [f"b{number}" for number in range(1000)]  # more than leave in one piece
+    await site.receive(*(start(build) for build in builds))
+    client.pipe.release()
+    await site.receive(*(accept(build=build) for build in builds))
+    await settle()
+    await settle()
+    seen = client.picture
+    del seen["first"]
+    assert seen == dict.fromkeys(builds, ("running", 1, 0))
+
+
 async def test_lines_of_a_log_are_left_out_rather_than_piled_up(site: Site) -> None:
     slow = await site.connect({"watch": "builds/acme/b1/log"})
     slow.pipe.hold()
