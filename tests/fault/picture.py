@@ -1,5 +1,6 @@
 """A browser's picture of all builds, through every restart of its gateway."""
 
+import threading
 from typing import Any, Self
 
 import socketio
@@ -11,11 +12,14 @@ from buildfeed.board import Key
 class Picture:
     """Watches `builds/#` with the socket.io client, which reconnects by itself.
 
-    `revived`: builds that were shown as not ended after they had been shown as ended.
+    `revived`: builds that were said to run on after they had ended. The client handles each event
+    in a thread of its own, so one may overtake another: `attempt` and `seq` tell what is newer.
     """
 
     def __init__(self, url: str) -> None:
         self.statuses: dict[Key, str] = {}
+        self._places: dict[Key, tuple[int, int]] = {}
+        self._lock = threading.Lock()
         self.revived: set[Key] = set()
         self._url = url
         self._client = socketio.Client(reconnection_delay=0.2, reconnection_delay_max=1)
@@ -32,6 +36,11 @@ class Picture:
 
     def _draw(self, body: dict[str, Any]) -> None:
         key, status = (body["project"], body["build"]), body["status"]
-        if self.statuses.get(key) in ENDINGS and status not in ENDINGS:
-            self.revived.add(key)
-        self.statuses[key] = status
+        place = body["attempt"], body["seq"]
+        with self._lock:
+            before, known = self.statuses.get(key), self._places.get(key, place)
+            if before in ENDINGS and status not in ENDINGS:
+                if place > known:
+                    self.revived.add(key)
+            elif (before in ENDINGS) is not (status in ENDINGS) or place >= known:
+                self.statuses[key], self._places[key] = status, place
