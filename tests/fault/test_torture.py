@@ -69,11 +69,12 @@ def test_no_viewer_misses_an_ending(
         people = Load(fleet.gateway, seed, count=10**6, rate=STARTS_A_SECOND, projects=PROJECTS)
         with people:
             torture.strike(faults)
-        fleet.until_quiet(120)
+        ghosts = fleet.until_ended(people.started, 120)
         verdicts = settle(fleet, viewers, tmp_path)
 
     with capsys.disabled():
         sys.stdout.write(f"\nseed {seed}, {faults} faults, {len(people.started)} builds\n")
+        sys.stdout.write(f"queued for ever, though nobody was told 202: {ghosts}\n")
         sys.stdout.write(table(verdicts, torture.healed) + "\n")
     assert torture.never_healed == []
     assert [each.viewer.way for each in verdicts if not each.good] == []
