@@ -1,7 +1,7 @@
 """Recorder, gateway and workers as processes on a RabbitMQ, and what may befall them."""
 
 import signal
-from collections.abc import Iterator, Set
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Self
@@ -108,7 +108,7 @@ class Fleet:
         """Wait until no build of history is unfinished."""
         until(lambda: all(state.ended for state in self.states()), "every build ended", seconds)
 
-    def until_ended(self, promised: Set[Key], seconds: float) -> list[Key]:
+    def until_ended(self, promised: set[Key], seconds: float) -> list[Key]:
         """Wait likewise; return the builds that nobody was promised by a 202, and no queue has.
 
         A gateway that is killed before the confirm may leave one: see docs/architecture.md, "What
