@@ -27,7 +27,7 @@ def up(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory)
 
 def test_a_build_runs_fails_and_can_be_stopped(up: Web) -> None:
     first = up.press_start("first", script=FAST, by="ada")
-    assert first["status"] == "queued"
+    assert first["status"] in ("queued", "running")  # the worker may be that quick
     assert first["by"] == "ada"
     up.until_status("first", first["build"], "failed")
     ended = up.build("first", "latest")
