@@ -115,10 +115,12 @@ class Exchange:
             line.text(packets.refused(ROOT, *refusal))
         else:
             line.text(packets.connected(line.sid))
+        line.settle()
 
     def _end(self, line: Line, reason: str) -> None:
         if line.connected:
             line.connected = False
+            line.settle()
             self._application.disconnect(line, reason)
 
     def slowed(self, line: Line) -> None:

@@ -36,8 +36,9 @@ class Line:
         "backlog",
         "closing",
         "connected",
-        "flowing",
+        "fd",
         "moved",
+        "ready",
         "sid",
         "slow",
         "transport",
@@ -51,9 +52,9 @@ class Line:
         """False from a ping until its pong."""
         self.closing = False
         self.slow = False
-        self.flowing = True
-        """False while it is slow and when it is closing: nothing may be written then."""
         self.backlog: Backlog | None = None
+        self.ready = False
+        """True while what comes due may be written at once, to `fd`; `settle` works it out."""
         self.moved = (0, 0.0)
         self._tokens = float(MESSAGE_BURST)
         self._heard_at = 0.0
@@ -62,6 +63,7 @@ class Line:
         self._frames = Frames(exchange.max_bytes)
         transport.set_write_buffer_limits(high=0)  # what the system does not take is late
         sock: socket.socket = transport.get_extra_info("socket")
+        self.fd = sock.fileno()
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, UNSENT_BYTES)
 
     @property
@@ -74,6 +76,10 @@ class Line:
         if not self.closing:
             self.transport.write(data)
 
+    def settle(self) -> None:
+        """Work out `ready` after a change of what it depends on."""
+        self.ready = self.connected and not (self.slow or self.closing or self.backlog)
+
     def text(self, packet: bytes) -> None:
         """Send a packet."""
         self.write(frames.frame(frames.TEXT, packet))
@@ -82,7 +88,8 @@ class Line:
         """Say why, and end the connection once that has left, or soon."""
         if not self.closing:
             self.write(frames.close_frame(code, reason))
-            self.closing, self.flowing = True, False
+            self.closing = True
+            self.settle()
             self.transport.close()
             self._exchange.closing(self)
 
@@ -137,10 +144,12 @@ class Line:
 
     def paused(self) -> None:
         """Take note that the system takes no more."""
-        self.slow, self.flowing = True, False
+        self.slow = True
+        self.settle()
         self._exchange.slowed(self)
 
     def resumed(self) -> None:
         """Take note that the system has taken what waited."""
-        self.slow, self.flowing = False, not self.closing
+        self.slow = False
+        self.settle()
         self._exchange.drained(self)

@@ -2,147 +2,15 @@
 
 import asyncio
 import json
-import socket
-from typing import Any
+import os
 
 import pytest
 from builders import accept, ending, log, progress, start
 from hypothesis import given
 from hypothesis import strategies as st
-from test_frames import sent
+from wired import Site, settle
 
-from buildfeed.activity import Activity
-from buildfeed.board import BuildState
-from gateway.engine.exchange import Limits
-from gateway.engine.frames import CLOSE, TEXT
-from gateway.engine.line import Line
-from gateway.live import Live
-from gateway.snapshot import Snapshot
-from gateway.watching import Watching
-from gateway.wires import Wires
-
-
-class Pipe(asyncio.Transport):
-    """A transport whose other end takes nothing while it is `held`; `writes` counts."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.line: Line | None = None
-        self.held = False
-        self.taken = b""
-        self.waiting = b""
-        self.writes = 0
-        self.high = 0
-        self.ended = False
-
-    def set_write_buffer_limits(self, high: int | None = None, low: int | None = None) -> None:  # noqa: ARG002
-        self.high = high or 0
-
-    def get_extra_info(self, name: str, default: Any = None) -> Any:
-        return socket.socket() if name == "socket" else default
-
-    def get_write_buffer_size(self) -> int:
-        return len(self.waiting)
-
-    def write(self, data: bytes) -> None:
-        self.writes += 1
-        if not self.held:
-            self.taken += data
-            return
-        self.waiting += data
-        if len(self.waiting) > self.high and self.line and not self.line.slow:
-            self.line.paused()
-
-    def hold(self) -> None:
-        self.held = True
-
-    def release(self) -> None:
-        self.held = False
-        self.taken += self.waiting
-        self.waiting = b""
-        if self.line and self.line.slow:
-            self.line.resumed()
-
-    def close(self) -> None:
-        self.ended = True
-
-    abort = close
-
-
-class Site:
-    """The wires of a gateway, and clients at their other ends."""
-
-    def __init__(self, backlog_bytes: int = 2000) -> None:
-        loop = asyncio.get_running_loop()
-        self.live = Live(lambda event: self.wires.deliver(event), loop.time)  # noqa: PLW0108 - made below
-        self.wires = Wires(
-            self.live,
-            Watching(self.live, Snapshot(self.live, _NothingElse())),
-            self._find,
-            lambda: {"broker": "up", "merged": 0},
-            backlog_bytes=backlog_bytes,
-            limits=Limits(),
-        )
-
-    async def _find(self, project: str, build: str) -> BuildState | None:
-        return self.live.board.get(project, build)
-
-    async def connect(self, auth: object = None) -> "Client":
-        client = Client(self)
-        client.say("40" + json.dumps(auth if auth is not None else {}))
-        await settle()
-        return client
-
-    async def receive(self, *activities: Activity) -> None:
-        """Receive activities in one turn of the loop."""
-        for activity in activities:
-            self.live.receive(activity)
-        await settle()
-
-
-class Client:
-    def __init__(self, site: Site) -> None:
-        self.pipe = Pipe()
-        self.line = self.pipe.line = site.wires.exchange.open(self.pipe, b"")
-
-    def say(self, packet: str) -> None:
-        self.line.received(sent(TEXT, packet.encode()))
-
-    @property
-    def packets(self) -> list[str]:
-        found, data = [], self.pipe.taken
-        while data:
-            size, head = data[1], 2
-            if size >= 126:
-                width = 2 if size == 126 else 8
-                size, head = int.from_bytes(data[2 : 2 + width]), 2 + width
-            payload = data[head : head + size]
-            found.append(payload.decode() if data[0] & 0x0F == TEXT else f"{data[0] & 0x0F}")
-            data = data[head + size :]
-        return found
-
-    def events(self, name: str = "build") -> list[dict[str, Any]]:
-        said = [json.loads(packet[2:]) for packet in self.packets if packet.startswith("42")]
-        return [body for event, body in said if event == name]
-
-    @property
-    def picture(self) -> dict[str, tuple[str, int, int]]:
-        """The newest of each build: the last word counts, for the server folds."""
-        return {
-            body["build"]: (body["status"], body["attempt"], body["seq"]) for body in self.events()
-        }
-
-
-class _NothingElse:
-    """A history that has no more than the board."""
-
-    async def off_board(self, _filter: object) -> list[BuildState]:
-        return []
-
-
-async def settle() -> None:
-    for _ in range(6):
-        await asyncio.sleep(0)
+from gateway.engine.frames import CLOSE
 
 
 @pytest.fixture
@@ -176,11 +44,15 @@ async def test_watching_while_connecting_sends_the_snapshot_as_events(site: Site
     assert [body["build"] for body in client.events()] == ["b1"]
 
 
-async def test_what_comes_due_in_one_turn_leaves_in_one_write(site: Site) -> None:
+async def test_what_comes_due_in_one_turn_leaves_in_one_write(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
     clients = [await site.connect({"watch": "builds/#"}) for _ in range(3)]
-    before = [client.pipe.writes for client in clients]
+    writes: list[int] = []
+    write = os.write
+    monkeypatch.setattr(os, "write", lambda fd, text: writes.append(fd) or write(fd, text))
     await site.receive(start(), accept(), *(progress(n) for n in range(1, 7)))
-    assert [client.pipe.writes for client in clients] == [n + 1 for n in before]
+    assert sorted(writes) == sorted(client.line.fd for client in clients)
     assert all(len(client.events()) == 8 for client in clients)
 
 
@@ -251,9 +123,8 @@ async def test_what_is_new_does_not_overtake_what_still_waits() -> None:
     await site.receive(*(start(build) for build in builds))
     client.pipe.release()
     await site.receive(*(accept(build=build) for build in builds))
-    await settle()
-    await settle()
-    seen = client.picture
+    while len(seen := client.picture) < 1001:
+        await settle()
     del seen["first"]
     assert seen == dict.fromkeys(builds, ("running", 1, 0))
 
