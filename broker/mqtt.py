@@ -8,7 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
-from functools import partial
+from functools import lru_cache, partial
 from typing import Final
 
 from paho.mqtt.reasoncodes import ReasonCode
@@ -74,6 +74,7 @@ class MqttLink:
         self._inbox = Inbox()
         self._outbox = Outbox()
         self._choice = VersionChoice()
+        self._is_wanted = lru_cache(maxsize=2048)(self._matches)  # topics come again and again
         self._connection: Connection | None = None
         self._connections = 0
         self._up = False
@@ -283,11 +284,13 @@ class MqttLink:
 
     def _subscribe(self, filter_: Filter, qos: int) -> None:
         self._filters[str(filter_)] = filter_, qos
+        self._is_wanted.cache_clear()
         if self._connection and self._connection.accepted:
             self._connection.subscribe([(str(filter_), qos)])
 
     def _unsubscribe(self, filter_: str) -> None:
         self._filters.pop(filter_, None)
+        self._is_wanted.cache_clear()
         if self._connection and self._connection.accepted:
             self._connection.unsubscribe(filter_)
 
@@ -297,8 +300,10 @@ class MqttLink:
                 self._connection.acknowledge(message.mid)
 
     def _receive(self, message: Message) -> None:
-        for filter_, _ in self._filters.values():
-            if filter_.matches(message.topic):
-                self._call(self._on_message, message)
-                return
-        self._ack(message)
+        if self._is_wanted(message.topic):
+            self._call(self._on_message, message)
+        else:
+            self._ack(message)
+
+    def _matches(self, topic: str) -> bool:
+        return any(filter_.matches(topic) for filter_, _ in self._filters.values())

@@ -5,6 +5,7 @@ what is required is said here. Unknown keys are ignored (AS2 core §2.1), fields
 """
 
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Annotated, Any, Final, Literal, Self
 
 import msgspec
@@ -12,8 +13,7 @@ from msgspec import UNSET, Meta, UnsetType
 
 from buildfeed import names
 from buildfeed.errors import InvalidActivity
-from buildfeed.names import NameToCheck
-from buildfeed.topics import Topic, path
+from buildfeed.topics import Topic
 
 MEDIA_TYPE: Final = "application/activity+json"
 MAX_BYTES: Final = 64 * 1024
@@ -35,9 +35,14 @@ Percent = Annotated[int, Meta(ge=0, le=100)]
 Count = Annotated[int, Meta(ge=0, le=2**53 - 1)]  # what a browser can hold exactly
 Time = Annotated[datetime, Meta(tz=True)]
 ShortText = Annotated[str, Meta(min_length=1, max_length=200)]
+Level = Annotated[str, Meta(extra_json_schema={"pattern": names.PATTERN})]
+"""A name that is a level of the topic: it is checked there, once for many activities."""
 
 
-class Script(msgspec.Struct, frozen=True, kw_only=True):
+# gc=False: none of these can hold itself, so the garbage collector need not look at them.
+
+
+class Script(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """What a fake build does: `steps` ticks in `seconds`, an error at each of `errors` percent."""
 
     seconds: Annotated[float, Meta(gt=0, le=86_400)] = 10
@@ -45,7 +50,7 @@ class Script(msgspec.Struct, frozen=True, kw_only=True):
     errors: Annotated[tuple[Percent, ...], Meta(max_length=1000)] = (70,)
 
 
-class Actor(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class Actor(msgspec.Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True):
     """Who did it: a worker is a `Service`, somebody who starts or stops is a `Person`."""
 
     type: Literal["Service", "Person"]
@@ -53,13 +58,13 @@ class Actor(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     id: str | UnsetType = UNSET
 
 
-class Build(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+class Build(msgspec.Struct, frozen=True, kw_only=True, gc=False, rename="camel"):
     """The whole state of a build, as every activity carries it."""
 
     type: Literal["Build"] = "Build"
     id: str
-    project: NameToCheck
-    build: NameToCheck
+    project: Level
+    build: Level
     status: Status
     progress: Percent
     errors: Count
@@ -92,7 +97,7 @@ class Build(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
 Type = Literal["Offer", "Undo", "Accept", "Update", "Flag", "Add"]
 
 
-class Activity(msgspec.Struct, frozen=True, kw_only=True):
+class Activity(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """What happened to a build, and the state of the build since then.
 
     Its `@context` is the same for all: written by `document`, never read.
@@ -130,9 +135,7 @@ class Activity(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def kind(self) -> str:
         """The last level of the topic: it follows from the type and the status."""
-        if self.type == "Update":
-            return "status" if self.object.ended else "progress"
-        return _KIND_OF[self.type]
+        return _KIND_OF.get(self.type) or _KIND_OF_UPDATE[self.object.status]
 
     @property
     def topic(self) -> Topic:
@@ -152,6 +155,9 @@ _KIND_OF: Final = {
     "Flag": "error",
     "Add": "log",
 }
+_KIND_OF_UPDATE: Final = {"queued": "progress", "running": "progress"} | dict.fromkeys(
+    ENDINGS, "status"
+)
 
 _ENCODER: Final = msgspec.json.Encoder()
 _DECODER: Final = msgspec.json.Decoder(Activity)
@@ -209,37 +215,53 @@ def decode(topic: str, payload: bytes | bytearray) -> Activity:
 
     Raises InvalidTopic or InvalidActivity, never anything else, whatever the bytes.
     """
+    place = _place(topic)
     if len(payload) > MAX_BYTES:
         raise InvalidActivity(topic, f"it has {len(payload)} bytes, {MAX_BYTES} are allowed")
-    try:
-        activity = parse(payload, topic)
-    except InvalidActivity:
-        Topic.parse(topic)  # what is wrong with the topic matters more
-        raise
+    activity = _read(payload, topic)
     build = activity.object
-    if path(build.project, build.build, activity.kind) != topic:
-        Topic.parse(topic)
-        raise InvalidActivity(topic, f"it belongs on {activity.topic}")
+    if (build.project, build.build, activity.kind) != place:
+        raise InvalidActivity(topic, _misnamed(build) or f"it belongs on {activity.topic}")
     return activity
 
 
-def parse(payload: bytes | bytearray, topic: str = "") -> Activity:
+def parse(payload: bytes | bytearray) -> Activity:
     """Return the activity in `payload`, whatever topic it came on; raise InvalidActivity."""
+    activity = _read(payload, topic="")
+    if reason := _misnamed(activity.object):
+        raise InvalidActivity("", reason)
+    return activity
+
+
+@lru_cache(maxsize=8192)  # most activities of a build come on the same few
+def _place(topic: str) -> tuple[str, str, str]:
+    """Return project, build and kind; raise InvalidTopic."""
+    found = Topic.parse(topic)
+    return found.project, found.build, found.kind
+
+
+def _read(payload: bytes | bytearray, topic: str) -> Activity:
+    """Return what is well but for the names."""
     try:
         # As text first: msgspec skips unknown keys without a look at their UTF-8.
         activity = _DECODER.decode(payload.decode())
     except (msgspec.MsgspecError, RecursionError, ValueError) as exc:
         raise InvalidActivity(topic, f"{exc}") from exc
-    if reason := _misnamed(activity) or _contradiction(activity) or _excess(activity):
+    if reason := _misidentified(activity) or _contradiction(activity) or _excess(activity):
         raise InvalidActivity(topic, reason)
     return activity
 
 
-def _misnamed(activity: Activity) -> str | None:
-    """Return which name or id is none, or does not fit the rest, None when all is well."""
+def _misnamed(build: Build) -> str | None:
+    """Return what is wrong with the names, None when all is well."""
+    if names.is_name(build.project) and names.is_name(build.build):
+        return None
+    return f"object.project and object.build match {names.PATTERN}"
+
+
+def _misidentified(activity: Activity) -> str | None:
+    """Return which id does not fit the rest, None when all is well."""
     build = activity.object
-    if not (names.is_name(build.project) and names.is_name(build.build)):
-        return f"object.project and object.build match {names.PATTERN}"
     if build.id != urn(build.project, build.build):
         return "object.id is not that of its project and build"
     if activity.type == "Undo":
@@ -256,8 +278,8 @@ def _contradiction(activity: Activity) -> str | None:
     build = activity.object
     if activity.type == "Offer" and (build.status, build.attempt, build.seq) != ("queued", 0, 0):
         return "a start is queued, attempt 0, seq 0"
-    times = (build.queued_time, build.not_before, build.start_time, build.end_time)
-    for time in (activity.published, *times):
+    published, queued, begun = activity.published, build.queued_time, build.start_time
+    for time in (published, queued, build.not_before, begun, build.end_time):
         if time is not UNSET and not _FIRST_YEAR <= time.year <= _LAST_YEAR:
             return f"a time lies outside the years {_FIRST_YEAR} to {_LAST_YEAR}"
     return None

@@ -1,7 +1,6 @@
 """Identifiers: the names allowed in topics, and build ids that sort by time."""
 
 import re
-from functools import lru_cache
 from typing import Annotated, Final
 
 import msgspec
@@ -15,21 +14,13 @@ The look-ahead is there because `$` also matches before a final newline.
 """
 
 Name = Annotated[str, msgspec.Meta(pattern=PATTERN)]
-NameToCheck = Annotated[str, msgspec.Meta(extra_json_schema={"pattern": PATTERN})]
-"""A name that is checked by `is_name` after decoding: that knows those that come again."""
 
 _NAME: Final = re.compile(PATTERN)
-_LONGEST: Final = 64
 _BUILD_ID: Final = re.compile(r"[0-9a-f]{12}7[0-9a-f]{3}[89ab][0-9a-f]{15}")
 
 
 def is_name(text: str) -> bool:
     """Tell whether `text` is a name."""
-    return len(text) <= _LONGEST and _matches(text)
-
-
-@lru_cache(maxsize=8192)  # a build has the same names in all its activities
-def _matches(text: str) -> bool:
     return _NAME.match(text) is not None
 
 

@@ -23,11 +23,6 @@ _DEPTH: Final = 4
 _MAX_BYTES: Final = 65_535  # MQTT 5 §1.5.4
 
 
-def path(project: str, build: str, kind: str) -> str:
-    """Return the topic of an activity as text."""
-    return f"{_ROOT}/{project}/{build}/{kind}"
-
-
 class Topic(msgspec.Struct, frozen=True):
     """The topic of an activity."""
 
@@ -36,7 +31,7 @@ class Topic(msgspec.Struct, frozen=True):
     kind: str
 
     def __str__(self) -> str:
-        return path(self.project, self.build, self.kind)
+        return f"{_ROOT}/{self.project}/{self.build}/{self.kind}"
 
     @property
     def levels(self) -> tuple[str, str, str, str]:

@@ -1,8 +1,11 @@
 """The hub: which watchers hear an activity. Pure; rooms are filters (MQTT 5 §4.7)."""
 
 from collections.abc import Collection, Iterable, Sequence
+from typing import Final
 
 from buildfeed.topics import KINDS, Filter, Topic
+
+_MOST_TOPICS: Final = 8192
 
 
 class _Members(set[str]):
@@ -50,12 +53,14 @@ class Hub:
     def __init__(self) -> None:
         self._root = _Node()
         self._filters: dict[str, set[Filter]] = {}
+        self._known: dict[Topic, frozenset[str]] = {}  # until somebody comes or goes
 
     def __len__(self) -> int:
         return len(self._filters)
 
     def watch(self, watcher: str, filters: Iterable[Filter]) -> None:
         """Add filters of a watcher; one that it has already changes nothing."""
+        self._known.clear()
         mine = self._filters.setdefault(watcher, set())
         for filter_ in filters:
             mine.add(filter_)
@@ -63,6 +68,7 @@ class Hub:
 
     def unwatch(self, watcher: str, filters: Iterable[Filter]) -> None:
         """Take filters of a watcher away; unknown ones change nothing."""
+        self._known.clear()
         mine = self._filters.get(watcher, set())
         for filter_ in set(filters) & mine:
             mine.discard(filter_)
@@ -82,9 +88,15 @@ class Hub:
     def watchers(self, topic: Topic) -> frozenset[str]:
         """Return who hears an activity on `topic`: each once, however many filters match.
 
-        Nothing is copied where one filter matches: for the next activity it is the same object.
+        Until somebody comes or goes it is the same object, even for topics that match one and the
+        same filter only.
         """
-        return _united(_matching(self._root, topic.levels))
+        found = self._known.get(topic)
+        if found is None:
+            if len(self._known) == _MOST_TOPICS:
+                self._known.clear()
+            found = self._known[topic] = _united(_matching(self._root, topic.levels))
+        return found
 
     def watchers_of_build(self, project: str, build: str) -> frozenset[str]:
         """Return who watches any kind of activity of a build, `log` aside."""

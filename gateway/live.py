@@ -12,7 +12,7 @@ from msgspec import UNSET
 from buildfeed.activity import Activity
 from buildfeed.board import Board, BuildState, Key
 from buildfeed.presence import Presence
-from buildfeed.topics import Filter
+from buildfeed.topics import Filter, Topic
 from gateway.hub import Hub
 from gateway.roster import Roster
 from gateway.view import View, log_view, view
@@ -53,10 +53,10 @@ class Live:
 
     def receive(self, activity: Activity) -> None:
         """Fold an activity that came from the broker and push it."""
-        if activity.worker:
-            self._roster.heard(activity.worker, self._now())
-        build = activity.object
-        if activity.kind == "log":
+        now, build, kind = self._now(), activity.object, activity.kind
+        if worker := activity.worker:
+            self._roster.heard(worker, now)
+        if kind == "log":
             if watchers := self.hub.log_watchers(build.project, build.build):
                 self._send(Event("log", log_view(activity), watchers))
             return
@@ -64,13 +64,14 @@ class Live:
             self.unverified.add((build.project, build.build))
         state, changed = self.board.fold(activity)
         if changed:
-            if (key := state.key) not in self._unrecorded:
-                self._unrecorded[key] = build.attempt, build.seq, self._now()
-            self._changed(state)
-        if not changed and activity.kind != "error":
+            key = build.project, build.build
+            if key not in self._unrecorded:
+                self._unrecorded[key] = build.attempt, build.seq, now
+            self._changed(key, state, now)
+        elif kind != "error":
             return
-        if watchers := self.hub.watchers(activity.topic):
-            self._send(Event("build", self.view(state, activity.kind), watchers))
+        if watchers := self.hub.watchers(Topic(build.project, build.build, kind)):
+            self._send(Event("build", self.view(state, kind), watchers))
 
     def heal(self, states: Iterable[BuildState]) -> None:
         """Fold in states from history.
@@ -83,7 +84,7 @@ class Live:
             if changed:
                 if state.newest.worker and not state.ended:
                     self._roster.expect(state.newest.worker, self._now())
-                self._changed(state)
+                self._changed(state.key, state, self._now())
                 self._push(state)
 
     def reconnected(self) -> None:
@@ -167,16 +168,16 @@ class Live:
             behind = 0
         return len(self._ahead) - behind
 
-    def _changed(self, state: BuildState) -> None:
-        key = state.key
-        if state.newest.object.status != "queued":
+    def _changed(self, key: Key, state: BuildState, now: float) -> None:
+        build = state.newest.object
+        if build.status != "queued":
             self._ahead.pop(key, None)
             self._delayed.discard(key)
-        if self._roster.lost(state.newest.worker, self._now()) and not state.ended:
+        if not build.ended and self._roster.lost(state.newest.worker, now):
             self._lost.add(key)
         else:
             self._lost.discard(key)
-        if state.ended:
+        if build.ended:
             for callback in self._ended_callbacks.pop(key, []):
                 callback(state)
 

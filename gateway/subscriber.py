@@ -111,10 +111,9 @@ class Subscriber:
             self._loop.call_soon(self._take)  # after the sockets had their turn
 
     def _dispatch(self, message: Message) -> None:
-        root = message.topic.partition("/")[0]
-        if root == "builds":
+        if message.topic.startswith("builds/"):
             self._on_activity(activity.decode(message.topic, message.payload))
-        elif root == "workers":
+        elif message.topic.startswith("workers/"):
             self._on_presence(presence.decode(message.topic, message.payload))
         elif message.topic == self._probe_topic:
             self._probe_back = self._loop.time()
