@@ -29,7 +29,7 @@ machine. Medians of {runs} interleaved runs; in brackets, times that of stock so
   gateway and {node:.0f} from Node.
 - KiB per idle watcher: growth of the resident memory from 100 watchers to all of them. Accepts:
   from the handshake to the answer to `watch`, 64 at a time.
-- Taken in: a backlog of 20 000 activities, by QoS 0, without a watcher: read, checked, folded.
+- Taken in: a backlog of 60 000 activities, by QoS 0, without a watcher: read, checked, folded.
 - *socket.io (Node)* is socket.io with mqtt.js as the manuals have it: parse, `io.to(room).emit`.
   *python-socketio* is the same with paho on uvicorn. Both are in `benchmarks/peers`. *send() in C*
   makes one system call for each delivery and knows no slow watcher, ping or filter: the floor.

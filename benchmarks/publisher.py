@@ -2,7 +2,8 @@
 
 usage: python publisher.py MQTT_URL
 Commands on standard input: `RATE BURST` lets so many activities a second go out from now on, in
-bursts of so many in one piece; `0 1` stops it; `0 BURST` sends one burst. The builds take turns.
+bursts of so many in one piece; `0 1` stops it; `0 BURST` sends one burst and answers `{}`. The
+builds take turns.
 Each carries the nanosecond of its publishing as `by`.
 """
 
@@ -88,6 +89,7 @@ def run(publisher: Publisher) -> None:
             due = time.monotonic()
             if not rate and burst > 1:
                 publisher.publish(burst)
+                print("{}", flush=True)
         elif rate:
             publisher.publish(burst)
             due += burst / rate
