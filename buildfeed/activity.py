@@ -287,7 +287,7 @@ def _contradiction(activity: Activity) -> str | None:
 
 def _excess(activity: Activity) -> str | None:
     """Return which text is too long in bytes, None when none is."""
-    if len((activity.object.error or "").encode()) > MAX_ERROR_BYTES:
+    if (error := activity.object.error) and len(error.encode()) > MAX_ERROR_BYTES:
         return f"object.error has {MAX_ERROR_BYTES} bytes at most"
     if activity.type == "Add" and len((activity.content or "").encode()) > MAX_LOG_BYTES:
         return f"the content of a log has {MAX_LOG_BYTES} bytes at most"

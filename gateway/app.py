@@ -101,8 +101,9 @@ async def _running(settings: Settings, app: Starlette, drain: Drain) -> AsyncIte
 
     def receive(activity: Activity) -> None:
         counts.receive(activity, live.board)
-        live.receive(activity)
-        commands.insist(activity)
+        state = live.receive(activity)
+        if state and state.stop:
+            commands.insist(activity, state)
 
     def up() -> None:
         live.reconnected()

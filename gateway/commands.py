@@ -140,15 +140,13 @@ class Commands:
             going.cancel()
             forget()
 
-    def insist(self, activity: Activity) -> None:
-        """Send a stop again when its build goes on running, at most every 2 s, with jitter.
+    def insist(self, activity: Activity, state: BuildState) -> None:
+        """Send the stop of `state` again when its build goes on, at most every 2 s, with jitter.
 
         Decided by each activity as it comes in: the board shows a stopped build as stopped, even
         while a worker that did not hear of it still builds.
         """
-        build = activity.object
-        state = self._live.board.get(build.project, build.build)
-        if build.status != "running" or activity.type == "Undo" or not state or not state.stop:
+        if activity.object.status != "running" or activity.type == "Undo" or not state.stop:
             return
         now = time.monotonic()
         recent = {k: at for k, at in self._resent.items() if now - at < RESEND_STOP_SECONDS}

@@ -51,15 +51,18 @@ class Live:
         """
         self._ended_callbacks: dict[Key, list[Callable[[BuildState], None]]] = {}
 
-    def receive(self, activity: Activity) -> None:
-        """Fold an activity that came from the broker and push it."""
+    def receive(self, activity: Activity) -> BuildState | None:
+        """Fold an activity that came from the broker and push it.
+
+        Returns the state of its build since then, None for a `log`, which has none.
+        """
         now, build, kind = self._now(), activity.object, activity.kind
         if worker := activity.worker:
             self._roster.heard(worker, now)
         if kind == "log":
             if watchers := self.hub.log_watchers(build.project, build.build):
                 self._send(Event("log", log_view(activity), watchers))
-            return
+            return None
         if self.board.forgot and not self.board.get(build.project, build.build):
             self.unverified.add((build.project, build.build))
         state, changed = self.board.fold(activity)
@@ -68,10 +71,11 @@ class Live:
             if key not in self._unrecorded:
                 self._unrecorded[key] = build.attempt, build.seq, now
             self._changed(key, state, now)
-        elif kind != "error":
-            return
-        if watchers := self.hub.watchers(Topic(build.project, build.build, kind)):
-            self._send(Event("build", self.view(state, kind), watchers))
+        if changed or kind == "error":
+            watchers = self.hub.watchers(Topic(build.project, build.build, kind))
+            if watchers:
+                self._send(Event("build", self.view(state, kind), watchers))
+        return state
 
     def heal(self, states: Iterable[BuildState]) -> None:
         """Fold in states from history.

@@ -30,7 +30,7 @@ class Starts:
     `receive` takes what the broker has confirmed. Used from the event loop only.
     """
 
-    def __init__(self, submitter: Submitter, receive: Callable[[Activity], None]) -> None:
+    def __init__(self, submitter: Submitter, receive: Callable[[Activity], object]) -> None:
         self._submitter = submitter
         self._receive = receive
         self._under_way: dict[Key, _Start] = {}
