@@ -11,7 +11,8 @@ _PAGE: Final = """\
 # What a delivery costs
 
 `make bench` writes this page: the gateway beside other servers that do the same, in one go on one
-machine. Medians of {runs} interleaved runs; in brackets, times that of stock socket.io in Node.
+machine. Medians of {runs} interleaved runs; in brackets, times that of stock socket.io in Node: the
+median of what each round says, as the machine is quicker in one than in the next.
 
 ![CPU time per delivery](performance.svg)
 
@@ -150,14 +151,15 @@ def _table(runs: list[Figures], size: int) -> str:
 
 
 def _cell(mine: list[Figures], runs: list[Figures], field: str, form: str) -> str:
-    """Return the median, in brackets the ratio to that of Node."""
+    """Return the median, in brackets that of the ratios to Node in the same round."""
     ours = _median(mine, field)
     if ours is None:
         return ""
-    node = _median([f for f in runs if f.server == "node"], field)
     text = format(ours, form)
+    node = [f for f in runs if f.server == "node"]
     if node and field in RATIOS and mine[0].server != "node":
-        text += f" ({ours / node:.2f}×)"
+        rounds = zip(mine, node, strict=True)
+        text += f" ({median(getattr(a, field) / getattr(b, field) for a, b in rounds):.2f}×)"
     return text
 
 
