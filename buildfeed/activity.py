@@ -278,8 +278,13 @@ def _contradiction(activity: Activity) -> str | None:
     build = activity.object
     if activity.type == "Offer" and (build.status, build.attempt, build.seq) != ("queued", 0, 0):
         return "a start is queued, attempt 0, seq 0"
-    published, queued, begun = activity.published, build.queued_time, build.start_time
-    for time in (published, queued, build.not_before, begun, build.end_time):
+    for time in (
+        activity.published,
+        build.queued_time,
+        build.not_before,
+        build.start_time,
+        build.end_time,
+    ):
         if time is not UNSET and not _FIRST_YEAR <= time.year <= _LAST_YEAR:
             return f"a time lies outside the years {_FIRST_YEAR} to {_LAST_YEAR}"
     return None

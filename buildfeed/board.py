@@ -118,21 +118,15 @@ class Board:
     def fold(self, activity: Activity) -> tuple[BuildState, bool]:
         """Fold one activity in; return the state and whether it changed anything."""
         key = activity.object.project, activity.object.build
-        before = self._unfinished.get(key) or self._ended.get(key)
+        before = self.get(*key)
         after = fold(before, activity)
-        if after is before:
-            return after, False
-        self._put(key, after)
-        return after, True
+        return after, self._put(key, before, after)
 
     def merge(self, state: BuildState) -> tuple[BuildState, bool]:
         """Fold in a state from history; return the state and whether it changed anything."""
         before = self.get(*state.key)
         after = merge(before, state)
-        if after is before:
-            return after, False
-        self._put(state.key, after)
-        return after, True
+        return after, self._put(state.key, before, after)
 
     def unfinished(self) -> Iterator[BuildState]:
         """Yield every build that has not ended, in the order they were first seen."""
@@ -142,14 +136,17 @@ class Board:
         """Yield the builds that ended, newest ending first."""
         return reversed(self._ended.values())
 
-    def _put(self, key: Key, state: BuildState) -> None:
-        if state.ended:
+    def _put(self, key: Key, before: BuildState | None, after: BuildState) -> bool:
+        if after is before:
+            return False
+        if after.ended:
             self._unfinished.pop(key, None)
-            self._ended[key] = state
+            self._ended[key] = after
             self._bound(self._ended, self._max_ended)
         else:
-            self._unfinished[key] = state
+            self._unfinished[key] = after
             self._bound(self._unfinished, self._max_unfinished)
+        return True
 
     def _bound(self, states: dict[Key, BuildState], limit: int) -> None:
         if len(states) > limit:

@@ -63,11 +63,11 @@ class Live:
             if watchers := self.hub.log_watchers(build.project, build.build):
                 self._send(Event("log", log_view(activity), watchers))
             return None
-        if self.board.forgot and not self.board.get(build.project, build.build):
-            self.unverified.add((build.project, build.build))
+        key = build.project, build.build
+        if self.board.forgot and not self.board.get(*key):
+            self.unverified.add(key)
         state, changed = self.board.fold(activity)
         if changed:
-            key = build.project, build.build
             if key not in self._unrecorded:
                 self._unrecorded[key] = build.attempt, build.seq, now
             self._changed(key, state, now)

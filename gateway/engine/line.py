@@ -54,7 +54,10 @@ class Line:
         self.slow = False
         self.backlog: Backlog | None = None
         self.ready = False
-        """True while what comes due may be written at once, to `fd`; `settle` works it out."""
+        """True while what comes due may be written at once, to `fd`; `settle` works it out.
+
+        There is no TLS here: it is what the transport would write.
+        """
         self.moved = (0, 0.0)
         self._tokens = float(MESSAGE_BURST)
         self._heard_at = 0.0

@@ -45,7 +45,7 @@ class Door(asyncio.Protocol):
         self._site.wires.exchange.lost(self.line)
 
 
-class Scene:
+class Listener:
     """Wires that listen on a port of uvloop's, and the doors of those who came."""
 
     def __init__(self) -> None:
@@ -86,10 +86,10 @@ async def test_deliveries_past_the_transport_neither_overtake_nor_tear_what_it_s
 
 async def _deliver_to_one_who_reads_in_fits() -> tuple[list[str], int]:
     """Return what it got, and how often it was slow."""
-    scene, loop = Scene(), asyncio.get_running_loop()
-    await scene.listen()
-    sock = await scene.connect(b'{"watch":"builds/#"}')
-    line = scene.doors[0].line
+    listener, loop = Listener(), asyncio.get_running_loop()
+    await listener.listen()
+    sock = await listener.connect(b'{"watch":"builds/#"}')
+    line = listener.doors[0].line
     got, slowed = bytearray(), 0
 
     def read() -> None:
@@ -99,11 +99,11 @@ async def _deliver_to_one_who_reads_in_fits() -> tuple[list[str], int]:
     for number in range(ROUNDS):
         if number % 97 == 0:
             loop.call_soon(read)  # the delivery finds room, and its transport does not know yet
-        await scene.site.receive(progress(number % 100, attempt=number // 100))
+        await listener.site.receive(progress(number % 100, attempt=number // 100))
         slowed += line.slow
         if number % 10 == 0:
             line.text(b"43%d[]" % number)
-    await scene.site.receive(ending(attempt=ROUNDS))
+    await listener.site.receive(ending(attempt=ROUNDS))
     while b'"status":"succeeded"' not in got[-2000:] or line.waiting:
         read()
         await settle()
@@ -119,18 +119,18 @@ async def test_nobody_gets_what_was_for_one_who_is_gone() -> None:
 
 async def _come_and_go() -> list[list[str]]:
     """Return what each got who watches nothing and has the number of a connection that did."""
-    scene, said, number = Scene(), [], 0
-    await scene.listen()
+    listener, said, number = Listener(), [], 0
+    await listener.listen()
     while len(said) < COMERS:
-        watcher = await scene.connect(b'{"watch":"builds/#"}')
-        fd = scene.doors[-1].line.fd
+        watcher = await listener.connect(b'{"watch":"builds/#"}')
+        fd = listener.doors[-1].line.fd
         watcher.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-        scene.site.live.receive(progress(1, attempt=(number := number + 1)))
+        listener.site.live.receive(progress(1, attempt=(number := number + 1)))
         watcher.close()
-        other = await scene.connect()
+        other = await listener.connect()
         for _ in range(3):
-            await scene.site.receive(progress(1, attempt=(number := number + 1)))
-        if scene.doors[-1].line.fd == fd:
+            await listener.site.receive(progress(1, attempt=(number := number + 1)))
+        if listener.doors[-1].line.fd == fd:
             said.append(packets(other.recv(1 << 20)))
         other.close()
     return said
