@@ -1,8 +1,10 @@
 """What only SQLite does, or does in its own way."""
 
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from sqlite3 import SQLITE_BUSY, OperationalError
 from sqlite3 import Connection as SQLiteConnection
 from typing import Any, Final
 
@@ -13,11 +15,8 @@ from buildfeed.board import Key
 from history.rows import AnyRow, Values
 from history.schema import STATE, activities, builds, starts
 
-_PRAGMAS: Final = (
-    "PRAGMA busy_timeout = 5000",  # milliseconds; first, as the next one may have to wait
-    "PRAGMA journal_mode = WAL",  # gateways read while the recorder writes
-    "PRAGMA synchronous = FULL",  # a commit survives a power cut: it is acknowledged after
-)
+_PATIENCE: Final = 5.0  # seconds to wait for others that lock the database
+_RETRY: Final = 0.005  # seconds
 
 # Built once: to build a statement costs more than to run it.
 _ADD: Final = insert(activities).on_conflict_do_nothing(index_elements=["id"])
@@ -76,8 +75,25 @@ def take_key(connection: Connection, claim: Values) -> str | None:
 def _on_connect(connection: SQLiteConnection, _record: Any) -> None:  # noqa: ANN401 - unused
     # Python's driver would begin late and commit around CREATE TABLE; SQLAlchemy does it instead.
     connection.isolation_level = None
-    for pragma in _PRAGMAS:
-        connection.execute(pragma)
+    connection.execute(f"PRAGMA busy_timeout = {_PATIENCE * 1000:.0f}")  # milliseconds
+    _write_ahead(connection)  # gateways read while the recorder writes
+    # A commit survives a power cut: what it holds is acknowledged after it.
+    connection.execute("PRAGMA synchronous = FULL")
+
+
+def _write_ahead(connection: SQLiteConnection) -> None:
+    # SQLite refuses at once, whatever busy_timeout says, when two switch a database together: each
+    # reads it, so neither could go on if both waited.
+    deadline = time.monotonic() + _PATIENCE
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+        except OperationalError as error:
+            if error.sqlite_errorcode != SQLITE_BUSY or time.monotonic() > deadline:
+                raise
+            time.sleep(_RETRY)
+        else:
+            return
 
 
 def _on_begin(connection: Connection) -> None:
