@@ -10,11 +10,13 @@ from typing import Final
 from msgspec import UNSET
 
 from buildfeed.activity import Activity
-from buildfeed.board import Board
+from buildfeed.board import Board, Key
 from buildfeed.topics import KINDS
 
 WAITING_BOUNDS: Final = (0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0, 900.0, 3600.0)
 """Upper bounds in seconds of the classes of waiting times; one more class is above them."""
+_BEGUN: Final = 1000
+"""Of so many builds, those that began last, a beginning that comes again is not counted."""
 
 
 class Counts:
@@ -29,6 +31,7 @@ class Counts:
         self.retaken = 0
         self.waiting = [0] * (len(WAITING_BOUNDS) + 1)
         self.waited = 0.0
+        self._begun: dict[Key, None] = {}
         self.starts = Counter(accepted=0)
         self.stops = Counter(accepted=0)
 
@@ -40,13 +43,18 @@ class Counts:
 
     def _begin(self, activity: Activity, board: Board) -> None:
         build = activity.object
+        key = build.project, build.build
+        known = board.get(*key)
         if build.attempt > 1:
             self.retaken += 1
-        known = board.get(build.project, build.build)
-        if known and known.newest.object.status != "queued":
+            if known and known.newest.object.status != "queued":
+                return
+        # The board does not say whether a first attempt is new: history may have told it before.
+        if key in self._begun or build.due_time is UNSET or build.start_time is UNSET:
             return
-        if build.due_time is UNSET or build.start_time is UNSET:
-            return
+        self._begun[key] = None
+        if len(self._begun) > _BEGUN:
+            del self._begun[next(iter(self._begun))]
         # The clock of the gateway that took the start against that of the worker.
         seconds = max(0.0, (build.start_time - build.due_time).total_seconds())
         self.waiting[bisect_left(WAITING_BOUNDS, seconds)] += 1

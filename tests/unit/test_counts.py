@@ -5,7 +5,7 @@ from builders import accept, error, log, progress, start, stop
 from samples import QUEUED
 
 from buildfeed.activity import Activity
-from buildfeed.board import Board
+from buildfeed.board import Board, BuildState
 from gateway.counts import WAITING_BOUNDS, Counts
 
 
@@ -61,6 +61,23 @@ def test_only_the_first_attempt_that_runs_has_waited(counts: Counts) -> None:
     assert sum(counts.waiting) == 1
     assert counts.waited == 1
     assert counts.retaken == 1
+
+
+def test_a_build_that_history_showed_first_has_waited_too(counts: Counts) -> None:
+    board = Board()
+    board.merge(BuildState(progress(30)))
+    counts.receive(began(1), board)
+
+    assert counts.waited == 1
+
+
+def test_only_beginnings_of_late_are_known_when_they_come_again(counts: Counts) -> None:
+    others = [began(1, build=f"other-{n}") for n in range(1000)]
+    receive(counts, began(1), *others[1:], began(1))
+    assert sum(counts.waiting) == 1000
+
+    receive(counts, others[0], began(1))
+    assert sum(counts.waiting) == 1002
 
 
 def test_clocks_that_differ_make_no_negative_waiting_time(counts: Counts) -> None:
