@@ -12,7 +12,6 @@ from service import Web, until
 
 FAST = {"seconds": 1.5, "steps": 10, "errors": [70]}
 SLOW = {"seconds": 60, "steps": 300, "errors": [2]}
-LATE = {"broker": "up", "recorder_lag_ms": 42_000, "time": "2026-11-21T10:15:00Z", "pid": 4711}
 AXE = Path(__file__).parents[2] / "node_modules/axe-core/axe.min.js"
 
 NewPage = Callable[..., Page]
@@ -138,7 +137,19 @@ def test_axe_finds_nothing_whatever_is_shown(up: Web, new_page: NewPage) -> None
     lost = zeta | {"build": "gone", "status": "running", "attempt": 1, "lost": True, "worker": "w9"}
     page = new_page(reduced_motion="reduce")
     sockets: list[WebSocketRoute] = []
-    page.route_web_socket("**/socket.io/*", lambda ws: sockets.append(ws) or ws.connect_to_server())
+
+    def delay_history(browser: WebSocketRoute) -> None:
+        sockets.append(browser)
+
+        def on_message(message: str | bytes) -> None:
+            if isinstance(message, str) and message.startswith('42["feed"'):
+                name, feed = json.loads(message.removeprefix("42"))
+                message = "42" + json.dumps([name, feed | {"recorder_lag_ms": 42_000}])
+            browser.send(message)
+
+        browser.connect_to_server().on_message(on_message)
+
+    page.route_web_socket("**/socket.io/*", delay_history)
 
     for path in ("/projects/acme", "/projects/acme/builds/unknown"):
         open_live(page, up.url + path)
@@ -149,7 +160,6 @@ def test_axe_finds_nothing_whatever_is_shown(up: Web, new_page: NewPage) -> None
     page.get_by_text("Queue and workers").click()
     expect(page.get_by_text("1 online")).to_be_visible()
     sockets[-1].send("42" + json.dumps(["build", lost]))
-    sockets[-1].send("42" + json.dumps(["feed", LATE]))
     expect(page.get_by_text("Waits until")).to_be_visible()
     expect(page.get_by_text("its worker is gone, another takes over")).to_be_visible()
     expect(page.get_by_text("history lags behind")).to_be_visible()
