@@ -75,8 +75,14 @@ def test_the_newest_status_of_a_project_is_retained(scene: Scene, connect: Conne
 def test_an_older_build_is_not_the_newest_status(scene: Scene, connect: Connect) -> None:
     watcher = connect(scene.mqtt_url, subscriptions=[(scene.latest, 1)])
     scene.start()
+
+    def record(build: str) -> None:
+        said = scene.life(build)
+        scene.publish(said)
+        scene.until(lambda: scene.count(build) == len(said))
+
     for build in ("b2", "b1", "b3"):
-        scene.publish(scene.life(build))
+        record(build)
     watcher.until(lambda: scene.life("b3")[-1] in seen(watcher))
     assert {status.object.build for status in seen(watcher)} == {"b2", "b3"}
 
