@@ -1,13 +1,13 @@
 """Edge: socket.io for watchers that begin as a WebSocket; `build`, `log` and `feed` go out.
 
 An event is encoded and framed once. What comes due to a watcher in one turn of the event loop
-leaves in one write. To one that takes no more, the newest state of each build is due, no more.
+leaves together. To one that takes no more, the newest state of each build is due, no more.
 """
 
 import asyncio
 import logging
 import os
-from collections.abc import Awaitable, Callable, Coroutine, Iterable
+from collections.abc import Awaitable, Callable, Collection, Coroutine, Iterator
 from typing import Any, Final
 
 from buildfeed.board import BuildState
@@ -16,13 +16,14 @@ from buildfeed.topics import Filter
 from gateway.backlog import Backlog, What
 from gateway.engine import frames, packets
 from gateway.engine.exchange import Exchange, Limits
-from gateway.engine.line import Line
+from gateway.engine.line import UNSENT_BYTES, Line
 from gateway.live import Event, Live
 from gateway.view import View
 from gateway.watching import Watching, refusal
 
 FEED: Final = "feed"
-_CHUNK_BYTES: Final = 64 * 1024
+_PIECE_BYTES: Final = UNSENT_BYTES
+"""So much is written at once: of what does not fit, no more waits outside a line's backlog."""
 
 _MOST_AUDIENCES: Final = 64
 
@@ -136,8 +137,16 @@ class Wires:
         for bits, lines in alike.items():
             self._hand(lines, [each for bit, each in enumerate(due) if bits >> bit & 1])
 
-    def _hand(self, lines: Iterable[Line], due: list[_Due]) -> None:
-        """Write what is due to all of `lines`, the way that a delivery mostly takes."""
+    def _hand(self, lines: Collection[Line], due: list[_Due]) -> None:
+        """Write what is due to all of `lines`.
+
+        Mostly that is one piece. Of more, the rest of one at most waits in a line's transport, a
+        copy for each line; what comes after it waits in the backlog, which is bounded.
+        """
+        for piece in _pieces(due):
+            self._hand_piece(lines, piece)
+
+    def _hand_piece(self, lines: Collection[Line], due: list[_Due]) -> None:
         text = due[0][1] if len(due) == 1 else b"".join(text for _, text, _ in due)
         size = len(text)
         for line in lines:
@@ -199,7 +208,7 @@ class Wires:
         """Send what has waited, a piece at a time: the newest there is."""
         backlog = self._backlog(line)
         pieces, size = [], 0
-        while backlog and size < _CHUNK_BYTES:
+        while backlog and size < _PIECE_BYTES:
             what, text = backlog.take()
             if text is None:
                 text = self._newest(line, what)
@@ -263,6 +272,19 @@ class Wires:
 
 def _frame(name: str, body: View) -> bytes:
     return frames.frame(frames.TEXT, packets.event(name, body))
+
+
+def _pieces(due: list[_Due]) -> Iterator[list[_Due]]:
+    """Divide what is due, in its order, into what may be written at once."""
+    piece: list[_Due] = []
+    size = 0
+    for each in due:
+        size += len(each[1])
+        if piece and size > _PIECE_BYTES:
+            yield piece
+            piece, size = [], len(each[1])
+        piece.append(each)
+    yield piece
 
 
 def _merged(line: Line) -> int:

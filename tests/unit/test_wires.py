@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from wired import Site, settle
 
 from gateway.engine.frames import CLOSE
+from gateway.engine.line import UNSENT_BYTES
 
 
 @pytest.fixture
@@ -77,6 +78,21 @@ async def test_one_that_takes_nothing_is_due_the_newest_only_and_hurts_nobody(si
     await settle()
     assert slow.picture == quick.picture == {"b1": ("succeeded", 1, 101)}
     assert site.wires.merged > 50
+
+
+async def test_of_much_that_comes_due_in_one_turn_little_waits_outside_the_backlog() -> None:
+    site = Site(backlog_bytes=1 << 20)
+    slow, quick = [await site.connect({"watch": "builds/#"}) for _ in range(2)]
+    builds = [f"b{number}" for number in range(1000)]
+    slow.pipe.hold()
+    await site.receive(*map(start, builds))
+    assert len(slow.pipe.waiting) <= UNSENT_BYTES
+    slow.pipe.release()
+    for client in (slow, quick):
+        async with asyncio.timeout(10):
+            while b'"b999"' not in client.pipe.taken:
+                await settle()
+        assert [body["build"] for body in client.events()] == builds
 
 
 @given(
