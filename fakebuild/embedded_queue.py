@@ -17,9 +17,9 @@ from broker.mqtt import Message, MqttLink
 from buildfeed.activity import Build, decode
 from buildfeed.board import BuildState, Key
 from buildfeed.errors import BuildfeedError, InvalidActivity, InvalidTopic
+from buildfeed.recent import Recent
 from buildfeed.topics import STARTS
 from fakebuild.deliveries import Delivery
-from fakebuild.recent import Recent
 
 log = logging.getLogger(__name__)
 

@@ -16,6 +16,7 @@ from buildfeed.activity import Activity, decode
 from buildfeed.board import Key
 from buildfeed.errors import InvalidActivity, InvalidTopic
 from buildfeed.presence import Presence, RunningBuild
+from buildfeed.recent import Recent
 from buildfeed.topics import STOPS, Topic
 from fakebuild.attempts import Limits
 from fakebuild.building import Building
@@ -24,7 +25,6 @@ from fakebuild.heartbeat import Heartbeat
 from fakebuild.kept_delivery import KeptDelivery
 from fakebuild.neighbours import Neighbours
 from fakebuild.publisher import Publisher
-from fakebuild.recent import Recent
 
 log = logging.getLogger(__name__)
 

@@ -10,7 +10,8 @@ from typing import Final
 from msgspec import UNSET
 
 from buildfeed.activity import Activity
-from buildfeed.board import Board, Key
+from buildfeed.board import Board
+from buildfeed.recent import Recent
 from buildfeed.topics import KINDS
 
 WAITING_BOUNDS: Final = (0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0, 900.0, 3600.0)
@@ -31,7 +32,7 @@ class Counts:
         self.retaken = 0
         self.waiting = [0] * (len(WAITING_BOUNDS) + 1)
         self.waited = 0.0
-        self._begun: dict[Key, None] = {}
+        self._begun: Recent[None] = Recent(_BEGUN)
         self.starts = Counter(accepted=0)
         self.stops = Counter(accepted=0)
 
@@ -52,9 +53,7 @@ class Counts:
         # The board does not say whether a first attempt is new: history may have told it before.
         if key in self._begun or build.due_time is UNSET or build.start_time is UNSET:
             return
-        self._begun[key] = None
-        if len(self._begun) > _BEGUN:
-            del self._begun[next(iter(self._begun))]
+        self._begun.put(key, None)
         # The clock of the gateway that took the start against that of the worker.
         seconds = max(0.0, (build.start_time - build.due_time).total_seconds())
         self.waiting[bisect_left(WAITING_BOUNDS, seconds)] += 1

@@ -1,6 +1,6 @@
 """The bounded memory of a worker."""
 
-from fakebuild.recent import Recent
+from buildfeed.recent import Recent
 
 
 def test_the_oldest_is_forgotten_when_it_is_full() -> None:
