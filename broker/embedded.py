@@ -12,10 +12,11 @@ from typing import Final
 from urllib.parse import quote
 
 from amqtt.adapters import StreamReaderAdapter, StreamWriterAdapter
-from amqtt.broker import Broker
 from amqtt.contexts import BrokerConfig, ListenerConfig, ListenerType
 from amqtt.plugins.base import BaseAuthPlugin
 from amqtt.session import Session
+
+from broker.embedded_session import LosslessBroker
 
 log = logging.getLogger(__name__)
 
@@ -51,7 +52,7 @@ class EmbeddedBroker:
             listeners={_LISTENER: ListenerConfig(type=ListenerType.EXTERNAL)},
             plugins={plugin: {"user": self._user, "password": self._password}},
         )
-        self._broker = _Broker(config)
+        self._broker = LosslessBroker(config)
         self._server = await asyncio.start_server(
             self._accept, self._host, self._port, start_serving=False
         )
@@ -65,7 +66,6 @@ class EmbeddedBroker:
         for client in self._clients:
             client.cancel()
         await asyncio.gather(*self._clients, return_exceptions=True)
-        await self._server.wait_closed()
 
     def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         client = asyncio.create_task(self._serve(reader, writer))
@@ -80,10 +80,13 @@ class EmbeddedBroker:
                 writer.write(_CONNACK_UNSUPPORTED)
             else:
                 await self._broker.external_connected(
-                    _Reader(reader, first), StreamWriterAdapter(writer), _LISTENER
+                    _Reader(reader, first), _Writer(writer), _LISTENER
                 )
         except (OSError, EOFError):
             log.debug("embedded.client_lost", exc_info=True)
+        except asyncio.CancelledError:
+            writer.transport.abort()
+            raise
         finally:
             writer.close()
 
@@ -109,14 +112,12 @@ class _Reader(StreamReaderAdapter):  # type: ignore[misc]  # amqtt is not typed
         return first + rest
 
 
-class _Broker(Broker):  # type: ignore[misc]  # amqtt is not typed
-    async def _publish_retained_messages_for_subscription(
-        self, subscription: tuple[str, int], session: Session
-    ) -> None:
-        """Send retained messages for what `session` asked for, not for every known filter."""
-        subscribers = self.subscriptions.get(subscription[0], ())
-        if any(subscriber.client_id == session.client_id for subscriber, _ in subscribers):
-            await super()._publish_retained_messages_for_subscription(subscription, session)
+class _Writer(StreamWriterAdapter):  # type: ignore[misc]  # amqtt is not typed
+    """A stream whose end waits for nobody: a client that reads no more would hold it up."""
+
+    async def close(self) -> None:
+        self.is_closed = True
+        self._writer.close()
 
 
 class OneUser(BaseAuthPlugin):  # type: ignore[misc]  # amqtt is not typed

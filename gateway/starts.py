@@ -85,7 +85,8 @@ class Starts:
                 taken_back = True
                 del self._under_way[key]
                 start.end("unsent")
-        if not start.answer.done():
+        # From Python 3.14 on the answer to what was taken back is cancelled in the same moment.
+        if taken_back or not start.answer.done():
             raise BrokerUnavailable(sent=not taken_back)
         await start.answer
 

@@ -34,7 +34,7 @@ LIBRARIES = {
         *("broker/lengths.py", "broker/stream.py", "broker/topology.py"),
         *("fakebuild/amqp_queue.py", "examples/replay.py"),
     ],
-    "amqtt": ["broker/embedded.py"],
+    "amqtt": ["broker/embedded.py", "broker/embedded_session.py"],
     "sqlalchemy": ["history/*.py", "history/migrations/*.py", "history/migrations/versions/*.py"],
     "alembic": ["history/migrations/*.py", "history/migrations/versions/*.py"],
     "prometheus_client": ["gateway/metrics.py"],
