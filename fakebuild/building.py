@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable
 from concurrent.futures import Future
+from contextlib import suppress
 from datetime import UTC, datetime
 from functools import partial
 from typing import Final
@@ -11,6 +12,7 @@ from buildfeed.activity import Activity
 from buildfeed.board import Key
 from fakebuild.attempts import Limits, pause
 from fakebuild.deliveries import Delivery
+from fakebuild.hearing import MOMENT, Hearing
 from fakebuild.run import Run
 from fakebuild.script import plan
 
@@ -20,6 +22,12 @@ _RETURN_SECONDS: Final = 10.0
 """How long a build whose connection was lost waits for its start to come back."""
 
 _LOOK_SECONDS: Final = 1.0
+
+_HEAR_SECONDS: Final = 5.0
+"""How long a build that was late waits for the broker to hear it; only its ending waits longer."""
+
+_REPEAT_SECONDS: Final = 1.5
+"""Within this time gateways say a stop again, once they hear that its build goes on."""
 
 
 class Building:
@@ -35,15 +43,20 @@ class Building:
         worker: str,
         limits: Limits,
         publish: Callable[[Activity], "Future[None]"],
+        hearing: Hearing,
     ) -> None:
         self.delivery = delivery
         self._limits = limits
         self._publish = publish
+        self._hearing = hearing
         self._run = Run(delivery.start, delivery.attempt, worker)
         self.hopeless = delivery.attempt > limits.max_attempts
         """True when this is one attempt too many: it is given up at once."""
         self.ended = False
         self._accepted = False
+        self._stood_still = 0.0
+        self._told_on = 0
+        self._told_at = 0.0
         self._cut = asyncio.Event()
         self._returned = asyncio.Event()
         if delivery.stopping or self.hopeless:
@@ -83,9 +96,12 @@ class Building:
             await asyncio.wait((building, lost), return_when=asyncio.FIRST_COMPLETED)
             building.cancel()
             lost.cancel()
+        asked = asyncio.get_running_loop().time()
         if building.cancelled() or not await self._is_ours():
             return None
-        end = building.result()
+        if self._may_have_missed(asked):
+            await self._hear()
+        end = self._run.stop if self._cut.is_set() else building.result()
         ending = self._give_up(_now()) if self.hopeless else end(_now())
         self.ended = True
         acknowledged = asyncio.wrap_future(self._publish(ending))
@@ -102,17 +118,18 @@ class Building:
             return self._run.stop
         self._accepted = True
         self._publish(self._run.accept(_now()))
+        self._told_on, self._stood_still = self._hearing.connection, 0.0
         began = loop.time()
-        limit = began + self._limits.max_seconds
+        limit = self._limits.max_seconds
         for tick in plan(self._run.script):
-            due = began + tick.at
-            if await self._cut_before(min(due, limit)):
+            if await self._cut_before(began + min(tick.at, limit) + self._stood_still):
                 return self._run.stop
-            if due > limit:
+            if tick.at > limit:
                 reason = f"The build took longer than {self._limits.max_seconds:g} seconds."
                 return partial(self._run.fail, reason)
             for activity in self._run.advance(tick, _now()):
                 self._publish(activity)
+            self._note_telling()
         return self._run.finish
 
     def _give_up(self, now: datetime) -> Activity:
@@ -120,16 +137,57 @@ class Building:
         return self._run.fail(reason, now)
 
     async def _cut_before(self, moment: float) -> bool:
-        """Wait until `moment` in loop time; return True at once when the build is cut short."""
-        if moment <= asyncio.get_running_loop().time():
+        """Wait until `moment` in loop time; return True at once when the build is cut short.
+
+        When it is later by then, hear first; until that is done the clock of the build stands.
+        """
+        loop = asyncio.get_running_loop()
+        if moment <= loop.time():
             await asyncio.sleep(0)  # a script in a hurry must not starve the others
-            return self._cut.is_set()
-        try:
-            async with asyncio.timeout_at(moment):
+        else:
+            await self._cut_within(moment - loop.time())
+        if not self._cut.is_set() and loop.time() - moment > MOMENT:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(_HEAR_SECONDS):
+                    await self._hear()
+            self._stood_still += loop.time() - moment
+        return self._cut.is_set()
+
+    async def _cut_within(self, seconds: float) -> None:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
                 await self._cut.wait()
-        except TimeoutError:
-            return False
-        return True
+
+    async def _hear(self) -> None:
+        """Return when a stop that was confirmed by now has cut the build short.
+
+        One that was said while there was no connection is lost with the session. A gateway says it
+        again when it hears that the build goes on.
+        """
+        await self._hearing.catch_up()
+        if self._hearing.connection != self._told_on:
+            self._publish(self._run.tell(_now()))
+            self._note_telling()
+        await self._cut_within(self._hard_of_hearing)
+
+    def _note_telling(self) -> None:
+        """Take note that it was said that the build goes on, on which connection and since when."""
+        if self._hearing.connection not in (0, self._told_on):
+            self._told_on = self._hearing.connection
+            self._told_at = asyncio.get_running_loop().time()
+
+    @property
+    def _hard_of_hearing(self) -> float:
+        """For how many seconds a stop from before this connection may still be said again."""
+        if not self._told_at:
+            return 0.0
+        return max(0.0, self._told_at + _REPEAT_SECONDS - asyncio.get_running_loop().time())
+
+    def _may_have_missed(self, since: float) -> bool:
+        """Tell whether a stop may have been confirmed, `since` then or before, and not heard."""
+        late = asyncio.get_running_loop().time() - since > MOMENT
+        cut_off = self._accepted and self._hearing.connection != self._told_on
+        return late or cut_off or self._hard_of_hearing > 0
 
     async def _until_lost(self) -> None:
         """Return when somebody else has the start: this worker was frozen, or cut off."""

@@ -66,6 +66,10 @@ class Run:
         started = now if self._build.start_time is UNSET else self._build.start_time
         return self._next("Accept", now, replace(self._build, status="running", start_time=started))
 
+    def tell(self, now: datetime) -> Activity:
+        """Return an `Update` that says the same again: the build goes on."""
+        return self._next("Update", now, self._build)
+
     def advance(self, tick: Tick, now: datetime) -> Iterator[Activity]:
         """Yield what happened in a step: its output, then its errors or else its progress."""
         yield self._next("Add", now, self._build, shorten(tick.output, MAX_LOG_BYTES))

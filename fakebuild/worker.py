@@ -21,6 +21,7 @@ from buildfeed.topics import STOPS, Topic
 from fakebuild.attempts import Limits
 from fakebuild.building import Building
 from fakebuild.deliveries import Delivery, Queue
+from fakebuild.hearing import MOMENT, Hearing
 from fakebuild.heartbeat import Heartbeat
 from fakebuild.kept_delivery import KeptDelivery
 from fakebuild.neighbours import Neighbours
@@ -63,6 +64,7 @@ class Worker:
         )
         self._publisher = Publisher(self._link)
         self._heartbeat = Heartbeat(self._link, self._presence, self._late)
+        self._hearing = Hearing(self._link, self._heartbeat.say)
         self._builds: dict[Key, Building] = {}
         self._tasks: dict[Key, asyncio.Task[None]] = {}
         self._waiting: dict[Key, Delivery] = {}
@@ -133,7 +135,7 @@ class Worker:
             self._waiting[key] = delivery
 
     def _begin(self, delivery: Delivery) -> None:
-        build = Building(delivery, self._name, self._limits, self._publisher.publish)
+        build = Building(delivery, self._name, self._limits, self._publisher.publish, self._hearing)
         self._builds[build.key] = build
         self._tasks[build.key] = asyncio.create_task(self._work(build))
         self._link.subscribe(_status_topic(build.key), 1)
@@ -237,7 +239,12 @@ class Worker:
     async def _look(self) -> None:
         """Look after what nobody tells."""
         while True:
+            due = self._loop.time() + _LOOK_SECONDS
             await asyncio.sleep(_LOOK_SECONDS)
+            if self._loop.time() - due > MOMENT:  # who is silent may have spoken meanwhile
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(_LOOK_SECONDS):
+                        await self._hearing.catch_up()
             for delivery in self._keeping:
                 if delivery.lost:
                     self._release(delivery.key)

@@ -1,5 +1,6 @@
 """What a worker promises on every broker: without RabbitMQ its queue is the history."""
 
+import asyncio
 import signal
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -149,6 +150,42 @@ async def test_a_stop_ends_a_build_at_once(site: Site, watcher: Watcher) -> None
         await watcher.send(stop(watcher.of(build)[0]))  # once more does no harm
     assert ending.object.status == "stopped"
     assert len(watcher.endings(build)) == 1
+
+
+async def test_a_stop_that_came_while_the_worker_was_frozen_wins(
+    site: Site, watcher: Watcher
+) -> None:
+    builds = [start(script=Script(seconds=0.8, steps=steps, errors=())) for steps in (4, 40)]
+    with site.process() as frozen:
+        for build in builds:
+            await watcher.send(build)
+            await watcher.until_running(build)
+        frozen.signal(signal.SIGSTOP)
+        for build in builds:
+            await watcher.send(stop(watcher.of(build)[0]))
+        await asyncio.sleep(1.5)  # every step is due by then
+        frozen.signal(signal.SIGCONT)
+        endings = [await watcher.until_ended(build) for build in builds]
+    assert [ending.object.status for ending in endings] == ["stopped", "stopped"]
+    assert all(len(watcher.endings(build)) == 1 for build in builds)
+
+
+async def test_the_clock_of_a_build_stands_while_its_worker_is_frozen(
+    site: Site, watcher: Watcher
+) -> None:
+    build = start(script=Script(seconds=2, steps=20, errors=()))
+    with site.process() as frozen:
+        await watcher.send(build)
+        await watcher.until_running(build)
+        frozen.signal(signal.SIGSTOP)
+        await asyncio.sleep(2.5)
+        before = watcher.of(build)[-1].object.progress
+        frozen.signal(signal.SIGCONT)
+        thawed = time.monotonic()
+        await watcher.until_ended(build)
+    left = 2 * (100 - before) / 100
+    assert left > 1
+    assert time.monotonic() - thawed > left - 0.3
 
 
 async def test_a_build_that_was_stopped_before_its_turn_is_never_begun(
