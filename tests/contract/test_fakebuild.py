@@ -155,7 +155,7 @@ async def test_a_stop_ends_a_build_at_once(site: Site, watcher: Watcher) -> None
 async def test_a_stop_that_came_while_the_worker_was_frozen_wins(
     site: Site, watcher: Watcher
 ) -> None:
-    builds = [start(script=Script(seconds=0.8, steps=steps, errors=())) for steps in (4, 40)]
+    builds = [start(script=Script(seconds=2, steps=steps, errors=())) for steps in (1, 2)]
     with site.process() as frozen:
         for build in builds:
             await watcher.send(build)
@@ -163,7 +163,7 @@ async def test_a_stop_that_came_while_the_worker_was_frozen_wins(
         frozen.signal(signal.SIGSTOP)
         for build in builds:
             await watcher.send(stop(watcher.of(build)[0]))
-        await asyncio.sleep(1.5)  # every step is due by then
+        await asyncio.sleep(2.5)  # every step is due by then
         frozen.signal(signal.SIGCONT)
         endings = [await watcher.until_ended(build) for build in builds]
     assert [ending.object.status for ending in endings] == ["stopped", "stopped"]
