@@ -17,7 +17,7 @@ run: .venv/run
 # pyproject.toml, and starts brokers of its own.
 test: .venv/test node_modules static
 	@setup/packages.sh rabbitmq-server chromium libatomic1 \
-		mosquitto mosquitto-clients openssl postgresql
+		mosquitto mosquitto-clients nginx-light openssl postgresql
 	pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 check: .venv/test static

@@ -23,11 +23,12 @@ from starlette.routing import Mount
 
 sys.path += [str(Path(__file__).parents[1])]
 
+from gateway.access import Door
 from gateway.drain import Drain
 from gateway.engine import packets
 from gateway.engine.exchange import Exchange, Limits
 from gateway.engine.line import Line
-from gateway.guard import SOCKETS, Door
+from gateway.guard import SOCKETS
 
 LIMITS = Limits(ping_interval=0.3, ping_timeout=0.2, connect_timeout=1.0, max_bytes=1_000_000)
 AUTH_SECONDS = 0.02

@@ -21,7 +21,6 @@ from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any
 
-import httpx
 import msgspec
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import WebSocketException
@@ -29,7 +28,7 @@ from websockets.exceptions import WebSocketException
 ROOT = Path(__file__).parents[1]
 sys.path += [str(ROOT), str(ROOT / "tests")]
 
-from service import Service, Web  # noqa: E402
+from service import HTTP, Service, Web  # noqa: E402
 
 from broker import ports  # noqa: E402
 from broker.rabbitmq import PrivateRabbitMQ  # noqa: E402
@@ -83,7 +82,7 @@ class Watcher:
         while True:
             with suppress(WebSocketException, OSError, TimeoutError):
                 async with connect(
-                    self._url, compression=None, ping_interval=None, open_timeout=20
+                    self._url, compression=None, ping_interval=None, open_timeout=20, proxy=None
                 ) as link:
                     self.connects.append(time.monotonic())
                     tries = 0
@@ -189,7 +188,7 @@ async def measure(web: Web, size: int) -> None:
         await asyncio.sleep(5)
         print(f"then: {spread(crowd)}")
     await asyncio.sleep(SCRIPT_SECONDS)
-    answer = await asyncio.to_thread(httpx.get, f"{web.url}/api/builds?project=crowd")
+    answer = await asyncio.to_thread(HTTP.get, f"{web.url}/api/builds?project=crowd")
     truth = {b["build"]: (True, b["attempt"], b["seq"]) for b in answer.json()["builds"]}
     same = sum(watcher.picture == truth for watcher in crowd.watchers)
     print(f"{same} of {size} have the final picture of {len(truth)} builds")
@@ -199,7 +198,7 @@ async def measure(web: Web, size: int) -> None:
 def wait_for_all(web: Web, processes: int) -> None:
     """Wait until every process is ready."""
     ready = re.compile(r'^buildfeed_ready{process="\d+"} 1', re.MULTILINE)
-    while len(ready.findall(httpx.get(f"{web.url}/metrics").text)) < processes:
+    while len(ready.findall(HTTP.get(f"{web.url}/metrics").text)) < processes:
         time.sleep(SAMPLE)
     time.sleep(1)  # until all listen
 

@@ -6,6 +6,7 @@ import click
 
 from broker.options import amqp_url, log_level, mqtt_url
 from buildfeed.log import configure
+from gateway.options import origins
 from gateway.server import serve
 from gateway.settings import Settings
 from history.options import database_url
@@ -30,13 +31,7 @@ from history.options import database_url
     type=click.IntRange(1, 65535),
     help="TCP port to listen on.",
 )
-@click.option(
-    "--origin",
-    "origins",
-    envvar="BUILDFEED_ORIGINS",
-    multiple=True,
-    help="Web origin (https://host) whose pages may watch and command; repeatable.",
-)
+@origins
 @click.option(
     "--starts-per-minute",
     envvar="BUILDFEED_STARTS_PER_MINUTE",

@@ -23,6 +23,7 @@ from broker.amqp import AmqpLink
 from buildfeed.activity import Activity
 from buildfeed.errors import HistoryUnavailable
 from gateway import problems
+from gateway.access import Door
 from gateway.catchup import CatchUp
 from gateway.commands import Commands
 from gateway.counts import Counts
@@ -30,7 +31,7 @@ from gateway.drain import Drain
 from gateway.engine.exchange import Exchange, Limits
 from gateway.events import Events
 from gateway.feed import Feed
-from gateway.guard import SOCKETS, Door, Guard
+from gateway.guard import SOCKETS, Guard
 from gateway.live import Event, Live
 from gateway.loop_lag import HANG_SECONDS, LoopLag
 from gateway.metrics import Metrics, Vitals
@@ -65,7 +66,7 @@ def create(settings: Settings) -> Starlette:
             # For `watcher_socket`, which stands below the application.
             yield {"drain": drain, "door": door, "exchange": exchange}
 
-    door = Door(settings.origins)
+    door = Door(settings.origins, settings.host)
 
     return Starlette(
         lifespan=lifespan,

@@ -1,17 +1,19 @@
 """ASGI middleware: refuses commands from foreign web pages, and sets the security headers."""
 
-import ipaddress
-from collections.abc import Collection, Mapping
+import asyncio
+import logging
 from http import HTTPStatus
-from urllib.parse import urlsplit
+from typing import Final
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from gateway import problems
+from gateway.access import Door
+from gateway.log_limit import LogLimit
 from gateway.problems import Problem
 
-_HEADERS = {
+SECURITY_HEADERS: Final = {
     "content-security-policy": (
         "default-src 'self'; object-src 'none'; base-uri 'none'; frame-ancestors 'none'"
     ),
@@ -21,77 +23,91 @@ _HEADERS = {
     "cache-control": "no-cache",
 }
 
-SOCKETS = "/socket.io"
+SOCKETS: Final = "/socket.io"
+HEALTH: Final = "/healthz", "/readyz"
+"""Asked by what balances load, by any host or none; there is nothing in the answer to hide."""
 
+_READS: Final = "GET", "HEAD", "OPTIONS"
+_LOGGED_A_MINUTE: Final = 20
+_LOGGED_CHARACTERS: Final = 200
 
-class Door:
-    """Answers only to hosts that are ours; lets only our own pages command and connect.
-
-    The pages, and hosts, of `origins` count as ours. A request without Origin comes from no page.
-    """
-
-    def __init__(self, origins: Collection[str]) -> None:
-        self._origins = frozenset(origins)
-
-    def refusal(self, headers: Mapping[str, str], *, acts: bool) -> Problem | None:
-        """Return why not to answer, None to answer; `acts` when more than reading is asked for."""
-        host, origin = headers.get("host"), headers.get("origin")
-        if not _ours(host, self._origins):
-            detail = (
-                f"This gateway does not answer to the host {(host or '')[:80]!r}: start it with "
-                "--origin and the address that browsers use."
-            )
-            return Problem(HTTPStatus.MISDIRECTED_REQUEST, "foreign-host", detail)
-        own = origin is None or origin in self._origins or origin.partition("://")[2] == host
-        if acts and not own:
-            detail = "Only this gateway's own pages and allowed origins may command and connect."
-            return Problem(HTTPStatus.FORBIDDEN, "foreign-origin", detail)
-        return None
+log = logging.getLogger(__name__)
 
 
 class Guard:
-    """Refuses requests as the `door` does, and sets the security headers."""
+    """Refuses requests as the `door` does, says so in the log, and sets the security headers."""
 
     def __init__(self, app: ASGIApp, door: Door) -> None:
         self._app = app
         self._door = door
+        self._limit = LogLimit(_LOGGED_A_MINUTE)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
-        if scope["type"] == "websocket" and self._refusal(scope):
-            await send({"type": "websocket.close"})  # before it is accepted: a plain 403
-            return
-        if scope["type"] != "http":
+        if scope["type"] not in ("http", "websocket"):
             await self._app(scope, receive, send)
             return
 
         async def send_with_headers(message: Message) -> None:
-            if message["type"] == "http.response.start":
+            if message["type"] in ("http.response.start", "websocket.http.response.start"):
                 headers = MutableHeaders(scope=message)
-                for name, value in _HEADERS.items():
+                for name, value in SECURITY_HEADERS.items():
                     headers.setdefault(name, value)
             await send(message)
 
-        if problem := self._refusal(scope):
-            await problems.answer(problem)(scope, receive, send_with_headers)
+        problem = self._refusal(scope)
+        app = problems.answer(problem) if problem else self._app
+        if scope["type"] == "websocket":
+            await app(scope, receive, _explained(scope, receive, send_with_headers))
         else:
-            await self._app(scope, receive, send_with_headers)
+            await app(scope, receive, send_with_headers)
 
     def _refusal(self, scope: Scope) -> Problem | None:
-        acts = scope.get("method") == "POST" or scope["path"].startswith(SOCKETS)
-        return self._door.refusal(Headers(scope=scope), acts=acts)
+        if scope["path"] in HEALTH:
+            return None
+        headers = Headers(scope=scope)
+        host, origin = headers.getlist("host"), headers.getlist("origin")
+        problem = self._door.refusal(
+            host,
+            origin,
+            acts=scope.get("method") not in _READS or scope["path"].startswith(SOCKETS),
+            version=scope.get("http_version", "1.1"),
+        )
+        if problem:
+            self._log(problem, ", ".join(host), ", ".join(origin), scope.get("client"))
+        return problem
+
+    def _log(
+        self, problem: Problem, host: str, origin: str, client: tuple[str, int] | None
+    ) -> None:
+        facts = {
+            "problem": problem.slug,
+            "host": host[:_LOGGED_CHARACTERS],
+            "origin": origin[:_LOGGED_CHARACTERS],
+        }
+        now = asyncio.get_running_loop().time()
+        left_out = self._limit.take(tuple(facts.values()), now)
+        if left_out is not None:
+            facts["client"] = client[0] if client else ""
+            log.warning("http.refused", extra={**facts, "left_out": left_out})
 
 
-def _ours(host: str | None, origins: Collection[str]) -> bool:
-    """Tell whether `host` cannot have been made to point here by somebody else (DNS rebinding).
+def _explained(scope: Scope, receive: Receive, send: Send) -> Send:
+    """Return a `send` that says why a WebSocket is refused, where the application only closes it.
 
-    Nobody can do that to an IP address or to localhost.
+    Browsers keep the answer from their pages, which have to ask by HTTP; others show it.
     """
-    try:
-        name = urlsplit(f"//{host or ''}").hostname or ""
-        if name == "localhost" or any(urlsplit(origin).hostname == name for origin in origins):
-            return True
-        ipaddress.ip_address(name)
-    except ValueError:
-        return False
-    return True
+    begun = False
+
+    async def send_explained(message: Message) -> None:
+        nonlocal begun
+        if message["type"] == "websocket.close" and not begun:
+            reason = str(message.get("reason") or "").strip('". ')
+            detail = f"{reason or 'There is no WebSocket here'}."
+            problem = Problem(HTTPStatus.BAD_REQUEST, "no-websocket", detail)
+            await problems.answer(problem)(scope, receive, send)
+            return
+        begun = True
+        await send(message)
+
+    return send_explained

@@ -9,6 +9,7 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from broker.topology import BUILDS_DEAD
+from gateway import requests
 from gateway.live import Live
 from gateway.metrics import Metrics
 from gateway.overview import overview
@@ -46,8 +47,9 @@ class Operations:
         text, content_type = self._metrics.render(accept, await self._lengths(), told)
         return Response(text, headers={"Content-Type": content_type})
 
-    async def overview(self, _request: Request) -> Response:
+    async def overview(self, request: Request) -> Response:
         """200 and the overview; `dead` is the number of dead letters, null when not known."""
+        requests.no_query(request.query_params.multi_items())
         dead = (await self._lengths()).get(BUILDS_DEAD)
         unfinished = self._live.board.unfinished()
         now = overview(unfinished, self._live.workers(), datetime.now(UTC))

@@ -90,6 +90,21 @@ def query(parameters: Sequence[tuple[str, str]], type_: type[T]) -> T:
         raise Problem(HTTPStatus.BAD_REQUEST, "bad-query", detail) from exc
 
 
+def no_query(parameters: Sequence[tuple[str, str]]) -> None:
+    """Raise Problem 400 when there are parameters where none is known: what they say is lost."""
+    if parameters:
+        detail = f"The query is refused: {parameters[0][0][:80]!r} is not known here."
+        raise Problem(HTTPStatus.BAD_REQUEST, "bad-query", detail)
+
+
+def not_encoded(coding: str) -> None:
+    """Raise Problem 415 when a body has a content coding (RFC 9110 §8.4), such as gzip."""
+    if coding.strip().lower() not in ("identity", ""):
+        detail = f"The body is encoded as {coding[:80]!r}: send it as it is."
+        headers = {"Accept-Encoding": "identity"}
+        raise Problem(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "bad-encoding", detail, headers=headers)
+
+
 def name(what: str, text: str) -> str:
     """Return `text` if it is a name; raise Problem 400 saying what names look like."""
     try:

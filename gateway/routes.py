@@ -68,12 +68,13 @@ class Api:
         """202 and the new build; with `Prefer: wait=N` 200 and the ended one."""
         with _counted(self._counts.starts):
             project = requests.name("project", request.path_params["project"])
+            requests.no_query(request.query_params.multi_items())
             wanted = requests.body(await _payload(request), StartRequest)
-            key = requests.idempotency_key(request.headers.get("idempotency-key"))
+            key = requests.idempotency_key(_header(request, "idempotency-key"))
             state = await self._commands.start(project, wanted, key)
         status = HTTPStatus.ACCEPTED
         headers = {"Location": f"/api/projects/{project}/builds/{state.newest.object.build}"}
-        if seconds := requests.wait_seconds(request.headers.get("prefer", "")):
+        if seconds := requests.wait_seconds(_header(request, "prefer") or ""):
             headers["Preference-Applied"] = f"wait={seconds:.0f}"
             if ended := await self._commands.ended(state, seconds):
                 state, status = ended, HTTPStatus.OK
@@ -83,6 +84,7 @@ class Api:
         """202 and the build, which is `stopping` from now on or has never begun."""
         with _counted(self._counts.stops):
             project, build = self._named(request)
+            requests.no_query(request.query_params.multi_items())
             wanted = requests.body(await _payload(request), StopRequest)
             state = await self._commands.stop(project, build, wanted.by)
         return self._one(state, HTTPStatus.ACCEPTED)
@@ -90,6 +92,7 @@ class Api:
     async def build(self, request: Request) -> Response:
         """200 and the newest state; the build `latest` is the newest of its project."""
         project, build = self._named(request)
+        requests.no_query(request.query_params.multi_items())
         if build == "latest":
             state = await self._latest(project)
         else:
@@ -210,8 +213,14 @@ def _json(
     return Response(msgspec.json.encode(body), status.value, headers, media_type=media_type)
 
 
+def _header(request: Request, name: str) -> str | None:
+    """Return all lines of a header as one (RFC 9110 §5.3), None when there is none."""
+    return ", ".join(request.headers.getlist(name)) if name in request.headers else None
+
+
 async def _payload(request: Request) -> bytes:
-    """Return the body; raise Problem 413 as soon as it is too large."""
+    """Return the body; raise Problem 413 as soon as it is too large, 415 for a compressed one."""
+    requests.not_encoded(_header(request, "content-encoding") or "identity")
     payload = b""
     try:
         async for chunk in request.stream():

@@ -11,15 +11,17 @@ after it, and of the server's `connections` that each has `shutdown`.
 import asyncio
 from typing import Any, cast
 
+from uvicorn._types import ASGISendEvent
 from uvicorn.config import Config
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from uvicorn.server import ServerState
 
+from gateway.access import Door
 from gateway.engine import frames, handshake
 from gateway.engine.exchange import Exchange
 from gateway.engine.handshake import Head
 from gateway.engine.line import Line
-from gateway.guard import SOCKETS, Door
+from gateway.guard import SOCKETS
 
 
 class WatcherSocket(asyncio.Protocol):
@@ -91,6 +93,12 @@ class WatcherSocket(asyncio.Protocol):
 class GeneralSocket(WebSocketsSansIOProtocol):
     """uvicorn's own, which its server, when it stops, closes in its turn of the drain too."""
 
+    async def send(self, message: ASGISendEvent) -> None:
+        """Send; a refusal is an end of the handshake too, no fault that belongs into the log."""
+        await super().send(message)
+        if message["type"] == "websocket.http.response.body":
+            self.handshake_complete = True
+
     def shutdown(self) -> None:
         """Close a moment later."""
         self.loop.call_later(self.app_state["drain"].moment(len(self.connections)), self._close)
@@ -102,7 +110,7 @@ class GeneralSocket(WebSocketsSansIOProtocol):
 
 def _refused(head: Head, app: dict[str, Any]) -> bool:
     door: Door = app["door"]
-    return door.refusal(head.headers, acts=True) is not None
+    return door.refusal(head.lines("host"), head.lines("origin"), acts=True) is not None
 
 
 def _is_direct(head: Head) -> bool:

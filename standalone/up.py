@@ -5,10 +5,10 @@ import logging
 import os
 import secrets
 import signal
-import urllib.error
-import urllib.request
 from collections.abc import AsyncIterator, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, closing
+from http import HTTPStatus
+from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,7 @@ from broker.options import LEVELS, check_url
 from broker.rabbitmq import PrivateRabbitMQ
 from buildfeed.errors import BuildfeedError
 from buildfeed.log import configure
+from gateway.options import origins
 from history.options import data_dir, database_url, keep
 from history.recorder import Recorder
 from history.retention import Keep, Retention
@@ -46,6 +47,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     keep_builds: int
     host: str
     port: int
+    origins: tuple[str, ...]
     workers: int
     mqtt_port: int | None
     log_level: str
@@ -96,6 +98,7 @@ class Urls(msgspec.Struct, frozen=True):
     show_default=True,
     help="Port of the page.",
 )
+@origins
 @click.option(
     "--workers",
     envvar="BUILDFEED_WORKERS",
@@ -229,6 +232,7 @@ def _environment(settings: Settings, urls: Urls) -> dict[str, str]:
         "BUILDFEED_DRAIN_SECONDS": "2",
         "BUILDFEED_HOST": settings.host,
         "BUILDFEED_PORT": str(settings.port),
+        "BUILDFEED_ORIGINS": " ".join(settings.origins) or None,
         "BUILDFEED_WORKERS": str(settings.workers),
         "BUILDFEED_LOG_LEVEL": settings.log_level,
     }
@@ -238,9 +242,10 @@ def _environment(settings: Settings, urls: Urls) -> dict[str, str]:
 
 async def _announce(settings: Settings, urls: Urls) -> None:
     """Say where everything is once the gateway is ready."""
-    page = f"http://{_reachable(settings.host)}:{settings.port}"
+    host = _reachable(settings.host)
+    page = f"http://{host}:{settings.port}"
     while True:
-        if await asyncio.to_thread(_ready, f"{page}/readyz"):
+        if await asyncio.to_thread(_ready, host, settings.port):
             break
         await asyncio.sleep(0.05)
     click.echo(f"Buildfeed is ready: {page}")
@@ -250,11 +255,13 @@ async def _announce(settings: Settings, urls: Urls) -> None:
     click.echo("Ctrl-C stops it; builds that run then go on at the next start.")
 
 
-def _ready(url: str) -> bool:
+def _ready(host: str, port: int) -> bool:
+    """Ask our own gateway, directly: `urllib` would ask the proxy that the environment names."""
     try:
-        with urllib.request.urlopen(url, timeout=2) as answer:  # noqa: S310 - our own gateway
-            return bool(answer.status == 200)  # noqa: PLR2004
-    except (urllib.error.URLError, OSError):
+        with closing(HTTPConnection(host, port, timeout=2)) as gateway:
+            gateway.request("GET", "/readyz")
+            return gateway.getresponse().status == HTTPStatus.OK
+    except (HTTPException, OSError):
         return False
 
 

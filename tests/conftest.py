@@ -17,6 +17,8 @@ from broker import ports
 from broker.rabbitmq import PrivateRabbitMQ
 from history.store import Store
 
+PROXIES = ("http_proxy", "https_proxy", "ws_proxy", "wss_proxy", "all_proxy", "no_proxy")
+
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     faults = parser.getgroup("faults", "tests/fault")
@@ -30,7 +32,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure() -> None:
-    """Share the ports out among the processes of pytest-xdist: none takes those of another."""
+    """Ask loopback directly, and share the ports out among the processes of pytest-xdist.
+
+    Clients in tests, and the programs that tests start, would ask the proxy of the environment.
+    """
+    for name in PROXIES:
+        os.environ.pop(name, None)
+        os.environ.pop(name.upper(), None)
     if process := os.environ.get("PYTEST_XDIST_WORKER"):  # gw0, gw1, …
         number, count = int(process[2:]), int(os.environ["PYTEST_XDIST_WORKER_COUNT"])
         share = (ports._LAST - ports._FIRST) // count

@@ -42,7 +42,8 @@ LIBRARIES = {
     "engineio": ["gateway/sockets.py"],
     "starlette": ["gateway/*.py"],
     "uvicorn": ["gateway/connection.py", "gateway/server.py", "gateway/watcher_socket.py"],
-    "click": ["*/__main__.py", "broker/options.py", "history/options.py", "standalone/*.py"],
+    "httptools": ["gateway/connection.py"],
+    "click": ["*/__main__.py", "*/options.py", "standalone/*.py"],
 }
 PURE = [
     "buildfeed/activity.py",
@@ -68,8 +69,10 @@ PURE = [
     "gateway/engine/handshake.py",
     "gateway/engine/packets.py",
     "gateway/filters.py",
+    "gateway/hosts.py",
     "gateway/hub.py",
     "gateway/live.py",
+    "gateway/log_limit.py",
     "gateway/overview.py",
     "gateway/roster.py",
     "gateway/throttle.py",

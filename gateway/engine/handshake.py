@@ -2,7 +2,7 @@
 
 import base64
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Final
 from urllib.parse import parse_qs
 
@@ -21,11 +21,15 @@ class Head(msgspec.Struct, frozen=True):
 
     path: str
     query: Mapping[str, list[str]]
-    headers: Mapping[str, str]
+    headers: Mapping[str, Sequence[str]]
 
     def asks(self, name: str) -> str:
         """Return a parameter of the query, empty when there is none."""
         return self.query.get(name, [""])[-1]
+
+    def lines(self, header: str) -> Sequence[str]:
+        """Return the values of a header, one for each of its lines."""
+        return self.headers.get(header, ())
 
 
 def parse(data: bytes) -> Head:
@@ -33,21 +37,21 @@ def parse(data: bytes) -> Head:
     first, *lines = data.decode("latin-1").rstrip("\r\n").split("\r\n")
     target = first.split(" ")[1]
     path, _, query = target.partition("?")
-    headers = {}
+    headers: dict[str, list[str]] = {}
     for line in lines:
         name, _, value = line.partition(":")
-        headers[name.strip().lower()] = value.strip()
+        headers.setdefault(name.strip().lower(), []).append(value.strip())
     return Head(path, parse_qs(query), headers)
 
 
 def accepted(head: Head) -> bytes | None:
     """Return the answer that opens the WebSocket, None when this is no proper handshake."""
-    key = head.headers.get("sec-websocket-key", "")
+    key, version = (", ".join(head.lines(f"sec-websocket-{name}")) for name in ("key", "version"))
     try:
         proper = len(base64.b64decode(key, validate=True)) == _KEY_BYTES
     except ValueError:
         proper = False
-    if not proper or head.headers.get("sec-websocket-version") != "13":
+    if not proper or version != "13":
         return None
     digest = hashlib.sha1(key.encode() + _GUID, usedforsecurity=False).digest()
     return _SWITCHING % base64.b64encode(digest)

@@ -215,3 +215,19 @@ def test_without_a_broker_a_start_is_refused_in_time_and_recovers(
     rabbitmq.start()
     gateway.until_ready()
     assert gateway.press_start("acme")["status"] == "queued"
+
+
+def test_what_an_address_or_a_header_says_is_not_lost(api: httpx.Client) -> None:
+    start = "/api/projects/said/builds"
+    for method, path in (
+        ("POST", f"{start}?by=ada"),
+        ("POST", f"{start}/01a1/stop?by=ada"),
+        ("GET", f"{start}/latest?status=failed"),
+        ("GET", "/api/overview?project=said"),
+    ):
+        answer = api.request(method, path)
+        assert (answer.status_code, answer.json()["type"][-9:]) == (400, "bad-query"), path
+    packed = api.post(start, content=b"\x1f\x8b", headers={"Content-Encoding": "gzip"})
+    assert packed.status_code == 415
+    prefer = [("Prefer", "return=minimal"), ("Prefer", "wait=20")]
+    assert api.post(start, json={"script": FAST}, headers=prefer).status_code == 200

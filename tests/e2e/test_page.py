@@ -193,3 +193,17 @@ def problems(page: Page) -> list[tuple[int, str, list[object]]]:
         page.emulate_media(color_scheme=scheme)
         found += [(width, scheme, violation) for violation in page.evaluate(VIOLATIONS)]
     return found
+
+
+def test_a_history_that_cannot_be_read_is_told_until_it_can(
+    up: Web, new_page: NewPage, project: str
+) -> None:
+    build = up.press_start(project, script={"seconds": 1, "steps": 2, "errors": []})["build"]
+    page = new_page()
+    problem = {"type": "urn:buildfeed:problem:history-unavailable", "detail": "It is away."}
+    page.route("**/activities*", lambda route: route.fulfill(status=503, json=problem))
+    page.goto(f"{up.url}/projects/{project}/builds/{build}")
+    expect(page.locator("#build-history [role=alert]")).to_have_text("It is away.")
+    page.unroute("**/activities*")
+    expect(page.locator("#build-history")).to_contain_text("Succeeded")
+    expect(page.locator("#build-history [role=alert]")).to_be_hidden()

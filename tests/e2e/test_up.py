@@ -68,6 +68,23 @@ def test_a_taken_port_is_told_in_one_sentence(run: Run, up: Web) -> None:
     assert "Traceback" not in second.text
 
 
+def test_it_asks_its_own_gateway_and_no_proxy(
+    run: Run, free_port: Callable[[], int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"):
+        monkeypatch.setenv(name, "http://127.0.0.1:9")
+    served = run("up", mqtt_port=free_port())
+    served.until_logged("Buildfeed is ready")
+    served.until_logged("MQTT clients:")
+
+
+def test_an_origin_that_matches_nothing_is_refused(run: Run) -> None:
+    for origin in ("x", "*", "null", "https://x/ci", "https://a,https://b"):
+        served = run("up", origins=origin)
+        served.until_logged("is no web origin")
+        assert "Traceback" not in served.text
+
+
 def test_everything_stopped_during_a_build_goes_on_where_it_was(up: Web) -> None:
     ended = up.press_start("acme", script=FAST)["build"]
     up.until_status("acme", ended, "failed")

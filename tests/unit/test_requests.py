@@ -274,3 +274,18 @@ def test_a_key_that_is_not_1_to_200_visible_characters_is_refused(key: str) -> N
         requests.idempotency_key(key)
 
     assert (caught.value.status, caught.value.slug) == (400, "bad-key")
+
+
+def test_a_query_where_none_is_known_is_refused() -> None:
+    requests.no_query([])
+    with pytest.raises(Problem, match="'by' is not known here") as refused:
+        requests.no_query([("by", "ada")])
+    assert (refused.value.status, refused.value.slug) == (400, "bad-query")
+
+
+@pytest.mark.parametrize("coding", ["gzip", "br, gzip", "GZIP", "identity, gzip", "x"])
+def test_an_encoded_body_is_refused(coding: str) -> None:
+    requests.not_encoded("Identity")
+    with pytest.raises(Problem, match="send it as it is") as refused:
+        requests.not_encoded(coding)
+    assert (refused.value.status, refused.value.slug) == (415, "bad-encoding")

@@ -1,6 +1,6 @@
 /** The only file that calls fetch: start, stop, and what is read from history. */
 
-import { sentenceOf } from "./problem.js";
+import { reasonOf, sentenceOf } from "./problem.js";
 
 const TIMEOUT = 15_000;
 
@@ -37,6 +37,24 @@ export const activitiesUrl = ({ project, build }) =>
 
 /** The collection or the page of one at `url`. */
 export const readCollection = (url) => call("GET", url);
+
+/**
+ * Why the gateway does not let this page in: {refusal, trouble}, sentences or "".
+ *
+ * Browsers keep from us how a WebSocket was refused, and a GET from its own page has no Origin. So
+ * a POST asks, which nothing answers but with “method not allowed”; or with the refusal, if any.
+ * `trouble` is what can be said when it is none.
+ */
+export async function whyNot() {
+  let answer;
+  try {
+    answer = await fetch("/api/overview", { method: "POST", signal: AbortSignal.timeout(TIMEOUT) });
+  } catch {
+    return { refusal: "", trouble: "The gateway cannot be reached. It is tried again." };
+  }
+  const problem = await answer.json().catch(() => null);
+  return reasonOf(problem, answer.status, answer.statusText);
+}
 
 const projectUrl = (project) => `/api/projects/${encodeURIComponent(project)}`;
 

@@ -54,6 +54,7 @@ let more = false; // whether there are older builds
 let cursor; // where the older ones go on
 let pictured = false; // whether a snapshot has come
 let refusal = ""; // why the gateway shows nothing
+let trouble = ""; // why it cannot be reached
 let liveness = { live: false };
 let away = null; // the builds as they were when the page stopped being live
 let returned = -FLICKER; // when it was live again
@@ -76,7 +77,7 @@ follow([place.filter], {
     cursor = undefined;
     pictured = true;
     showPage();
-    refusal = "";
+    refusal = trouble = "";
     drawAll();
   },
   build: receive,
@@ -94,6 +95,11 @@ follow([place.filter], {
   },
   refused(message) {
     refusal = message;
+    drawAll();
+  },
+  troubled(message) {
+    refusal = "";
+    trouble = message;
     drawAll();
   },
 });
@@ -243,7 +249,7 @@ function forget(key) {
 
 function emptyText() {
   if (refusal) return "";
-  if (!pictured) return "Waiting for the gateway…";
+  if (!pictured) return trouble || "Waiting for the gateway…";
   if (place.build) {
     return "This build is not known here. Its address may be mistyped, or its start has not arrived yet: if it does, it appears by itself.";
   }

@@ -27,7 +27,12 @@ export function buildHistory(element, place) {
   function readSoon(state, delay, tries) {
     clearTimeout(timer);
     timer = setTimeout(async () => {
-      await read().catch(() => {}); // the next try may do better, and the card is right without it
+      const alert = await read().then(
+        () => "",
+        (error) => error.message, // the next try may do better, and the card is right without it
+      );
+      setText(parts.alert, alert);
+      setHidden(element, entries.size === 0 && !alert);
       if (tries > 1 && !isComplete([...entries.values()], state)) readSoon(state, AGAIN, tries - 1);
     }, delay);
   }

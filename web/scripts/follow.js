@@ -10,8 +10,8 @@ const TICK = 500;
 /**
  * Watch `filters`.
  *
- * Calls `hear.opened()`, `hear.snapshot({builds, more})`, `hear.build(state)`, `hear.feed(feed)`
- * and `hear.refused(message)`; `hear.liveness(liveness)` after each of them and twice a second.
+ * Calls `hear.opened()`, `hear.snapshot({builds, more})`, `hear.build(state)`, `hear.feed(feed)`,
+ * `hear.refused(message)` and `hear.troubled(message)`; `hear.liveness(liveness)` after each of them and twice a second.
  */
 export function follow(filters, hear) {
   const now = steadyClock(
@@ -31,6 +31,10 @@ export function follow(filters, hear) {
     refused(message) {
       hear.refused(message);
       set(links.refused(link, message));
+    },
+    troubled(message) {
+      hear.troubled(message);
+      set(links.refused(link, null));
     },
     snapshot(snapshot, number) {
       hear.snapshot(snapshot);

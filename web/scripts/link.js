@@ -109,6 +109,7 @@ export function unanswered(link, number) {
   return { ...link, ask: null, patience: dead ? 0 : link.patience };
 }
 
+/** `refusal` is null when nothing is refused any more. */
 export const refused = (link, refusal) => ({ ...link, ...TROUBLE, refusal });
 
 export const froze = (link, now) => ({ ...lastLive(link, now), ...TROUBLE, frozen: true });

@@ -1,11 +1,33 @@
 /** Problem answers (RFC 9457) as one sentence for people. Pure. */
 
+const PROBLEM = "urn:buildfeed:problem:";
+const METHOD_NOT_ALLOWED = 405;
+const SERVER_ERROR = 500;
+const NOT_THROUGH =
+  "The gateway answers, but no live connection gets through to it: a proxy in front of it has to hand on WebSockets.";
+
 /** `status` and `reason` stand in where the answer was no problem document. */
 export function sentenceOf(problem, status, reason) {
   const { title, detail, errors } = problem ?? {};
   const said = withoutStop(detail || title || `The gateway answered ${status} ${reason}`);
   const more = listOf(errors).filter((one) => !said.includes(withoutStop(one.detail ?? "")));
   return `${[said, ...more.map(inWords)].join("; ")}.`;
+}
+
+/**
+ * {refusal, trouble} of the answer to a POST where the gateway takes none: it says 405, or why it
+ * does not let us in. Anything else comes from what is in front of it.
+ */
+export function reasonOf(problem, status, reason) {
+  if (!problem?.type?.startsWith(PROBLEM)) {
+    const said = [status, reason].filter(Boolean).join(" ");
+    return { refusal: "", trouble: `What is in front of the gateway answers ${said}. It is tried again.` };
+  }
+  if (status === METHOD_NOT_ALLOWED) return { refusal: "", trouble: NOT_THROUGH };
+  const sentence = sentenceOf(problem, status, reason);
+  return status < SERVER_ERROR
+    ? { refusal: sentence, trouble: "" }
+    : { refusal: "", trouble: sentence };
 }
 
 /** `errors` is a list of texts or of {detail, pointer} as in RFC 9457 §3. */

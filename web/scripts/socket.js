@@ -1,5 +1,6 @@
 /** The only file that knows socket.io: stays connected, asks, hands over what it hears. */
 
+import { whyNot } from "./api.js";
 import { io } from "../vendor/socket.io.esm.min.js";
 
 const ANSWER_WITHIN = 5000;
@@ -24,8 +25,8 @@ const REFUSED = 5000;
 /**
  * Connect and watch `filters`, for good.
  *
- * Calls `hear.opened()`, `hear.closed()`, `hear.refused(message)`, `hear.build(state)`,
- * `hear.feed(feed)`. Returns {ask, renew}: `ask(number)` asks for a snapshot, and
+ * Calls `hear.opened()`, `hear.closed()`, `hear.refused(message)`, `hear.troubled(message)` when it
+ * cannot connect and was not refused either, `hear.build(state)`, `hear.feed(feed)`. Returns {ask, renew}: `ask(number)` asks for a snapshot, and
  * `hear.snapshot({builds, more}, number)` or `hear.unanswered(number)` follows; `renew()` gives the
  * connection up for a new one.
  */
@@ -41,10 +42,32 @@ export function connect(filters, hear) {
     if (reason === "io server disconnect") again(SENT_AWAY * Math.random());
   });
   socket.on("connect_error", (error) => {
-    if (socket.active) return;
+    if (socket.active) return ask();
     hear.refused(error.message);
     again(REFUSED * (1 + Math.random()));
   });
+
+  let asking = false;
+
+  /**
+   * Find out why it did not connect. While the page is refused it only asks: each try by polling
+   * would leave a request open, and of these a browser has six.
+   */
+  async function ask() {
+    if (asking) return;
+    asking = true;
+    const { refusal, trouble } = await whyNot();
+    asking = false;
+    if (socket.connected) return;
+    if (refusal) {
+      hear.refused(refusal);
+      socket.disconnect();
+      setTimeout(ask, REFUSED * (1 + Math.random()));
+    } else {
+      hear.troubled(trouble);
+      if (!socket.active) socket.connect();
+    }
+  }
   socket.on("build", hear.build);
   socket.on("feed", hear.feed);
 
