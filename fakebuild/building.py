@@ -1,6 +1,7 @@
 """One build on this worker in real time: from its delivery to its settled ending."""
 
 import asyncio
+import logging
 from collections.abc import Callable
 from concurrent.futures import Future
 from datetime import UTC, datetime
@@ -13,6 +14,8 @@ from fakebuild.attempts import Limits, pause
 from fakebuild.deliveries import Delivery
 from fakebuild.run import Run
 from fakebuild.script import plan
+
+log = logging.getLogger(__name__)
 
 Ending = Callable[[datetime], Activity]
 
@@ -86,6 +89,9 @@ class Building:
         if building.cancelled() or not await self._is_ours():
             return None
         end = building.result()
+        if end is None:
+            await self.delivery.ack()
+            return None
         ending = self._give_up(_now()) if self.hopeless else end(_now())
         self.ended = True
         acknowledged = asyncio.wrap_future(self._publish(ending))
@@ -96,11 +102,18 @@ class Building:
             await self.delivery.ack()
         return ending
 
-    async def _build(self) -> Ending:
+    async def _build(self) -> Ending | None:
+        """Build; return how it ends, None when it is not to be begun any more."""
         loop = asyncio.get_running_loop()
-        if await self._cut_before(loop.time() + pause(self.attempt)):
+        cut = await self._cut_before(loop.time() + pause(self.attempt))
+        if not await self.delivery.still_wanted():
+            return None
+        if cut or self.delivery.stopping:
             return self._run.stop
         self._accepted = True
+        project, build = self.key
+        fields = {"project": project, "build": build, "attempt": self.attempt}
+        log.info("build.started", extra=fields)
         self._publish(self._run.accept(_now()))
         began = loop.time()
         limit = began + self._limits.max_seconds

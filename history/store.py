@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from sqlalchemy import Connection, Select, bindparam, delete, func, insert, select, update
+from sqlalchemy import Connection, Select, bindparam, delete, func, insert, literal, select, update
 
 from buildfeed.activity import Activity
 from buildfeed.board import BuildState, Key, fold
@@ -24,6 +24,8 @@ _TAKE_TURN: Final = (
 _FORGET_MALFORMED: Final = delete(malformed).where(
     malformed.c.number <= select(func.max(malformed.c.number)).scalar_subquery() - MAX_KEPT
 )
+_START_ID: Final = literal("urn:buildfeed:") + builds.c.project + ":" + builds.c.build + ":0.0"
+"""The id of the start of a build: see `activity.urn` and `Activity.about`."""
 _MAX_STATUSES: Final = 100  # a build has three and its stops
 
 
@@ -92,10 +94,25 @@ class Store:
             found = connection.execute(query.limit(limit)).all()
         return rows.states(found), found[-1].changed if found else position
 
-    def unfinished(self) -> list[BuildState]:
-        """Return every build that has not ended, oldest first."""
-        query = select(*STATE).where(builds.c.ended.is_(False))
-        return self._states(query.order_by(builds.c.build, builds.c.project))
+    def offered(self) -> list[tuple[Activity, BuildState]]:
+        """Return start and state of every unfinished build that was asked for, oldest first.
+
+        A build without a start is somebody's own: no worker was asked to build it.
+        """
+        query = (
+            select(*STATE, activities.c.payload)
+            .join_from(builds, activities, activities.c.id == _START_ID)
+            .where(builds.c.ended.is_(False), activities.c.kind == "start")
+            .order_by(builds.c.build, builds.c.project)
+        )
+        with self._database.transaction() as connection:
+            found = connection.execute(query).all()
+        return [
+            (start, state)
+            for row in found
+            if (state := rows.state(row))
+            for start in rows.activities([row])
+        ]
 
     def newest(
         self,
