@@ -173,8 +173,13 @@ class RunningWorker:
     def __init__(self, name: str, made: Worker, queue: AmqpQueue | EmbeddedQueue) -> None:
         self.name = name
         self.queue = queue
+        self._made = made
         self._stop = asyncio.Event()
         self._task = asyncio.create_task(made.run(self._stop))
+
+    def waits_for_a_slot(self, build: Activity) -> bool:
+        """Whether it holds the start of `build` and has no room for it."""
+        return (build.object.project, build.object.build) in self._made._waiting
 
     def cut_amqp(self) -> None:
         """Close its AMQP connection: its starts go back to their queues."""
