@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from sqlalchemy import Connection, Select, bindparam, delete, func, insert, literal, select, update
+from sqlalchemy import Connection, Select, bindparam, delete, func, insert, select, update
 
 from buildfeed.activity import Activity
 from buildfeed.board import BuildState, Key, fold
@@ -24,8 +24,6 @@ _TAKE_TURN: Final = (
 _FORGET_MALFORMED: Final = delete(malformed).where(
     malformed.c.number <= select(func.max(malformed.c.number)).scalar_subquery() - MAX_KEPT
 )
-_START_ID: Final = literal("urn:buildfeed:") + builds.c.project + ":" + builds.c.build + ":0.0"
-"""The id of the start of a build: see `activity.urn` and `Activity.about`."""
 _MAX_STATUSES: Final = 100  # a build has three and its stops
 
 
@@ -99,14 +97,8 @@ class Store:
 
         A build without a start is somebody's own: no worker was asked to build it.
         """
-        query = (
-            select(*STATE, activities.c.payload)
-            .join_from(builds, activities, activities.c.id == _START_ID)
-            .where(builds.c.ended.is_(False), activities.c.kind == "start")
-            .order_by(builds.c.build, builds.c.project)
-        )
         with self._database.transaction() as connection:
-            found = connection.execute(query).all()
+            found = self._database.dialect.find_offered(connection)
         return [
             (start, state)
             for row in found
