@@ -9,13 +9,13 @@ from datetime import datetime
 from typing import Annotated, Any, Final
 
 import msgspec
-from msgspec import Meta, UnsetType
+from msgspec import Meta
 from pika.adapters.blocking_connection import BlockingChannel
 from pika.spec import BasicProperties
 
 from broker.topology import BUILDS_DEAD, DELIVERY_LIMIT, publish
 from buildfeed import command
-from buildfeed.activity import Activity, Build, Script, decode
+from buildfeed.activity import Build, decode
 from buildfeed.errors import InvalidActivity, InvalidTopic
 
 _REASONS: Final = {
@@ -87,19 +87,13 @@ def retry(
             retried.append((letter, None))
             continue
         if letter.start.id not in started:
-            start = _again(letter.start, new_build(), now)
+            start = command.again(letter.start, new_build(), now)
             publish(channel, start)
             started[letter.start.id] = start.object
             retried.append((letter, start.object))
         channel.basic_ack(tag)
     _hand_back(channel)
     return retried
-
-
-def _again(start: Build, build: str, now: datetime) -> Activity:
-    by = "anonymous" if isinstance(start.by, UnsetType) else start.by
-    script = Script() if isinstance(start.script, UnsetType) else start.script
-    return command.start(start.project, build, now, by=by, script=script, priority=start.priority)
 
 
 def _take(channel: BlockingChannel) -> Iterator[tuple[int, DeadLetter]]:

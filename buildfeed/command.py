@@ -1,11 +1,15 @@
 """Commands: start and stop are activities, published on the same tree as progress."""
 
 from datetime import datetime, timedelta
+from typing import Final
 
 import msgspec
-from msgspec import UNSET
+from msgspec import UNSET, UnsetType
 
 from buildfeed.activity import Activity, Actor, Build, Priority, Script, summarize, urn
+
+ANONYMOUS: Final = "anonymous"
+"""Who asks when nobody says so."""
 
 
 def start(
@@ -35,6 +39,30 @@ def start(
         not_before=now + timedelta(seconds=delay) if delay else UNSET,
     )
     return Activity.about(state, "Offer", Actor(type="Person", name=by), now)
+
+
+def again(start: Build, build: str, now: datetime) -> Activity:
+    """Return the `Offer` of a new build of the same wish as `start`; it may begin at once.
+
+    What `start` did not say is not made up.
+    """
+    state = msgspec.structs.replace(
+        start,
+        id=urn(start.project, build),
+        build=build,
+        status="queued",
+        progress=0,
+        errors=0,
+        error=UNSET,
+        attempt=0,
+        seq=0,
+        queued_time=now,
+        not_before=UNSET,
+        start_time=UNSET,
+        end_time=UNSET,
+    )
+    name = ANONYMOUS if isinstance(start.by, UnsetType) else start.by
+    return Activity.about(state, "Offer", Actor(type="Person", name=name), now)
 
 
 def stop(known: Build, now: datetime, *, by: str, uuid: str) -> Activity:

@@ -31,6 +31,12 @@ def check(what: str, text: object) -> str:
     raise InvalidName(what, text)
 
 
+def worker_name(host: str, digits: str) -> str:
+    """Return a name for a worker on the machine `host`, its own by some random `digits`."""
+    where = re.sub(r"[^a-z0-9]+", "-", host.lower()).strip("-")
+    return f"{where[:50] or 'worker'}-{digits}"
+
+
 def build_id(now_ms: int, randomness: bytes) -> str:
     """Return a UUIDv7 (RFC 9562 §5.7) as 32 hex digits.
 

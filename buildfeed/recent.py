@@ -21,6 +21,10 @@ class Recent(Generic[V]):
         if len(self._values) > self._size:
             del self._values[next(iter(self._values))]
 
+    def drop(self, key: Key) -> None:
+        """Remember nothing of the build `key`."""
+        self._values.pop(key, None)
+
     def get(self, key: Key) -> V | None:
         """Return the value of the build `key`, None when there is none any more."""
         return self._values.get(key)

@@ -16,6 +16,8 @@ KINDS: Final = ("start", "stop", "status", "progress", "error", "log")
 ALL_BUILDS: Final = "builds/#"
 STARTS: Final = "builds/+/+/start"
 STOPS: Final = "builds/+/+/stop"
+STATUSES: Final = "builds/+/+/status"
+PROGRESS: Final = "builds/+/+/progress"
 ALL_WORKERS: Final = "workers/+/status"
 
 _ROOT: Final = "builds"

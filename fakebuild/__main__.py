@@ -1,24 +1,22 @@
 """`buildfeed fakebuild`: options → queue → worker; signals."""
 
 import asyncio
-import re
 import secrets
 import signal
 import socket
-from collections.abc import Callable
 from typing import Final
 
 import click
 
 from broker.options import amqp_url, log_level, mqtt_url
 from buildfeed import names
-from buildfeed.board import BuildState
 from buildfeed.errors import HistoryUnavailable, InvalidName
 from buildfeed.log import configure
 from fakebuild.amqp_queue import AmqpQueue
 from fakebuild.attempts import Limits
 from fakebuild.deliveries import Queue
 from fakebuild.embedded_queue import EmbeddedQueue
+from fakebuild.past import Past
 from fakebuild.worker import Worker
 from history.options import database_url
 from history.store import Store
@@ -29,8 +27,7 @@ _SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
 def _name(_context: click.Context, _option: click.Parameter, name: str | None) -> str:
     """Return `name`, or one of this process alone when there is none."""
     if name is None:
-        host = re.sub(r"[^a-z0-9]+", "-", socket.gethostname().lower()).strip("-")
-        return f"{host[:50] or 'worker'}-{secrets.token_hex(4)}"
+        return names.worker_name(socket.gethostname(), secrets.token_hex(4))
     try:
         return names.check("worker", name)
     except InvalidName as exc:
@@ -106,9 +103,13 @@ def main(
     configure(log_level)
     queue: Queue
     if amqp_url:
-        queue = AmqpQueue(amqp_url, name=name, slots=concurrency)
+        # Only where it was told to: most installations let workers reach the broker alone.
+        past = Past(_store(database_url).get) if _was_given("database_url") else None
+        queue = AmqpQueue(amqp_url, past, name=name, slots=concurrency)
     else:
-        queue = EmbeddedQueue(mqtt_url, _unfinished(database_url), name=name, slots=concurrency)
+        store = _store(database_url)
+        past = Past(store.get)
+        queue = EmbeddedQueue(mqtt_url, store.offered, past, name=name, slots=concurrency)
         drain_seconds = 0
 
     worker = Worker(
@@ -126,9 +127,14 @@ def main(
     asyncio.run(serve())
 
 
-def _unfinished(database_url: str) -> Callable[[], list[BuildState]]:
+def _was_given(option: str) -> bool:
+    source = click.get_current_context().get_parameter_source(option)
+    return source is not click.core.ParameterSource.DEFAULT
+
+
+def _store(database_url: str) -> Store:
     try:
-        return Store(database_url).unfinished
+        return Store(database_url)
     except HistoryUnavailable as exc:
         raise click.ClickException(str(exc)) from exc
 

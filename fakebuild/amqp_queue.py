@@ -20,6 +20,7 @@ from buildfeed.activity import Build, decode
 from buildfeed.board import Key
 from buildfeed.errors import BrokerUnavailable, InvalidActivity, InvalidTopic
 from fakebuild.deliveries import Delivery
+from fakebuild.past import Past
 
 log = logging.getLogger(__name__)
 
@@ -33,11 +34,15 @@ Work = Callable[[BlockingChannel], None]
 class AmqpQueue:
     """Hands out the starts of both queues; while both are busy, one in four is of `builds`.
 
+    `past` knows which builds have ended while their starts waited; without, only what is heard over
+    MQTT is known of them.
+
     What is private belongs to the link's thread, the rest to the event loop.
     """
 
-    def __init__(self, url: str, *, name: str, slots: int) -> None:
+    def __init__(self, url: str, past: Past | None = None, *, name: str, slots: int) -> None:
         self._link = AmqpLink(url, name=name, declares=False, on_up=self._up, on_down=self._down)
+        self.past = past
         self._allowed = slots
         self._hand_out: Callable[[Delivery], object] = _nobody
         self._channel: BlockingChannel | None = None
@@ -188,8 +193,6 @@ def _attempt(properties: BasicProperties) -> int:
 class AmqpDelivery:
     """A start from RabbitMQ; it can be settled only on the channel it came on."""
 
-    stopping = False  # stops come over MQTT
-
     def __init__(
         self,
         queue: AmqpQueue,
@@ -203,6 +206,7 @@ class AmqpDelivery:
         self.start = start
         self.attempt = attempt
         self.doubtful = doubtful
+        self.stopping = False  # stops come over MQTT
         self._queue = queue
         self._channel = channel
         self._tag = tag
@@ -223,6 +227,14 @@ class AmqpDelivery:
         return await self._queue.ask(
             self._channel, lambda channel: channel.basic_qos(prefetch_count=1)
         )
+
+    async def still_wanted(self) -> bool:
+        """Ask the history: the start may have waited long, and who stopped its build be unheard."""
+        state = await self._queue.past.state(self.key) if self._queue.past else None
+        if state is None:
+            return True
+        self.stopping = state.stopping
+        return not state.ended
 
     async def ack(self) -> None:
         """Say that the build has ended."""

@@ -1,6 +1,7 @@
 """One build on this worker in real time: from its delivery to its settled ending."""
 
 import asyncio
+import logging
 from collections.abc import Callable
 from concurrent.futures import Future
 from contextlib import suppress
@@ -15,6 +16,8 @@ from fakebuild.deliveries import Delivery
 from fakebuild.hearing import MOMENT, Hearing
 from fakebuild.run import Run
 from fakebuild.script import plan
+
+log = logging.getLogger(__name__)
 
 Ending = Callable[[datetime], Activity]
 
@@ -99,9 +102,14 @@ class Building:
         asked = asyncio.get_running_loop().time()
         if building.cancelled() or not await self._is_ours():
             return None
+        end = building.result()
+        if end is None:
+            await self.delivery.ack()
+            return None
         if self._may_have_missed(asked):
             await self._hear()
-        end = self._run.stop if self._cut.is_set() else building.result()
+        if self._cut.is_set():
+            end = self._run.stop
         ending = self._give_up(_now()) if self.hopeless else end(_now())
         self.ended = True
         acknowledged = asyncio.wrap_future(self._publish(ending))
@@ -112,11 +120,18 @@ class Building:
             await self.delivery.ack()
         return ending
 
-    async def _build(self) -> Ending:
+    async def _build(self) -> Ending | None:
+        """Build; return how it ends, None when it is not to be begun any more."""
         loop = asyncio.get_running_loop()
-        if await self._cut_before(loop.time() + pause(self.attempt)):
+        cut = await self._cut_before(loop.time() + pause(self.attempt))
+        if not await self.delivery.still_wanted():
+            return None
+        if cut or self.delivery.stopping:
             return self._run.stop
         self._accepted = True
+        project, build = self.key
+        fields = {"project": project, "build": build, "attempt": self.attempt}
+        log.info("build.started", extra=fields)
         self._publish(self._run.accept(_now()))
         self._told_on, self._stood_still = self._hearing.connection, 0.0
         began = loop.time()

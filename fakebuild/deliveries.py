@@ -20,7 +20,7 @@ class Delivery(Protocol):
 
     @property
     def stopping(self) -> bool:
-        """True when it is known that somebody has asked to stop it."""
+        """True when it is known that somebody has asked to stop it; `still_wanted` finds out."""
 
     @property
     def key(self) -> Key:
@@ -36,6 +36,12 @@ class Delivery(Protocol):
 
     async def still_mine(self) -> bool:
         """Ask the broker; while it cannot be reached, wait for it."""
+
+    async def still_wanted(self) -> bool:
+        """Ask the history, where there is one, before the build begins.
+
+        False when the build has ended meanwhile, or another worker has begun it.
+        """
 
     async def ack(self) -> None:
         """Say that the build has ended. Nothing happens when the delivery is lost."""

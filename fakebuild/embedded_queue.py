@@ -1,7 +1,9 @@
 """Starts of the embedded mode: commands come over MQTT, and the queue is the history.
 
-For one worker process, without AMQP. A start that was missed, or whose worker died, is an
-unfinished build of the history. A delayed start waits here until its time has come.
+For one worker process, without AMQP. A start that was missed is, in the history, an unfinished
+build with a start; so is one whose worker died, and then this worker takes it over. A build without
+a start is somebody's own and never handed out. Nor is one that another worker runs, until that has
+said goodbye or been silent for long. A delayed start waits here until its time has come.
 """
 
 import asyncio
@@ -14,12 +16,16 @@ from typing import Final
 from msgspec import UnsetType
 
 from broker.mqtt import Message, MqttLink
-from buildfeed.activity import Build, decode
+from buildfeed import presence
+from buildfeed.activity import Activity, Build, decode
 from buildfeed.board import BuildState, Key
 from buildfeed.errors import BuildfeedError, InvalidActivity, InvalidTopic
+from buildfeed.presence import Presence
 from buildfeed.recent import Recent
-from buildfeed.topics import STARTS
+from buildfeed.topics import ALL_WORKERS, PROGRESS, STARTS, STATUSES
 from fakebuild.deliveries import Delivery
+from fakebuild.elsewhere import Elsewhere
+from fakebuild.past import Past
 
 log = logging.getLogger(__name__)
 
@@ -30,8 +36,9 @@ _CLOCKS_DIFFER: Final = 0.01  # the loop's and the wall's
 class EmbeddedQueue:
     """Hands out starts, oldest first as far as known. Everything belongs to the event loop.
 
-    `unfinished` reads from the history what has not ended, oldest first; it may block, and raise
-    a BuildfeedError when the history cannot be read now.
+    `offered` reads from the history the start and the state of each build that was asked for and
+    has not ended, oldest first; it may block, and raise a BuildfeedError when the history cannot be
+    read now. `past` says what has become of a build since.
     """
 
     returning = False
@@ -39,7 +46,8 @@ class EmbeddedQueue:
     def __init__(
         self,
         mqtt_url: str,
-        unfinished: Callable[[], Sequence[BuildState]],
+        offered: Callable[[], Sequence[tuple[Activity, BuildState]]],
+        past: Past,
         *,
         name: str,
         slots: int,
@@ -47,16 +55,20 @@ class EmbeddedQueue:
         self._link = MqttLink(
             mqtt_url,
             name=f"{name}-starts",
-            subscriptions=[(STARTS, 1)],
+            subscriptions=[(STARTS, 1), (STATUSES, 1)],
             on_message=self._heard_in_thread,
             on_up=self._up_in_thread,
         )
-        self._unfinished = unfinished
+        self._offered = offered
+        self._past = past
+        self._name = name
         self._slots = slots
         self._deliver: Callable[[Delivery], None] | None = None
         self._waiting: dict[Key, EmbeddedDelivery] = {}
         self._held: set[Key] = set()
         self._settled: Recent[None] = Recent()
+        self._elsewhere = Elsewhere()
+        self._listening = False
         self._missed = asyncio.Event()
         self._reader: asyncio.Task[None] | None = None
 
@@ -89,6 +101,15 @@ class EmbeddedQueue:
             self._settled.put(delivery.key, None)
         self._fill()
 
+    async def still_wanted(self, delivery: "EmbeddedDelivery") -> bool:
+        """Look into the history; False when the build of `delivery` is not to be begun."""
+        state = await self._past.state(delivery.key)
+        if state is None:
+            return True
+        delivery.stopping |= state.stopping
+        begun = state.newest.object.attempt >= delivery.attempt and self._is_elsewhere(state)
+        return not (state.ended or begun)
+
     async def _read_on(self) -> None:
         while True:
             with suppress(TimeoutError):
@@ -100,32 +121,87 @@ class EmbeddedQueue:
 
     async def _read(self) -> None:
         try:
-            unfinished = await asyncio.to_thread(self._unfinished)
+            offered = await asyncio.to_thread(self._offered)
         except BuildfeedError as exc:
             log.warning("history.unread", extra={"reason": str(exc)})
             return
-        for state in unfinished:
-            build = state.newest.object
-            self._offer(
-                EmbeddedDelivery(self, build, build.attempt + 1, stopping=state.stop is not None)
-            )
+        self._elsewhere.update(
+            {
+                state.key: state.newest.worker
+                for _, state in offered
+                if self._is_elsewhere(state) and state.key not in self._held
+            },
+            self._loop.time(),
+        )
+        self._listen()
+        abandoned = self._elsewhere.abandoned(self._loop.time()) if self._link.up else set()
+        for start, state in offered:
+            if state.key in abandoned:
+                self._settled.drop(state.key)  # it was settled here when the other worker took it
+            elif state.key in self._elsewhere.workers:
+                continue
+            attempt = state.newest.object.attempt + 1
+            self._offer(EmbeddedDelivery(self, start.object, attempt, stopping=state.stopping))
         self._fill()
 
+    def _is_elsewhere(self, state: BuildState) -> bool:
+        """Tell whether another worker has begun the build.
+
+        A stop that came last does not name the worker: it may be another.
+        """
+        worker = state.newest.worker
+        return worker != self._name and (worker is not None or state.newest.object.attempt > 0)
+
+    def _listen(self) -> None:
+        """Hear the other workers while they run something that would be taken over."""
+        needed = bool(self._elsewhere.workers)
+        if needed is not self._listening:
+            self._listening = needed
+            for filter_ in (ALL_WORKERS, PROGRESS):
+                if needed:
+                    self._link.subscribe(filter_, 1)
+                else:
+                    self._link.unsubscribe(filter_)
+
     def _up_in_thread(self) -> None:
-        self._loop.call_soon_threadsafe(self._missed.set)  # what came while it was down
+        self._loop.call_soon_threadsafe(self._up)
+
+    def _up(self) -> None:
+        self._elsewhere.restart(self._loop.time())
+        self._missed.set()  # what came while it was down
 
     def _heard_in_thread(self, message: Message) -> None:
         self._loop.call_soon_threadsafe(self._heard, message)
 
     def _heard(self, message: Message) -> None:
         try:
-            activity = decode(message.topic, message.payload)
+            if message.topic.startswith("workers/"):
+                self._heard_worker(presence.decode(message.topic, message.payload))
+            else:
+                self._heard_activity(decode(message.topic, message.payload))
         except (InvalidTopic, InvalidActivity) as exc:
-            log.warning("start.refused", extra={"reason": str(exc)})
-            return
+            if message.topic.endswith("/start"):
+                log.warning("start.refused", extra={"reason": str(exc)})
+
+    def _heard_worker(self, said: Presence) -> None:
+        self._elsewhere.hear_worker(said, self._loop.time())
+        if said.status == "offline":
+            self._missed.set()  # its builds wait for this worker
+
+    def _heard_activity(self, activity: Activity) -> None:
+        build = activity.object
+        key = build.project, build.build
         if activity.kind == "start":
-            self._offer(EmbeddedDelivery(self, activity.object, 1))
+            self._offer(EmbeddedDelivery(self, build, 1))
             self._fill()
+            return
+        self._elsewhere.hear(key, self._loop.time())
+        waiting = self._waiting.get(key)
+        if build.ended:
+            self._settled.put(key, None)
+            self._waiting.pop(key, None)
+        elif waiting and build.attempt >= waiting.attempt and activity.worker != self._name:
+            del self._waiting[key]
 
     def _offer(self, delivery: "EmbeddedDelivery") -> None:
         key = delivery.key
@@ -172,6 +248,10 @@ class EmbeddedDelivery:
     async def still_mine(self) -> bool:
         """Nobody could take it away."""
         return True
+
+    async def still_wanted(self) -> bool:
+        """Look into the history, and whether another worker has begun it."""
+        return await self._queue.still_wanted(self)
 
     async def ack(self) -> None:
         """Say that the build has ended."""

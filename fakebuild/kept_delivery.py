@@ -53,6 +53,10 @@ class KeptDelivery:
             await self._say()
         return not self.lost
 
+    async def still_wanted(self) -> bool:
+        """Say yes: it runs here already."""
+        return True
+
     async def ack(self) -> None:
         """Do nothing: the keeper hears the ending and says so to the queue."""
 

@@ -35,6 +35,7 @@ class Run:
 
     def __init__(self, start: Build, attempt: int, worker: str) -> None:
         self.script = Script() if start.script is UNSET else start.script
+        """What is pretended; a default one is not published, as nobody asked for it."""
         self._actor = worker_actor(worker)
         self._build = Build(
             id=urn(start.project, start.build),
@@ -47,7 +48,7 @@ class Run:
             seq=-1,  # the first activity of an attempt is 0
             by=start.by,
             priority=start.priority,
-            script=self.script,
+            script=start.script,
             queued_time=start.queued_time,
             not_before=start.not_before,
         )

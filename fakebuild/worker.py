@@ -133,6 +133,7 @@ class Worker:
                 self._builds[key].stop()
         else:
             self._waiting[key] = delivery
+            self._link.subscribe(_status_topic(key), 1)  # it may end before its turn
 
     def _begin(self, delivery: Delivery) -> None:
         build = Building(delivery, self._name, self._limits, self._publisher.publish, self._hearing)
@@ -160,7 +161,6 @@ class Worker:
         self._changed()
 
     async def _work(self, build: Building) -> None:
-        log.info("build.started", extra=_fields(build))
         try:
             ending = await build.work()
         except Exception:
@@ -219,18 +219,26 @@ class Worker:
     def _heard_activity(self, activity: Activity) -> None:
         key = activity.object.project, activity.object.build
         build = self._builds.get(key)
-        kept = self._keeping.get(key)
+        held = self._waiting.get(key) or self._keeping.get(key)
         if activity.kind == "stop":
             self._stops.put(key, activity)
             if build:
                 build.stop()
             elif waiting := self._waiting.get(key):
                 self._start(waiting)
-        elif build and activity.object.attempt > build.attempt and activity.worker != self._name:
+        elif build and self._is_superseded(build, activity):
             self._drop(build)
-        elif kept and activity.object.ended:
-            self._settle(kept)
+        elif held and activity.object.ended:
+            self._settle(held)
+            self._waiting.pop(key, None)
             self._release(key)
+
+    def _is_superseded(self, build: Building, activity: Activity) -> bool:
+        """Tell whether somebody else has begun the build anew, or it has ended without us."""
+        attempt = activity.object.attempt
+        if activity.worker == self._name:  # also of a process before this one
+            return activity.object.ended and attempt < build.attempt
+        return not build.ended and (activity.object.ended or attempt > build.attempt)
 
     def _tell_ending(self, key: Key) -> None:
         if ending := self._ended.get(key):

@@ -1,6 +1,5 @@
 """The overview: what waits, what runs where, and how the workers are. Pure."""
 
-from collections import Counter
 from collections.abc import Iterable
 from datetime import datetime
 
@@ -8,12 +7,15 @@ import msgspec
 from msgspec import UNSET
 
 from buildfeed.activity import Priority
-from buildfeed.board import BuildState
+from buildfeed.board import BuildState, Key
 from buildfeed.presence import Presence
 
 
 class WorkerLoad(msgspec.Struct, frozen=True):
-    """A worker: builds that it runs, and what it said last of itself."""
+    """A worker: builds that it works at, and what it said last of itself.
+
+    `running` counts those too that have ended for everybody else: they take its slots.
+    """
 
     worker: str
     online: bool
@@ -47,7 +49,7 @@ def overview(
     A worker that runs a build and has said nothing of itself yet counts as online.
     """
     queued: dict[Priority, int] = {"high": 0, "normal": 0}
-    running: Counter[str] = Counter()
+    running: dict[str, set[Key]] = {}
     oldest, delayed, retaken = now, 0, 0
     for state in unfinished:
         build, worker = state.newest.object, state.newest.worker
@@ -59,17 +61,23 @@ def overview(
             if build.due_time is not UNSET:
                 oldest = min(oldest, build.due_time)
         elif worker is not None:
-            running[worker] += 1
+            running.setdefault(worker, set()).add(state.key)
     said = {presence.worker: (presence, online) for presence, online in workers}
+    for worker, (presence, online) in said.items():
+        if online:
+            held = {(each.project, each.build) for each in presence.builds}
+            running[worker] = running.get(worker, set()) | held
     unheard = {worker: (Presence(worker, "online"), True) for worker in running}
     return Overview(
         queued=queued,
         delayed=delayed,
         oldest_seconds=(now - oldest).total_seconds(),
-        running=running.total(),
+        running=len(set().union(*running.values())),
         retaken=retaken,
         workers=[
-            WorkerLoad(worker, online, running[worker], presence.slots, presence.lag_ms)
+            WorkerLoad(
+                worker, online, len(running.get(worker, ())), presence.slots, presence.lag_ms
+            )
             for worker, (presence, online) in sorted({**unheard, **said}.items())
         ],
     )

@@ -8,7 +8,7 @@ from typing import Annotated, Final, TypeVar
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
-from buildfeed import names
+from buildfeed import command, names
 from buildfeed.activity import Priority, Script, ShortText, Status
 from buildfeed.errors import InvalidName
 from gateway.problems import Problem
@@ -30,14 +30,14 @@ class StartRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     script: RequestedScript = RequestedScript()
     priority: Priority = "normal"
-    by: ShortText = "anonymous"
+    by: ShortText = command.ANONYMOUS
     delay: Annotated[float, Meta(gt=0, le=86_400)] | UnsetType = UNSET
 
 
 class StopRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The body of a stop; everything is optional."""
 
-    by: ShortText = "anonymous"
+    by: ShortText = command.ANONYMOUS
 
 
 class ListRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

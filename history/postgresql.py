@@ -7,13 +7,24 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, Final
 
-from sqlalchemy import ARRAY, Column, Connection, Engine, bindparam, column, event, func, select
+from sqlalchemy import (
+    ARRAY,
+    Column,
+    Connection,
+    Engine,
+    bindparam,
+    collate,
+    column,
+    event,
+    func,
+    select,
+)
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.sql.selectable import TableValuedAlias
 
 from buildfeed.board import Key
 from history.rows import AnyRow, Values
-from history.schema import STATE, activities, builds, starts
+from history.schema import START_ID, STATE, activities, builds, offered, starts
 
 LIMITS: Final = {
     "connect_timeout": 3,
@@ -52,6 +63,8 @@ _FIND: Final = select(*STATE).join_from(
     _KEYS,
     (builds.c.project == _KEYS.c.project) & (builds.c.build == _KEYS.c.build),
 )
+# Project and build sort by bytes, and what is made of them would: no index of `id` does.
+_OFFERED: Final = offered(collate(START_ID, "default"))
 _PUT: Final = insert(builds).from_select(list(builds.c), select(*_given(builds.c).c[:-1]))
 _UPDATE: Final = {each.name: _PUT.excluded[each.name] for each in builds.c}
 _UPSERT: Final = _PUT.on_conflict_do_update(index_elements=_KEY, set_=_UPDATE)
@@ -93,6 +106,11 @@ def find_states(connection: Connection, keys: Sequence[Key]) -> Sequence[AnyRow]
     """Return the rows of `builds` that are there."""
     projects, numbers = zip(*keys, strict=True)
     return connection.execute(_FIND, {"project": projects, "build": numbers}).all()
+
+
+def find_offered(connection: Connection) -> Sequence[AnyRow]:
+    """Return the rows of `offered`."""
+    return connection.execute(_OFFERED).all()
 
 
 def put_states(connection: Connection, states: Sequence[Values]) -> None:

@@ -7,12 +7,13 @@ before goes on with the tables of this one.
 import logging
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from typing import Final
+from typing import Any, Final
 
 from sqlalchemy import (
     BigInteger,
     Boolean,
     Column,
+    ColumnElement,
     Connection,
     DateTime,
     Engine,
@@ -20,9 +21,12 @@ from sqlalchemy import (
     Integer,
     LargeBinary,
     MetaData,
+    Select,
     String,
     Table,
     inspect,
+    literal,
+    select,
     text,
 )
 
@@ -71,6 +75,27 @@ STATE: Final = (
     builds.c.changed,
 )
 """What `rows.state` reads."""
+
+START_ID: Final = literal("urn:buildfeed:") + builds.c.project + ":" + builds.c.build + ":0.0"
+"""The id of the start of a build, its activity `(0, 0)`."""
+
+
+def offered(start_id: ColumnElement[str]) -> Select[Any]:
+    """Return the query of the unfinished builds that have a start: STATE and its `payload`.
+
+    As a subquery, so that the index of `activities.id` is asked for each: a planner that knows
+    little of the tables would rather read all activities for a join.
+    """
+    start = select(activities.c.payload).where(
+        activities.c.id == start_id, activities.c.kind == "start"
+    )
+    payload = start.scalar_subquery()
+    return (
+        select(*STATE, payload.label("payload"))
+        .where(builds.c.ended.is_(False), payload.is_not(None))
+        .order_by(builds.c.build, builds.c.project)
+    )
+
 
 counter: Final = Table("counter", metadata, Column("n", BigInteger, nullable=False))
 """One row. Its lock makes writers take turns, so change numbers become visible in order."""

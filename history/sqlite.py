@@ -13,7 +13,7 @@ from sqlalchemy.dialects.sqlite import insert
 
 from buildfeed.board import Key
 from history.rows import AnyRow, Values
-from history.schema import STATE, activities, builds, starts
+from history.schema import START_ID, STATE, activities, builds, offered, starts
 
 _PATIENCE: Final = 5.0  # seconds to wait for others that lock the database
 _RETRY: Final = 0.005  # seconds
@@ -23,6 +23,7 @@ _ADD: Final = insert(activities).on_conflict_do_nothing(index_elements=["id"])
 _FIND: Final = select(*STATE).where(
     tuple_(builds.c.project, builds.c.build).in_(bindparam("keys", expanding=True))
 )
+_OFFERED: Final = offered(START_ID)
 _PUT: Final = insert(builds)
 _UPDATE: Final = {column.name: _PUT.excluded[column.name] for column in builds.c}
 _UPSERT: Final = _PUT.on_conflict_do_update(index_elements=["project", "build"], set_=_UPDATE)
@@ -59,6 +60,11 @@ def add_activities(connection: Connection, new: Sequence[Values]) -> None:
 def find_states(connection: Connection, keys: Sequence[Key]) -> Sequence[AnyRow]:
     """Return the rows of `builds` that are there."""
     return connection.execute(_FIND, {"keys": keys}).all()
+
+
+def find_offered(connection: Connection) -> Sequence[AnyRow]:
+    """Return the rows of `offered`."""
+    return connection.execute(_OFFERED).all()
 
 
 def put_states(connection: Connection, states: Sequence[Values]) -> None:

@@ -92,10 +92,19 @@ class Store:
             found = connection.execute(query.limit(limit)).all()
         return rows.states(found), found[-1].changed if found else position
 
-    def unfinished(self) -> list[BuildState]:
-        """Return every build that has not ended, oldest first."""
-        query = select(*STATE).where(builds.c.ended.is_(False))
-        return self._states(query.order_by(builds.c.build, builds.c.project))
+    def offered(self) -> list[tuple[Activity, BuildState]]:
+        """Return start and state of every unfinished build that was asked for, oldest first.
+
+        A build without a start is somebody's own: no worker was asked to build it.
+        """
+        with self._database.transaction() as connection:
+            found = self._database.dialect.find_offered(connection)
+        return [
+            (start, state)
+            for row in found
+            if (state := rows.state(row))
+            for start in rows.activities([row])
+        ]
 
     def newest(
         self,

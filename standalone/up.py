@@ -1,10 +1,14 @@
-"""`buildfeed up`: broker, recorder, gateway and a worker on one machine, by one command."""
+"""`buildfeed up`: broker, recorder, gateway and a worker on one machine, by one command.
+
+The worker has the same name at every start, so that it takes up at once what it left.
+"""
 
 import asyncio
 import logging
 import os
 import secrets
 import signal
+import socket
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, closing
 from http import HTTPStatus
@@ -19,6 +23,7 @@ from broker import ports
 from broker.amqp import AmqpLink
 from broker.options import LEVELS, check_url
 from broker.rabbitmq import PrivateRabbitMQ
+from buildfeed import names
 from buildfeed.errors import BuildfeedError
 from buildfeed.log import configure
 from gateway.options import origins
@@ -50,6 +55,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     origins: tuple[str, ...]
     workers: int
     mqtt_port: int | None
+    no_worker: bool
     log_level: str
 
 
@@ -114,6 +120,12 @@ class Urls(msgspec.Struct, frozen=True):
     help=f"Port of the embedded broker.  [default: {MQTT_PORT}, another when it is taken]",
 )
 @click.option(
+    "--no-worker",
+    envvar="BUILDFEED_NO_WORKER",
+    is_flag=True,
+    help="Start no worker of fake builds: you bring workers, or builds, of your own.",
+)
+@click.option(
     "--log-level",
     envvar="BUILDFEED_LOG_LEVEL",
     type=click.Choice(LEVELS),
@@ -122,7 +134,7 @@ class Urls(msgspec.Struct, frozen=True):
     help="The least important log lines to write.",
 )
 def main(log_level: str, **options: Any) -> None:  # noqa: ANN401 - click names and types them
-    """Run everything here: broker, recorder, gateway and a worker."""
+    """Run everything here: broker, recorder, gateway and a worker of fake builds."""
     configure(log_level)
     settings = Settings(data_dir=data_dir(), log_level=log_level, **options)
     if settings.amqp_url and not settings.mqtt_url:
@@ -147,7 +159,8 @@ async def _up(settings: Settings) -> None:
             await _declare_queues(urls.amqp)
         await stack.enter_async_context(_recorder(settings, urls))
         environment = _environment(settings, urls)
-        await stack.enter_async_context(_process("fakebuild", environment))
+        if not settings.no_worker:
+            await stack.enter_async_context(_process("fakebuild", environment))
         await stack.enter_async_context(_process("gateway", environment))
         ready = asyncio.create_task(_announce(settings, urls))
         await stop.wait()
@@ -175,7 +188,7 @@ async def _broker(settings: Settings) -> AsyncIterator[Urls]:
             host=settings.host,
             port=_mqtt_port(settings),
             user=USER,
-            password=_password(settings.data_dir / "mqtt-password"),
+            password=_kept(settings.data_dir / "mqtt-password", secrets.token_urlsafe(12)),
         )
         await embedded.start()
         try:
@@ -230,6 +243,7 @@ def _environment(settings: Settings, urls: Urls) -> dict[str, str]:
         "BUILDFEED_DATABASE_URL": settings.database_url,
         # What a stopping worker hands back begins again at the next start: no need to wait long.
         "BUILDFEED_DRAIN_SECONDS": "2",
+        "BUILDFEED_NAME": os.environ.get("BUILDFEED_NAME") or _worker_name(settings),
         "BUILDFEED_HOST": settings.host,
         "BUILDFEED_PORT": str(settings.port),
         "BUILDFEED_ORIGINS": " ".join(settings.origins) or None,
@@ -252,7 +266,11 @@ async def _announce(settings: Settings, urls: Urls) -> None:
     click.echo(f"MQTT clients:       {urls.mqtt.replace('@0.0.0.0:', '@127.0.0.1:')}")
     if urls.amqp:
         click.echo(f"AMQP clients:       {urls.amqp}")
-    click.echo("Ctrl-C stops it; builds that run then go on at the next start.")
+    if settings.no_worker:
+        click.echo("No worker:          started builds wait until one of your own takes them.")
+        click.echo("Ctrl-C stops it.")
+    else:
+        click.echo("Ctrl-C stops it; builds that run then go on at the next start.")
 
 
 def _ready(host: str, port: int) -> bool:
@@ -282,13 +300,18 @@ def _reachable(host: str) -> str:
     return "127.0.0.1" if host == "0.0.0.0" else host  # noqa: S104 - a comparison
 
 
-def _password(path: Path) -> str:
-    """Return the password kept in `path`, made at the first start: clients may keep it too."""
+def _worker_name(settings: Settings) -> str:
+    made_up = names.worker_name(socket.gethostname(), secrets.token_hex(4))
+    return _kept(settings.data_dir / "worker-name", made_up)
+
+
+def _kept(path: Path, new: str) -> str:
+    """Return the text kept in `path`: `new` from the first start on. Clients may keep it too."""
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True)
         written = path.with_suffix(".new")
         written.touch(mode=0o600)
-        written.write_text(secrets.token_urlsafe(12))
+        written.write_text(new)
         written.rename(path)  # whole or not at all
     return path.read_text().strip()
 

@@ -59,6 +59,7 @@ PURE = [
     "broker/session.py",
     "fakebuild/attempts.py",
     "fakebuild/deliveries.py",
+    "fakebuild/elsewhere.py",
     "fakebuild/keeping.py",
     "fakebuild/run.py",
     "fakebuild/script.py",

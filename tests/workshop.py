@@ -13,11 +13,14 @@ from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from typing import Any, Self
 
+from msgspec.structs import replace
+
 from broker.mqtt import Message, MqttLink
 from buildfeed import command, presence
-from buildfeed.activity import Activity, Priority, Script, decode, encode
+from buildfeed.activity import Activity, Priority, Script, Type, decode, encode, worker_actor
 from buildfeed.errors import InvalidActivity, InvalidTopic
 from buildfeed.presence import Presence
+from buildfeed.topics import worker_status
 from fakebuild.amqp_queue import AmqpQueue
 from fakebuild.attempts import Limits
 from fakebuild.embedded_queue import EmbeddedQueue
@@ -53,6 +56,13 @@ def stop(known: Activity) -> Activity:
     return command.stop(known.object, datetime.now(UTC), by="bob", uuid=secrets.token_hex(16))
 
 
+def by_another(build: Activity, type_: Type = "Accept", **facts: Any) -> Activity:
+    """Return what a worker that is none of ours says of `build`, its first attempt if not told."""
+    facts = {"status": "running", "attempt": 1, "seq": 0, **facts}
+    state = replace(build.object, **facts)
+    return Activity.about(state, type_, worker_actor("another"), datetime.now(UTC))
+
+
 class Watcher:
     """Sees every activity and presence, and sends commands as MQTT clients may.
 
@@ -81,6 +91,8 @@ class Watcher:
     def _see(self, message: Message) -> None:
         self.link.ack(message)
         if message.topic.startswith("workers/"):
+            if not message.payload:
+                return  # a test has taken it back
             found = presence.decode(message.topic, message.payload)
             self.presences[found.worker] = found
             return
@@ -95,6 +107,12 @@ class Watcher:
     async def send_payload(self, topic: str, payload: bytes) -> None:
         await asyncio.wrap_future(self.link.publish(topic, payload, qos=1))
 
+    async def send_presence(self, said: Presence | None, worker: str = "") -> None:
+        """Say for a worker how it is; None: take back what is retained of `worker`."""
+        topic = said.topic if said else worker_status(worker)
+        payload = presence.encode(said) if said else b""
+        await asyncio.wrap_future(self.link.publish(topic, payload, qos=1, retain=True))
+
     def of(self, build: Activity, *kinds: str) -> list[Activity]:
         """What workers said of `build`, as they said it: QoS 0 and 1 may overtake each other."""
         said = [
@@ -105,6 +123,14 @@ class Watcher:
             and (not kinds or seen.kind in kinds)
         ]
         return sorted(said, key=lambda seen: (seen.object.attempt, seen.object.seq))
+
+    def begun(self, worker: str) -> list[str]:
+        """The builds that a worker has begun, in that order."""
+        return [
+            seen.object.build
+            for seen in self.activities
+            if seen.type == "Accept" and seen.worker == worker
+        ]
 
     def running(self, build: Activity, attempt: int = 1) -> bool:
         return any(
@@ -147,8 +173,13 @@ class RunningWorker:
     def __init__(self, name: str, made: Worker, queue: AmqpQueue | EmbeddedQueue) -> None:
         self.name = name
         self.queue = queue
+        self._made = made
         self._stop = asyncio.Event()
         self._task = asyncio.create_task(made.run(self._stop))
+
+    def waits_for_a_slot(self, build: Activity) -> bool:
+        """Whether it holds the start of `build` and has no room for it."""
+        return (build.object.project, build.object.build) in self._made._waiting
 
     def cut_amqp(self) -> None:
         """Close its AMQP connection: its starts go back to their queues."""
@@ -164,12 +195,13 @@ async def worker(
     mqtt_url: str,
     make_queue: Callable[..., AmqpQueue | EmbeddedQueue],
     *,
+    name: str | None = None,
     slots: int = 2,
     drain_seconds: float = 0,
     **limits: Any,
 ) -> AsyncIterator[RunningWorker]:
     """Run a worker; `make_queue(name=…, slots=…)` gives it its starts."""
-    name = f"w-{secrets.token_hex(4)}"
+    name = name or f"w-{secrets.token_hex(4)}"
     queue = make_queue(name=name, slots=slots)
     made = Worker(
         name,

@@ -12,11 +12,13 @@ from typing import Any
 import pika
 import pytest
 from msgspec import UNSET
+from msgspec.structs import replace
 from workshop import (
     LONG,
     RunningWorker,
     Watcher,
     WorkerProcess,
+    by_another,
     most_at_a_time,
     start,
     stop,
@@ -27,8 +29,10 @@ from workshop import (
 from broker.rabbitmq import PrivateRabbitMQ
 from broker.topology import BUILDS, BUILDS_HIGH, assert_topology
 from buildfeed.activity import Activity, Script
+from buildfeed.presence import Presence
 from fakebuild.amqp_queue import AmqpQueue
 from fakebuild.embedded_queue import EmbeddedQueue
+from fakebuild.past import Past
 from history.recorder import Recorder
 from history.store import Store
 
@@ -45,17 +49,28 @@ class Site:
     ) -> None:
         self.mqtt_url = mqtt_url
         self._make_queue = make_queue
-        self._store = store
+        self.store = store
         self._options = options
 
     async def until_its_next_attempt_is_2(self, build: Activity) -> None:
         """Wait until the history has the first attempt, when starts come from there."""
         key = build.object.project, build.object.build
-        if store := self._store:
+        if store := self.store:
             await until(lambda: (state := store.get(*key)) and state.newest.object.attempt == 1)
 
     def work(self, **options: Any) -> AbstractAsyncContextManager[RunningWorker]:
         return worker(self.mqtt_url, self._make_queue, **options)
+
+    async def ask_again(self, build: Activity, watcher: Watcher) -> None:
+        """Have `build` built by a worker that looks for what it missed, where starts may be missed.
+
+        What else it was to find it has found, too, when `build` has ended.
+        """
+        if self.store:
+            self.store.append([build])
+        else:
+            await watcher.send(build)
+        await watcher.until_ended(build)
 
     def process(self) -> WorkerProcess:
         return WorkerProcess(mqtt_url=self.mqtt_url, **self._options)
@@ -67,7 +82,7 @@ def embedded_site(embedded: Any, tmp_path: Path) -> Iterator[Site]:
     store = Store(database_url)
     recorder = Recorder(store, embedded.url, recorder_id=None)
     recorder.start()
-    make_queue = partial(EmbeddedQueue, embedded.url, store.unfinished)
+    make_queue = partial(EmbeddedQueue, embedded.url, store.offered, Past(store.get))
     yield Site(embedded.url, make_queue, store, database_url=database_url)
     recorder.stop()
     store.close()
@@ -297,3 +312,121 @@ async def test_a_script_in_a_hurry_does_not_starve_the_others(site: Site, watche
     assert ending.end_time
     assert ending.start_time
     assert (ending.end_time - ending.start_time).total_seconds() < 2
+
+
+async def test_a_build_that_nobody_asked_for_is_left_alone(site: Site, watcher: Watcher) -> None:
+    own = [start(f"a{n}-{time.monotonic_ns()}") for n in range(4)]
+    said = [
+        by_another(own[0]),
+        by_another(own[0], "Update", seq=1, progress=50),
+        by_another(own[1], "Update", seq=7, progress=70),
+        by_another(own[2], "Update", attempt=0, status="queued"),
+        by_another(own[3]),
+        stop(by_another(own[3])),
+    ]
+    async with site.work(slots=9) as w1:
+        for activity in said:
+            await watcher.send(activity)
+        if store := site.store:
+            await until(lambda: all(store.get("acme", each.object.build) for each in own))
+        last = start()
+        await site.ask_again(last, watcher)
+        await watcher.send(by_another(own[0], "Update", seq=2, status="succeeded", progress=100))
+    assert watcher.begun(w1.name) == [last.object.build]
+    assert {seen.worker for build in own for seen in watcher.of(build)} == {"another"}
+
+
+async def test_what_ended_while_it_waited_is_never_begun(site: Site, watcher: Watcher) -> None:
+    first, last = start(script=LONG), start()
+    waiting = [start(f"a{n:03}-{time.monotonic_ns()}") for n in range(200)]
+    async with site.work(slots=1) as w1:
+        await watcher.send(first)
+        await watcher.until_running(first)
+        for build in waiting:
+            await watcher.send(build)
+        for n, build in enumerate(waiting):
+            ending = by_another(build, "Update", seq=9, status="succeeded", progress=100)
+            if site.store and n % 3 == 0:
+                site.store.append([ending])  # nobody hears of it
+            else:
+                await watcher.send(stop(build) if n % 3 == 1 or not site.store else ending)
+        await watcher.send(stop(watcher.of(first)[0]))
+        await watcher.send(last)
+        await watcher.until_ended(last)
+    assert watcher.begun(w1.name) == [first.object.build, last.object.build]
+
+
+async def test_a_build_that_ended_without_its_worker_is_dropped_without_a_word(
+    site: Site, watcher: Watcher
+) -> None:
+    build, last = start(script=LONG), start()
+    async with site.work(slots=1) as w1:
+        await watcher.send(build)
+        await watcher.until_running(build)
+        await until(lambda: watcher.busy(w1.name))
+        await watcher.send(by_another(build, "Update", seq=9, status="failed", progress=50))
+        await watcher.send(last)
+        await watcher.until_ended(last)
+    assert [seen.worker for seen in watcher.endings(build)] == ["another"]
+
+
+async def test_a_start_without_a_script_is_built_and_none_is_made_up(
+    site: Site, watcher: Watcher
+) -> None:
+    build = start(priority="high")
+    build = replace(build, object=replace(build.object, script=UNSET, by=UNSET))
+    async with site.work():
+        await watcher.send(build)
+        await watcher.until_running(build)
+        await watcher.send(stop(build))
+        await watcher.until_ended(build)
+    said = {(seen.object.script, seen.object.by) for seen in watcher.of(build)}
+    assert said == {(UNSET, UNSET)}
+    assert watcher.of(build)[0].object.priority == "high"
+
+
+async def test_without_rabbitmq_a_start_is_built_as_it_was_asked_for(embedded_site: Site) -> None:
+    build = start(priority="high")
+    begun = by_another(build, script=LONG, priority="normal", by="eve")
+    assert embedded_site.store
+    embedded_site.store.append([build, begun])
+    async with Watcher(embedded_site.mqtt_url) as watcher:
+        await watcher.send_presence(Presence("another", "offline"))
+        async with embedded_site.work():
+            ending = await watcher.until_ended(build)
+    assert (ending.object.script, ending.object.priority) == (build.object.script, "high")
+    assert (ending.object.by, ending.object.attempt) == ("ada", 2)
+
+
+async def test_without_rabbitmq_a_start_that_another_worker_took_is_left_to_it_while_it_is_there(
+    embedded_site: Site,
+) -> None:
+    build = start(f"a-{time.monotonic_ns()}")
+    assert embedded_site.store
+    embedded_site.store.append([build, by_another(build)])
+    async with Watcher(embedded_site.mqtt_url) as watcher:
+        await watcher.send_presence(Presence("another", "online"))
+        async with embedded_site.work(slots=9) as w1:
+            last = start()
+            await embedded_site.ask_again(last, watcher)
+            await watcher.send(by_another(build, "Update", seq=1, progress=10))
+            assert watcher.begun(w1.name) == [last.object.build]
+            await watcher.send_presence(Presence("another", "offline"))
+            ending = await watcher.until_ended(build)
+    assert (ending.worker, ending.object.attempt) == (w1.name, 2)
+
+
+async def test_without_rabbitmq_a_worker_takes_up_its_own_builds_at_once(
+    embedded_site: Site,
+) -> None:
+    build = start(script=LONG)
+    async with Watcher(embedded_site.mqtt_url) as watcher:
+        async with embedded_site.work() as w1:
+            await watcher.send(build)
+            await watcher.until_running(build)
+            await embedded_site.until_its_next_attempt_is_2(build)
+        await watcher.send_presence(None, w1.name)  # as if the broker had been restarted
+        async with embedded_site.work(name=w1.name):
+            await watcher.until_running(build, attempt=2)
+            await watcher.send(stop(build))
+            await watcher.until_ended(build)

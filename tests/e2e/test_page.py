@@ -7,8 +7,13 @@ from itertools import product
 from pathlib import Path
 
 import pytest
+from msgspec import UNSET, structs
+from own_builds import Own, mqtt_url
 from playwright.sync_api import Page, WebSocketRoute, expect
 from service import Web, until
+from workshop import by_another, start
+
+from buildfeed.activity import urn
 
 FAST = {"seconds": 1.5, "steps": 10, "errors": [70]}
 SLOW = {"seconds": 60, "steps": 300, "errors": [2]}
@@ -55,6 +60,33 @@ def test_the_one_button_stops_and_starts_again(up: Web, new_page: NewPage, proje
     assert again["build"] != build
     assert again["script"] == SLOW
     up.press_stop(project, again["build"])
+
+
+@pytest.mark.parametrize("width", [390, 1280])
+def test_a_build_that_no_worker_here_can_do_again_has_no_button_for_it(
+    up: Web, new_page: NewPage, project: str, width: int
+) -> None:
+    offer = start()
+    own = {"id": urn(project, "own"), "project": project, "build": "own", "script": UNSET}
+    build = structs.replace(offer, object=structs.replace(offer.object, **own))
+    page = open_live(new_page(viewport={"width": width, "height": 844}), up.url)
+    card = page.locator(".build-card").filter(has=page.get_by_role("link", name=project))
+    row = page.locator(".project-row").filter(has_text=project)
+    with Own(mqtt_url(up)) as somebody:
+        somebody.send(by_another(build))
+        expect(card.get_by_role("button", name="Stop")).to_be_visible()
+        before = card.bounding_box()
+        somebody.send(by_another(build, "Update", seq=1, status="succeeded", progress=100))
+        expect(card.get_by_text("Succeeded")).to_be_visible()
+        expect(card.get_by_role("button")).to_have_count(0)
+        expect(row).to_be_visible()
+        expect(row.get_by_role("button")).to_have_count(0)
+    after = card.bounding_box()
+    assert before
+    assert after
+    assert (after["x"], after["width"]) == (before["x"], before["width"])
+    assert abs(after["height"] - before["height"]) <= 5  # the bar of what has ended is thinner
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
 
 
 def test_a_page_opened_in_the_middle_shows_the_build_as_it_is(

@@ -7,7 +7,9 @@ from urllib.parse import urlsplit
 
 import paho.mqtt.client as paho
 import pytest
-from service import Service, Web, until
+from own_builds import Own, mqtt_url
+from service import HTTP, Service, Web, until
+from workshop import by_another, start
 
 from broker import ports
 
@@ -42,9 +44,7 @@ def test_a_build_runs_fails_and_can_be_stopped(up: Web) -> None:
 
 
 def test_a_phone_logs_in_with_what_was_printed(up: Web) -> None:
-    up.until_logged("MQTT clients:")
-    line = next(line for line in up.text.splitlines() if line.startswith("MQTT clients:"))
-    address = urlsplit(line.split()[-1])
+    address = urlsplit(mqtt_url(up))
     topics: list[str] = []
     subscribed = threading.Event()
     phone = paho.Client(paho.CallbackAPIVersion.VERSION2)
@@ -60,6 +60,47 @@ def test_a_phone_logs_in_with_what_was_printed(up: Web) -> None:
     phone.disconnect()
     phone.loop_stop()
     assert topics == [f"builds/acme/{build}/error"]
+
+
+def test_a_build_of_ones_own_is_left_alone_beside_it(up: Web) -> None:
+    own = start()
+    project, build = own.object.project, own.object.build
+    with Own(mqtt_url(up)) as somebody:
+        somebody.send(by_another(own))
+        somebody.send(by_another(own, "Update", seq=1, progress=40))
+        up.until_status(project, build, "running")
+        fake = up.press_start(project, script=SLOW)["build"]  # meanwhile the worker looks around
+        up.until_status(project, fake, "succeeded", seconds=30)
+        shown = up.build(project, build)
+        assert (shown["status"], shown["progress"], shown["errors"]) == ("running", 40, 0)
+        somebody.send(by_another(own, "Update", seq=2, status="succeeded", progress=100))
+        up.until_status(project, build, "succeeded")
+        shown = up.build(project, build)
+        assert (shown["worker"], shown["attempt"], shown["errors"]) == ("another", 1, 0)
+        until(lambda: len(somebody.of(build)) == 3, "all of it is heard")
+        assert {activity.worker for activity in somebody.of(build)} == {"another"}
+
+
+def test_without_a_worker_builds_wait_and_can_be_stopped(
+    run: Run, free_port: Callable[[], int]
+) -> None:
+    up = run("up", mqtt_port=free_port(), no_worker=True)
+    up.until_ready()
+    up.until_logged("No worker:")
+    first, second = (up.press_start("acme", script=FAST)["build"] for _ in range(2))
+    up.press_stop("acme", first)
+    up.until_status("acme", first, "stopped")
+    overview = HTTP.get(f"{up.url}/api/overview").json()
+    assert (overview["queued"]["normal"], overview["workers"]) == (1, [])
+    assert up.build("acme", second)["status"] == "queued"
+    assert up.stop(signal.SIGINT) < 15
+    assert "builds that run" not in up.text
+    up.options["no_worker"] = False
+    up.start()
+    up.until_ready()
+    up.until_status("acme", second, "failed", seconds=30)
+    assert up.build("acme", second)["attempt"] == 1
+    assert up.build("acme", first)["worker"] is None
 
 
 def test_a_taken_port_is_told_in_one_sentence(run: Run, up: Web) -> None:

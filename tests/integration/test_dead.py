@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 
 import pytest
 from click.testing import CliRunner, Result
+from msgspec import UNSET, structs
 from pika.adapters.blocking_connection import BlockingChannel
 
 from broker.rabbitmq import PrivateRabbitMQ
@@ -140,6 +141,21 @@ def test_retry_of_all_leaves_only_what_is_not_an_activity(
     }
     wait_for_dead(channel, 1)
     assert dead("retry", "bad").exit_code == 1
+
+
+def test_retry_makes_nothing_up_that_a_start_did_not_say(
+    channel: BlockingChannel, dead: Dead
+) -> None:
+    asked = command.start(
+        "acme", "b1", datetime.now(UTC), by="ada", script=SCRIPT, priority="normal"
+    )
+    terse = structs.replace(asked.object, script=UNSET, by=UNSET)
+    publish(channel, structs.replace(asked, object=terse))
+    channel.basic_reject(take(channel, BUILDS)[0], requeue=False)
+    wait_for_dead(channel, 1)
+    dead("retry", "b1")
+    new = again(channel, BUILDS)
+    assert (new.script, new.by) == (UNSET, UNSET)
 
 
 def test_a_build_that_died_twice_is_retried_once(channel: BlockingChannel, dead: Dead) -> None:

@@ -4,18 +4,18 @@ import asyncio
 import signal
 import time
 from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractAsyncContextManager
+from contextlib import AbstractAsyncContextManager, closing
 from functools import partial
 
 import pika
 import pytest
-from msgspec.structs import replace
 from pika.adapters.blocking_connection import BlockingChannel
 from workshop import (
     LONG,
     RunningWorker,
     Watcher,
     WorkerProcess,
+    by_another,
     most_at_a_time,
     start,
     stop,
@@ -25,8 +25,11 @@ from workshop import (
 
 from broker.rabbitmq import PrivateRabbitMQ
 from broker.topology import BUILDS, BUILDS_DEAD, TOPIC_EXCHANGE, assert_topology, publish
-from buildfeed.activity import Activity, Script, encode, worker_actor
+from buildfeed.activity import Script, encode
+from buildfeed.presence import Presence, RunningBuild
 from fakebuild.amqp_queue import AmqpQueue
+from fakebuild.past import Past
+from history.store import Store
 
 Work = Callable[..., AbstractAsyncContextManager[RunningWorker]]
 
@@ -248,14 +251,114 @@ async def test_a_build_that_another_worker_has_accepted_is_dropped_without_a_wor
         publish(channel, build)
         await watcher.until_running(build)
         await until(lambda: watcher.busy(w1.name))
-        await watcher.send(accepted_by_another(watcher.of(build)[0], attempt=2))
+        await watcher.send(by_another(build, attempt=2))
         await until(lambda: not watcher.busy(w1.name))
     assert not watcher.endings(build)
 
 
-def accepted_by_another(accept: Activity, attempt: int) -> Activity:
-    build = replace(accept.object, attempt=attempt, seq=0)
-    return Activity.about(build, "Accept", worker_actor("another"), accept.published)
+async def test_a_later_attempt_is_dropped_when_an_earlier_one_had_ended_after_all(
+    channel: BlockingChannel, watcher: Watcher, work: Work
+) -> None:
+    build, last = start(script=LONG), start()
+    publish(channel, build)
+    reject(channel, times=1)
+    async with work(slots=1) as w1:
+        await watcher.until_running(build, attempt=2)
+        await until(lambda: watcher.busy(w1.name))
+        await watcher.send(by_another(build, "Update", seq=50, status="succeeded", progress=100))
+        publish(channel, last)
+        await watcher.until_ended(last)
+    assert [seen.worker for seen in watcher.endings(build)] == ["another"]
+    assert ready(channel, BUILDS) == 0
+
+
+async def test_what_ended_before_the_worker_came_is_never_begun(
+    rabbitmq: PrivateRabbitMQ, channel: BlockingChannel, watcher: Watcher, database_url: str
+) -> None:
+    builds, last = [start() for _ in range(100)], start()
+    for build in [*builds, last]:
+        publish(channel, build)
+    with closing(Store(database_url)) as store:
+        store.append(builds)
+        store.append([stop(build) for build in builds[:50]])
+        store.append([by_another(build, "Update", seq=3, status="failed") for build in builds[50:]])
+        make_queue = partial(AmqpQueue, rabbitmq.amqp_url, Past(store.get))
+        async with worker(rabbitmq.mqtt_url, make_queue, slots=1) as w1:
+            await watcher.until_ended(last)
+    assert watcher.begun(w1.name) == [last.object.build]
+    assert not any(watcher.of(build) for build in builds)
+    assert ready(channel, BUILDS) == 0
+
+
+async def test_a_build_that_ended_in_the_pause_before_its_attempt_is_never_begun(
+    rabbitmq: PrivateRabbitMQ,
+    channel: BlockingChannel,
+    watcher: Watcher,
+    database_url: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("fakebuild.building.pause", lambda _attempt: 1.0)
+    build, last = start(), start()
+    publish(channel, build)
+    with closing(Store(database_url)) as store:
+        store.append([build])
+        make_queue = partial(AmqpQueue, rabbitmq.amqp_url, Past(store.get))
+        async with worker(rabbitmq.mqtt_url, make_queue, slots=1) as w1:
+            await until(lambda: watcher.busy(w1.name))
+            store.append([stop(build)])  # nobody hears of it
+            publish(channel, last)
+            await watcher.until_ended(last)
+    assert watcher.begun(w1.name) == [last.object.build]
+
+
+async def test_a_start_that_waits_for_a_slot_goes_when_its_build_ends(
+    channel: BlockingChannel, watcher: Watcher, work: Work
+) -> None:
+    first, second, last = start(script=LONG), start(), start()
+    async with work(slots=1) as w1:
+        publish(channel, first)
+        await watcher.until_running(first)
+        w1.queue.allow(2)  # as while a start of its own is astray
+        publish(channel, second)
+        await until(lambda: w1.waits_for_a_slot(second))
+        await watcher.send(by_another(second, "Update", seq=3, status="failed"))
+        await until(lambda: not w1.waits_for_a_slot(second))
+        await watcher.send(stop(watcher.of(first)[0]))
+        publish(channel, last)
+        await watcher.until_ended(last)
+    assert watcher.begun(w1.name) == [first.object.build, last.object.build]
+
+
+async def test_a_build_of_a_stranger_is_left_alone_when_he_is_gone(
+    channel: BlockingChannel, watcher: Watcher, work: Work
+) -> None:
+    own, first, last = start(script=LONG), start(script=LONG), start()
+    said = Presence("another", "online", builds=(RunningBuild("acme", own.object.build, 1),))
+    async with work(slots=2) as w1, work(slots=2) as w2:
+        publish(channel, first)
+        await watcher.until_running(first)
+        await watcher.send(by_another(own))
+        await watcher.send_presence(said)
+        for each in (w1, w2):  # from now on they hear what others run
+            each.cut_amqp()
+            await until(lambda queue=each.queue: queue.returning and queue._link.up)
+        await watcher.send(by_another(own, "Update", seq=1, progress=30))
+        await watcher.send_presence(Presence("another", "offline"))
+        publish(channel, last)
+        await watcher.until_ended(last, seconds=20)
+        await watcher.send(stop(watcher.of(first)[-1]))
+        await watcher.until_ended(first)
+    assert {seen.worker for seen in watcher.of(own)} == {"another"}
+    await watcher.send_presence(None, "another")
+
+
+def reject(channel: BlockingChannel, times: int) -> None:
+    """Take the start that waits and hand it back: each time is an attempt."""
+    for _ in range(times):
+        method, _, _ = channel.basic_get(BUILDS)
+        while not method:
+            method, _, _ = channel.basic_get(BUILDS)
+        channel.basic_reject(method.delivery_tag, requeue=True)
 
 
 async def test_an_attempt_too_many_fails_and_becomes_a_dead_letter(
@@ -263,11 +366,7 @@ async def test_an_attempt_too_many_fails_and_becomes_a_dead_letter(
 ) -> None:
     build = start()
     publish(channel, build)
-    for _ in range(2):
-        method, _, _ = channel.basic_get(BUILDS)
-        while not method:
-            method, _, _ = channel.basic_get(BUILDS)
-        channel.basic_reject(method.delivery_tag, requeue=True)
+    reject(channel, times=2)
     async with work(max_attempts=2):
         ending = await watcher.until_ended(build)
         await until(lambda: ready(channel, BUILDS_DEAD) == 1)

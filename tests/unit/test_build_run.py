@@ -5,6 +5,8 @@ from datetime import UTC, datetime, timedelta
 
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec import UNSET
+from msgspec.structs import replace
 
 from buildfeed import command
 from buildfeed.activity import (
@@ -45,6 +47,14 @@ def test_an_attempt_begins_with_an_accept_of_seq_0_at_0_percent() -> None:
     assert accept.id == f"{urn('acme', BUILD)}:2.0"
     assert (accept.object.status, accept.object.progress) == ("running", 0)
     assert accept.worker == "w1"
+
+
+def test_a_script_that_nobody_asked_for_is_not_published() -> None:
+    asked = replace(offer(), script=UNSET)
+    run = Run(asked, attempt=1, worker="w1")
+
+    assert run.script == Script()
+    assert {activity.object.script for activity in whole(run)} == {UNSET}
 
 
 def test_seq_counts_every_activity_of_the_attempt() -> None:

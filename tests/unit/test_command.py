@@ -43,6 +43,21 @@ def test_a_delayed_start_says_when_it_may_begin() -> None:
     assert (build.not_before, build.due_time) == (UNSET, NOW)
 
 
+def test_a_wish_is_repeated_without_what_it_did_not_say() -> None:
+    wish = {"by": "ada", "script": Script(seconds=3), "priority": "high", "delay": 9}
+    asked = command.start("acme", "b1", NOW, **wish).object
+    new = command.again(asked, "b2", LATER)
+    assert decode(str(new.topic), encode(new)) == new
+    assert (new.kind, new.id, new.actor.name) == ("start", "urn:buildfeed:acme:b2:0.0", "ada")
+    assert new.object == structs.replace(
+        asked, id="urn:buildfeed:acme:b2", build="b2", queued_time=LATER, not_before=UNSET
+    )
+    terse = structs.replace(asked, by=UNSET, script=UNSET)
+    new = command.again(terse, "b2", LATER)
+    assert (new.actor.name, new.object.by, new.object.script) == ("anonymous", UNSET, UNSET)
+    assert command.again(ENDED, "b2", LATER).object.status == "queued"
+
+
 def test_commands_can_be_published() -> None:
     start = command.start("acme", "0193", NOW, by="ada", script=Script(), priority="normal")
     unknown = command.unknown("acme", "0193")

@@ -5,7 +5,7 @@ from samples import NOW, QUEUED
 from scene import recorded
 
 from buildfeed.activity import Activity
-from buildfeed.presence import Presence
+from buildfeed.presence import Presence, RunningBuild
 from gateway.overview import Overview, WorkerLoad, overview
 
 
@@ -70,3 +70,28 @@ def test_running_builds_are_counted_by_worker() -> None:
         WorkerLoad("w2", online=True, running=2, slots=4, lag_ms=7),
         WorkerLoad("w9", online=True, running=1, slots=0, lag_ms=0),
     ]
+
+
+def test_a_slot_is_busy_though_its_build_has_ended_for_everybody_else() -> None:
+    holds = tuple(RunningBuild("acme", build, 1) for build in ("b1", "b2"))
+    said = Presence("w1", "online", builds=holds, slots=2)
+    now = seen(progress(1, build="b2"), start("b3"), workers=[(said, True)])  # b1 has ended
+
+    assert (now.running, now.queued["normal"]) == (2, 1)
+    assert now.workers == [WorkerLoad("w1", online=True, running=2, slots=2, lag_ms=0)]
+
+
+def test_a_build_that_two_workers_hold_keeps_both_busy_and_runs_once() -> None:
+    holds = (RunningBuild("acme", "b1", 1),)
+    frozen = Presence("w1", "online", builds=holds, slots=1), True
+    now = seen(accept(attempt=2, worker="w2"), workers=[frozen])
+
+    assert now.running == 1
+    assert [(each.worker, each.running) for each in now.workers] == [("w1", 1), ("w2", 1)]
+
+
+def test_what_a_worker_held_before_it_fell_silent_keeps_nobody_busy() -> None:
+    said = Presence("w1", "online", builds=(RunningBuild("acme", "b1", 1),), slots=2)
+    now = seen(workers=[(said, False)])
+
+    assert (now.running, now.workers[0].running) == (0, 0)

@@ -6,14 +6,16 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from builders import accept, ending, log, progress, start, stop
 from builds import activity, keys
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from msgspec import structs
+from msgspec import UNSET, structs
 from samples import ADA, ALL, BEGIN, END, LOG, NOW, PROGRESS, QUEUED, RUNNING, START, STOP
 from sqlalchemy import select
 
-from buildfeed.activity import Activity, parse, urn
+from buildfeed import command
+from buildfeed.activity import Activity, Script, parse, urn
 from buildfeed.board import BuildState, Key, fold
 from history.malformed import MAX_KEPT, Malformed
 from history.schema import malformed
@@ -199,10 +201,31 @@ def test_an_unknown_build_has_no_state(store: Store) -> None:
     assert store.latest_status("beta") is None
 
 
-def test_unfinished_builds_come_oldest_first(store: Store) -> None:
-    store.append([activity("b3"), activity("b1"), activity("b4", "failed"), activity("b2")])
-    store.append([activity("b1", "succeeded", seq=1)])
-    assert keys(store.unfinished()) == [("acme", "b2"), ("acme", "b3")]
+def test_unfinished_builds_that_were_asked_for_come_oldest_first(store: Store) -> None:
+    store.append([start("b3"), start("b1"), start("b4"), start("b2"), accept(build="b3")])
+    store.append([ending(build="b1"), stop(start("b4"))])
+    assert store.offered() == [
+        (start("b2"), BuildState(start("b2"))),
+        (start("b3"), BuildState(accept(build="b3"))),
+    ]
+
+
+def test_a_build_that_nobody_asked_for_is_not_offered(store: Store) -> None:
+    own, stopped, unknown = start("b1"), accept(build="b2"), command.unknown("acme", "b3")
+    store.append([accept(build="b1"), progress(40, build="b1"), log("cc", 50, build="b1")])
+    store.append([stopped, stop(stopped)])
+    store.append([command.stop(unknown, NOW, by="bob", uuid="1")])
+    store.append([progress(0, attempt=0, build="b4")])  # has the id that a start would have
+    assert store.offered() == []
+    store.append([own])  # recorded late
+    assert store.offered() == [(own, BuildState(progress(40, build="b1")))]
+
+
+def test_what_is_offered_is_what_the_start_says(store: Store) -> None:
+    asked = start("b1", script=Script(seconds=1), priority="high", by="ada")
+    begun = accept(build="b1", script=UNSET, priority="normal", by="eve")
+    store.append([begun, asked])
+    assert store.offered() == [(asked, BuildState(begun))]
 
 
 @pytest.mark.parametrize(

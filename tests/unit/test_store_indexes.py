@@ -12,7 +12,7 @@ from sqlalchemy import event
 from history.store import Store
 
 CALLS: dict[str, Callable[[Store], object]] = {
-    "unfinished": lambda store: store.unfinished(),
+    "offered": lambda store: store.offered(),
     "changes": lambda store: store.changes(1),
     "newest": lambda store: store.newest(limit=9),
     "before": lambda store: store.newest(limit=9, before=("b9", "p")),

@@ -86,6 +86,14 @@ test("the button stops what goes on and starts again what has ended", () => {
   assert.deepEqual(button({ status: "failed" }, { busy: true }).disabled, true);
 });
 
+test("what no worker here can do again has no button once it has ended", () => {
+  for (const script of [null, undefined]) {
+    assert.equal(view({ script, status: "succeeded" }).button, null);
+    assert.equal(view({ script, status: "failed" }, { note: { busy: true } }).button, null);
+    assert.equal(view({ script }).button.label, "Stop");
+  }
+});
+
 test("only what can still change becomes stale when the page is not live", () => {
   assert.equal(view({}, { live: false }).stale, true);
   assert.equal(view({}, { live: true }).stale, false);

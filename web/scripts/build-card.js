@@ -20,8 +20,8 @@ export function buildCard(element, { project, build }) {
   let shown;
   let settled = true;
   parts.button.addEventListener("click", () => {
-    const { action } = viewOf(shown, { now: 0, live: true }).button;
-    dispatch(element, `${action}-build`, { control: element.dataset.key, ...shown });
+    const { button } = viewOf(shown, { now: 0, live: true });
+    if (button) dispatch(element, `${button.action}-build`, { control: element.dataset.key, ...shown });
   });
 
   return function update(state, context) {
@@ -62,7 +62,10 @@ export function buildCard(element, { project, build }) {
     setAttribute(parts.time, "datetime", time.iso);
   }
 
-  function setButton({ action, label, disabled }) {
+  function setButton(button) {
+    setHidden(parts.button, button === null);
+    if (button === null) return;
+    const { action, label, disabled } = button;
     if (action === "start" && parts.button.dataset.action === "stop") settle();
     setText(parts.button, label);
     setAttribute(parts.button, "data-action", action);

@@ -1,6 +1,6 @@
 /** What a card shows of a build, in words. Pure. */
 
-import { hasEnded, isDelayed } from "./builds.js";
+import { hasEnded, isDelayed, isRepeatable } from "./builds.js";
 import { ago, ahead, clock, clockAhead, duration, elapsed, moment } from "./time.js";
 
 const UUID = /^[0-9a-f]{32}$/;
@@ -30,7 +30,7 @@ export function viewOf(state, { now, live, note = {} }) {
     stale: !live && !ended,
     facts: factsOf(state),
     time: timeOf(state, now, live),
-    button: buttonOf(state, note),
+    button: buttonOf(state, note), // null: none
     alert: note.alert ?? "",
     started: note.started ?? null,
   };
@@ -131,6 +131,7 @@ function waitingSince(state, now) {
 
 function buttonOf(state, { busy }) {
   if (hasEnded(state)) {
+    if (!isRepeatable(state)) return null;
     return { action: "start", label: busy ? "Starting…" : "Start again", disabled: Boolean(busy) };
   }
   const stopping = Boolean(busy || state.stopping);

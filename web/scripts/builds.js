@@ -16,6 +16,9 @@ export const keyOf = ({ project, build }) => `${project}/${build}`;
 
 export const hasEnded = ({ status }) => ENDINGS.has(status);
 
+/** Whether a worker here could build the same again: it has a script. */
+export const isRepeatable = ({ script }) => Boolean(script);
+
 /** Whether it waits for its time, `now` in ms, rather than for a worker. */
 export const isDelayed = ({ status, notBefore, stopping }, now) =>
   status === "queued" && !stopping && moment(notBefore) > now;

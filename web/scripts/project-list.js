@@ -1,6 +1,7 @@
-/** Every project at a glance, each with a button that starts its next build. */
+/** Every project at a glance; one that workers here build has a button for its next build. */
 
 import { lookOf, statusOf, summaryOf, toneOf } from "./build-view.js";
+import { isRepeatable } from "./builds.js";
 import { projectPath } from "./place.js";
 import {
   copyOf,
@@ -45,6 +46,7 @@ export function projectList(element) {
       setAttribute(cells.icon, "href", `#icon-${look}`);
       setText(cells.state, summaryOf(counts) || statusOf(newest, now));
       setText(cells.alert, note.alert ?? "");
+      setHidden(cells.start, !isRepeatable(newest));
       setDisabled(cells.start, Boolean(note.busy));
     }
   };

@@ -1,0 +1,69 @@
+"""The builds that other workers run, and since when nothing was heard of each."""
+
+from collections.abc import Mapping
+from typing import Final
+
+import msgspec
+
+from buildfeed.board import Key
+from buildfeed.presence import Presence
+
+SILENCE_SECONDS: Final = 30.0
+"""A worker repeats its presence every 10 s: then three are missing. Ticks may be further apart."""
+
+
+class _Run(msgspec.Struct):
+    worker: str | None
+    heard: float
+
+
+class Elsewhere:
+    """Builds that others run, by what is heard of them. Pure; `now` is a monotonic clock in s."""
+
+    def __init__(self) -> None:
+        self._runs: dict[Key, _Run] = {}
+        self._left: set[str] = set()
+
+    @property
+    def workers(self) -> dict[Key, str | None]:
+        """Who runs each build; None when a stop came last, which does not name the worker."""
+        return {key: run.worker for key, run in self._runs.items()}
+
+    def update(self, workers: Mapping[Key, str | None], now: float) -> None:
+        """Take note that exactly these builds are run by others, by these workers."""
+        before = self._runs
+        self._runs = {}
+        for key, worker in workers.items():
+            run = before.get(key)
+            if run is None or run.worker != worker:
+                run = _Run(worker, now)
+            self._runs[key] = run
+        self._left &= {run.worker for run in self._runs.values() if run.worker}
+
+    def hear(self, key: Key, now: float) -> None:
+        """Take note of an activity of a build."""
+        if run := self._runs.get(key):
+            run.heard = now
+
+    def hear_worker(self, said: Presence, now: float) -> None:
+        """Take note of what a worker says of itself."""
+        runs = [run for run in self._runs.values() if run.worker == said.worker]
+        if runs and said.status == "offline":
+            self._left.add(said.worker)
+        elif runs:
+            self._left.discard(said.worker)
+            for run in runs:
+                run.heard = now
+
+    def restart(self, now: float) -> None:
+        """Count every silence from now on: before, nothing could be heard."""
+        for run in self._runs.values():
+            run.heard = now
+
+    def abandoned(self, now: float) -> set[Key]:
+        """Return the builds whose workers said goodbye, or have been silent for too long."""
+        return {
+            key
+            for key, run in self._runs.items()
+            if run.worker in self._left or now - run.heard >= SILENCE_SECONDS
+        }

@@ -1,0 +1,44 @@
+"""What has become of a build, as the history has it: asked right before it is begun."""
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable
+from typing import Final
+
+from buildfeed.board import BuildState, Key
+from buildfeed.errors import BuildfeedError
+
+log = logging.getLogger(__name__)
+
+_ANSWER_SECONDS: Final = 2.0
+"""A build waits no longer than this for a history that does not answer."""
+
+_PAUSE_SECONDS: Final = 10.0
+"""For how long a history that could not be read is not asked again."""
+
+
+class Past:
+    """The history as a worker asks it.
+
+    `get(project, build)` may block, and raise BuildfeedError.
+    """
+
+    def __init__(self, get: Callable[[str, str], BuildState | None]) -> None:
+        self._get = get
+        self._ask_again = 0.0
+
+    async def state(self, key: Key) -> BuildState | None:
+        """Return the newest state of a build, None when it is unknown or cannot be read now."""
+        if time.monotonic() < self._ask_again:
+            return None
+        try:
+            async with asyncio.timeout(_ANSWER_SECONDS):
+                return await asyncio.to_thread(self._get, *key)
+        except TimeoutError:
+            reason = f"no answer within {_ANSWER_SECONDS:g} s"
+        except BuildfeedError as exc:
+            reason = str(exc)
+        self._ask_again = time.monotonic() + _PAUSE_SECONDS
+        log.warning("history.unread", extra={"reason": reason})
+        return None
