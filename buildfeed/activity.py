@@ -263,8 +263,7 @@ def _read(payload: bytes | bytearray) -> Activity:
     """Return what is well but for the names; raise ValueError with the reason."""
     try:
         check_depth(payload)
-        # As text: msgspec skips unknown members without a look at their UTF-8.
-        activity = _DECODER.decode(payload.decode())
+        activity = _DECODER.decode(payload)
         if not _flaw(activity):
             return activity
     except (msgspec.MsgspecError, ValueError):

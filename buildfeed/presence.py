@@ -69,7 +69,7 @@ def _read(payload: bytes) -> Presence:
         raise ValueError(f"it has {len(payload)} bytes, {MAX_BYTES} are allowed")
     documents.check_depth(payload)
     try:
-        return _DECODER.decode(payload.decode())
+        return _DECODER.decode(payload)
     except (msgspec.MsgspecError, UnicodeError):
         return documents.leniently(payload, Presence, _mended)
 
