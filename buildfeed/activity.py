@@ -261,8 +261,8 @@ def _excess(payload: bytes | bytearray) -> str | None:
 
 def _read(payload: bytes | bytearray) -> Activity:
     """Return what is well but for the names; raise ValueError with the reason."""
+    check_depth(payload)
     try:
-        check_depth(payload)
         activity = _DECODER.decode(payload)
         if not _flaw(activity):
             return activity
