@@ -23,7 +23,6 @@ Without it the limit would be that of the interpreter, which differs by version.
 
 T = TypeVar("T")
 
-_TOO_DEEP: Final = MAX_DEPTH + 1
 _STRING: Final = re.compile(rb'"(?:[^"\\]++|\\.?+)*+"?', re.DOTALL)  # possessive: linear time
 _STEPS: Final = {**dict.fromkeys(b"{[", 1), **dict.fromkeys(b"}]", -1)}
 _NO_BRACKETS: Final = bytes(set(range(256)) - _STEPS.keys())
@@ -39,11 +38,9 @@ class TooDeep(ValueError):
 
 def check_depth(payload: bytes | bytearray) -> None:
     """Raise TooDeep when arrays and objects nest deeper than MAX_DEPTH."""
-    # Nearly always there are fewer of them at all. Left out rather than counted, up to a number:
-    # that takes half the time, and every activity passes here.
-    without_objects = payload.replace(b"{", b"", _TOO_DEEP)
-    without_arrays = payload.replace(b"[", b"", _TOO_DEEP)
-    if 2 * len(payload) - len(without_objects) - len(without_arrays) < _TOO_DEEP:
+    # Nearly always there are fewer of them at all. Every activity passes here, and to leave them
+    # out takes half the time of `count`.
+    if len(payload) - len(payload.replace(b"{", b"").replace(b"[", b"")) <= MAX_DEPTH:
         return
     brackets = _STRING.sub(b"", payload).translate(None, _NO_BRACKETS)
     if max(accumulate(map(_STEPS.__getitem__, brackets)), default=0) > MAX_DEPTH:
