@@ -1,7 +1,11 @@
-"""The activity: one strict definition that encodes, decodes, validates and gives the JSON Schema.
+"""The activity: one definition that encodes, decodes, validates and gives the JSON Schema.
 
 Activity Streams 2.0 is the vocabulary only: its JSON-LD context accepts any misspelt term, so
 what is required is said here. Unknown keys are ignored (AS2 core §2.1), fields are only added.
+
+What we write is strict. What we read may have oddities, as the last activity of a build comes only
+once: an optional member that cannot be used is absent. But a start is an order, and is refused
+rather than obeyed in part.
 """
 
 from datetime import UTC, datetime
@@ -11,8 +15,10 @@ from typing import Annotated, Any, Final, Literal, Self
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
-from buildfeed import names
+from buildfeed import documents, names, schemas
+from buildfeed.documents import check_depth
 from buildfeed.errors import InvalidActivity
+from buildfeed.times import FIRST_YEAR, LAST_YEAR, Time, is_time, without_leap
 from buildfeed.topics import Topic
 
 MEDIA_TYPE: Final = "application/activity+json"
@@ -20,9 +26,7 @@ MAX_BYTES: Final = 64 * 1024
 MAX_ERROR_BYTES: Final = 1024
 MAX_LOG_BYTES: Final = 16 * 1024
 
-_FIRST_YEAR: Final = 1970
-_LAST_YEAR: Final = 9998  # one year before datetime's last: any offset still has a UTC form
-
+_SHORT: Final = MAX_ERROR_BYTES // 4  # characters, of 4 bytes at most
 _MILLISECONDS_END: Final = len("1970-01-01T00:00:00.000")
 
 _CONTEXT: Final = ("https://www.w3.org/ns/activitystreams", {"@vocab": "urn:buildfeed:ns#"})
@@ -33,7 +37,6 @@ ENDINGS: Final = frozenset({"succeeded", "failed", "stopped"})
 
 Percent = Annotated[int, Meta(ge=0, le=100)]
 Count = Annotated[int, Meta(ge=0, le=2**53 - 1)]  # what a browser can hold exactly
-Time = Annotated[datetime, Meta(tz=True)]
 ShortText = Annotated[str, Meta(min_length=1, max_length=200)]
 Level = Annotated[str, Meta(extra_json_schema={"pattern": names.PATTERN})]
 """A name that is a level of the topic: it is checked there, once for many activities."""
@@ -68,7 +71,7 @@ class Build(msgspec.Struct, frozen=True, kw_only=True, gc=False, rename="camel")
     status: Status
     progress: Percent
     errors: Count
-    error: Annotated[str, Meta(max_length=MAX_ERROR_BYTES)] | UnsetType = UNSET
+    error: Annotated[str, Meta(description="Cut after 1 KiB of UTF-8.")] | UnsetType = UNSET
     attempt: Count
     seq: Count
     by: ShortText | UnsetType = UNSET
@@ -161,6 +164,7 @@ _KIND_OF_UPDATE: Final = {"queued": "progress", "running": "progress"} | dict.fr
 
 _ENCODER: Final = msgspec.json.Encoder()
 _DECODER: Final = msgspec.json.Decoder(Activity)
+_OPTIONAL_TIMES: Final = ("queuedTime", "notBefore", "startTime", "endTime")
 _CONTEXT_FIRST: Final = b'{"@context":' + _ENCODER.encode(_CONTEXT) + b","
 
 
@@ -186,9 +190,9 @@ def summarize(build: Build) -> str:
 def shorten(text: str, max_bytes: int) -> str:
     """Return the longest start of `text` that fits `max_bytes` of UTF-8.
 
-    Lone surrogates, which UTF-8 does not have, become `?`.
+    Half characters, which UTF-8 does not have, become �.
     """
-    return text.encode("utf-8", "replace")[:max_bytes].decode("utf-8", "ignore")
+    return documents.whole(text).encode()[:max_bytes].decode("utf-8", "ignore")
 
 
 def document(activity: Activity) -> bytes:
@@ -197,16 +201,19 @@ def document(activity: Activity) -> bytes:
 
 
 def encode(activity: Activity) -> bytes:
-    """Return the payload; raise InvalidTopic or InvalidActivity for one that `decode` refuses.
+    """Return the payload; raise InvalidTopic or InvalidActivity where it breaks the contract.
 
     Checked here because a client retries a QoS 1 publish that the broker refuses for ever.
     """
     topic = str(activity.topic)
+    _place(topic)
     try:
         payload = document(activity)
-    except UnicodeError as exc:
-        raise InvalidActivity(topic, f"{exc}") from exc
-    decode(topic, payload)
+        reason = _excess(payload) or _misnamed(activity.object) or _flaw(_DECODER.decode(payload))
+    except (msgspec.MsgspecError, UnicodeError) as exc:
+        reason = str(exc)
+    if reason:
+        raise InvalidActivity(topic, reason)
     return payload
 
 
@@ -217,94 +224,153 @@ def decode(topic: str, payload: bytes | bytearray) -> Activity:
     """
     place = _place(topic)
     if len(payload) > MAX_BYTES:
-        raise InvalidActivity(topic, f"it has {len(payload)} bytes, {MAX_BYTES} are allowed")
-    activity = _read(payload, topic)
+        raise InvalidActivity(topic, f"{_excess(payload)}")
+    try:
+        activity = _read(payload)
+    except ValueError as exc:
+        raise InvalidActivity(topic, f"{exc}") from exc
     build = activity.object
-    if (build.project, build.build, activity.kind) != place:
+    if (build.project, build.build, build.id, activity.kind) != place:
         raise InvalidActivity(topic, _misnamed(build) or f"it belongs on {activity.topic}")
     return activity
 
 
 def parse(payload: bytes | bytearray) -> Activity:
     """Return the activity in `payload`, whatever topic it came on; raise InvalidActivity."""
-    activity = _read(payload, topic="")
+    try:
+        activity = _read(payload)
+    except ValueError as exc:
+        raise InvalidActivity("", f"{exc}") from exc
     if reason := _misnamed(activity.object):
         raise InvalidActivity("", reason)
     return activity
 
 
 @lru_cache(maxsize=8192)  # most activities of a build come on the same few
-def _place(topic: str) -> tuple[str, str, str]:
-    """Return project, build and kind; raise InvalidTopic."""
+def _place(topic: str) -> tuple[str, str, str, str]:
+    """Return project, build, id of the build and kind; raise InvalidTopic."""
     found = Topic.parse(topic)
-    return found.project, found.build, found.kind
+    return found.project, found.build, urn(found.project, found.build), found.kind
 
 
-def _read(payload: bytes | bytearray, topic: str) -> Activity:
-    """Return what is well but for the names."""
+def _excess(payload: bytes | bytearray) -> str | None:
+    """Return by how much it is too large, None when it is not."""
+    size = len(payload)
+    return f"it has {size} bytes, {MAX_BYTES} are allowed" if size > MAX_BYTES else None
+
+
+def _read(payload: bytes | bytearray) -> Activity:
+    """Return what is well but for the names; raise ValueError with the reason."""
+    check_depth(payload)
     try:
-        # As text first: msgspec skips unknown keys without a look at their UTF-8.
-        activity = _DECODER.decode(payload.decode())
-    except (msgspec.MsgspecError, RecursionError, ValueError) as exc:
-        raise InvalidActivity(topic, f"{exc}") from exc
-    if reason := _misidentified(activity) or _contradiction(activity) or _excess(activity):
-        raise InvalidActivity(topic, reason)
+        activity = _DECODER.decode(payload)
+        if not _flaw(activity):
+            return activity
+    except (msgspec.MsgspecError, ValueError):
+        pass  # it may be well, but for an oddity
+    activity = documents.leniently(payload, Activity, _mended)
+    if reason := _flaw(activity):
+        raise ValueError(reason)
     return activity
+
+
+def _mended(found: Any) -> Any:  # noqa: ANN401 - JSON is any
+    """Return the JSON value `found` without the oddities of an activity that can be mended."""
+    if not isinstance(found, dict):
+        return found
+    if "published" in found:
+        found["published"] = without_leap(found["published"])
+    build = found.get("object")
+    if isinstance(build, dict):
+        build |= {key: without_leap(build[key]) for key in _OPTIONAL_TIMES if key in build}
+        if isinstance(error := build.get("error"), str):
+            build["error"] = shorten(error, MAX_ERROR_BYTES)
+    if found.get("type") == "Offer":
+        return documents.without_nulls(found, Activity)
+    if isinstance(build, dict):
+        for key in _OPTIONAL_TIMES:
+            if not is_time(build.get(key)):
+                build.pop(key, None)  # such as the year 1, which is how Go writes "no time"
+    return documents.without_misfits(found, Activity)
 
 
 def _misnamed(build: Build) -> str | None:
     """Return what is wrong with the names, None when all is well."""
-    if names.is_name(build.project) and names.is_name(build.build):
-        return None
-    return f"object.project and object.build match {names.PATTERN}"
-
-
-def _misidentified(activity: Activity) -> str | None:
-    """Return which id does not fit the rest, None when all is well."""
-    build = activity.object
+    if not names.is_name(build.project) or not names.is_name(build.build):
+        return f"object.project and object.build match {names.PATTERN}"
     if build.id != urn(build.project, build.build):
-        return "object.id is not that of its project and build"
+        return "object.id is not urn:buildfeed:{object.project}:{object.build}"
+    return None
+
+
+def _flaw(activity: Activity) -> str | None:
+    """Return what no member alone can tell to be wrong, None when all is well but for the names."""
+    build = activity.object
     if activity.type == "Undo":
         prefix, _, uuid = activity.id.partition(":stop.")
         if prefix != build.id or not names.is_name(uuid):
             return "the id of a stop is {object.id}:stop.{uuid}"
     elif activity.id != f"{build.id}:{build.attempt}.{build.seq}":
-        return "the id is not {object.id}:{attempt}.{seq}"
-    return None
-
-
-def _contradiction(activity: Activity) -> str | None:
-    """Return what no field alone can tell to be wrong, None when all is well."""
-    build = activity.object
+        return "id is not {object.id}:{object.attempt}.{object.seq}"
     if activity.type == "Offer" and (build.status, build.attempt, build.seq) != ("queued", 0, 0):
         return "a start is queued, attempt 0, seq 0"
-    for time in (
-        activity.published,
-        build.queued_time,
-        build.not_before,
-        build.start_time,
-        build.end_time,
-    ):
-        if time is not UNSET and not _FIRST_YEAR <= time.year <= _LAST_YEAR:
-            return f"a time lies outside the years {_FIRST_YEAR} to {_LAST_YEAR}"
-    return None
-
-
-def _excess(activity: Activity) -> str | None:
-    """Return which text is too long in bytes, None when none is."""
-    if (error := activity.object.error) and len(error.encode()) > MAX_ERROR_BYTES:
+    if (error := build.error) and len(error) > _SHORT and len(error.encode()) > MAX_ERROR_BYTES:
         return f"object.error has {MAX_ERROR_BYTES} bytes at most"
     if activity.type == "Add" and len((activity.content or "").encode()) > MAX_LOG_BYTES:
         return f"the content of a log has {MAX_LOG_BYTES} bytes at most"
-    return None
+    return _untimely(activity)
+
+
+def _untimely(activity: Activity) -> str | None:
+    """Return which time is none of ours, None when all are."""
+    build = activity.object
+    # One by one, as a loop takes twice as long, and every activity passes here.
+    if not FIRST_YEAR <= activity.published.year <= LAST_YEAR:
+        late = "published"
+    elif (time := build.queued_time) is not UNSET and not FIRST_YEAR <= time.year <= LAST_YEAR:
+        late = "object.queuedTime"
+    elif (time := build.start_time) is not UNSET and not FIRST_YEAR <= time.year <= LAST_YEAR:
+        late = "object.startTime"
+    elif (time := build.end_time) is not UNSET and not FIRST_YEAR <= time.year <= LAST_YEAR:
+        late = "object.endTime"
+    elif (time := build.not_before) is not UNSET and not FIRST_YEAR <= time.year <= LAST_YEAR:
+        late = "object.notBefore"
+    else:
+        return None
+    return f"{late} lies outside the years {FIRST_YEAR} to {LAST_YEAR}"
 
 
 def schema() -> dict[str, Any]:
-    """Return the JSON Schema (2020-12) of an activity."""
-    found = msgspec.json.schema(Activity)
-    properties = found["$defs"]["Activity"]["properties"]
-    found["$defs"]["Activity"]["properties"] = {"@context": {"default": _CONTEXT}} | properties
-    return found
+    """Return the JSON Schema (2020-12): it accepts what `decode` does, but for its `$comment`.
+
+    `#/$defs/Activity` is what to write, and what a start has to be. Of anything else only the
+    required members have to fit: `#/$defs/Report`.
+    """
+    definitions = schemas.definitions(Activity)
+    written = definitions["Activity"]
+    written["properties"] = {"@context": {"default": _CONTEXT}} | written["properties"]
+    first = {"status": {"const": "queued"}, "attempt": {"const": 0}, "seq": {"const": 0}}
+    start = {"$ref": "#/$defs/Activity", "properties": {"object": {"properties": first}}}
+    report = {"description": _REPORT} | schemas.required(definitions, "Activity")
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "$comment": _UNSAID,
+        "if": {"properties": {"type": {"const": "Offer"}}, "required": ["type"]},
+        "then": {"$ref": "#/$defs/Start"},
+        "else": {"$ref": "#/$defs/Report"},
+        "$defs": definitions | {"Start": start, "Report": report},
+    }
+
+
+_REPORT: Final = (
+    "Any activity but a start, as it is read: an optional member that does not fit "
+    "#/$defs/Activity is taken as absent."
+)
+_UNSAID: Final = (
+    "Refused besides: ids that are not made of the names, attempt and seq; a day that is in no "
+    f"calendar; over {MAX_BYTES} bytes, {MAX_LOG_BYTES} in the content of an Add; nesting over "
+    f"{documents.MAX_DEPTH} levels; another topic than that of the names and the kind."
+)
 
 
 def timestamp(moment: datetime) -> str:

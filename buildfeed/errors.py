@@ -11,6 +11,10 @@ BuildfeedError
 └── RabbitMQFailed     the private RabbitMQ did not start, or refused a command
 """
 
+from typing import Final
+
+_MAX_REASON: Final = 200
+
 
 class BuildfeedError(Exception):
     """The common root: catch it to catch all of them."""
@@ -47,9 +51,14 @@ class InvalidFilter(BuildfeedError):
 
 
 class InvalidActivity(BuildfeedError):
-    """The payload on `topic` is not an activity of that topic, for `reason`."""
+    """The payload on `topic` is not an activity of that topic, for `reason`.
+
+    The middle of a long `reason` is left out: it may quote the payload, and ends with the member.
+    """
 
     def __init__(self, topic: str, reason: str) -> None:
+        if len(reason) > _MAX_REASON:
+            reason = f"{reason[: _MAX_REASON // 2 - 1]}…{reason[-_MAX_REASON // 2 :]}"
         super().__init__(f"The payload on {topic[:80]!r} is refused: {reason}.")
         self.topic = topic
         self.reason = reason

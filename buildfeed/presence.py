@@ -1,13 +1,16 @@
 """Presence: what a worker says of itself, retained on `workers/{worker}/status`."""
 
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
 import msgspec
 
+from buildfeed import documents
 from buildfeed.activity import Count
 from buildfeed.errors import InvalidActivity
 from buildfeed.names import Name
 from buildfeed.topics import worker_status
+
+MAX_BYTES: Final = 256 * 1024
 
 
 class RunningBuild(msgspec.Struct, frozen=True):
@@ -53,9 +56,24 @@ def encode(presence: Presence) -> bytes:
 def decode(topic: str, payload: bytes) -> Presence:
     """Return the presence that came on `topic`; raise InvalidActivity whatever else it is."""
     try:
-        presence = _DECODER.decode(payload.decode())
-    except (msgspec.MsgspecError, RecursionError, ValueError) as exc:
+        presence = _read(payload)
+    except ValueError as exc:
         raise InvalidActivity(topic, f"{exc}") from exc
     if presence.topic != topic:
         raise InvalidActivity(topic, f"it belongs on {presence.topic}")
     return presence
+
+
+def _read(payload: bytes) -> Presence:
+    if len(payload) > MAX_BYTES:
+        raise ValueError(f"it has {len(payload)} bytes, {MAX_BYTES} are allowed")
+    documents.check_depth(payload)
+    try:
+        return _DECODER.decode(payload)
+    except (msgspec.MsgspecError, UnicodeError):
+        return documents.leniently(payload, Presence, _mended)
+
+
+def _mended(found: Any) -> Any:  # noqa: ANN401 - JSON is any
+    # Without its builds a worker would seem to have none, and others would take them over.
+    return documents.without_misfits(found, Presence, vital=("builds", "keeps"))

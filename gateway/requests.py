@@ -8,8 +8,9 @@ from typing import Annotated, Final, TypeVar
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
-from buildfeed import command, names
+from buildfeed import command, documents, names
 from buildfeed.activity import Priority, Script, ShortText, Status
+from buildfeed.documents import TooDeep
 from buildfeed.errors import InvalidName
 from gateway.problems import Problem
 
@@ -18,7 +19,7 @@ MAX_WAIT_SECONDS: Final = 600
 MAX_PAGE: Final = 200
 CURSOR: Final = r"^[a-z0-9][a-z0-9_-]{0,63}(\.[a-z0-9][a-z0-9_-]{0,63})?$(?!\n)"
 
-T = TypeVar("T")
+T = TypeVar("T", bound=msgspec.Struct)
 
 
 class RequestedScript(Script, frozen=True, forbid_unknown_fields=True):
@@ -64,16 +65,17 @@ class ActivitiesRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True)
 
 
 def body(payload: bytes, type_: type[T]) -> T:
-    """Return the JSON `payload` as `type_`; an empty one is `{}`.
+    """Return the JSON `payload` as `type_`; an empty one is `{}`, and null is absence.
 
     Raises Problem: 400 when it is no JSON, 422 naming the field when it does not fit.
     """
     try:
-        return msgspec.json.decode(payload.strip() or b"{}", type=type_)
-    except msgspec.ValidationError as exc:
+        value = documents.load(payload.decode("utf-8-sig").strip() or "{}")
+        return msgspec.convert(documents.without_nulls(value, type_), type_)
+    except (msgspec.ValidationError, TooDeep) as exc:
         raise _misfit(exc) from exc
-    except (msgspec.DecodeError, UnicodeError, RecursionError) as exc:
-        detail = f"The body is not JSON: {exc}."
+    except ValueError as exc:
+        detail = f"The body is refused: {exc}."
         raise Problem(HTTPStatus.BAD_REQUEST, "not-json", detail) from exc
 
 
@@ -127,7 +129,7 @@ def idempotency_key(header: str | None) -> str | None:
     raise Problem(HTTPStatus.BAD_REQUEST, "bad-key", detail)
 
 
-def _misfit(exc: msgspec.ValidationError) -> Problem:
+def _misfit(exc: Exception) -> Problem:
     text, _, path = str(exc).partition(" - at `$")
     pointer = "#" + re.sub(r"[.\[]", "/", path.rstrip("`").replace("]", ""))
     detail = f"The body is refused at {pointer}: {text}."

@@ -13,6 +13,7 @@ from engineio.packet import NOOP, Packet
 from msgspec import Raw
 from starlette.types import Receive, Scope, Send
 
+from buildfeed import documents
 from buildfeed.board import BuildState
 from buildfeed.errors import InvalidFilter
 from buildfeed.topics import Filter
@@ -46,10 +47,7 @@ class Json:
     @staticmethod
     def loads(text: str | bytes) -> Any:  # noqa: ANN401 - JSON is any
         """Return the value; raise ValueError as the standard module does."""
-        try:
-            return msgspec.json.decode(text)
-        except (msgspec.DecodeError, RecursionError) as exc:
-            raise ValueError(str(exc)) from exc
+        return documents.parse(text)
 
 
 class Sockets:

@@ -1,7 +1,6 @@
 """Edge: MQTT → activities and presence in the event loop, and the probe that measures the way."""
 
 import asyncio
-import json
 import logging
 import secrets
 from collections import deque
@@ -81,7 +80,7 @@ class Subscriber:
 
     def probe(self) -> None:
         """Send a probe around; call it every PROBE_SECONDS."""
-        sent = json.dumps(self._loop.time()).encode()
+        sent = str(self._loop.time()).encode()
         if self._link.up:
             self._link.publish(self._probe_topic, sent, qos=0)
 
@@ -117,7 +116,7 @@ class Subscriber:
             self._on_presence(presence.decode(message.topic, message.payload))
         elif message.topic == self._probe_topic:
             self._probe_back = self._loop.time()
-            self._lag = self._probe_back - float(json.loads(message.payload))
+            self._lag = self._probe_back - float(message.payload)
 
     def _up(self) -> None:
         self._probe_back = self._loop.time()

@@ -55,9 +55,10 @@ class Watching:
         return sorted(str(filter_) for filter_ in self._live.hub.filters(sid))
 
     def _parse(self, sid: str, arguments: Sequence[object]) -> list[Filter]:
-        if len(arguments) != 1:
+        given = [each for each in arguments if each is not None]  # null is absence
+        if len(given) != 1:
             raise InvalidFilter(arguments, "send one filter or one list of filters")
-        asked = arguments[0] if isinstance(arguments[0], list) else [arguments[0]]
+        asked = given[0] if isinstance(given[0], list) else given
         return checked(asked, self._live.hub.filters(sid))
 
 

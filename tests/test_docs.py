@@ -15,7 +15,7 @@ import pytest
 from msgspec import structs
 
 from broker.stream import STREAM, STREAM_ARGUMENTS
-from buildfeed import activity, command, presence
+from buildfeed import activity, command, documents, presence
 from buildfeed.activity import Activity, Actor, Build, Script
 from buildfeed.board import Board, BuildState
 from buildfeed.presence import Presence, RunningBuild
@@ -120,6 +120,10 @@ def test_the_limits_are_those_of_the_code() -> None:
     assert limits["an activity"] == f"{activity.MAX_BYTES // 1024} KiB"
     assert limits["`content` of a `log`"] == f"{activity.MAX_LOG_BYTES // 1024} KiB"
     assert limits["`object.error`"] == f"{activity.MAX_ERROR_BYTES // 1024} KiB"
+    assert limits["a worker's presence"] == f"{presence.MAX_BYTES // 1024} KiB"
+    assert limits["arrays and objects inside each other, in any JSON"] == (
+        f"{documents.MAX_DEPTH} levels"
+    )
     assert limits["an HTTP body"] == f"{requests.MAX_BODY_BYTES // 1024} KiB"
 
 

@@ -4,6 +4,8 @@ from typing import Any, Final
 
 import msgspec
 
+from buildfeed import documents
+
 ENGINE_CLOSE: Final = "1"
 ENGINE_PING: Final = "2"
 ENGINE_PONG: Final = "3"
@@ -95,8 +97,8 @@ def _json(text: str) -> Any:  # noqa: ANN401 - JSON is any
     if not text:
         return None
     try:
-        return msgspec.json.decode(text)
-    except (msgspec.DecodeError, RecursionError, UnicodeEncodeError) as exc:
+        return documents.parse(text)
+    except ValueError as exc:
         raise BadPacket(str(exc)) from exc
 
 

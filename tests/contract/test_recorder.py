@@ -60,6 +60,40 @@ def test_what_is_malformed_is_set_aside_and_stops_nothing(
     assert vars(record)["topic"] == topics[0]
 
 
+ODDITIES = {
+    "null": (
+        b'"status":"succeeded"',
+        b'"status":"succeeded","error":null,"endTime":null,"by":null',
+    ),
+    "half a character": (b'"status":"succeeded"', rb'"status":"failed","error":"cut \ud83d"'),
+    "half of its bytes": (b'"status":"succeeded"', b'"status":"failed","error":"caf\xc3"'),
+    "byte order mark": (b"{", b"\xef\xbb\xbf{"),
+    "NUL": (b'"status":"succeeded"', b'"status":"failed","error":"\0 \\u0000"'),
+    "floats": (b'"progress":100', b'"progress":100.0'),
+    "a long error": (b'"status":"succeeded"', b'"status":"failed","error":"%s"' % (b"x" * 5000)),
+    "no time": (b'"priority":"normal"', b'"priority":5,"endTime":"0001-01-01T00:00:00Z"'),
+    "not to be used": (b'"type":"Build"', b'"type":["Build"],"startTime":"yesterday"'),
+}
+
+
+def test_an_ending_counts_though_it_has_an_oddity(scene: Scene, connect: Connect) -> None:
+    watcher = connect(scene.mqtt_url, subscriptions=[(scene.latest, 1)])
+    scene.start()
+    for number, (plain, odd) in enumerate(ODDITIES.values()):
+        *before, end = scene.life(f"b{number}")
+        scene.publish(before)
+        payload = encode(end).replace(plain, odd, 1)
+        assert payload != encode(end)
+        scene.publisher.publish(str(end.topic), payload, qos=1)
+    for number in range(len(ODDITIES)):
+        build = f"b{number}"
+        scene.until(lambda build=build: scene.count(build) == len(scene.life(build)))
+        assert scene.store.get(scene.project, build).ended
+        assert scene.recorded(build)[-1] == scene.store.get(scene.project, build).newest
+    watcher.until(lambda: any(each.object.ended for each in seen(watcher)))
+    assert scene.set_aside() == []
+
+
 def test_the_newest_status_of_a_project_is_retained(scene: Scene, connect: Connect) -> None:
     watcher = connect(scene.mqtt_url, subscriptions=[(scene.latest, 1)])
     scene.start()

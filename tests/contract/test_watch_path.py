@@ -1,5 +1,6 @@
 """Worker, recorder, gateway and a browser on Mosquitto: watching needs no RabbitMQ."""
 
+import json
 import re
 import signal
 import time
@@ -8,11 +9,13 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 import socketio
 from brokers import Mosquitto, free_port
 from service import Service, Web, until
 
+from broker.mqtt import MqttLink
 from history.recorder import Recorder
 from history.store import Store
 
@@ -100,6 +103,37 @@ def test_a_build_is_seen_across_a_restart_of_the_broker(
     assert {"start", "status", "progress", "error"} <= {body["kind"] for body in seen}
     assert [body["status"] for body in seen].count("failed") == 1
     assert (seen[-1]["errors"], seen[-1]["attempt"]) == (1, 1)
+
+
+def test_a_build_of_others_ends_for_page_and_api_though_its_ending_is_odd(
+    site: Site, browser: Browser, eventually: Eventually
+) -> None:
+    key = {"project": "theirs", "build": "01a1"}
+    build = {"id": "urn:buildfeed:theirs:01a1", **key, "progress": 40, "errors": 0, "error": None}
+
+    def say(seq: int, type_: str, **state: Any) -> bytes:
+        said = {"id": f"{build['id']}:1.{seq}", "type": type_, "published": "2026-11-21 10:15:03z"}
+        actor = {"type": "Service", "name": "theirs", "id": None}
+        state |= build | {"attempt": 1.0, "seq": float(seq)}
+        return json.dumps(said | {"actor": actor, "object": state, "content": None}).encode()
+
+    theirs = MqttLink(site.broker.url, name="theirs")
+    theirs.start()
+    eventually(lambda: theirs.up)
+    topic = "builds/theirs/01a1/status"
+    theirs.publish(topic, say(0, "Accept", status="running"), qos=1)
+    eventually(lambda: browser.newest("01a1")["status"] == "running")
+    build |= {"progress": 100.0, "error": "cut \ud83d", "endTime": "0001-01-01T00:00:00Z", "by": 5}
+    theirs.publish(topic, b"\xef\xbb\xbf" + say(1, "Update", status="failed"), qos=1)
+    eventually(lambda: browser.newest("01a1")["status"] == "failed")
+    theirs.stop()
+
+    shown = browser.newest("01a1")
+    assert (shown["progress"], shown["error"], shown["by"]) == (100, "cut �", None)
+    eventually(lambda: site.gateway.build("theirs", "01a1")["status"] == "failed")
+    said = f"{site.gateway.url}/api/projects/theirs/builds/01a1/activities?after=0"
+    steps = httpx.get(said, trust_env=False).json()["orderedItems"]
+    assert [each["object"]["status"] for each in steps] == ["running", "failed"]
 
 
 def test_a_killed_worker_is_told_by_its_will_and_its_build_begins_again(

@@ -1,5 +1,6 @@
 """Socket.IO packets of clients."""
 
+import json
 from contextlib import suppress
 
 import pytest
@@ -7,6 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.engine.packets import BadPacket, Packet, answer, connected, decode, event, refused
+
+NESTED = json.loads("[" * 63 + "]" * 63)
 
 
 @pytest.mark.parametrize(
@@ -22,6 +25,11 @@ from gateway.engine.packets import BadPacket, Packet, answer, connected, decode,
         ('2["watch"]', Packet("2", event="watch", data=[])),
         ('212["watch","builds/#",1]', Packet("2", "/", 12, "watch", ["builds/#", 1])),
         ('2/admin,7["a"]', Packet("2", "/admin", 7, "a", [])),
+        ("0null", Packet("0")),
+        ('0{"watch":null}', Packet("0", data={"watch": None})),
+        (r'2["watch","\ud83d"]', Packet("2", event="watch", data=["�"])),
+        (r'0{"name\ud83d":"\ude00"}', Packet("0", data={"name�": "�"})),
+        ('2["a",' + "[" * 63 + "]" * 63 + "]", Packet("2", event="a", data=[NESTED])),
     ],
 )
 def test_a_packet_is_read(text: str, packet: Packet) -> None:
@@ -34,6 +42,7 @@ def test_a_packet_is_read(text: str, packet: Packet) -> None:
         *("", "x", "2", "2[]", "2{}", '2"a"', "2[1]", '2["a"', "2[null]", "20", "2-1[]"),
         *("00", "0[]", '0"a"', "0{", "1{}", '1["a"]', "3[]", '51-["a"]', '6["a"]', "4{}"),
         '2999999999999999999999["a"]',
+        '2["a",' + "[" * 64 + "]" * 64 + "]",
         '2["a",' + "[" * 5000 + "]" * 5000 + "]",
         '2["\ud800"]',
     ],

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from buildfeed.errors import InvalidActivity
-from buildfeed.presence import Presence, RunningBuild, decode, encode
+from buildfeed.presence import MAX_BYTES, Presence, RunningBuild, decode, encode
 
 ONLINE = Presence("w1", "online", (RunningBuild("acme", "b1", 1),), slots=2, lag_ms=3, published=45)
 
@@ -49,6 +49,48 @@ def test_unknown_keys_are_ignored_and_absent_ones_have_defaults() -> None:
 def test_anything_else_is_refused(payload: bytes) -> None:
     with pytest.raises(InvalidActivity):
         decode("workers/w1/status", payload)
+
+
+@pytest.mark.parametrize(
+    "payload",
+    [
+        b'\xef\xbb\xbf{"worker":"w1","status":"online"}',
+        b'{"worker":"w1","status":"online"}\0',
+        b'{"worker":"w1","status":"online","builds":null,"keeps":null,"slots":null}',
+        b'{"worker":"w1","status":"online","lag_ms":null,"published":null}',
+        b'{"worker":"w1","status":"online","slots":"two","lag_ms":2.5,"published":-1}',
+        rb'{"worker":"w1","status":"online","host":"\ud83d"}',
+        b'{"worker":"w1","status":"online","host":"caf\xe9","load":NaN}',
+    ],
+)
+def test_an_oddity_makes_no_worker_disappear(payload: bytes) -> None:
+    assert decode("workers/w1/status", payload) == Presence("w1", "online")
+
+
+def test_whole_floats_are_counts() -> None:
+    payload = (
+        b'{"worker":"w1","status":"online","slots":2.0,"lag_ms":3.0,"published":45.0,'
+        b'"builds":[{"project":"acme","build":"b1","attempt":1.0,"new":null}]}'
+    )
+    assert decode("workers/w1/status", payload) == ONLINE
+
+
+@pytest.mark.parametrize("key", ["builds", "keeps"])
+@pytest.mark.parametrize(
+    "value", ["b1", {}, [None], [{"project": "acme", "build": "b1", "attempt": None}]]
+)
+def test_builds_that_cannot_be_read_are_not_taken_for_none(key: str, value: object) -> None:
+    payload = json.dumps({"worker": "w1", "status": "online", key: value}).encode()
+    with pytest.raises(InvalidActivity, match=key):
+        decode("workers/w1/status", payload)
+
+
+def test_a_presence_has_a_limit() -> None:
+    payload = encode(ONLINE)
+    padded = payload + b" " * (MAX_BYTES - len(payload))
+    assert decode("workers/w1/status", padded) == ONLINE
+    with pytest.raises(InvalidActivity, match="262145 bytes"):
+        decode("workers/w1/status", padded + b" ")
 
 
 @given(st.binary())

@@ -8,7 +8,9 @@ from hypothesis import strategies as st
 from buildfeed.activity import Script
 from gateway import problems, requests
 from gateway.problems import Problem
-from gateway.requests import ListRequest, StartRequest, StopRequest
+from gateway.requests import ListRequest, RequestedScript, StartRequest, StopRequest
+
+SCRIPT = RequestedScript(steps=10, errors=(50,))
 
 
 def refusal(payload: object, type_: type = StartRequest) -> Problem:
@@ -70,7 +72,8 @@ def test_a_stop_names_who_asks() -> None:
         ({"delay": 0}, "#/delay"),
         ({"delay": 86_401}, "#/delay"),
         ({"delay": "10"}, "#/delay"),
-        ({"script": None}, "#/script"),
+        ({"script": {"steps": 10.5}}, "#/script/steps"),
+        ({"script": {"steps": 10**4000}}, "#/script/steps"),
         ({"script": {"seconds": 0}}, "#/script/seconds"),
         ({"script": {"seconds": -1}}, "#/script/seconds"),
         ({"script": {"seconds": 86_401}}, "#/script/seconds"),
@@ -115,9 +118,10 @@ def test_an_unknown_key_is_refused_and_named(payload: object, type_: type, key: 
         b"{} {}",
         b"\xff",
         b'{"by": "\xff"}',
-        b'{"by": "\\ud800"}',
         b'{"script": {"seconds": NaN}}',
-        b"\xef\xbb\xbf{}",
+        b"\xef\xbb\xbf\xef\xbb\xbf{}",
+        b"{}\0",
+        b'{"by": "a\nb"}',
     ],
 )
 def test_what_is_no_json_is_a_bad_request(payload: bytes) -> None:
@@ -139,8 +143,49 @@ def test_no_body_whatever_raises_anything_but_a_problem_that_can_be_told(payload
     assert status_of(requests.body, payload, StartRequest) in (200, 400, 422)
 
 
-def test_a_body_nested_too_deep_is_refused_like_any_other() -> None:
-    assert refusal(b"[" * 100_000).status == 422
+@pytest.mark.parametrize("payload", [b"[" * 100_000, b'{"by":' + b"[" * 64 + b"]" * 64 + b"}"])
+def test_a_body_nested_too_deep_is_refused_like_any_other(payload: bytes) -> None:
+    problem = refusal(payload)
+
+    assert (problem.status, problem.slug) == (422, "bad-field")
+    assert "64 levels" in problem.detail
+
+
+# --- oddities
+
+
+def test_null_is_absence() -> None:
+    script = {"seconds": None, "steps": None, "errors": None}
+    for asked in (
+        {"script": None, "by": None, "priority": None, "delay": None},
+        {"script": script},
+    ):
+        assert requests.body(json.dumps(asked).encode(), StartRequest) == StartRequest()
+    assert requests.body(b'{"by": null}', StopRequest) == StopRequest()
+
+
+@pytest.mark.parametrize("key", ["prioritty", "Delay"])
+def test_an_unknown_key_is_refused_though_it_is_null(key: str) -> None:
+    assert key in refusal({key: None}).detail
+    assert key in refusal({"script": {key: None}}).detail
+
+
+@pytest.mark.parametrize(
+    ("payload", "request_"),
+    [
+        (b"\xef\xbb\xbf", StartRequest()),
+        (b'\xef\xbb\xbf {"by": "ada"}\r\n', StartRequest(by="ada")),
+        (rb'{"by": "ad\ud83d"}', StartRequest(by="ad�")),
+        (rb'{"by": "\ude00\ud83d"}', StartRequest(by="��")),
+        (rb'{"by": "\ud83d\ude00"}', StartRequest(by="😀")),
+        (b'{"delay": 10}', StartRequest(delay=10)),
+        (b'{"script": {"steps": 10.0, "errors": [5e1]}}', StartRequest(script=SCRIPT)),
+    ],
+)
+def test_an_oddity_whose_meaning_is_certain_is_obeyed(
+    payload: bytes, request_: StartRequest
+) -> None:
+    assert requests.body(payload, StartRequest) == request_
 
 
 # --- queries

@@ -45,6 +45,24 @@ async def test_watching_while_connecting_sends_the_snapshot_as_events(site: Site
     assert [body["build"] for body in client.events()] == ["b1"]
 
 
+@pytest.mark.parametrize("auth", [None, {"watch": None}, {"watch": []}])
+async def test_null_is_absence_in_what_is_asked(site: Site, auth: object) -> None:
+    await site.receive(start())
+    client = await site.connect(auth)
+    assert client.events() == []
+    for asked in (
+        '1["watch","builds/acme/#",null]',
+        '2["watch",null]',
+        '3["unwatch",["builds/acme/#"]]',
+    ):
+        client.say(f"42{asked}")
+        await settle()
+    watching, refused, left = (json.loads(packet[3:])[0] for packet in client.packets[-3:])
+    assert watching["watching"] == ["builds/acme/#"]
+    assert refused["error"]["code"] == "invalid-filter"
+    assert left == {"watching": []}
+
+
 async def test_what_comes_due_in_one_turn_leaves_in_one_write(
     site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
