@@ -11,6 +11,8 @@ BuildfeedError
 └── RabbitMQFailed     the private RabbitMQ did not start, or refused a command
 """
 
+import reprlib
+
 
 class BuildfeedError(Exception):
     """The common root: catch it to catch all of them."""
@@ -41,7 +43,9 @@ class InvalidFilter(BuildfeedError):
     """`filter` cannot be watched, for `reason`."""
 
     def __init__(self, filter_: object, reason: str) -> None:
-        super().__init__(f"Filter {str(filter_)[:80]!r} is refused: {reason}.")
+        # Whatever JSON it is: to write out all of what is nested deeply may fail.
+        text = filter_ if isinstance(filter_, str) else reprlib.repr(filter_)
+        super().__init__(f"Filter {text[:80]!r} is refused: {reason}.")
         self.filter = filter_
         self.reason = reason
 

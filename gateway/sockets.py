@@ -8,6 +8,7 @@ from http import HTTPStatus
 from typing import Any, Final
 from urllib.parse import parse_qs
 
+import engineio
 import msgspec
 import socketio
 from engineio.async_socket import AsyncSocket
@@ -56,6 +57,14 @@ class Json:
             raise ValueError(str(exc)) from exc
 
 
+class _Engine(engineio.AsyncServer):  # type: ignore[misc]  # it is not typed
+    """python-engineio's, which would wait for ever until a session that it ends has polled."""
+
+    async def disconnect(self, sid: str) -> None:
+        if below := self.sockets.pop(sid, None):
+            await below.close(wait=False, reason=self.reason.SERVER_DISCONNECT)
+
+
 class _Server(socketio.AsyncServer):  # type: ignore[misc]  # it is not typed
     """python-socketio's, which takes for its own what a client sends.
 
@@ -74,6 +83,9 @@ class _Server(socketio.AsyncServer):  # type: ignore[misc]  # it is not typed
             await super()._handle_eio_message(eio_sid, data)
         if not self._is_open(eio_sid):  # it may have timed out while it connected
             await self._handle_eio_disconnect(eio_sid, self.reason.TRANSPORT_CLOSE)
+
+    def _engineio_server_class(self) -> type[_Engine]:
+        return _Engine
 
     def _is_open(self, eio_sid: str) -> bool:
         below = self.eio.sockets.get(eio_sid)
@@ -144,15 +156,8 @@ class Sockets:
             await self._app(scope, receive, send)
         except ValueError as exc:  # engine.io's own decoder refuses a packet like this
             log.warning("socket.bad_packet", extra={"reason": type(exc).__name__})
-            if scope["type"] == "websocket":
-                await self._give_up(session)
-
-    async def _give_up(self, session: str) -> None:
-        """End a session whose WebSocket is closed, which the library would keep for a minute."""
-        if below := self.server.eio.sockets.get(session):
-            reason = self.server.reason.TRANSPORT_ERROR
-            await below.close(wait=False, abort=True, reason=reason)
-            await below.queue.put(None)  # lets its writer end
+            if scope["type"] == "websocket":  # the library would keep its session for a minute
+                await self.server.eio.disconnect(session)
 
     @property
     def watchers(self) -> int:

@@ -76,7 +76,9 @@ class Watching:
 
     def _parse(self, sid: str, arguments: Sequence[object]) -> list[Filter]:
         if len(arguments) != 1:
-            raise InvalidFilter(arguments, "send one filter or one list of filters")
+            raise InvalidFilter(
+                f"{len(arguments)} arguments", "send one filter or one list of filters"
+            )
         asked = arguments[0] if isinstance(arguments[0], list) else [arguments[0]]
         return checked(asked, self._live.hub.filters(sid))
 
