@@ -21,6 +21,8 @@ from broker.options import LEVELS, check_url
 from broker.rabbitmq import PrivateRabbitMQ
 from buildfeed.errors import BuildfeedError
 from buildfeed.log import configure
+from gateway import options
+from gateway.access import Anonymous
 from history.options import data_dir, database_url, keep
 from history.recorder import Recorder
 from history.retention import Keep, Retention
@@ -81,13 +83,8 @@ class Urls(msgspec.Struct, frozen=True):
 )
 @database_url
 @keep
-@click.option(
-    "--host",
-    envvar="BUILDFEED_HOST",
-    default="127.0.0.1",
-    show_default=True,
-    help="Address to listen on, for the page and for MQTT clients.",
-)
+@options.host
+@options.anonymous
 @click.option(
     "--port",
     envvar="BUILDFEED_PORT",
@@ -118,10 +115,11 @@ class Urls(msgspec.Struct, frozen=True):
     show_default=True,
     help="The least important log lines to write.",
 )
-def main(log_level: str, **options: Any) -> None:  # noqa: ANN401 - click names and types them
+def main(log_level: str, anonymous: Anonymous | None, **given: Any) -> None:  # noqa: ANN401 - click names and types them
     """Run everything here: broker, recorder, gateway and a worker."""
     configure(log_level)
-    settings = Settings(data_dir=data_dir(), log_level=log_level, **options)
+    settings = Settings(data_dir=data_dir(), log_level=log_level, **given)
+    options.check(settings.host, anonymous)
     if settings.amqp_url and not settings.mqtt_url:
         raise click.UsageError("--amqp-url names a running broker: give its --mqtt-url too.")
     if not ports.is_free(settings.port):
@@ -228,6 +226,7 @@ def _environment(settings: Settings, urls: Urls) -> dict[str, str]:
         # What a stopping worker hands back begins again at the next start: no need to wait long.
         "BUILDFEED_DRAIN_SECONDS": "2",
         "BUILDFEED_HOST": settings.host,
+        "BUILDFEED_ANONYMOUS": "all",  # as is decided here already
         "BUILDFEED_PORT": str(settings.port),
         "BUILDFEED_WORKERS": str(settings.workers),
         "BUILDFEED_LOG_LEVEL": settings.log_level,

@@ -42,7 +42,7 @@ LIBRARIES = {
     "engineio": ["gateway/sockets.py"],
     "starlette": ["gateway/*.py"],
     "uvicorn": ["gateway/connection.py", "gateway/server.py", "gateway/watcher_socket.py"],
-    "click": ["*/__main__.py", "broker/options.py", "history/options.py", "standalone/*.py"],
+    "click": ["*/__main__.py", "*/options.py", "standalone/*.py"],
 }
 PURE = [
     "buildfeed/activity.py",
@@ -61,6 +61,7 @@ PURE = [
     "fakebuild/keeping.py",
     "fakebuild/run.py",
     "fakebuild/script.py",
+    "gateway/access.py",
     "gateway/backlog.py",
     "gateway/collection.py",
     "gateway/counts.py",
