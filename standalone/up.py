@@ -172,7 +172,11 @@ async def _broker(settings: Settings) -> AsyncIterator[Urls]:
             user=USER,
             password=_password(settings.data_dir / "mqtt-password"),
         )
-        await embedded.start()
+        try:
+            await embedded.start()
+        except OSError as exc:
+            reason = f"MQTT cannot listen on {settings.host}: {exc.strerror or exc}."
+            raise click.ClickException(reason) from exc
         try:
             yield Urls(embedded.url, None)
         finally:
@@ -237,13 +241,14 @@ def _environment(settings: Settings, urls: Urls) -> dict[str, str]:
 
 async def _announce(settings: Settings, urls: Urls) -> None:
     """Say where everything is once the gateway is ready."""
-    page = f"http://{_reachable(settings.host)}:{settings.port}"
+    page = f"http://{ports.in_url(_reachable(settings.host))}:{settings.port}"
     while True:
         if await asyncio.to_thread(_ready, f"{page}/readyz"):
             break
         await asyncio.sleep(0.05)
     click.echo(f"Buildfeed is ready: {page}")
-    click.echo(f"MQTT clients:       {urls.mqtt.replace('@0.0.0.0:', '@127.0.0.1:')}")
+    mqtt = urls.mqtt.replace("@0.0.0.0:", "@127.0.0.1:").replace("@[::]:", "@[::1]:")
+    click.echo(f"MQTT clients:       {mqtt}")
     if urls.amqp:
         click.echo(f"AMQP clients:       {urls.amqp}")
     click.echo("Ctrl-C stops it; builds that run then go on at the next start.")
@@ -271,7 +276,7 @@ def _mqtt_port(settings: Settings) -> int:
 
 
 def _reachable(host: str) -> str:
-    return "127.0.0.1" if host == "0.0.0.0" else host  # noqa: S104 - a comparison
+    return {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 - a comparison
 
 
 def _password(path: Path) -> str:
