@@ -17,6 +17,7 @@ from amqtt.plugins.base import BaseAuthPlugin
 from amqtt.session import Session
 
 from broker.embedded_session import LosslessBroker
+from broker.ports import in_url
 
 log = logging.getLogger(__name__)
 
@@ -41,7 +42,7 @@ class EmbeddedBroker:
     def url(self) -> str:
         """The URL for our clients, with user and password."""
         login = f"{quote(self._user, safe='')}:{quote(self._password, safe='')}"
-        return f"mqtt://{login}@{self._host}:{self._port}"
+        return f"mqtt://{login}@{in_url(self._host)}:{self._port}"
 
     async def start(self) -> None:
         """Listen; raise OSError when the port is taken."""

@@ -1,4 +1,4 @@
-"""Free listen ports on the loopback interface."""
+"""Free listen ports on the loopback interface, and how a host is written beside a port."""
 
 import socket
 from itertools import chain
@@ -41,3 +41,8 @@ def accepts(port: int) -> bool:
     except OSError:
         return False
     return True
+
+
+def in_url(host: str) -> str:
+    """Return `host` as a URL has it: an IPv6 address in brackets (RFC 3986 §3.2.2)."""
+    return f"[{host}]" if ":" in host else host

@@ -11,6 +11,7 @@ BuildfeedError
 └── RabbitMQFailed     the private RabbitMQ did not start, or refused a command
 """
 
+import reprlib
 from typing import Final
 
 _MAX_REASON: Final = 200
@@ -45,7 +46,9 @@ class InvalidFilter(BuildfeedError):
     """`filter` cannot be watched, for `reason`."""
 
     def __init__(self, filter_: object, reason: str) -> None:
-        super().__init__(f"Filter {str(filter_)[:80]!r} is refused: {reason}.")
+        # Whatever JSON it is: to write out all of what is nested deeply may fail.
+        text = filter_ if isinstance(filter_, str) else reprlib.repr(filter_)
+        super().__init__(f"Filter {text[:80]!r} is refused: {reason}.")
         self.filter = filter_
         self.reason = reason
 

@@ -1,28 +1,27 @@
 """`buildfeed gateway`: options → Settings → server."""
 
+import logging
 from typing import Any
 
 import click
 
 from broker.options import amqp_url, log_level, mqtt_url
 from buildfeed.log import configure
-from gateway.options import origins
+from gateway import options
+from gateway.anonymous import ALLOWED, Anonymous, is_loopback
 from gateway.server import serve
 from gateway.settings import Settings
 from history.options import database_url
+
+log = logging.getLogger(__name__)
 
 
 @click.command("gateway")
 @mqtt_url
 @amqp_url
 @database_url
-@click.option(
-    "--host",
-    envvar="BUILDFEED_HOST",
-    default="127.0.0.1",
-    show_default=True,
-    help="Address to listen on.",
-)
+@options.host
+@options.anonymous
 @click.option(
     "--port",
     envvar="BUILDFEED_PORT",
@@ -31,7 +30,7 @@ from history.options import database_url
     type=click.IntRange(1, 65535),
     help="TCP port to listen on.",
 )
-@origins
+@options.origins
 @click.option(
     "--starts-per-minute",
     envvar="BUILDFEED_STARTS_PER_MINUTE",
@@ -73,10 +72,15 @@ from history.options import database_url
     help="Over how long at most a stopping process spreads the goodbyes to its watchers.",
 )
 @log_level
-def main(log_level: str, **options: Any) -> None:  # noqa: ANN401 - click names and types them
+def main(log_level: str, anonymous: Anonymous | None, **given: Any) -> None:  # noqa: ANN401 - click names and types them
     """Serve the page, the API and socket.io to browsers."""
+    settings = Settings(**given)
+    options.check(settings.host, anonymous)
     configure(log_level)
-    serve(Settings(**options), log_level)
+    if not is_loopback(settings.host):
+        facts = {"host": settings.host, "port": settings.port, "meaning": ALLOWED}
+        log.warning("gateway.open_to_all", extra=facts)
+    serve(settings, log_level)
 
 
 if __name__ == "__main__":

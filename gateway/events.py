@@ -128,7 +128,7 @@ class Events:
         reason = "server stopping"
         try:
             await stream.write(send, b"retry: %d\n\n" % _retry_ms())
-            await self._greet(sid, stream, filters)
+            await stream.greet(self._greet(sid, stream, filters))
             await stream.run(send)
         except HistoryUnavailable:  # it comes back, and gets a snapshot again
             reason = "history down"

@@ -20,5 +20,5 @@ def checked(asked: Sequence[object], watched: Collection[Filter] = ()) -> list[F
         raise InvalidFilter(f"{len(asked)} filters", f"{MAX_FILTERS} at most are watched")
     for filter_ in filters:
         if filter_.levels[-1] == "log" and "+" in filter_.levels:
-            raise InvalidFilter(filter_, "a log is sent for one build: name it, without +")
+            raise InvalidFilter(str(filter_), "a log is sent for one build: name it, without +")
     return list(filters)

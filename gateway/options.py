@@ -1,13 +1,43 @@
 """The command line options that `buildfeed gateway` and `buildfeed up` share."""
 
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_args
 
 import click
 
 from gateway import hosts
+from gateway.anonymous import ALL_INTERFACES, Anonymous, refusal
 
 Command = TypeVar("Command", bound=Callable[..., Any])
+
+
+def host(command: Command) -> Command:
+    """Add `--host`, given to the command as `host`; an empty one is every interface's."""
+    return click.option(
+        "--host",
+        envvar="BUILDFEED_HOST",
+        default="127.0.0.1",
+        show_default=True,
+        callback=lambda _context, _option, value: value or ALL_INTERFACES,
+        help="Address to listen on; with another than loopback say --anonymous too.",
+    )(command)
+
+
+def anonymous(command: Command) -> Command:
+    """Add `--anonymous`, given to the command as `anonymous`; None when it is absent."""
+    return click.option(
+        "--anonymous",
+        envvar="BUILDFEED_ANONYMOUS",
+        type=click.Choice(get_args(Anonymous)),
+        help="What everybody who reaches the port may do: read, start and stop every build (all), "
+        "or nothing (none).  [default: all on loopback, else none]",
+    )(command)
+
+
+def check(host: str, anonymous: Anonymous | None) -> None:
+    """Raise click.UsageError, one sentence that says what to do, unless somebody may be served."""
+    if sentence := refusal(host, anonymous):
+        raise click.UsageError(sentence)
 
 
 def origins(command: Command) -> Command:

@@ -1,11 +1,14 @@
 """Edge: socket.io for watchers that poll, or did before they upgraded to a WebSocket."""
 
 import asyncio
+import contextlib
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from http import HTTPStatus
 from typing import Any, Final
+from urllib.parse import parse_qs
 
+import engineio
 import msgspec
 import socketio
 from engineio.async_socket import AsyncSocket
@@ -32,6 +35,8 @@ _WEBSOCKET_ONLY = (
 _MOST_QUEUED: Final = 12
 """Packets in one answer to a poll: python-socketio's client refuses more than 16."""
 _CATCH_UP_SECONDS: Final = 0.1
+_EVENTS: Final = "watch", "unwatch"
+"""What a client may send."""
 
 log = logging.getLogger(__name__)
 
@@ -48,6 +53,41 @@ class Json:
     def loads(text: str | bytes) -> Any:  # noqa: ANN401 - JSON is any
         """Return the value; raise ValueError as the standard module does."""
         return documents.parse(text)
+
+
+class _Engine(engineio.AsyncServer):  # type: ignore[misc]  # it is not typed
+    """python-engineio's, which would wait for ever until a session that it ends has polled."""
+
+    async def disconnect(self, sid: str) -> None:
+        if below := self.sockets.pop(sid, None):
+            await below.close(wait=False, reason=self.reason.SERVER_DISCONNECT)
+
+
+class _Server(socketio.AsyncServer):  # type: ignore[misc]  # it is not typed
+    """python-socketio's, which takes for its own what a client sends.
+
+    Its events `connect` and `disconnect` reach their handlers by their names, and so would an event
+    of that name in a packet; and it goes on serving a session that is over.
+    Relied on: every event in a packet, binary or not, comes by `_handle_event`, every message by
+    `_handle_eio_message`; what `_handle_eio_disconnect` does may be done again.
+    """
+
+    async def _handle_event(self, eio_sid: str, namespace: str, id_: int | None, data: Any) -> None:  # noqa: ANN401 - JSON is any
+        if isinstance(data, list) and data and data[0] in _EVENTS:
+            await super()._handle_event(eio_sid, namespace, id_, data)
+
+    async def _handle_eio_message(self, eio_sid: str, data: str | bytes) -> None:
+        if self._is_open(eio_sid):
+            await super()._handle_eio_message(eio_sid, data)
+        if not self._is_open(eio_sid):  # it may have timed out while it connected
+            await self._handle_eio_disconnect(eio_sid, self.reason.TRANSPORT_CLOSE)
+
+    def _engineio_server_class(self) -> type[_Engine]:
+        return _Engine
+
+    def _is_open(self, eio_sid: str) -> bool:
+        below = self.eio.sockets.get(eio_sid)
+        return below is not None and not (below.closing or below.closed)
 
 
 class Sockets:
@@ -81,7 +121,7 @@ class Sockets:
         self._merged = 0  # of watchers that are not behind any more
         self.sent = 0
         """Events `build` sent to watchers."""
-        self.server = socketio.AsyncServer(
+        self.server = _Server(
             async_mode="asgi",
             json=Json,
             cors_allowed_origins=[],  # not its business: the guard refuses foreign pages
@@ -97,16 +137,25 @@ class Sockets:
         self._app = socketio.ASGIApp(self.server)
 
     async def app(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve polling requests and WebSockets (ASGI).
+        """Serve polling requests, and WebSockets that upgrade a session that polled (ASGI).
 
         Raises Problem when polling is not possible.
         """
         if scope["type"] == "http" and not self._polling:
             raise Problem(HTTPStatus.BAD_REQUEST, "websocket-only", _WEBSOCKET_ONLY)
+        session = parse_qs(scope["query_string"].decode("latin-1")).get("sid", [""])[0]
+        if scope["type"] == "websocket" and not session:
+            await send({"type": "websocket.close"})  # before it is accepted: a plain 403
+            return
+        sessions = self.server.eio.sockets
+        if session in sessions and sessions[session].closed:
+            del sessions[session]  # or the library would raise KeyError
         try:
             await self._app(scope, receive, send)
         except ValueError as exc:  # engine.io's own decoder refuses a packet like this
             log.warning("socket.bad_packet", extra={"reason": type(exc).__name__})
+            if scope["type"] == "websocket":  # the library would keep its session for a minute
+                await self.server.eio.disconnect(session)
 
     @property
     def watchers(self) -> int:
@@ -142,6 +191,8 @@ class Sockets:
 
     def _put_off(self, sid: str, name: str, body: View) -> bool:
         """Keep an event for later when the library holds enough for this watcher."""
+        if sid not in self._sids:
+            return True  # for nobody
         if sid not in self._behind:
             if self._queued(sid) < _MOST_QUEUED:
                 return False
@@ -160,7 +211,7 @@ class Sockets:
         while True:
             await asyncio.sleep(_CATCH_UP_SECONDS)
             for sid, backlog in list(self._behind.items()):
-                while backlog and self._queued(sid) < _MOST_QUEUED:
+                while backlog and sid in self._sids and self._queued(sid) < _MOST_QUEUED:
                     name, body = await self._due(*backlog.take())
                     if body is not None:
                         await self.server.emit(name, body, to=sid)
@@ -197,7 +248,7 @@ class Sockets:
 
     async def _connect(self, sid: str, _environ: object, auth: object) -> None:
         try:
-            filters = self._watching.wanted(sid, auth)
+            filters = self._watching.enter(sid, auth)
         except InvalidFilter as exc:
             error = refusal(exc)["error"]
             raise socketio.exceptions.ConnectionRefusedError(str(exc), error) from exc
@@ -207,26 +258,38 @@ class Sockets:
 
     async def _greet(self, sid: str, filters: list[Filter]) -> None:
         """Send the feed, and the snapshot of what was asked for while connecting."""
-        await self.server.emit("feed", self._feed(), to=sid)
-        snapshot = await self._watching.join(sid, filters, lambda: sid in self._sids)
-        for body in snapshot["builds"]:
-            if sid in self._sids and not self._put_off(sid, "build", body):
-                await self.server.emit("build", body, to=sid)
+        async with self._or_away(sid):
+            await self.server.emit("feed", self._feed(), to=sid)
+            snapshot = await self._watching.join(sid, filters)
+            for body in snapshot["builds"]:
+                if not self._put_off(sid, "build", body):
+                    await self.server.emit("build", body, to=sid)
 
     async def _disconnect(self, sid: str, reason: str) -> None:
         self._watching.leave(sid)
         self._sids.discard(sid)
         self._forget_backlog(sid)
-        if below := self._below(sid):
+        if (below := self._below(sid)) and not below.closed:
             # The library would let the answer that a client polls for wait until the next ping.
             await below.send(Packet(NOOP))
         log.info("watcher.disconnected", extra={"sid": sid, "reason": reason})
 
-    async def _watch(self, sid: str, *arguments: object) -> View:
-        return await self._watching.watch(sid, arguments, lambda: sid in self._sids)
+    async def _watch(self, sid: str, *arguments: object) -> object:
+        async with self._or_away(sid):
+            return await self._watching.watch(sid, arguments)
+        return self.server.not_handled  # no answer
 
     async def _unwatch(self, sid: str, *arguments: object) -> View:
         return self._watching.unwatch(sid, arguments)
+
+    @contextlib.asynccontextmanager
+    async def _or_away(self, sid: str) -> AsyncIterator[None]:
+        """Send a watcher away whom we fail: it comes back, and gets a snapshot again."""
+        try:
+            yield
+        except Exception:
+            log.exception("watcher.failed", extra={"sid": sid})
+            await self.server.disconnect(sid)
 
 
 def _library_log(name: str) -> logging.Logger:

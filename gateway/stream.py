@@ -1,8 +1,8 @@
 """Edge: one response of Server-Sent Events, written as fast as its reader takes it."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
-from typing import Final
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Any, Final
 
 from starlette.types import Send
 
@@ -35,11 +35,24 @@ class Stream:
         self._connection = connection
         self._newest = newest
         self._due = asyncio.Event()
+        self._greeting: asyncio.Task[None] | None = None
         self._ping = False
         self._pinged = self._moved = now
         self._written = self._taken = 0
         connection.on_end = self._end
         connection.keep_buffers_small()
+
+    async def greet(self, greeting: Coroutine[Any, Any, None]) -> None:
+        """Let `greeting` fill the backlog; the end of the stream cancels it."""
+        self._greeting = asyncio.create_task(greeting)
+        if self._connection.ending:
+            self._greeting.cancel()
+        try:
+            await asyncio.wait([self._greeting])
+        finally:
+            self._greeting.cancel()
+        if not self._greeting.cancelled():
+            self._greeting.result()
 
     async def run(self, send: Send) -> None:
         """Write what comes due, until the end."""
@@ -97,4 +110,6 @@ class Stream:
     def _end(self) -> None:
         if self._connection.waiting and not self._connection.lost:
             self._connection.abort()  # a server that stops does not wait for slow readers
+        if self._greeting:
+            self._greeting.cancel()
         self._due.set()

@@ -1,6 +1,6 @@
 """What a watcher asks over socket.io, whichever way it is connected."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 from buildfeed.errors import InvalidFilter
 from buildfeed.topics import Filter
@@ -11,24 +11,39 @@ from gateway.view import View
 
 
 class Watching:
-    """The answers to `watch`, `unwatch` and the `watch` of a connect, for watchers by their id."""
+    """The watchers over socket.io, by their ids, and the answers to what they ask.
+
+    A watcher is in the hub only between `enter` and `leave`: whatever else of it is still under
+    way reaches nothing. So an id belongs to one connect, and never comes again.
+    """
 
     def __init__(self, live: Live, snapshot: Snapshot) -> None:
         self._live = live
         self._snapshot = snapshot
+        self._here: set[str] = set()
 
-    def wanted(self, sid: str, auth: object) -> list[Filter]:
-        """Return what a connect asks for with `auth`; raise InvalidFilter."""
+    def enter(self, sid: str, auth: object) -> list[Filter]:
+        """Take a watcher that connects; return what it asks for with `auth`, to be joined.
+
+        Raises InvalidFilter; the watcher is not taken then.
+        """
         asked = auth.get("watch") if isinstance(auth, dict) else None
-        return [] if asked is None else self._parse(sid, [asked])
+        filters = [] if asked is None else self._parse(sid, [asked])
+        self._here.add(sid)
+        return filters
 
-    async def watch(self, sid: str, arguments: Sequence[object], here: Callable[[], bool]) -> View:
-        """Return the ack of `watch`; `here` tells whether the watcher is still connected."""
+    def leave(self, sid: str) -> None:
+        """Forget a watcher; one that is not here changes nothing."""
+        self._here.discard(sid)
+        self._live.hub.leave(sid)
+
+    async def watch(self, sid: str, arguments: Sequence[object]) -> View:
+        """Return the ack of `watch`."""
         try:
             filters = self._parse(sid, arguments)
         except InvalidFilter as exc:
             return refusal(exc)
-        snapshot = await self.join(sid, filters, here)
+        snapshot = await self.join(sid, filters)
         return {"watching": self._watched(sid), **snapshot}
 
     def unwatch(self, sid: str, arguments: Sequence[object]) -> View:
@@ -39,17 +54,22 @@ class Watching:
             return refusal(exc)
         return {"watching": self._watched(sid)}
 
-    async def join(self, sid: str, filters: list[Filter], here: Callable[[], bool]) -> View:
-        """Let the watcher hear of `filters` from now on; return the snapshot of before."""
+    async def join(self, sid: str, filters: list[Filter]) -> View:
+        """Let a watcher hear of `filters` from now on; return the snapshot of before.
+
+        Nothing for one that is not here. Without a snapshot it hears nothing new either.
+        """
+        if not filters or sid not in self._here:
+            return {"builds": [], "more": False}
         # From here on every activity is queued for this watcher; the snapshot, taken after,
         # holds the ones before. What is in both folds away.
-        if filters and here():
-            self._live.hub.watch(sid, filters)
-        return await self._snapshot.of(filters)
-
-    def leave(self, sid: str) -> None:
-        """Forget the watcher."""
-        self._live.hub.leave(sid)
+        new = set(filters) - self._live.hub.filters(sid)
+        self._live.hub.watch(sid, filters)
+        try:
+            return await self._snapshot.of(filters)
+        except BaseException:
+            self._live.hub.unwatch(sid, new)
+            raise
 
     def _watched(self, sid: str) -> list[str]:
         return sorted(str(filter_) for filter_ in self._live.hub.filters(sid))
@@ -57,7 +77,7 @@ class Watching:
     def _parse(self, sid: str, arguments: Sequence[object]) -> list[Filter]:
         given = [each for each in arguments if each is not None]  # null is absence
         if len(given) != 1:
-            raise InvalidFilter(arguments, "send one filter or one list of filters")
+            raise InvalidFilter(f"{len(given)} arguments", "send one filter or one list of filters")
         asked = given[0] if isinstance(given[0], list) else given
         return checked(asked, self._live.hub.filters(sid))
 

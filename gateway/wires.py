@@ -5,6 +5,7 @@ leaves together. To one that takes no more, the newest state of each build is du
 """
 
 import asyncio
+import functools
 import logging
 import os
 from collections.abc import Awaitable, Callable, Collection, Coroutine, Iterator
@@ -123,6 +124,8 @@ class Wires:
     def _flush(self) -> None:
         """Write what came due in this turn: to each watcher all of it at once."""
         due, self._due = self._due, []
+        if not due:  # somebody left, and it went out before that
+            return
         lines = due[0][2]
         if all(each[2] is lines for each in due):
             self._hand(lines, due)
@@ -178,30 +181,33 @@ class Wires:
 
     def connect(self, line: Line, auth: object) -> tuple[str, object] | None:
         """Take a watcher, or refuse what it asks for."""
+        sid = line.sid
         try:
-            filters = self._watching.wanted(line.sid, auth)
+            filters = self._watching.enter(sid, auth)
         except InvalidFilter as exc:
             return str(exc), refusal(exc)["error"]
-        self._lines[line.sid] = line
-        log.info("watcher.connected", extra={"sid": line.sid})
-        self._spawn(self._greet(line, filters))
+        self._lines[sid] = line
+        log.info("watcher.connected", extra={"sid": sid})
+        self._spawn(line, self._greet(line, sid, filters))
         return None
 
     def event(self, line: Line, name: str, arguments: list[Any], ack: int | None) -> None:
         """Take `watch` and `unwatch`; there are no others."""
         if name == "watch":
-            self._spawn(self._watch(line, arguments, ack))
+            self._spawn(line, self._watch(line, line.sid, arguments, ack))
         elif name == "unwatch":
             body = self._watching.unwatch(line.sid, arguments)
             if ack is not None:
                 line.text(packets.answer(ack, body))
 
     def disconnect(self, line: Line, reason: str) -> None:
-        """Forget a watcher."""
+        """Forget a watcher: its line may connect again, and is another's then."""
+        self._flush()
         self._watching.leave(line.sid)
         self._lines.pop(line.sid, None)
         self._audiences.clear()
         self._merged += _merged(line)
+        line.backlog = None
         log.info("watcher.disconnected", extra={"sid": line.sid, "reason": reason})
 
     def drain(self, line: Line) -> None:
@@ -231,43 +237,50 @@ class Wires:
             return _frame(FEED, self._feed() | {"merged": _merged(line)})
         if state := self._live.board.get(*what):
             return _frame("build", self._live.view(state))
-        self._spawn(self._look_up(line, *what))
+        self._spawn(line, self._look_up(line, line.sid, *what))
         return b""
 
-    async def _look_up(self, line: Line, project: str, build: str) -> None:
+    async def _look_up(self, line: Line, sid: str, project: str, build: str) -> None:
         try:
             state = await self._find(project, build)
         except HistoryUnavailable:  # it comes back, and gets a snapshot again
-            line.close(frames.TRY_LATER, "The history is away.")
+            if sid in self._lines:
+                line.close(frames.TRY_LATER, "The history is away.")
             return
-        if state and line.sid in self._lines:
+        if state and sid in self._lines:
             self._send(line, state)
 
     def _send(self, line: Line, state: BuildState) -> None:
         text = _frame("build", self._live.view(state))
         self._hand([line], [(state.key, text, [line])])
 
-    async def _greet(self, line: Line, filters: list[Filter]) -> None:
-        line.text(packets.event(FEED, self._feed()))
-        snapshot = await self._watching.join(line.sid, filters, lambda: self._here(line))
-        if self._here(line):
+    async def _greet(self, line: Line, sid: str, filters: list[Filter]) -> None:
+        if sid in self._lines:
+            line.text(packets.event(FEED, self._feed()))
+        snapshot = await self._watching.join(sid, filters)
+        if sid in self._lines:
             for body in snapshot["builds"]:
                 self._put_off(line, (body["project"], body["build"]), _frame("build", body))
             if not line.slow and line.backlog:
                 self.drain(line)
 
-    async def _watch(self, line: Line, arguments: list[Any], ack: int | None) -> None:
-        body = await self._watching.watch(line.sid, arguments, lambda: self._here(line))
-        if ack is not None and self._here(line):
+    async def _watch(self, line: Line, sid: str, arguments: list[Any], ack: int | None) -> None:
+        body = await self._watching.watch(sid, arguments)
+        if ack is not None and sid in self._lines:
             line.text(packets.answer(ack, body))
 
-    def _here(self, line: Line) -> bool:
-        return line.sid in self._lines
-
-    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
+    def _spawn(self, line: Line, work: Coroutine[Any, Any, None]) -> None:
+        """Do `work` for the watcher that is on the line now."""
         task = self._loop.create_task(work)
         self._tasks.add(task)  # the loop keeps no reference of its own
-        task.add_done_callback(self._tasks.discard)
+        task.add_done_callback(functools.partial(self._done, line, line.sid))
+
+    def _done(self, line: Line, sid: str, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (exc := task.exception()):
+            log.error("watcher.failed", exc_info=exc, extra={"sid": sid})
+            if sid in self._lines:  # it comes back, and gets a snapshot again
+                line.close(frames.TRY_LATER, "The gateway failed: connect again.")
 
 
 def _frame(name: str, body: View) -> bytes:

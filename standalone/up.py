@@ -26,7 +26,8 @@ from broker.rabbitmq import PrivateRabbitMQ
 from buildfeed import names
 from buildfeed.errors import BuildfeedError
 from buildfeed.log import configure
-from gateway.options import origins
+from gateway import options
+from gateway.anonymous import Anonymous
 from history.options import data_dir, database_url, keep
 from history.recorder import Recorder
 from history.retention import Keep, Retention
@@ -89,13 +90,8 @@ class Urls(msgspec.Struct, frozen=True):
 )
 @database_url
 @keep
-@click.option(
-    "--host",
-    envvar="BUILDFEED_HOST",
-    default="127.0.0.1",
-    show_default=True,
-    help="Address to listen on, for the page and for MQTT clients.",
-)
+@options.host
+@options.anonymous
 @click.option(
     "--port",
     envvar="BUILDFEED_PORT",
@@ -104,7 +100,7 @@ class Urls(msgspec.Struct, frozen=True):
     show_default=True,
     help="Port of the page.",
 )
-@origins
+@options.origins
 @click.option(
     "--workers",
     envvar="BUILDFEED_WORKERS",
@@ -133,10 +129,11 @@ class Urls(msgspec.Struct, frozen=True):
     show_default=True,
     help="The least important log lines to write.",
 )
-def main(log_level: str, **options: Any) -> None:  # noqa: ANN401 - click names and types them
+def main(log_level: str, anonymous: Anonymous | None, **given: Any) -> None:  # noqa: ANN401 - click names and types them
     """Run everything here: broker, recorder, gateway and a worker of fake builds."""
     configure(log_level)
-    settings = Settings(data_dir=data_dir(), log_level=log_level, **options)
+    settings = Settings(data_dir=data_dir(), log_level=log_level, **given)
+    options.check(settings.host, anonymous)
     if settings.amqp_url and not settings.mqtt_url:
         raise click.UsageError("--amqp-url names a running broker: give its --mqtt-url too.")
     if not ports.is_free(settings.port):
@@ -190,7 +187,11 @@ async def _broker(settings: Settings) -> AsyncIterator[Urls]:
             user=USER,
             password=_kept(settings.data_dir / "mqtt-password", secrets.token_urlsafe(12)),
         )
-        await embedded.start()
+        try:
+            await embedded.start()
+        except OSError as exc:
+            reason = f"MQTT cannot listen on {settings.host}: {exc.strerror or exc}."
+            raise click.ClickException(reason) from exc
         try:
             yield Urls(embedded.url, None)
         finally:
@@ -245,6 +246,7 @@ def _environment(settings: Settings, urls: Urls) -> dict[str, str]:
         "BUILDFEED_DRAIN_SECONDS": "2",
         "BUILDFEED_NAME": os.environ.get("BUILDFEED_NAME") or _worker_name(settings),
         "BUILDFEED_HOST": settings.host,
+        "BUILDFEED_ANONYMOUS": "all",  # as is decided here already
         "BUILDFEED_PORT": str(settings.port),
         "BUILDFEED_ORIGINS": " ".join(settings.origins) or None,
         "BUILDFEED_WORKERS": str(settings.workers),
@@ -257,13 +259,14 @@ def _environment(settings: Settings, urls: Urls) -> dict[str, str]:
 async def _announce(settings: Settings, urls: Urls) -> None:
     """Say where everything is once the gateway is ready."""
     host = _reachable(settings.host)
-    page = f"http://{host}:{settings.port}"
+    page = f"http://{ports.in_url(host)}:{settings.port}"
     while True:
         if await asyncio.to_thread(_ready, host, settings.port):
             break
         await asyncio.sleep(0.05)
     click.echo(f"Buildfeed is ready: {page}")
-    click.echo(f"MQTT clients:       {urls.mqtt.replace('@0.0.0.0:', '@127.0.0.1:')}")
+    mqtt = urls.mqtt.replace("@0.0.0.0:", "@127.0.0.1:").replace("@[::]:", "@[::1]:")
+    click.echo(f"MQTT clients:       {mqtt}")
     if urls.amqp:
         click.echo(f"AMQP clients:       {urls.amqp}")
     if settings.no_worker:
@@ -297,7 +300,7 @@ def _mqtt_port(settings: Settings) -> int:
 
 
 def _reachable(host: str) -> str:
-    return "127.0.0.1" if host == "0.0.0.0" else host  # noqa: S104 - a comparison
+    return {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 - a comparison
 
 
 def _worker_name(settings: Settings) -> str:

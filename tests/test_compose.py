@@ -122,6 +122,11 @@ def test_the_page_is_served_where_it_is_published_from() -> None:
     assert port.endswith(":" + environment["BUILDFEED_PORT"])
 
 
+def test_everybody_may_do_everything_where_only_this_machine_reaches() -> None:
+    assert OURS["gateway"]["environment"]["BUILDFEED_ANONYMOUS"] == "all"
+    assert all(port.startswith("127.0.0.1:") for port in OURS["gateway"]["ports"])
+
+
 # The users of RabbitMQ
 
 

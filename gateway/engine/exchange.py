@@ -3,7 +3,6 @@
 import asyncio
 import logging
 import secrets
-from collections.abc import Iterator
 from typing import Any, Final, Protocol
 
 import msgspec
@@ -17,6 +16,7 @@ log = logging.getLogger(__name__)
 
 _CHECK_SECONDS: Final = 1.0
 _LINGER_SECONDS: Final = 2.0
+_SID_BYTES: Final = 15
 
 
 class Limits(msgspec.Struct, frozen=True, kw_only=True):
@@ -59,20 +59,17 @@ class Exchange:
         self._limits = limits
         self._loop = asyncio.get_running_loop()
         self.now = self._loop.time
-        self._lines: dict[str, Line] = {}
+        self._lines: set[Line] = set()
         self._slow: set[Line] = set()
         self._pings = Clock(limits.ping_interval, self._ping)
         self._pongs = Clock(limits.ping_timeout, self._look_for_pong)
         self._connects = Clock(limits.connect_timeout, self._look_for_connect)
         self._lingering: Clock[Line] = Clock(_LINGER_SECONDS, Line.abort)
 
-    def __iter__(self) -> Iterator[Line]:
-        return iter(self._lines.values())
-
     def open(self, transport: asyncio.Transport, answer: bytes) -> Line:
         """Return the line of a client that shakes hands; `answer` is that of the handshake."""
-        line = Line(self, transport, secrets.token_urlsafe(15))
-        self._lines[line.sid] = line
+        line = Line(self, transport, secrets.token_urlsafe(_SID_BYTES))
+        self._lines.add(line)
         opened = packets.opened(
             line.sid,
             interval_ms=round(self._limits.ping_interval * 1000),
@@ -87,11 +84,12 @@ class Exchange:
     def lost(self, line: Line) -> None:
         """Take note that the connection is gone."""
         self._end(line, "transport close")
-        self._lines.pop(line.sid, None)
+        self._lines.discard(line)
         self._slow.discard(line)
 
-    def closing(self, line: Line) -> None:
-        """Take note that a line says good-bye; it has a moment for that."""
+    def closing(self, line: Line, reason: str) -> None:
+        """Take note that a line says good-bye; it has a moment for that, and hears no more."""
+        self._end(line, reason or "transport close")
         self._lingering.add(line)
 
     def message(self, line: Line, text: str) -> None:
@@ -109,6 +107,7 @@ class Exchange:
             self._end(line, "client namespace disconnect")
 
     def _connect(self, line: Line, packet: Packet) -> None:
+        line.sid = secrets.token_urlsafe(_SID_BYTES)  # what was asked under the last one is void
         line.connected = True
         if refusal := self._application.connect(line, packet.data):
             line.connected = False
@@ -151,17 +150,17 @@ class Exchange:
                     line.close(frames.TRY_LATER, "It takes nothing any more: connect again.")
 
     def _ping(self, line: Line) -> None:
-        if self._lines.get(line.sid) is line:
+        if line in self._lines:
             line.answered = False
             line.text(packets.PING)
             self._pings.add(line)
             self._pongs.add(line)
 
     def _look_for_pong(self, line: Line) -> None:
-        if self._lines.get(line.sid) is line and not line.answered:
+        if line in self._lines and not line.answered:
             self._end(line, "ping timeout")
             line.abort()
 
     def _look_for_connect(self, line: Line) -> None:
-        if self._lines.get(line.sid) is line and not line.connected:
+        if line in self._lines and not line.connected:
             line.close(frames.POLICY, "connect timeout")

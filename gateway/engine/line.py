@@ -46,6 +46,7 @@ class Line:
 
     def __init__(self, exchange: "Exchange", transport: asyncio.Transport, sid: str) -> None:
         self.sid = sid
+        """Of Engine.IO until it connects, then of Socket.IO: another one at each connect."""
         self.connected = False
         """True from its Socket.IO connect to its disconnect."""
         self.answered = True
@@ -94,7 +95,7 @@ class Line:
             self.closing = True
             self.settle()
             self.transport.close()
-            self._exchange.closing(self)
+            self._exchange.closing(self, reason)
 
     def abort(self) -> None:
         """End the connection now."""

@@ -32,8 +32,11 @@ class History:
     def __init__(self) -> None:
         self.states: dict[Key, BuildState] = {}
         self.down = False
+        self.answers = asyncio.Event()
+        self.answers.set()
 
     async def off_board(self, _filter: Filter) -> list[BuildState]:
+        await self.answers.wait()
         return list(self.states.values())
 
     async def get(self, *key: str) -> BuildState | None:
@@ -166,6 +169,16 @@ async def test_the_snapshot_comes_first_then_the_feed_then_what_happens(stage: S
     ]
     shown = stage.live.view(stage.live.board.get("acme", "b2"))
     assert watcher.builds[-1] == json.loads(json.dumps(shown))
+
+
+async def test_who_goes_before_the_snapshot_is_there_is_no_watcher_any_more(stage: Stage) -> None:
+    stage.history.answers.clear()
+    _, writing = await asyncio.open_connection("127.0.0.1", stage.port)
+    writing.write(WATCH_ALL)
+    await until(lambda: stage.events.watchers == len(stage.live.hub) == 1)
+    writing.close()
+    await until(lambda: stage.events.watchers == len(stage.live.hub) == 0)
+    assert not stage.history.answers.is_set()
 
 
 async def test_an_event_is_encoded_once_for_all_watchers(stage: Stage) -> None:

@@ -110,10 +110,12 @@ class Site:
 
     def __init__(self, backlog_bytes: int = 2000) -> None:
         loop = asyncio.get_running_loop()
+        self.history = History()
         self.live = Live(lambda event: self.wires.deliver(event), loop.time)  # noqa: PLW0108 - made below
+        self.watching = Watching(self.live, Snapshot(self.live, self.history))
         self.wires = Wires(
             self.live,
-            Watching(self.live, Snapshot(self.live, _NothingElse())),
+            self.watching,
             self._find,
             lambda: {"broker": "up", "merged": 0},
             backlog_bytes=backlog_bytes,
@@ -160,10 +162,18 @@ class Client:
         }
 
 
-class _NothingElse:
-    """A history that has no more than the board."""
+class History:
+    """A history that has no more than the board, takes its time, and may have a fault."""
+
+    def __init__(self) -> None:
+        self.answers = asyncio.Event()
+        self.answers.set()
+        self.fault: Exception | None = None
 
     async def off_board(self, _filter: object) -> list[BuildState]:
+        await self.answers.wait()
+        if self.fault:
+            raise self.fault
         return []
 
 

@@ -1,0 +1,93 @@
+"""The commands open an address that others reach only when somebody has decided that."""
+
+import socket
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from service import HTTP, Service, Web
+
+Run = Callable[..., Service]
+OPEN_TO_ALL = "WARNING gateway.open_to_all"
+REFUSED = "say --anonymous all"
+
+
+def ended(service: Service) -> int:
+    assert service._process
+    return service._process.wait(20)
+
+
+@pytest.mark.parametrize("command", ["up", "gateway"])
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"host": "0.0.0.0"},
+        {"host": "::"},
+        {"host": "192.168.7.7"},
+        {"host": "host.example"},
+        {"host": "0.0.0.0", "anonymous": "none"},
+        {"host": "127.0.0.1", "anonymous": "none"},
+        {"anonymous": "none"},
+    ],
+    ids=str,
+)
+def test_without_a_decision_nothing_is_started(
+    run: Run, tmp_path: Path, command: str, options: dict[str, Any]
+) -> None:
+    folder = tmp_path / "data"
+    service = run(command, data_dir=folder, **options)
+    assert ended(service) == 2
+    *_, sentence = service.text.splitlines()
+    assert sentence.startswith("Error: ")
+    assert sentence.endswith(".")
+    assert REFUSED in sentence
+    assert "Traceback" not in service.text
+    assert not folder.exists()
+
+
+@pytest.mark.parametrize("command", ["up", "gateway"])
+def test_only_all_and_none_are_decisions(run: Run, command: str) -> None:
+    service = run(command, anonymous="viewer")
+    assert ended(service) == 2
+    assert "'viewer' is not one of 'all', 'none'" in service.text
+
+
+def test_with_a_decision_it_says_once_what_it_means(run: Run, free_port: Callable[[], int]) -> None:
+    web = run("up", host="0.0.0.0", anonymous="all", mqtt_port=free_port(), log_level="warning")
+    assert isinstance(web, Web)
+    web.until_ready()
+    (line,) = [line for line in web.text.splitlines() if OPEN_TO_ALL in line]
+    assert "everybody who reaches this port may read, start and stop every build" in line
+    assert f"host=0.0.0.0 port={web.options['port']}" in line
+
+
+@pytest.mark.parametrize("host", [None, "localhost", "::1"])
+def test_on_loopback_it_needs_no_decision(
+    run: Run, free_port: Callable[[], int], host: str | None
+) -> None:
+    if host == "::1" and not has_ipv6():
+        pytest.skip("no IPv6 here")
+    mqtt_port = free_port()
+    web = run("up", mqtt_port=mqtt_port, **({"host": host} if host else {}))
+    url = f"http://{'[::1]' if host == '::1' else '127.0.0.1'}:{web.options['port']}"
+    web.until_logged(
+        f"Buildfeed is ready: http://{'[::1]' if host == '::1' else host or '127.0.0.1'}"
+    )
+    assert HTTP.get(f"{url}/readyz").status_code == 200
+    assert OPEN_TO_ALL not in web.text
+
+
+def test_an_address_that_is_not_here_is_told_in_one_sentence(run: Run) -> None:
+    service = run("up", host="192.0.2.7", anonymous="all")  # RFC 5737: nobody's
+    assert ended(service) == 1
+    assert "Error: MQTT cannot listen on 192.0.2.7" in service.text
+    assert "Traceback" not in service.text
+
+
+def has_ipv6() -> bool:
+    try:
+        socket.create_server(("::1", 0), family=socket.AF_INET6).close()
+    except OSError:
+        return False
+    return True
