@@ -6,7 +6,7 @@ import subprocess
 from pathlib import Path
 from typing import Self
 
-from service import until
+from service import HTTP, until
 
 HOST = "proxy_set_header Host $http_host;"
 WEBSOCKET = "proxy_set_header Upgrade $http_upgrade; proxy_set_header Connection $upgrade;"
@@ -28,6 +28,7 @@ http {{
     map $http_upgrade $upgrade {{ default upgrade; "" ""; }}
     server {{
         listen 127.0.0.1:{port};
+        add_header X-Configuration {number} always;
         location / {{ {what} }}
     }}
 }}
@@ -43,6 +44,7 @@ class Nginx:
         self._port = port
         self._gateway = gateway
         self._directives = directives
+        self._number = 0
 
     def __enter__(self) -> Self:
         program = shutil.which("nginx", path="/usr/sbin:/usr/bin:/bin")
@@ -58,13 +60,20 @@ class Nginx:
         self._process.wait(10)
 
     def become(self, directives: str) -> None:
-        """Go on with other directives, as after `nginx -s reload`."""
+        """Go on with other directives, as after `nginx -s reload`; return when they count."""
         self._write(directives)
         self._process.send_signal(signal.SIGHUP)
+        until(self._is_new, "nginx has reloaded")
+
+    def _is_new(self) -> bool:
+        return HTTP.get(self.url).headers.get("X-Configuration") == str(self._number)
 
     def _write(self, directives: str) -> None:
         what = f"proxy_pass {self._gateway}; proxy_http_version 1.1; {WEBSOCKET} {directives}"
         if directives.startswith("return"):
             what = directives
-        text = _CONFIGURATION.format(directory=self._directory, port=self._port, what=what)
+        self._number += 1
+        text = _CONFIGURATION.format(
+            directory=self._directory, port=self._port, number=self._number, what=what
+        )
         (self._directory / "nginx.conf").write_text(text)

@@ -100,13 +100,13 @@ def test_events_refuse_a_hostile_filter(api: httpx.Client, name: str) -> None:
         ('{"priority": "urgent"}', 422, "#/priority"),
         ('{"by": ""}', 422, "#/by"),
         ('{"colour": "red"}', 422, "#"),
-        ('{"by": "\\ud800"}', 400, None),
-        ('{"by": ' + "[" * 10_000, 422, "#/by"),
+        ('{"by": "\xff"}'.encode("latin-1"), 400, None),
+        ('{"by": ' + "[" * 10_000, 422, "#"),
         ('"' + "x" * 100_000 + '"', 413, None),
     ],
 )
 def test_a_bad_start_says_which_field(
-    api: httpx.Client, body: str, status: int, pointer: str | None
+    api: httpx.Client, body: str | bytes, status: int, pointer: str | None
 ) -> None:
     answer = api.post("/api/projects/acme/builds", content=body)
     assert_problem(answer, status)
