@@ -20,6 +20,7 @@ error_log {directory}/error.log;
 events {{}}
 http {{
     access_log off;
+    keepalive_timeout 0; # an old connection would go on by the old directives
     client_body_temp_path {directory}/body;
     proxy_temp_path {directory}/proxy;
     fastcgi_temp_path {directory}/fastcgi;
