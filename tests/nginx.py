@@ -1,12 +1,11 @@
 """A real nginx in front of a gateway."""
 
 import shutil
-import signal
 import subprocess
 from pathlib import Path
 from typing import Self
 
-from service import HTTP, until
+from service import until
 
 HOST = "proxy_set_header Host $http_host;"
 WEBSOCKET = "proxy_set_header Upgrade $http_upgrade; proxy_set_header Connection $upgrade;"
@@ -20,7 +19,6 @@ error_log {directory}/error.log;
 events {{}}
 http {{
     access_log off;
-    keepalive_timeout 0; # an old connection would go on by the old directives
     client_body_temp_path {directory}/body;
     proxy_temp_path {directory}/proxy;
     fastcgi_temp_path {directory}/fastcgi;
@@ -29,7 +27,6 @@ http {{
     map $http_upgrade $upgrade {{ default upgrade; "" ""; }}
     server {{
         listen 127.0.0.1:{port};
-        add_header X-Configuration {number} always;
         location / {{ {what} }}
     }}
 }}
@@ -45,36 +42,34 @@ class Nginx:
         self._port = port
         self._gateway = gateway
         self._directives = directives
-        self._number = 0
 
     def __enter__(self) -> Self:
-        program = shutil.which("nginx", path="/usr/sbin:/usr/bin:/bin")
-        assert program, "nginx is missing: run `sudo apt-get install nginx-light`."
-        self._write(self._directives)
-        command = [program, "-p", str(self._directory), "-c", str(self._directory / "nginx.conf")]
-        self._process = subprocess.Popen(command, stderr=subprocess.DEVNULL)
-        until((self._directory / "pid").exists, "nginx listens")
+        self._start(self._directives)
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._process.terminate()
-        self._process.wait(10)
+        self._end()
 
     def become(self, directives: str) -> None:
-        """Go on with other directives, as after `nginx -s reload`; return when they count."""
-        self._write(directives)
-        self._process.send_signal(signal.SIGHUP)
-        until(self._is_new, "nginx has reloaded")
+        """Go on with other directives; connections that went by the old ones are closed."""
+        self._end()
+        self._start(directives)
 
-    def _is_new(self) -> bool:
-        return HTTP.get(self.url).headers.get("X-Configuration") == str(self._number)
+    def _start(self, directives: str) -> None:
+        program = shutil.which("nginx", path="/usr/sbin:/usr/bin:/bin")
+        assert program, "nginx is missing: run `sudo apt-get install nginx-light`."
+        self._write(directives)
+        command = [program, "-p", str(self._directory), "-c", str(self._directory / "nginx.conf")]
+        self._process = subprocess.Popen(command, stderr=subprocess.DEVNULL)
+        until((self._directory / "pid").exists, "nginx listens")
+
+    def _end(self) -> None:
+        self._process.terminate()
+        self._process.wait(10)
 
     def _write(self, directives: str) -> None:
         what = f"proxy_pass {self._gateway}; proxy_http_version 1.1; {WEBSOCKET} {directives}"
         if directives.startswith("return"):
             what = directives
-        self._number += 1
-        text = _CONFIGURATION.format(
-            directory=self._directory, port=self._port, number=self._number, what=what
-        )
+        text = _CONFIGURATION.format(directory=self._directory, port=self._port, what=what)
         (self._directory / "nginx.conf").write_text(text)
