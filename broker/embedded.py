@@ -6,13 +6,16 @@ not promise.
 
 import asyncio
 import logging
+import struct
 from dataclasses import dataclass
 from hmac import compare_digest
 from typing import Final
 from urllib.parse import quote
 
-from amqtt.adapters import StreamReaderAdapter, StreamWriterAdapter
+from amqtt.adapters import BufferReader, StreamReaderAdapter, StreamWriterAdapter
 from amqtt.contexts import BrokerConfig, ListenerConfig, ListenerType
+from amqtt.errors import AMQTTError, MQTTError, NoDataError
+from amqtt.mqtt.connect import ConnectPacket
 from amqtt.plugins.base import BaseAuthPlugin
 from amqtt.session import Session
 
@@ -22,9 +25,13 @@ from broker.ports import in_url
 log = logging.getLogger(__name__)
 
 _LISTENER: Final = "default"
-_FIRST_BYTES_SECONDS: Final = 5
+_CONNECT_SECONDS: Final = 5
+_MAX_CONNECT: Final = 256 * 1024
+"""Bytes of a CONNECT: client id, will, user and password have 64 KiB each at most."""
+_CONNECT: Final = 0x10
 _MAX_FIXED_HEADER: Final = 5
 _MQTT_5: Final = b"\x00\x04MQTT\x05"
+_CONNACK_REFUSED: Final = b"\x20\x02\x00\x05"  # MQTT 3.1.1 §3.2, not authorized
 _CONNACK_UNSUPPORTED: Final = b"\x20\x03\x00\x84\x00"  # MQTT 5 §3.2, unsupported version
 
 
@@ -68,6 +75,14 @@ class EmbeddedBroker:
             client.cancel()
         await asyncio.gather(*self._clients, return_exceptions=True)
 
+    async def _knows(self, connect: bytes) -> bool:
+        """Tell whether a CONNECT logs in: amqtt asks only when it has touched the session."""
+        try:
+            packet = await ConnectPacket.from_stream(BufferReader(connect))
+        except (AMQTTError, MQTTError, NoDataError, ValueError, IndexError, struct.error) as exc:
+            raise _Malformed from exc
+        return _is_user(self._user, self._password, (packet.username, packet.password))
+
     def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         client = asyncio.create_task(self._serve(reader, writer))
         self._clients.add(client)
@@ -75,15 +90,17 @@ class EmbeddedBroker:
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
-            async with asyncio.timeout(_FIRST_BYTES_SECONDS):
-                first = await _read_connect(reader)
-            if first.endswith(_MQTT_5):
+            async with asyncio.timeout(_CONNECT_SECONDS):
+                first, body = await _read_connect(reader)
+            if body.startswith(_MQTT_5):
                 writer.write(_CONNACK_UNSUPPORTED)
+            elif not await self._knows(first + body):
+                writer.write(_CONNACK_REFUSED)
             else:
                 await self._broker.external_connected(
-                    _Reader(reader, first), _Writer(writer), _LISTENER
+                    _Reader(reader, first + body), _Writer(writer), _LISTENER
                 )
-        except (OSError, EOFError):
+        except (OSError, EOFError, _Malformed):
             log.debug("embedded.client_lost", exc_info=True)
         except asyncio.CancelledError:
             writer.transport.abort()
@@ -92,12 +109,24 @@ class EmbeddedBroker:
             writer.close()
 
 
-async def _read_connect(reader: asyncio.StreamReader) -> bytes:
-    """Return the start of a CONNECT, up to the protocol version (MQTT 3.1.1 §2.2.3, §3.1)."""
+def _is_user(user: str, password: str, given: tuple[str | None, str | None]) -> bool:
+    """Tell whether user and password were `given`, in a time that tells nothing of them."""
+    return compare_digest("\n".join(map(str, given)).encode(), f"{user}\n{password}".encode())
+
+
+class _Malformed(Exception):
+    """What a client sent first is no CONNECT."""
+
+
+async def _read_connect(reader: asyncio.StreamReader) -> tuple[bytes, bytes]:
+    """Return fixed header and rest of a CONNECT (MQTT 3.1.1 §2.2.3, §3.1); raise _Malformed."""
     first = await reader.readexactly(2)
     while first[-1] & 0x80 and len(first) < _MAX_FIXED_HEADER:
         first += await reader.readexactly(1)
-    return first + await reader.readexactly(len(_MQTT_5))
+    size = sum((byte & 0x7F) << 7 * place for place, byte in enumerate(first[1:]))
+    if first[0] != _CONNECT or not len(_MQTT_5) <= size <= _MAX_CONNECT:
+        raise _Malformed
+    return first, await reader.readexactly(size)
 
 
 class _Reader(StreamReaderAdapter):  # type: ignore[misc]  # amqtt is not typed
@@ -133,5 +162,5 @@ class OneUser(BaseAuthPlugin):  # type: ignore[misc]  # amqtt is not typed
 
     async def authenticate(self, *, session: Session) -> bool:
         """Tell whether the client may connect."""
-        given = f"{session.username}\n{session.password}".encode()
-        return compare_digest(given, f"{self.config.user}\n{self.config.password}".encode())
+        given = session.username, session.password
+        return _is_user(self.config.user, self.config.password, given)

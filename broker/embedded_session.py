@@ -18,7 +18,7 @@ import asyncio
 import logging
 from typing import Any, Final
 
-from amqtt.broker import Broker
+from amqtt.broker import Action, Broker
 from amqtt.errors import ProtocolHandlerError
 from amqtt.mqtt.protocol.broker_handler import (
     BrokerProtocolHandler,
@@ -53,11 +53,19 @@ class LosslessBroker(Broker):  # type: ignore[misc]  # amqtt is not typed
         if self._get_handler(session) is not handler:
             be_connected(session)
 
-    async def receive(
-        self, session: Session, handler: "_Handler", message: ApplicationMessage
-    ) -> bool:
-        """Queue what a client published for those it is for; False if MQTT forbids its topic."""
-        return bool(await self._handle_message_delivery(session, handler, _done(message)))
+    async def receive(self, session: Session, message: ApplicationMessage) -> bool:
+        """Queue what a client published for those it is for; False if MQTT forbids its topic.
+
+        As amqtt's, which forgets the QoS (MQTT 3.1.1 §4.7, §3.3.2.1).
+        """
+        topic = message.topic
+        if not topic or "#" in topic or "+" in topic or topic.startswith("$"):
+            return False
+        if await self._topic_filtering(session, topic=topic, action=Action.PUBLISH):
+            await self._broadcast_message(session, topic, message.data, message.qos)
+            if message.retain:
+                await self.retain_message(session, topic, message.data, message.qos)
+        return True
 
     async def subscribe(
         self, session: Session, handler: "_Handler", subscription: Subscription
@@ -78,11 +86,14 @@ class LosslessBroker(Broker):  # type: ignore[misc]  # amqtt is not typed
         data: bytes | bytearray,
         force_qos: int | None = None,
     ) -> None:
-        """Queue a message for every session that subscribes to its topic."""
+        """Queue a message for every session that subscribes to its topic.
+
+        Its QoS is the lower of those of publish and subscription (MQTT 3.1.1 §3.8.4).
+        """
         for filter_, subscriptions in self._subscriptions.items():
             if self._matches(topic, filter_):
                 for session, granted in subscriptions:
-                    qos = granted if force_qos is None else force_qos
+                    qos = granted if force_qos is None else min(granted, force_qos)
                     enqueue(session, OutgoingApplicationMessage(None, topic, qos, data, False))
 
     async def _publish_session_retained_messages(self, _session: Session) -> None:
@@ -185,7 +196,7 @@ class _Received(asyncio.Queue[ApplicationMessage]):
 
     async def put(self, message: ApplicationMessage) -> None:
         """Hand a message on; of one that MQTT forbids, close the connection."""
-        if not await self._broker.receive(self._session, self._handler, message):
+        if not await self._broker.receive(self._session, message):
             await self._handler.handle_connection_closed()
 
     def put_nowait(self, message: ApplicationMessage) -> None:

@@ -80,7 +80,7 @@ def leniently(payload: bytes | bytearray, type_: type[T], mend: Callable[[Any], 
     mark, NULs at the end and control characters in texts are let pass, NaN and Infinity are null.
     Raises ValueError with the reason.
     """
-    text = payload.decode("utf-8-sig", "replace").rstrip("\0 \t\r\n")
+    text = payload.decode(errors="replace").lstrip("\ufeff \t\r\n").rstrip("\0 \t\r\n")
     try:
         return msgspec.convert(mend(_load(text, _LENIENT)), type_)
     except msgspec.ValidationError as exc:

@@ -27,7 +27,8 @@ class Presence(msgspec.Struct, frozen=True):
     `keeps` are builds whose start it holds while another worker runs them, or may, since the
     broker came back: `attempt` is the next one, if that worker runs them no more. `slots` is how
     many builds it runs at a time, `lag_ms` by how much its event loop was late at worst since it
-    last said so, `published` the number of activities since it started.
+    last said so, `published` the number of activities since it started, `said`
+    the number of presences.
     """
 
     worker: Name
@@ -37,6 +38,7 @@ class Presence(msgspec.Struct, frozen=True):
     slots: Count = 0
     lag_ms: Count = 0
     published: Count = 0
+    said: Count = 0
 
     @property
     def topic(self) -> str:

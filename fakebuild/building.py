@@ -13,7 +13,7 @@ from buildfeed.activity import Activity
 from buildfeed.board import Key
 from fakebuild.attempts import Limits, pause
 from fakebuild.deliveries import Delivery
-from fakebuild.hearing import MOMENT, Hearing
+from fakebuild.hearing import Hearing
 from fakebuild.run import Run
 from fakebuild.script import plan
 
@@ -57,7 +57,6 @@ class Building:
         """True when this is one attempt too many: it is given up at once."""
         self.ended = False
         self._accepted = False
-        self._stood_still = 0.0
         self._told_on = 0
         self._told_at = 0.0
         self._cut = asyncio.Event()
@@ -99,14 +98,13 @@ class Building:
             await asyncio.wait((building, lost), return_when=asyncio.FIRST_COMPLETED)
             building.cancel()
             lost.cancel()
-        asked = asyncio.get_running_loop().time()
         if building.cancelled() or not await self._is_ours():
             return None
         end = building.result()
         if end is None:
             await self.delivery.ack()
             return None
-        if self._may_have_missed(asked):
+        if self._may_have_missed:
             await self._hear()
         if self._cut.is_set():
             end = self._run.stop
@@ -122,8 +120,7 @@ class Building:
 
     async def _build(self) -> Ending | None:
         """Build; return how it ends, None when it is not to be begun any more."""
-        loop = asyncio.get_running_loop()
-        cut = await self._cut_before(loop.time() + pause(self.attempt))
+        cut = await self._cut_before(self._hearing.time() + pause(self.attempt))
         if not await self.delivery.still_wanted():
             return None
         if cut or self.delivery.stopping:
@@ -133,11 +130,11 @@ class Building:
         fields = {"project": project, "build": build, "attempt": self.attempt}
         log.info("build.started", extra=fields)
         self._publish(self._run.accept(_now()))
-        self._told_on, self._stood_still = self._hearing.connection, 0.0
-        began = loop.time()
+        self._told_on = self._hearing.connection
+        began = self._hearing.time()
         limit = self._limits.max_seconds
         for tick in plan(self._run.script):
-            if await self._cut_before(began + min(tick.at, limit) + self._stood_still):
+            if await self._cut_before(began + min(tick.at, limit)):
                 return self._run.stop
             if tick.at > limit:
                 reason = f"The build took longer than {self._limits.max_seconds:g} seconds."
@@ -152,20 +149,18 @@ class Building:
         return self._run.fail(reason, now)
 
     async def _cut_before(self, moment: float) -> bool:
-        """Wait until `moment` in loop time; return True at once when the build is cut short.
+        """Wait until `moment` of a clock that stands still while this worker does.
 
-        When it is later by then, hear first; until that is done the clock of the build stands.
+        Returns True at once when the build is cut short, and hears of that first if it was late.
         """
-        loop = asyncio.get_running_loop()
-        if moment <= loop.time():
+        if moment <= self._hearing.time():
             await asyncio.sleep(0)  # a script in a hurry must not starve the others
-        else:
-            await self._cut_within(moment - loop.time())
-        if not self._cut.is_set() and loop.time() - moment > MOMENT:
+        while not self._cut.is_set() and (left := moment - self._hearing.time()) > 0:
+            await self._cut_within(left)
+        if not self._cut.is_set() and self._hearing.behind:
             with suppress(TimeoutError):
                 async with asyncio.timeout(_HEAR_SECONDS):
                     await self._hear()
-            self._stood_still += loop.time() - moment
         return self._cut.is_set()
 
     async def _cut_within(self, seconds: float) -> None:
@@ -198,11 +193,11 @@ class Building:
             return 0.0
         return max(0.0, self._told_at + _REPEAT_SECONDS - asyncio.get_running_loop().time())
 
-    def _may_have_missed(self, since: float) -> bool:
-        """Tell whether a stop may have been confirmed, `since` then or before, and not heard."""
-        late = asyncio.get_running_loop().time() - since > MOMENT
+    @property
+    def _may_have_missed(self) -> bool:
+        """True when a stop may have been confirmed and not been heard."""
         cut_off = self._accepted and self._hearing.connection != self._told_on
-        return late or cut_off or self._hard_of_hearing > 0
+        return self._hearing.behind or cut_off or self._hard_of_hearing > 0
 
     async def _until_lost(self) -> None:
         """Return when somebody else has the start: this worker was frozen, or cut off."""

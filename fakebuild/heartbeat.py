@@ -6,6 +6,8 @@ from concurrent.futures import Future
 from contextlib import suppress
 from typing import Final
 
+from msgspec.structs import replace
+
 from broker.mqtt import MqttLink
 from buildfeed import presence
 from buildfeed.presence import Presence
@@ -33,6 +35,8 @@ class Heartbeat:
         self._on_lag = on_lag
         self._changed = asyncio.Event()
         self._lag = 0.0
+        self.said = 0
+        """How often it was said: the number of the newest presence."""
 
     def changed(self) -> None:
         """Say it again soon. Belongs to the event loop."""
@@ -40,7 +44,8 @@ class Heartbeat:
 
     def say(self) -> "Future[None]":
         """Say it now; return the future of `MqttLink.publish`."""
-        now = self._describe(round(self._lag * 1000))
+        self.said += 1
+        now = replace(self._describe(round(self._lag * 1000)), said=self.said)
         self._lag = 0.0
         return self._link.publish(now.topic, presence.encode(now), qos=1, retain=True)
 

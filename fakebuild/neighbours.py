@@ -59,9 +59,13 @@ class Neighbours:
 
     def returned(self, now: float) -> None:
         """Take note that the connection is new: the broker may have been away."""
+        self.listen_a_while(now)
+        self._heartbeat.changed()
+
+    def listen_a_while(self, now: float) -> None:
+        """Hear the others, and what this worker itself says, from now on for a while."""
         self._listening_until = now + 2 * ANSWER_SECONDS
         self.listen(now)
-        self._heartbeat.changed()
 
     def listen(self, now: float) -> None:
         """Hear the others while there is something to hear; say again what is news to them."""

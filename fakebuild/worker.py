@@ -21,7 +21,7 @@ from buildfeed.topics import STOPS, Topic
 from fakebuild.attempts import Limits
 from fakebuild.building import Building
 from fakebuild.deliveries import Delivery, Queue
-from fakebuild.hearing import MOMENT, Hearing
+from fakebuild.hearing import Hearing
 from fakebuild.heartbeat import Heartbeat
 from fakebuild.kept_delivery import KeptDelivery
 from fakebuild.neighbours import Neighbours
@@ -64,7 +64,7 @@ class Worker:
         )
         self._publisher = Publisher(self._link)
         self._heartbeat = Heartbeat(self._link, self._presence, self._late)
-        self._hearing = Hearing(self._link, self._heartbeat.say)
+        self._hearing = Hearing(self._link, self._say_to_itself)
         self._builds: dict[Key, Building] = {}
         self._tasks: dict[Key, asyncio.Task[None]] = {}
         self._waiting: dict[Key, Delivery] = {}
@@ -85,7 +85,10 @@ class Worker:
         self._loop = asyncio.get_running_loop()
         self._link.start()
         await self._queue.start(self._deliver)
-        chores = [asyncio.create_task(chore) for chore in (self._heartbeat.beat(), self._look())]
+        chores = [
+            asyncio.create_task(chore)
+            for chore in (self._heartbeat.beat(), self._hearing.beat(), self._look())
+        ]
         log.info("worker.ready", extra={"worker": self._name, "slots": self._slots})
         await stop.wait()
         self._stopping = True
@@ -209,6 +212,8 @@ class Worker:
             if message.topic.startswith("workers/"):
                 said = presence.decode(message.topic, message.payload)
                 now = self._loop.time()
+                if said.worker == self._name and not message.retain:
+                    self._hearing.heard(said.said)
                 for delivery in self._neighbours.hear(said, message.connection, now):
                     self._start(delivery)
             else:
@@ -240,6 +245,12 @@ class Worker:
             return activity.object.ended and attempt < build.attempt
         return not build.ended and (activity.object.ended or attempt > build.attempt)
 
+    def _say_to_itself(self) -> int:
+        """Say something that comes back; return its number."""
+        self._neighbours.listen_a_while(self._loop.time())
+        self._heartbeat.say()
+        return self._heartbeat.said
+
     def _tell_ending(self, key: Key) -> None:
         if ending := self._ended.get(key):
             self._publisher.publish(ending)
@@ -247,9 +258,8 @@ class Worker:
     async def _look(self) -> None:
         """Look after what nobody tells."""
         while True:
-            due = self._loop.time() + _LOOK_SECONDS
             await asyncio.sleep(_LOOK_SECONDS)
-            if self._loop.time() - due > MOMENT:  # who is silent may have spoken meanwhile
+            if self._hearing.behind:  # who is silent may have spoken meanwhile
                 with suppress(TimeoutError):
                     async with asyncio.timeout(_LOOK_SECONDS):
                         await self._hearing.catch_up()

@@ -9,11 +9,12 @@ what is absent is a default here. So it is parsed once more, as that of a reques
 
 import asyncio
 import logging
+import re
 import socket
 import struct
 from collections.abc import Callable
 from http import HTTPStatus
-from typing import Final, cast
+from typing import Any, Final, cast
 
 import httptools
 from starlette.types import Scope
@@ -29,6 +30,8 @@ SMALL_BYTES: Final = 16 * 1024
 _EXTENSION = "buildfeed.connection"
 _LENGTH: Final = b"content-length", b"transfer-encoding"
 _LOGGED: Final = LogLimit(20)
+_EMPTY_LINE: Final = re.compile(rb"\r?\n\r?\n")
+_EMPTY_LINE_BYTES: Final = 4
 
 log = logging.getLogger(__name__)
 
@@ -112,6 +115,10 @@ class Protocol(HttpToolsProtocol):
         self._connection = Connection(transport)
         self._repeats = False  # a head that is known already is parsed
         self._unframed = False  # there is no length, and the end of the connection is none
+        self._deaf = False  # what comes now is no HTTP
+        self._may_lack_body = False  # what follows may be meant as the body of the last request
+        self._tail = b""  # where an empty line may have begun
+        self._before: Any = None  # the request before the last
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Tell the response, also when another request waits behind it."""
@@ -130,15 +137,20 @@ class Protocol(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         """Parse what came."""
+        if self._deaf:
+            return
         self._unset_keepalive_if_required()
-        rest = data
+        before, rest = self.cycle, data
+        self._may_lack_body = False  # what came before has begun
         try:
             while rest:
                 rest = self._parse(rest)
         except httptools.HttpParserError:
             self.send_400_response("")
             return
-        if self._unframed and not self.cycle.response_complete and _goes_on(data):
+        more = data if self.cycle is before else _behind_head(self._tail + data)
+        self._tail = data[-_EMPTY_LINE_BYTES + 1 :]
+        if self._unframed and not self.cycle.response_complete and more.strip(b"\r\n"):
             detail = "The body has no length: send Content-Length or Transfer-Encoding: chunked."
             self._refuse(Problem(HTTPStatus.LENGTH_REQUIRED, "no-length", detail))
 
@@ -160,7 +172,6 @@ class Protocol(HttpToolsProtocol):
             super()._should_upgrade()
             and (path == SOCKETS or path.startswith(f"{SOCKETS}/"))
             and self.scope["method"] == "GET"
-            and self.scope["http_version"] == "1.1"
             and all(name not in _LENGTH or value == b"0" for name, value in self.headers)
         )
 
@@ -202,6 +213,10 @@ class Protocol(HttpToolsProtocol):
         before = self.cycle
         super().on_headers_complete()
         if self.cycle is not before:
+            self._before = before
+            self._may_lack_body = self.scope["method"] == "POST" and all(
+                name not in _LENGTH or value == b"0" for name, value in self.headers
+            )
             self._unframed = (
                 self.scope["method"] == "POST"
                 and not self.cycle.keep_alive
@@ -214,7 +229,24 @@ class Protocol(HttpToolsProtocol):
             super().on_message_complete()
 
     def send_400_response(self, _msg: str) -> None:
-        """Refuse what is no HTTP, and whatever request it followed."""
+        """Refuse what is no HTTP, and the request before it where that is not whole.
+
+        One that is whole is answered, and the connection ends then.
+        """
+        self._deaf = True
+        last = self.cycle
+        if last is not None and not last.response_complete:
+            if last.more_body or self._may_lack_body:
+                if not self.pipeline:  # else another is answered first
+                    self._refuse_malformed()
+                    return
+                self.pipeline.popleft()
+                last = self._before
+            last.keep_alive = False
+            return
+        self._refuse_malformed()
+
+    def _refuse_malformed(self) -> None:
         detail = (
             "This is no HTTP/1.1, or a body without its length: "
             "send Content-Length or Transfer-Encoding: chunked."
@@ -246,6 +278,7 @@ class Protocol(HttpToolsProtocol):
         self._connection.end(lost=False)
 
 
-def _goes_on(data: bytes) -> bool:
-    """Tell whether something follows a head that ends in `data`; line breaks do not count."""
-    return bool(data.strip(b"\r\n")) and not data.endswith((b"\r\n\r\n", b"\n\n"))
+def _behind_head(data: bytes) -> bytes:
+    """Return what follows the first empty line."""
+    _, *rest = _EMPTY_LINE.split(data, maxsplit=1)
+    return rest[0] if rest else b""

@@ -51,7 +51,7 @@ class Origin(msgspec.Struct, frozen=True):
 
 def host(text: str) -> Host | None:
     """Return the host of a Host header, None when it is none."""
-    text = text.lower()
+    text = text.strip(" \t").lower()  # RFC 9110 §5.5: the parser leaves it in
     if address := _address(text):  # without brackets, as some clients write it
         return Host(address)
     found = _HOST.fullmatch(text)
@@ -66,7 +66,7 @@ def host(text: str) -> Host | None:
 
 def origin(text: str) -> Origin | None:
     """Return the origin of an Origin header or of an option, None when it is none."""
-    scheme, _, rest = text.lower().partition("://")
+    scheme, _, rest = text.strip(" \t").lower().partition("://")
     found = host(rest)
     if not found or not _SCHEME.fullmatch(scheme):
         return None

@@ -32,6 +32,11 @@ _WEBSOCKET_ONLY = (
     "io(url, {transports: ['websocket']})."
 )
 
+_NO_HANDSHAKE = (
+    "This is no handshake of a WebSocket (RFC 6455 §4.1): a proxy in front of the gateway has to "
+    "hand on Upgrade and Connection (nginx: proxy_http_version 1.1)."
+)
+
 _MOST_QUEUED: Final = 12
 """Packets in one answer to a poll: python-socketio's client refuses more than 16."""
 _CATCH_UP_SECONDS: Final = 0.1
@@ -143,7 +148,14 @@ class Sockets:
         """
         if scope["type"] == "http" and not self._polling:
             raise Problem(HTTPStatus.BAD_REQUEST, "websocket-only", _WEBSOCKET_ONLY)
-        session = parse_qs(scope["query_string"].decode("latin-1")).get("sid", [""])[0]
+        query = parse_qs(scope["query_string"].decode("latin-1"))
+        if scope["type"] == "http":
+            if query.get("transport") == ["websocket"]:
+                raise Problem(HTTPStatus.BAD_REQUEST, "no-websocket", _NO_HANDSHAKE)
+            # An upgrade that we ignored: the library would believe in it.
+            headers = [each for each in scope["headers"] if each[0] != b"upgrade"]
+            scope = {**scope, "headers": headers}
+        session = query.get("sid", [""])[0]
         if scope["type"] == "websocket" and not session:
             await send({"type": "websocket.close"})  # before it is accepted: a plain 403
             return
