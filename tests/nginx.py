@@ -68,7 +68,8 @@ class Nginx:
         self._process.wait(10)
 
     def _write(self, directives: str) -> None:
-        what = f"proxy_pass {self._gateway}; proxy_http_version 1.1; {WEBSOCKET} {directives}"
+        version = "" if "proxy_http_version" in directives else "proxy_http_version 1.1;"
+        what = f"proxy_pass {self._gateway}; {version} {WEBSOCKET} {directives}"
         if directives.startswith("return"):
             what = directives
         text = _CONFIGURATION.format(directory=self._directory, port=self._port, what=what)

@@ -93,3 +93,64 @@ def test_a_new_client_gets_no_retained_messages_that_others_asked_for(
         with pytest.raises(TimeoutError):
             sock.recv(1)
     watcher.link.publish(f"{root}/a", b"", qos=1, retain=True).result(5)
+
+
+def _connect(sock: socket.socket, client_id: bytes, *, clean: bool) -> bytes:
+    """Send a CONNECT without a login; return the CONNACK."""
+    flags = b"\x02" if clean else b"\x00"
+    body = b"\x00\x04MQTT\x04" + flags + b"\x00\x05\x00" + bytes([len(client_id)]) + client_id
+    sock.sendall(bytes((0x10, len(body))) + body)
+    return sock.recv(4)
+
+
+@pytest.mark.parametrize("clean", [True, False])
+def test_who_has_no_login_touches_no_session(
+    embedded: Embedded, connect: Connect, root: str, *, clean: bool
+) -> None:
+    app_id = f"{root}-app"
+    away = connect(embedded.url, subscriptions=[(f"{root}/away", 1)], durable_id=f"{app_id}-away")
+    away.link.stop()
+    here = connect(embedded.url, subscriptions=[(f"{root}/here", 1)], durable_id=app_id)
+    publisher = connect(embedded.url)
+    publisher.link.publish(f"{root}/away", b"1", qos=1).result(5)
+    for client_id in (app_id, f"{app_id}-away"):
+        with raw(embedded.url) as sock:
+            assert _connect(sock, client_id.encode(), clean=clean) == b"\x20\x02\x00\x05"
+            assert sock.recv(1) == b""
+    publisher.link.publish(f"{root}/here", b"2", qos=1).result(5)
+    here.until(lambda: here.payloads == [b"2"])
+    assert not here.downs
+    back = connect(embedded.url, subscriptions=[(f"{root}/away", 1)], durable_id=f"{app_id}-away")
+    back.until(lambda: back.payloads == [b"1"])
+
+
+def test_a_message_comes_with_the_lower_qos_and_only_qos_1_is_kept(
+    embedded: Embedded, connect: Connect, root: str
+) -> None:
+    app_id = f"{root}-app"
+    here = connect(embedded.url, subscriptions=[(root, 1)], durable_id=app_id)
+    publisher = connect(embedded.url)
+    for qos in (0, 1):
+        publisher.link.publish(root, b"%d" % qos, qos=qos).result(5)
+    here.until(lambda: len(here.messages) == 2)
+    assert [(each.payload, each.qos) for each in here.messages] == [(b"0", 0), (b"1", 1)]
+    here.link.ack(*here.messages)
+    here.link.stop()
+    for qos in (0, 1):
+        publisher.link.publish(root, b"later %d" % qos, qos=qos).result(5)
+    back = connect(embedded.url, subscriptions=[(root, 1)], durable_id=app_id)
+    back.until(lambda: back.payloads == [b"later 1"])
+
+
+@pytest.mark.parametrize(
+    "first",
+    [
+        pytest.param(b"\x30\x05\x00\x01ax1", id="a PUBLISH"),
+        pytest.param(b"\x10\xff\xff\xff\x7f", id="256 MiB"),
+        pytest.param(b"\x10\x0a\x00\x04MQTT\x04\xc2\x00\x05", id="without its payload"),
+    ],
+)
+def test_what_is_no_connect_is_closed(embedded: Embedded, first: bytes) -> None:
+    with raw(embedded.url) as sock:
+        sock.sendall(first)
+        assert sock.recv(4) in (b"", b"\x20\x02\x00\x05")

@@ -176,6 +176,7 @@ async def test_a_stop_that_came_while_the_worker_was_frozen_wins(
             await watcher.send(build)
             await watcher.until_running(build)
         frozen.signal(signal.SIGSTOP)
+        assert not any(watcher.endings(build) for build in builds)
         for build in builds:
             await watcher.send(stop(watcher.of(build)[0]))
         await asyncio.sleep(2.5)  # every step is due by then
@@ -183,6 +184,26 @@ async def test_a_stop_that_came_while_the_worker_was_frozen_wins(
         endings = [await watcher.until_ended(build) for build in builds]
     assert [ending.object.status for ending in endings] == ["stopped", "stopped"]
     assert all(len(watcher.endings(build)) == 1 for build in builds)
+
+
+@pytest.mark.parametrize("others", [0, 300], ids=["at once", "behind others"])
+async def test_a_stop_wins_though_the_worker_thaws_when_the_build_is_due(
+    site: Site, watcher: Watcher, others: int
+) -> None:
+    build = start(script=Script(seconds=3, steps=1, errors=()))
+    with site.process() as frozen:
+        await watcher.send(build)
+        await watcher.until_running(build)
+        due = time.monotonic() + 3
+        frozen.signal(signal.SIGSTOP)
+        for _ in range(others):
+            await watcher.send(stop(start()))
+        await watcher.send(stop(watcher.of(build)[0]))
+        assert time.monotonic() < due
+        await asyncio.sleep(due - time.monotonic() + 0.02)
+        frozen.signal(signal.SIGCONT)
+        ending = await watcher.until_ended(build)
+    assert ending.object.status == "stopped"
 
 
 async def test_the_clock_of_a_build_stands_while_its_worker_is_frozen(

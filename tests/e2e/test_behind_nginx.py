@@ -124,3 +124,19 @@ def test_curl_that_offers_http_2_is_heard(up: Web) -> None:
     assert '"by":"ada"' in subprocess.check_output([*curl, body], text=True)
     refused = subprocess.check_output([*curl, '{"by": 1}'], text=True)
     assert '"status":422' in refused
+
+
+def test_a_websocket_gets_through_by_http_1_0_and_else_is_told_why(
+    nginx: Callable[[str], Nginx], up: Web
+) -> None:
+    old = nginx(f"{HOST} proxy_http_version 1.0;")
+    address = "/socket.io/?EIO=4&transport=websocket"
+    socket = websocket.create_connection(f"{old.url.replace('http', 'ws')}{address}", timeout=5)
+    assert socket.recv().startswith("0{")
+    socket.close()
+    upgrade = {"Connection": "Upgrade", "Upgrade": "websocket"}
+    for headers in ({}, upgrade | {"Content-Length": "5"}):
+        answer = httpx.get(f"{up.url}{address}", headers=headers)
+        assert answer.status_code == 400
+        assert answer.json()["detail"].endswith(".")
+    assert "Traceback" not in up.text

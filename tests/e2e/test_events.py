@@ -30,7 +30,8 @@ def test_curl_shows_a_build_from_beginning_to_end(gateway: Web) -> None:
     curl = ["curl", "-sN", "-G", f"{gateway.url}/api/events"]
     with lines(*curl, "--data-urlencode", "watch=builds/curl/#") as printed:
         until(lambda: "event: feed\n" in printed, "the snapshot")
-        build = gateway.press_start("curl", script=FAST)["build"]
+        # Delayed, as a state that is not yet written may be replaced by the next.
+        build = gateway.press_start("curl", script=FAST, delay=1)["build"]
         until(lambda: [line for line in list(printed) if '"failed"' in line], "the end")
     assert printed[0].startswith("retry: ")
     data = [line for line, before in zip(printed[1:], printed, strict=False) if before == BUILD]

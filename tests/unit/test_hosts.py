@@ -11,7 +11,15 @@ from gateway.hosts import Host
     [
         *("localhost", "LOCALHOST:8000", "localhost.", "localhost.:8000", "buildfeed.localhost"),
         *("a.b.LocalHost.:80", "127.0.0.1", "127.0.0.1:8000", "192.0.2.1.", "[::1]", "[::1]:8000"),
-        *("::1", "[FE80::1%25eth0]:8000", "[fe80::1%eth0]", "fe80::1%eth0", "localhost:"),
+        *(
+            "localhost ",
+            "localhost:8000\t",
+            "::1",
+            "[FE80::1%25eth0]:8000",
+            "[fe80::1%eth0]",
+            "fe80::1%eth0",
+            "localhost:",
+        ),
     ],
 )
 def test_a_host_that_nobody_can_rebind(text: str) -> None:

@@ -157,6 +157,7 @@ GOOD = encode(END)
     "payload",
     [
         b"\xef\xbb\xbf" + GOOD,
+        b" \xef\xbb\xbf\xef\xbb\xbf\n" + GOOD,
         b" \r\n\t" + GOOD + b"\n",
         GOOD + b"\0",
         GOOD + b"\n\0\0",
