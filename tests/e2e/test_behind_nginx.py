@@ -135,8 +135,8 @@ def test_a_websocket_gets_through_by_http_1_0_and_else_is_told_why(
     assert socket.recv().startswith("0{")
     socket.close()
     upgrade = {"Connection": "Upgrade", "Upgrade": "websocket"}
-    for headers in ({}, upgrade | {"Content-Length": "5"}):
-        answer = httpx.get(f"{up.url}{address}", headers=headers)
+    for headers, content in (({}, b""), (upgrade, b"12345")):
+        answer = httpx.request("GET", f"{up.url}{address}", headers=headers, content=content)
         assert answer.status_code == 400
         assert answer.json()["detail"].endswith(".")
     assert "Traceback" not in up.text
