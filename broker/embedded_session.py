@@ -151,6 +151,10 @@ class _Handler(BrokerProtocolHandler):  # type: ignore[misc]  # amqtt is not typ
         unwanted = UnSubscription(unsubscribe.variable_header.packet_id, unsubscribe.payload.topics)
         await self._broker.unsubscribe(self.session, self, unwanted)
 
+    async def _handle_qos0_message_flow(self, message: ApplicationMessage) -> None:
+        # As QoS 1: by `put_nowait` a message that came later could overtake it.
+        await self.session.delivered_message_queue.put(message)
+
     async def handle_puback(self, puback: PubackPacket) -> None:
         self.session.inflight_out.pop(puback.variable_header.packet_id, None)
         self._acknowledged.set()
@@ -184,7 +188,7 @@ class _Handler(BrokerProtocolHandler):  # type: ignore[misc]  # amqtt is not typ
 class _Received(asyncio.Queue[ApplicationMessage]):
     """Where amqtt puts what a client published; it passes through at once, so it is always empty.
 
-    QoS 1 and 2 are put in before they are acknowledged.
+    A message is put in before it is acknowledged.
     """
 
     def __init__(self, broker: LosslessBroker, session: Session, handler: _Handler) -> None:
@@ -192,18 +196,11 @@ class _Received(asyncio.Queue[ApplicationMessage]):
         self._broker = broker
         self._session = session
         self._handler = handler
-        self._tasks: set[asyncio.Task[None]] = set()
 
     async def put(self, message: ApplicationMessage) -> None:
         """Hand a message on; of one that MQTT forbids, close the connection."""
         if not await self._broker.receive(self._session, message):
             await self._handler.handle_connection_closed()
-
-    def put_nowait(self, message: ApplicationMessage) -> None:
-        """Hand a message of QoS 0 on, soon."""
-        task = asyncio.get_running_loop().create_task(self.put(message))
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
 
 
 def _done(value: Any) -> "asyncio.Future[Any]":  # noqa: ANN401 - amqtt takes results of tasks
