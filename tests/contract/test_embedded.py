@@ -124,22 +124,28 @@ def test_who_has_no_login_touches_no_session(
     back.until(lambda: back.payloads == [b"1"])
 
 
-def test_a_message_comes_with_the_lower_qos_and_only_qos_1_is_kept(
-    embedded: Embedded, connect: Connect, root: str
+async def test_a_message_comes_with_the_lower_qos_and_only_qos_1_is_kept(
+    started: EmbeddedBroker, connect: Connect, root: str
 ) -> None:
-    app_id = f"{root}-app"
-    here = connect(embedded.url, subscriptions=[(root, 1)], durable_id=app_id)
-    publisher = connect(embedded.url)
-    for qos in (0, 1):
-        publisher.link.publish(root, b"%d" % qos, qos=qos).result(5)
-    here.until(lambda: len(here.messages) == 2)
-    assert [(each.payload, each.qos) for each in here.messages] == [(b"0", 0), (b"1", 1)]
+    app = {"subscriptions": [(root, 1)], "durable_id": f"{root}-app"}
+    session = lambda: started._broker.sessions[app["durable_id"]][0]  # noqa: E731
+
+    def publish(payload: str) -> None:
+        for qos in (0, 1):
+            publisher.link.publish(root, f"{payload} {qos}".encode(), qos=qos).result(5)
+
+    here = await asyncio.to_thread(connect, started.url, **app)
+    publisher = await asyncio.to_thread(connect, started.url)
+    await asyncio.to_thread(publish, "here")
+    await asyncio.to_thread(here.until, lambda: len(here.messages) == 2)
+    assert [(each.payload, each.qos) for each in here.messages] == [(b"here 0", 0), (b"here 1", 1)]
     here.link.ack(*here.messages)
-    here.link.stop()
-    for qos in (0, 1):
-        publisher.link.publish(root, b"later %d" % qos, qos=qos).result(5)
-    back = connect(embedded.url, subscriptions=[(root, 1)], durable_id=app_id)
-    back.until(lambda: back.payloads == [b"later 1"])
+    await asyncio.to_thread(here.link.stop)
+    while session().transitions.state == "connected":
+        await asyncio.sleep(0.01)
+    await asyncio.to_thread(publish, "away")
+    back = await asyncio.to_thread(connect, started.url, **app)
+    await asyncio.to_thread(back.until, lambda: back.payloads == [b"away 1"])
 
 
 @pytest.mark.parametrize(
