@@ -141,8 +141,7 @@ async def test_a_message_comes_with_the_lower_qos_and_only_qos_1_is_kept(
     assert [(each.payload, each.qos) for each in here.messages] == [(b"here 0", 0), (b"here 1", 1)]
     here.link.ack(*here.messages)
     await asyncio.to_thread(here.link.stop)
-    while session().transitions.state == "connected":
-        await asyncio.sleep(0.01)
+    await asyncio.to_thread(here.until, lambda: session().transitions.state == "disconnected")
     await asyncio.to_thread(publish, "away")
     back = await asyncio.to_thread(connect, started.url, **app)
     await asyncio.to_thread(back.until, lambda: back.payloads == [b"away 1"])
