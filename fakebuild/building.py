@@ -175,7 +175,7 @@ class Building:
         again when it hears that the build goes on.
         """
         await self._hearing.catch_up()
-        if self._hearing.connection != self._told_on:
+        if self._accepted and self._hearing.connection != self._told_on:
             self._publish(self._run.tell(_now()))
             self._note_telling()
         await self._cut_within(self._hard_of_hearing)

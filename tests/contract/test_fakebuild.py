@@ -77,11 +77,12 @@ class Site:
 
 
 @pytest.fixture
-def embedded_site(embedded: Any, tmp_path: Path) -> Iterator[Site]:
+def embedded_site(embedded: Any, tmp_path: Path, eventually: Callable[..., None]) -> Iterator[Site]:
     database_url = f"sqlite:///{tmp_path / 'history.db'}"
     store = Store(database_url)
     recorder = Recorder(store, embedded.url, recorder_id=None)
     recorder.start()
+    eventually(lambda: recorder.up)  # else nobody may hear a start
     make_queue = partial(EmbeddedQueue, embedded.url, store.offered, Past(store.get))
     yield Site(embedded.url, make_queue, store, database_url=database_url)
     recorder.stop()
