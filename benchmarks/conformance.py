@@ -19,7 +19,7 @@ from pathlib import Path
 HERE = Path(__file__).parent
 sys.path += [str(HERE.parent)]
 
-from broker import ports  # noqa: E402
+from buildfeed.broker.local import ports  # noqa: E402
 
 SUITES = {"engine": "engine.io-protocol", "socket": "socket.io-protocol"}
 POLLING = ("long-polling", "upgrade")

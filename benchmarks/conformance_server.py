@@ -23,12 +23,12 @@ from starlette.routing import Mount
 
 sys.path += [str(Path(__file__).parents[1])]
 
-from gateway.access import Door
+from gateway.access.access import Door
 from gateway.drain import Drain
 from gateway.engine import packets
-from gateway.engine.exchange import Exchange, Limits
-from gateway.engine.line import Line
-from gateway.guard import SOCKETS
+from gateway.engine.connection import Line
+from gateway.engine.server import Exchange, Limits
+from gateway.http.guard import SOCKETS
 
 LIMITS = Limits(ping_interval=0.3, ping_timeout=0.2, connect_timeout=1.0, max_bytes=1_000_000)
 AUTH_SECONDS = 0.02
@@ -121,7 +121,7 @@ def main(port: str, server: str, suite: str) -> None:
         routes=[Mount(SOCKETS, stock_engine() if suite == "engine" else stock_socket())],
         middleware=[Middleware(CORSMiddleware, allow_origins=["*"])],
     )
-    own = {"ws": "gateway.watcher_socket:WatcherSocket"} if server == "gateway" else {}
+    own = {"ws": "gateway.transports.upgrade:WatcherSocket"} if server == "gateway" else {}
     uvicorn.run(app, host="localhost", port=int(port), log_level="warning", **own)  # type: ignore[arg-type] # ws
 
 

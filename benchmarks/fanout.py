@@ -34,7 +34,7 @@ from brokers import Mosquitto  # noqa: E402
 from performance import Figures, chart, page, tables  # noqa: E402
 from service import Web, until  # noqa: E402
 
-from broker import ports  # noqa: E402
+from buildfeed.broker.local import ports  # noqa: E402
 
 HERE = Path(__file__).parent
 BUILT = ROOT / ".buildfeed" / "bench"

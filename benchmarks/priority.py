@@ -19,12 +19,12 @@ sys.path += [str(ROOT), str(ROOT / "tests")]
 
 from service import Service, until  # noqa: E402
 
-from broker.amqp import AmqpLink  # noqa: E402
-from broker.mqtt import Message, MqttLink  # noqa: E402
-from broker.rabbitmq import PrivateRabbitMQ  # noqa: E402
-from broker.topology import publish  # noqa: E402
 from buildfeed import command, names  # noqa: E402
 from buildfeed.activity import Activity, Priority, Script, decode  # noqa: E402
+from buildfeed.broker.amqp.link import AmqpLink  # noqa: E402
+from buildfeed.broker.amqp.topology import publish  # noqa: E402
+from buildfeed.broker.local.rabbitmq import PrivateRabbitMQ  # noqa: E402
+from buildfeed.broker.mqtt.link import Message, MqttLink  # noqa: E402
 
 SLOTS = 2
 

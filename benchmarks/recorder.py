@@ -26,10 +26,10 @@ sys.path += [str(ROOT), str(ROOT / "tests")]
 from lives import interleaved  # noqa: E402
 from postgresql import PostgreSQL  # noqa: E402
 
-from broker.rabbitmq import PrivateRabbitMQ  # noqa: E402
 from buildfeed.activity import encode  # noqa: E402
-from history.recorder import MAX_BATCH  # noqa: E402
-from history.store import Store  # noqa: E402
+from buildfeed.broker.local.rabbitmq import PrivateRabbitMQ  # noqa: E402
+from buildfeed.history.recorder import MAX_BATCH  # noqa: E402
+from buildfeed.history.store import Store  # noqa: E402
 
 SESSION = "recorder"
 
@@ -90,7 +90,7 @@ def recorder(url: str, broker: PrivateRabbitMQ) -> Iterator[None]:
         "BUILDFEED_DATABASE_URL": url,
         "BUILDFEED_RECORDER_ID": SESSION,
     }
-    command = [sys.executable, "-m", "history"]
+    command = [sys.executable, "-m", "buildfeed.history"]
     process = subprocess.Popen(
         command, cwd=ROOT, env=environment, stderr=subprocess.PIPE, text=True
     )

@@ -28,12 +28,12 @@ sys.path += [str(ROOT), str(ROOT / "tests")]
 
 from service import Web  # noqa: E402
 
-from broker import ports  # noqa: E402
-from broker.amqp import AmqpLink  # noqa: E402
-from broker.rabbitmq import PrivateRabbitMQ  # noqa: E402
-from broker.topology import BUILDS, TOPIC_EXCHANGE, assert_topology  # noqa: E402
 from buildfeed import command, names  # noqa: E402
 from buildfeed.activity import Activity, Script, encode  # noqa: E402
+from buildfeed.broker.amqp.link import AmqpLink  # noqa: E402
+from buildfeed.broker.amqp.topology import BUILDS, TOPIC_EXCHANGE, assert_topology  # noqa: E402
+from buildfeed.broker.local import ports  # noqa: E402
+from buildfeed.broker.local.rabbitmq import PrivateRabbitMQ  # noqa: E402
 
 PROPERTIES = pika.BasicProperties(delivery_mode=2, headers={"priority": "normal"})
 

@@ -30,8 +30,8 @@ sys.path += [str(ROOT), str(ROOT / "tests")]
 
 from service import HTTP, Service, Web  # noqa: E402
 
-from broker import ports  # noqa: E402
-from broker.rabbitmq import PrivateRabbitMQ  # noqa: E402
+from buildfeed.broker.local import ports  # noqa: E402
+from buildfeed.broker.local.rabbitmq import PrivateRabbitMQ  # noqa: E402
 
 BUILDS = 4
 SCRIPT_SECONDS = 60

@@ -8,18 +8,18 @@ from typing import Final
 
 import click
 
-from broker.options import amqp_url, log_level, mqtt_url
 from buildfeed import names
+from buildfeed.broker.options import amqp_url, log_level, mqtt_url
 from buildfeed.errors import HistoryUnavailable, InvalidName
+from buildfeed.history.options import database_url
+from buildfeed.history.store import Store
 from buildfeed.log import configure
-from fakebuild.amqp_queue import AmqpQueue
-from fakebuild.attempts import Limits
-from fakebuild.deliveries import Queue
-from fakebuild.embedded_queue import EmbeddedQueue
-from fakebuild.past import Past
-from fakebuild.worker import Worker
-from history.options import database_url
-from history.store import Store
+from buildfeed.worker.limits import Limits
+from buildfeed.worker.queues.amqp import AmqpQueue
+from buildfeed.worker.queues.embedded import EmbeddedQueue
+from buildfeed.worker.queues.past import Past
+from buildfeed.worker.queues.queue import Queue
+from buildfeed.worker.worker import Worker
 
 _SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
 

@@ -5,13 +5,13 @@ from typing import Any
 
 import click
 
-from broker.options import amqp_url, log_level, mqtt_url
+from buildfeed.broker.options import amqp_url, log_level, mqtt_url
+from buildfeed.history.options import database_url
 from buildfeed.log import configure
 from gateway import options
-from gateway.anonymous import ALLOWED, Anonymous, is_loopback
+from gateway.access.anonymous import ALLOWED, Anonymous, is_loopback
 from gateway.server import serve
 from gateway.settings import Settings
-from history.options import database_url
 
 log = logging.getLogger(__name__)
 

@@ -19,35 +19,36 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Mount
 
-from broker.amqp import AmqpLink
 from buildfeed.activity import Activity
+from buildfeed.broker.amqp.link import AmqpLink
 from buildfeed.errors import HistoryUnavailable
+from buildfeed.history.store import Store
 from gateway import problems
-from gateway.access import Door
-from gateway.catchup import CatchUp
-from gateway.commands import Commands
-from gateway.counts import Counts
+from gateway.access.access import SOCKETS, Door
+from gateway.commands.commands import Commands
+from gateway.commands.publisher import AmqpSubmitter, MqttSubmitter, Submitter
+from gateway.commands.rate_limit import Throttle
 from gateway.drain import Drain
-from gateway.engine.exchange import Exchange, Limits
-from gateway.events import Events
-from gateway.feed import Feed
-from gateway.guard import SOCKETS, Guard
-from gateway.live import Event, Live
-from gateway.loop_lag import HANG_SECONDS, LoopLag
-from gateway.metrics import Metrics, Vitals
-from gateway.operations import Operations
+from gateway.engine.server import Exchange, Limits
+from gateway.http.api import Api
+from gateway.http.guard import Guard
+from gateway.http.pages import pages
+from gateway.operations.loop_lag import HANG_SECONDS, LoopLag
+from gateway.operations.metrics import Metrics, Vitals
+from gateway.operations.queue_lengths import QueueLengths
+from gateway.operations.routes import Operations
 from gateway.problems import Problem
-from gateway.queue_lengths import QueueLengths
-from gateway.routes import Api, pages
+from gateway.queries.snapshot import Snapshot
 from gateway.settings import MAX_MESSAGE_BYTES, Settings
-from gateway.snapshot import Snapshot
-from gateway.sockets import Sockets
-from gateway.submitter import AmqpSubmitter, MqttSubmitter, Submitter
-from gateway.subscriber import Subscriber
-from gateway.throttle import Throttle
-from gateway.watching import Watching
-from gateway.wires import Wires
-from history.store import Store
+from gateway.sources.catch_up import CatchUp
+from gateway.sources.feed import Feed
+from gateway.sources.subscriber import Subscriber
+from gateway.state.counters import Counts
+from gateway.state.live import Event, Live
+from gateway.transports.polling import Sockets
+from gateway.transports.sse import Events
+from gateway.transports.subscriptions import Watching
+from gateway.transports.websocket import Wires
 
 CLOSE_SECONDS = 3.0
 READY_SECONDS = 3.0

@@ -5,8 +5,8 @@ from typing import Any, TypeVar, get_args
 
 import click
 
-from gateway import hosts
-from gateway.anonymous import ALL_INTERFACES, Anonymous, refusal
+from gateway.access import hosts
+from gateway.access.anonymous import ALL_INTERFACES, Anonymous, refusal
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 

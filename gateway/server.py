@@ -26,7 +26,7 @@ import uvicorn
 from uvicorn.supervisors import Multiprocess
 
 from buildfeed.log import configure
-from gateway.loop_lag import HANG_SECONDS
+from gateway.operations.loop_lag import HANG_SECONDS
 from gateway.settings import MAX_MESSAGE_BYTES, Settings
 
 SHUTDOWN_SECONDS: Final = 3
@@ -60,8 +60,8 @@ def _config(settings: Settings, log_level: str) -> uvicorn.Config:
         host=settings.host,
         port=settings.port,
         workers=settings.workers,
-        http="gateway.connection:Protocol",
-        ws="gateway.watcher_socket:WatcherSocket",
+        http="gateway.http.protocol:Protocol",
+        ws="gateway.transports.upgrade:WatcherSocket",
         ws_per_message_deflate=False,  # costs more CPU than the bytes are worth (1.5 times)
         ws_max_size=MAX_MESSAGE_BYTES,
         timeout_graceful_shutdown=round(settings.drain_seconds) + SHUTDOWN_SECONDS,

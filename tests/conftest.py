@@ -11,11 +11,11 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from postgresql import PostgreSQL
 
-from broker import ports
-from broker.rabbitmq import PrivateRabbitMQ
-from history.store import Store
+from buildfeed.broker.local import ports
+from buildfeed.broker.local.rabbitmq import PrivateRabbitMQ
+from buildfeed.history.store import Store
+from support.postgresql import PostgreSQL
 
 PROXIES = ("http_proxy", "https_proxy", "ws_proxy", "wss_proxy", "all_proxy", "no_proxy")
 

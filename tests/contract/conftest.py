@@ -5,8 +5,9 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from brokers import Broker, Embedded, Mosquitto, RabbitMQ
-from peers import Client, Connect, Proxy, Script, ScriptedBroker, StartScript
+
+from support.brokers import Broker, Embedded, Mosquitto, RabbitMQ
+from support.peers import Client, Connect, Proxy, Script, ScriptedBroker, StartScript
 
 
 @pytest.fixture(scope="session")

@@ -8,10 +8,10 @@ from collections.abc import AsyncIterator
 from urllib.parse import urlsplit
 
 import pytest
-from brokers import Embedded, free_port
-from peers import Connect
 
-from broker.embedded import EmbeddedBroker
+from buildfeed.broker.local.embedded import EmbeddedBroker
+from support.brokers import Embedded, free_port
+from support.peers import Connect
 
 
 @pytest.fixture

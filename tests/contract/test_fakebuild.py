@@ -13,7 +13,17 @@ import pika
 import pytest
 from msgspec import UNSET
 from msgspec.structs import replace
-from workshop import (
+
+from buildfeed.activity import Activity, Script
+from buildfeed.broker.amqp.topology import BUILDS, BUILDS_HIGH, assert_topology
+from buildfeed.broker.local.rabbitmq import PrivateRabbitMQ
+from buildfeed.history.recorder import Recorder
+from buildfeed.history.store import Store
+from buildfeed.presence import Presence
+from buildfeed.worker.queues.amqp import AmqpQueue
+from buildfeed.worker.queues.embedded import EmbeddedQueue
+from buildfeed.worker.queues.past import Past
+from support.workshop import (
     LONG,
     RunningWorker,
     Watcher,
@@ -25,16 +35,6 @@ from workshop import (
     until,
     worker,
 )
-
-from broker.rabbitmq import PrivateRabbitMQ
-from broker.topology import BUILDS, BUILDS_HIGH, assert_topology
-from buildfeed.activity import Activity, Script
-from buildfeed.presence import Presence
-from fakebuild.amqp_queue import AmqpQueue
-from fakebuild.embedded_queue import EmbeddedQueue
-from fakebuild.past import Past
-from history.recorder import Recorder
-from history.store import Store
 
 
 class Site:

@@ -5,11 +5,11 @@ import sys
 import threading
 
 import pytest
-from brokers import Broker, Embedded
-from peers import Client, Connect, Proxy
 
-from broker.mqtt import Message, MqttLink
+from buildfeed.broker.mqtt.link import Message, MqttLink
 from buildfeed.errors import BrokerUnavailable
+from support.brokers import Broker, Embedded
+from support.peers import Client, Connect, Proxy
 
 
 def acknowledge(link: MqttLink, message: Message) -> None:

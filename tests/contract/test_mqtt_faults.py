@@ -9,11 +9,11 @@ from collections.abc import Iterator
 from concurrent.futures import Future
 
 import pytest
-from peers import DISCONNECT, PUBACK, V5, V311, Connect, Peer, StartScript
 
-from broker import connection, mqtt
-from broker.rabbitmq import PrivateRabbitMQ
+from buildfeed.broker.local.rabbitmq import PrivateRabbitMQ
+from buildfeed.broker.mqtt import connection, link
 from buildfeed.errors import BrokerUnavailable
+from support.peers import DISCONNECT, PUBACK, V5, V311, Connect, Peer, StartScript
 
 
 def serve(peer: Peer) -> None:
@@ -26,7 +26,7 @@ def serve(peer: Peer) -> None:
 @pytest.fixture
 def _hasty(monkeypatch: pytest.MonkeyPatch) -> None:
     """A link tries again after 0.2 s at most: how long it waits is not the point."""
-    monkeypatch.setattr(mqtt, "MAX_DELAY_SECONDS", 0.2)
+    monkeypatch.setattr(link, "MAX_DELAY_SECONDS", 0.2)
 
 
 def failure(future: Future[None]) -> BrokerUnavailable:
@@ -56,7 +56,7 @@ def test_mqtt_311_follows_at_once_when_mqtt_5_is_dropped_and_is_kept(
 def test_a_drop_while_the_broker_boots_does_not_settle_the_version(
     scripted: StartScript, connect: Connect, caplog: pytest.LogCaptureFixture
 ) -> None:
-    caplog.set_level(logging.INFO, "broker.mqtt")
+    caplog.set_level(logging.INFO, "buildfeed.broker.mqtt.link")
     broker = scripted(lambda peer: serve(peer) if peer.number == 2 else None)
     client = connect(broker.url)
     assert [peer.version for peer in broker.peers] == [V5, V311, V5]

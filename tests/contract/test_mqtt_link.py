@@ -7,11 +7,11 @@ from concurrent.futures import wait
 from typing import Any
 
 import pytest
-from brokers import Broker
-from peers import Connect, Proxy
 
-from broker.mqtt import Message, MqttLink, Will
+from buildfeed.broker.mqtt.link import Message, MqttLink, Will
 from buildfeed.errors import BrokerUnavailable, InvalidActivity, InvalidTopic
+from support.brokers import Broker
+from support.peers import Connect, Proxy
 
 not_embedded = pytest.mark.parametrize("broker", ["mosquitto", "rabbitmq"], indirect=True)
 
@@ -52,7 +52,7 @@ def test_a_message_that_two_subscriptions_match_is_handed_over(
 def test_the_newest_version_that_the_broker_answers_is_spoken(
     broker: Broker, connect: Connect, caplog: pytest.LogCaptureFixture
 ) -> None:
-    caplog.set_level(logging.INFO, "broker.mqtt")
+    caplog.set_level(logging.INFO, "buildfeed.broker.mqtt.link")
     client = connect(broker.url)
     assert client.downs == []
     assert [record.protocol for record in up_events(caplog)] == [broker.protocol]

@@ -5,8 +5,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from brokers import Mosquitto
-from peers import Connect
+
+from support.brokers import Mosquitto
+from support.peers import Connect
 
 
 @pytest.fixture(scope="module")

@@ -5,13 +5,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from brokers import Broker, RabbitMQ
-from databases import OnPostgreSQL, SQLite
-from peers import Client, Connect
-from recording import Scene
 
-from broker.mqtt import Message
 from buildfeed.activity import Activity, encode, parse
+from buildfeed.broker.mqtt.link import Message
+from support.brokers import Broker, RabbitMQ
+from support.databases import OnPostgreSQL, SQLite
+from support.peers import Client, Connect
+from support.recording import Scene
 
 
 @pytest.fixture
@@ -27,7 +27,9 @@ def scene(broker: Broker, tmp_path: Path, request: pytest.FixtureRequest) -> Ite
 
 
 def events(caplog: pytest.LogCaptureFixture) -> list[str]:
-    return [each.getMessage() for each in caplog.records if each.name.startswith("history")]
+    return [
+        each.getMessage() for each in caplog.records if each.name.startswith("buildfeed.history")
+    ]
 
 
 def seen(watcher: Client) -> list[Activity]:

@@ -7,10 +7,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from peers import Connect
 
 from buildfeed import command
 from buildfeed.activity import Script, encode
+from support.peers import Connect
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "subscriber.py"
 

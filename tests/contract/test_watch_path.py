@@ -12,12 +12,12 @@ from typing import Any
 import httpx
 import pytest
 import socketio
-from brokers import Mosquitto, free_port
-from service import Service, Web, until
 
-from broker.mqtt import MqttLink
-from history.recorder import Recorder
-from history.store import Store
+from buildfeed.broker.mqtt.link import MqttLink
+from buildfeed.history.recorder import Recorder
+from buildfeed.history.store import Store
+from support.brokers import Mosquitto, free_port
+from support.service import Service, Web, until
 
 RUNNING = Path(__file__).parents[2] / "docs" / "running.md"
 

@@ -10,11 +10,11 @@ from typing import Any
 import pika
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
-from service import Service, Web
 
-from broker import ports
-from broker.rabbitmq import PrivateRabbitMQ
-from broker.topology import BUILDS, BUILDS_HIGH, assert_topology
+from buildfeed.broker.amqp.topology import BUILDS, BUILDS_HIGH, assert_topology
+from buildfeed.broker.local import ports
+from buildfeed.broker.local.rabbitmq import PrivateRabbitMQ
+from support.service import Service, Web
 
 CHROMIUM = ("chromium", "chromium-browser", "google-chrome")
 

@@ -9,10 +9,10 @@ from typing import Any
 import httpx
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
-from service import HTTP, Web, until
 
-from broker.rabbitmq import PrivateRabbitMQ
 from buildfeed import activity
+from buildfeed.broker.local.rabbitmq import PrivateRabbitMQ
+from support.service import HTTP, Web, until
 
 FAST = {"seconds": 0.5, "steps": 5, "errors": [70]}
 SLOW = {"seconds": 30, "steps": 30, "errors": []}

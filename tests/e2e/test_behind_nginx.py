@@ -9,9 +9,10 @@ from pathlib import Path
 import httpx
 import pytest
 import websocket
-from nginx import HOST, Nginx
 from playwright.sync_api import Page, expect
-from service import Service, Web
+
+from support.nginx import HOST, Nginx
+from support.service import Service, Web
 
 NewPage = Callable[..., Page]
 Run = Callable[..., Service]

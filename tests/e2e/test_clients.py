@@ -9,11 +9,11 @@ from typing import Any
 import paho.mqtt.client as paho
 import pika
 import socketio
-from programs import lines
-from service import Web, until
 
-from broker.rabbitmq import PrivateRabbitMQ
 from buildfeed import activity
+from buildfeed.broker.local.rabbitmq import PrivateRabbitMQ
+from support.programs import lines
+from support.service import Web, until
 
 FAST = {"seconds": 1, "steps": 10, "errors": [70]}
 
@@ -99,7 +99,7 @@ def test_mqtt_and_amqp_clients_see_the_same_activities(
 
 
 def test_the_official_client_with_default_options_watches(gateway: Web) -> None:
-    client = ["node", "tests/e2e/official_client.mjs", gateway.url, "builds/node/#"]
+    client = ["node", "tests/support/official_client.mjs", gateway.url, "builds/node/#"]
     with lines(*client) as printed:
 
         def said(what: str) -> list[Any]:

@@ -4,7 +4,8 @@ from datetime import datetime
 from typing import Any
 
 import pytest
-from service import HTTP, Web, until
+
+from support.service import HTTP, Web, until
 
 SCRIPT = {"seconds": 0.2, "steps": 2, "errors": []}
 

@@ -13,7 +13,8 @@ import socketio
 import websocket
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from service import HTTP, Web
+
+from support.service import HTTP, Web
 
 HOSTILE = {
     "a dot": "acme.secret",

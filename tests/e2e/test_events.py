@@ -9,14 +9,14 @@ from typing import Any
 import httpx
 import pytest
 import socketio
-from loud import speaking
 from playwright.sync_api import Page
-from programs import lines
-from service import HTTP, Service, Web, until
-from sse import metric, stalled_reader, watching
 
-from broker import ports
-from broker.rabbitmq import PrivateRabbitMQ
+from buildfeed.broker.local import ports
+from buildfeed.broker.local.rabbitmq import PrivateRabbitMQ
+from support.loud import speaking
+from support.programs import lines
+from support.service import HTTP, Service, Web, until
+from support.sse import metric, stalled_reader, watching
 
 FAST = {"seconds": 0.5, "steps": 5, "errors": [60]}
 STUCK_SECONDS = 2

@@ -11,7 +11,8 @@ from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, Page, WebSocketRoute, expect
-from service import Web, until
+
+from support.service import Web, until
 
 SLOW = {"seconds": 40, "steps": 200, "errors": []}
 PHONE = {"viewport": {"width": 390, "height": 844}}

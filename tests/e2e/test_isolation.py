@@ -10,11 +10,11 @@ import paho.mqtt.client as paho
 import pika
 import pytest
 import socketio
-import sse
-from service import Web, until
 
-from broker.rabbitmq import PrivateRabbitMQ
 from buildfeed import activity, command
+from buildfeed.broker.local.rabbitmq import PrivateRabbitMQ
+from support import sse
+from support.service import Web, until
 
 FAST = {"seconds": 0.5, "steps": 5, "errors": []}
 PROJECT = "acme-apart"

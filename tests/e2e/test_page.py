@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 from msgspec import UNSET, structs
-from own_builds import Own, mqtt_url
 from playwright.sync_api import Page, WebSocketRoute, expect
-from service import Web, until
-from workshop import by_another, start
 
 from buildfeed.activity import urn
+from support.own_builds import Own, mqtt_url
+from support.service import Web, until
+from support.workshop import by_another, start
 
 FAST = {"seconds": 1.5, "steps": 10, "errors": [70]}
 SLOW = {"seconds": 60, "steps": 300, "errors": [2]}

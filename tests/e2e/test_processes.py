@@ -15,10 +15,10 @@ import pytest
 import socketio
 from playwright.sync_api import Page, expect
 from prometheus_client.parser import text_string_to_metric_families
-from service import HTTP, Service, Web, until
 
-from broker import ports
-from broker.rabbitmq import PrivateRabbitMQ
+from buildfeed.broker.local import ports
+from buildfeed.broker.local.rabbitmq import PrivateRabbitMQ
+from support.service import HTTP, Service, Web, until
 
 PROCESSES = 3
 LONG = {"seconds": 60, "steps": 600, "errors": []}
@@ -149,7 +149,7 @@ def test_one_is_stopped_and_says_goodbye(web: Web, watchers: list[Watcher]) -> N
 
 
 def test_polling_is_refused_with_what_to_do(web: Web) -> None:
-    command = ["node", "tests/e2e/official_client.mjs", web.url, "builds/#"]
+    command = ["node", "tests/support/official_client.mjs", web.url, "builds/#"]
     root = Path(__file__).parents[2]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=root) as client:
         assert client.stdout

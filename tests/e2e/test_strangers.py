@@ -12,10 +12,10 @@ from typing import Final
 import pytest
 import socketio
 import websocket
-from service import Web, until
-from sse import metric
 
-from broker import ports
+from buildfeed.broker.local import ports
+from support.service import Web, until
+from support.sse import metric
 
 SESSIONS: Final = 400
 WATCHERS: Final = 'buildfeed_watchers{transport="socketio"}'

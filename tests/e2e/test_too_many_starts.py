@@ -3,9 +3,9 @@
 from collections.abc import Callable
 
 import httpx
-from service import Web
 
-from broker.rabbitmq import PrivateRabbitMQ
+from buildfeed.broker.local.rabbitmq import PrivateRabbitMQ
+from support.service import Web
 
 FAST = {"script": {"seconds": 0.1, "steps": 1, "errors": []}}
 

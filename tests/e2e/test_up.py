@@ -7,11 +7,11 @@ from urllib.parse import urlsplit
 
 import paho.mqtt.client as paho
 import pytest
-from own_builds import Own, mqtt_url
-from service import HTTP, Service, Web, until
-from workshop import by_another, start
 
-from broker import ports
+from buildfeed.broker.local import ports
+from support.own_builds import Own, mqtt_url
+from support.service import HTTP, Service, Web, until
+from support.workshop import by_another, start
 
 Run = Callable[..., Service]
 FAST = {"seconds": 1, "steps": 10, "errors": [70]}

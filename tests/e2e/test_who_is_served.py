@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from service import HTTP, Service, Web
+
+from support.service import HTTP, Service, Web
 
 Run = Callable[..., Service]
 OPEN_TO_ALL = "WARNING gateway.open_to_all"

@@ -3,9 +3,9 @@
 from collections.abc import Iterator
 
 import pytest
-from fleet import Fleet
 
-from broker.rabbitmq import PrivateRabbitMQ
+from buildfeed.broker.local.rabbitmq import PrivateRabbitMQ
+from support.fleet import Fleet
 
 
 @pytest.fixture(scope="session")

@@ -10,15 +10,15 @@ from collections import Counter
 from datetime import timedelta
 
 import pytest
-from ear import summary
-from fleet import Fleet
-from load import Load
-from misfortune import Misfortune
-from picture import Picture
-from service import until
 
 from buildfeed.activity import ENDINGS
 from buildfeed.board import BuildState, Key
+from support.ear import summary
+from support.fleet import Fleet
+from support.load import Load
+from support.misfortune import Misfortune
+from support.picture import Picture
+from support.service import until
 
 STOP_SECONDS = 3.0
 """So long after its 202 a stop may find that the build ends by itself: the stop is repeated when

@@ -10,10 +10,10 @@ import time
 from collections import Counter
 
 import pytest
-from fleet import SLOTS, Fleet
-from service import until
 
 from buildfeed.board import Key
+from support.fleet import SLOTS, Fleet
+from support.service import until
 
 
 def freeze(fleet: Fleet, seconds: float, count: int, draw: random.Random) -> list[tuple[Key, str]]:

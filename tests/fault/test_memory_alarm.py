@@ -10,10 +10,10 @@ from typing import Any
 
 import httpx
 import pytest
-from fleet import Fleet
-from service import Web, until
 
 from buildfeed.board import Key
+from support.fleet import Fleet
+from support.service import Web, until
 
 PROJECT = "alarm"
 QUICK = {"seconds": 0.5, "steps": 5, "errors": []}

@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from loud import speaking
-from service import Web, until
-from sse import metric, stalled_reader, stalled_watcher, watching
 
-from broker import ports
-from broker.rabbitmq import PrivateRabbitMQ
+from buildfeed.broker.local import ports
+from buildfeed.broker.local.rabbitmq import PrivateRabbitMQ
+from support.loud import speaking
+from support.service import Web, until
+from support.sse import metric, stalled_reader, stalled_watcher, watching
 
 READERS = 1000
 ROUNDS = 20

@@ -4,12 +4,12 @@ import signal
 import sys
 
 import pytest
-from ear import summary
-from fleet import SLOTS, WORKERS, Fleet
-from load import Load
-from service import until
 
 from buildfeed.board import Key
+from support.ear import summary
+from support.fleet import SLOTS, WORKERS, Fleet
+from support.load import Load
+from support.service import until
 
 LONG = {"seconds": 60, "steps": 600, "errors": []}
 MINUTE_HALF = {"seconds": 30, "steps": 300, "errors": []}

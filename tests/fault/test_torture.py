@@ -10,13 +10,16 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
-from fleet import Fleet
-from load import Load
-from proxy import Proxy
-from service import until
-from torture import Torture, watching
-from verdict import Verdict, confirmed, table
-from viewers import (
+
+from buildfeed.board import Key
+from buildfeed.broker.local.rabbitmq import PrivateRabbitMQ
+from support.fleet import Fleet
+from support.load import Load
+from support.proxy import Proxy
+from support.service import until
+from support.torture import Torture, watching
+from support.verdict import Verdict, confirmed, table
+from support.viewers import (
     AmqpViewer,
     EventStreamViewer,
     HistoryViewer,
@@ -25,10 +28,7 @@ from viewers import (
     SocketViewer,
     Viewer,
 )
-from virtual_host import VirtualHost
-
-from broker.rabbitmq import PrivateRabbitMQ
-from buildfeed.board import Key
+from support.virtual_host import VirtualHost
 
 PROCESSES = 2
 PROJECTS = ("p0", "p1")

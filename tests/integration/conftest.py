@@ -5,14 +5,14 @@ from pathlib import Path
 
 import pika
 import pytest
-from databases import OnPostgreSQL, SQLite
 from pika.adapters.blocking_connection import BlockingChannel
-from recorders import Process, Session
-from recording import Scene
 
-from broker.amqp import AmqpLink
-from broker.rabbitmq import PrivateRabbitMQ
-from broker.topology import BUILDS, BUILDS_DEAD, BUILDS_HIGH, assert_topology
+from buildfeed.broker.amqp.link import AmqpLink
+from buildfeed.broker.amqp.topology import BUILDS, BUILDS_DEAD, BUILDS_HIGH, assert_topology
+from buildfeed.broker.local.rabbitmq import PrivateRabbitMQ
+from support.databases import OnPostgreSQL, SQLite
+from support.recorders import Process, Session
+from support.recording import Scene
 
 
 @pytest.fixture

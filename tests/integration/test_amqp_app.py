@@ -8,8 +8,8 @@ from pathlib import Path
 
 from pika.adapters.blocking_connection import BlockingChannel
 
-from broker.rabbitmq import PrivateRabbitMQ
-from broker.topology import TOPIC_EXCHANGE
+from buildfeed.broker.amqp.topology import TOPIC_EXCHANGE
+from buildfeed.broker.local.rabbitmq import PrivateRabbitMQ
 
 TOPICS = (Path(__file__).parents[2] / "topics.md").read_text()
 

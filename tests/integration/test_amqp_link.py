@@ -10,12 +10,12 @@ import pika
 import pytest
 from pika.adapters.blocking_connection import BlockingChannel
 
-from broker.amqp import AmqpLink
-from broker.confirms import WINDOW
-from broker.rabbitmq import PrivateRabbitMQ
-from broker.topology import BUILDS, TOPIC_EXCHANGE
 from buildfeed import command
 from buildfeed.activity import Activity, Script
+from buildfeed.broker.amqp.confirms import WINDOW
+from buildfeed.broker.amqp.link import AmqpLink
+from buildfeed.broker.amqp.topology import BUILDS, TOPIC_EXCHANGE
+from buildfeed.broker.local.rabbitmq import PrivateRabbitMQ
 from buildfeed.errors import BrokerUnavailable
 
 

@@ -7,11 +7,17 @@ import pika
 import pytest
 from pika.adapters.blocking_connection import BlockingChannel
 
-from broker.delay import RUNG_QUEUES
-from broker.rabbitmq import PrivateRabbitMQ
-from broker.topology import BUILDS, BUILDS_DEAD, BUILDS_HIGH, assert_topology, publish
 from buildfeed import command
 from buildfeed.activity import Activity, Priority, Script, parse
+from buildfeed.broker.amqp.delay import RUNG_QUEUES
+from buildfeed.broker.amqp.topology import (
+    BUILDS,
+    BUILDS_DEAD,
+    BUILDS_HIGH,
+    assert_topology,
+    publish,
+)
+from buildfeed.broker.local.rabbitmq import PrivateRabbitMQ
 
 
 def start(build: str, delay: float, priority: Priority = "normal") -> Activity:

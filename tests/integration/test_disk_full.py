@@ -6,10 +6,11 @@ import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from databases import Database, SQLite
 from msgspec import structs
-from recorders import Process, Session
-from recording import Scene
+
+from support.databases import Database, SQLite
+from support.recorders import Process, Session
+from support.recording import Scene
 
 MIB = 1024 * 1024
 LOG_FILE = 16 * MIB

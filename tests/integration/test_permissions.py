@@ -5,11 +5,10 @@ from collections.abc import Callable, Iterator
 
 import pika
 import pytest
-from compose_rabbitmq import ComposeRabbitMQ, Session
 from pika.exceptions import ChannelClosedByBroker, ProbableAuthenticationError
 
-from broker.stream import STREAM, assert_stream
-from broker.topology import (
+from buildfeed.broker.amqp.stream import STREAM, assert_stream
+from buildfeed.broker.amqp.topology import (
     BUILDS,
     BUILDS_DEAD,
     BUILDS_HIGH,
@@ -19,6 +18,7 @@ from broker.topology import (
     assert_topology,
 )
 from buildfeed.topics import ALL_BUILDS, ALL_WORKERS, STOPS
+from support.compose_rabbitmq import ComposeRabbitMQ, Session
 
 CLIENT_IDS = {
     "gateway": "gateway-0123abcd",

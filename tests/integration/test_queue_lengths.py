@@ -5,12 +5,12 @@ from collections.abc import Callable
 import pytest
 from pika.adapters.blocking_connection import BlockingChannel
 
-from broker.amqp import AmqpLink
-from broker.delay import RUNG_QUEUES
-from broker.lengths import DELAYED
-from broker.topology import BUILDS, BUILDS_DEAD, BUILDS_HIGH
-from gateway import queue_lengths
-from gateway.queue_lengths import QueueLengths
+from buildfeed.broker.amqp.delay import RUNG_QUEUES
+from buildfeed.broker.amqp.link import AmqpLink
+from buildfeed.broker.amqp.queue_lengths import DELAYED
+from buildfeed.broker.amqp.topology import BUILDS, BUILDS_DEAD, BUILDS_HIGH
+from gateway.operations import queue_lengths
+from gateway.operations.queue_lengths import QueueLengths
 
 
 def fill(channel: BlockingChannel, queue: str, count: int) -> None:

@@ -11,9 +11,9 @@ from pathlib import Path
 import pika
 import pytest
 
-from broker import ports
-from broker import rabbitmq as module
-from broker.rabbitmq import PrivateRabbitMQ
+from buildfeed.broker.local import ports
+from buildfeed.broker.local import rabbitmq as module
+from buildfeed.broker.local.rabbitmq import PrivateRabbitMQ
 from buildfeed.errors import RabbitMQFailed, RabbitMQMissing
 
 Make = Callable[..., PrivateRabbitMQ]
@@ -21,8 +21,8 @@ Make = Callable[..., PrivateRabbitMQ]
 START_AND_WAIT = """
 import sys, time
 from pathlib import Path
-from broker import ports
-from broker.rabbitmq import PrivateRabbitMQ
+from buildfeed.broker.local import ports
+from buildfeed.broker.local.rabbitmq import PrivateRabbitMQ
 ports._FIRST, ports._LAST = map(int, sys.argv[2:])
 broker = PrivateRabbitMQ(Path(sys.argv[1]))
 broker.start()
@@ -33,7 +33,7 @@ time.sleep(60)
 START_AND_EXIT = """
 import sys
 from pathlib import Path
-from broker.rabbitmq import PrivateRabbitMQ
+from buildfeed.broker.local.rabbitmq import PrivateRabbitMQ
 broker = PrivateRabbitMQ(Path(sys.argv[1]))
 broker._wait = lambda deadline: None
 broker.start()

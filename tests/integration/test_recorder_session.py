@@ -8,10 +8,10 @@ from collections.abc import Callable
 from urllib.parse import urlsplit
 
 import pytest
-from recorders import Process, Session
-from recording import Scene
 
-from broker.rabbitmq import PrivateRabbitMQ
+from buildfeed.broker.local.rabbitmq import PrivateRabbitMQ
+from support.recorders import Process, Session
+from support.recording import Scene
 
 
 def test_what_is_published_while_the_recorder_is_away_is_recorded(

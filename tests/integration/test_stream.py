@@ -10,15 +10,14 @@ from typing import Self
 
 import pika
 import pytest
-from databases import SQLite
 from pika.exceptions import ChannelClosedByBroker
-from recording import Scene
 
-from broker import amqp
-from broker.amqp import AmqpLink
-from broker.rabbitmq import PrivateRabbitMQ
-from broker.stream import STREAM, STREAM_ARGUMENTS, assert_stream
 from buildfeed.activity import Activity
+from buildfeed.broker.amqp.link import AmqpLink
+from buildfeed.broker.amqp.stream import STREAM, STREAM_ARGUMENTS, assert_stream
+from buildfeed.broker.local.rabbitmq import PrivateRabbitMQ
+from support.databases import SQLite
+from support.recording import Scene
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "replay.py"
 
@@ -145,7 +144,7 @@ def test_a_link_makes_the_stream(
 ) -> None:
     with connect(rabbitmq) as connection:
         connection.channel().queue_delete(STREAM)
-    monkeypatch.setattr(amqp, "_STREAM_DELAY", 0)
+    monkeypatch.setattr(link, "_STREAM_DELAY", 0)
     link()
     eventually(lambda: is_up(rabbitmq))
 

@@ -8,12 +8,18 @@ import pika
 import pytest
 from pika.adapters.blocking_connection import BlockingChannel
 
-from broker import topology
-from broker.mqtt import Message, MqttLink
-from broker.rabbitmq import PrivateRabbitMQ
-from broker.topology import BUILDS, BUILDS_DEAD, BUILDS_HIGH, assert_topology, publish
 from buildfeed import command
 from buildfeed.activity import Activity, Priority, Script, encode, parse
+from buildfeed.broker.amqp import topology
+from buildfeed.broker.amqp.topology import (
+    BUILDS,
+    BUILDS_DEAD,
+    BUILDS_HIGH,
+    assert_topology,
+    publish,
+)
+from buildfeed.broker.local.rabbitmq import PrivateRabbitMQ
+from buildfeed.broker.mqtt.link import Message, MqttLink
 from buildfeed.errors import BrokerUnavailable
 from buildfeed.topics import ALL_BUILDS
 

@@ -10,7 +10,21 @@ from functools import partial
 import pika
 import pytest
 from pika.adapters.blocking_connection import BlockingChannel
-from workshop import (
+
+from buildfeed.activity import Script, encode
+from buildfeed.broker.amqp.topology import (
+    BUILDS,
+    BUILDS_DEAD,
+    TOPIC_EXCHANGE,
+    assert_topology,
+    publish,
+)
+from buildfeed.broker.local.rabbitmq import PrivateRabbitMQ
+from buildfeed.history.store import Store
+from buildfeed.presence import Presence, RunningBuild
+from buildfeed.worker.queues.amqp import AmqpQueue
+from buildfeed.worker.queues.past import Past
+from support.workshop import (
     LONG,
     RunningWorker,
     Watcher,
@@ -22,14 +36,6 @@ from workshop import (
     until,
     worker,
 )
-
-from broker.rabbitmq import PrivateRabbitMQ
-from broker.topology import BUILDS, BUILDS_DEAD, TOPIC_EXCHANGE, assert_topology, publish
-from buildfeed.activity import Script, encode
-from buildfeed.presence import Presence, RunningBuild
-from fakebuild.amqp_queue import AmqpQueue
-from fakebuild.past import Past
-from history.store import Store
 
 Work = Callable[..., AbstractAsyncContextManager[RunningWorker]]
 
@@ -206,7 +212,7 @@ async def test_a_build_survives_a_restart_of_the_broker(rabbitmq: PrivateRabbitM
 async def test_a_worker_whose_start_is_kept_elsewhere_has_room_to_keep_one_for_others(
     channel: BlockingChannel, watcher: Watcher, work: Work, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("fakebuild.worker._LOOK_SECONDS", 0.02)
+    monkeypatch.setattr("buildfeed.worker.worker._LOOK_SECONDS", 0.02)
     publish(channel, start(script=LONG))
     while not (of_others := channel.basic_get(BUILDS)[0]):
         pass
@@ -297,7 +303,7 @@ async def test_a_build_that_ended_in_the_pause_before_its_attempt_is_never_begun
     database_url: str,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("fakebuild.building.pause", lambda _attempt: 1.0)
+    monkeypatch.setattr("buildfeed.worker.job.pause", lambda _attempt: 1.0)
     build, last = start(), start()
     publish(channel, build)
     with closing(Store(database_url)) as store:

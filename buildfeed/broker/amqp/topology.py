@@ -1,0 +1,114 @@
+"""The exchanges and queues that carry commands to workers, and how a command is published.
+
+    amq.topic ──builds.*.*.start──▶ builds.start (headers) ──priority: high──▶ queue builds.high
+                                       ├──delay: yes──▶ a ladder of queues, see delay.py
+                                       └──all else──▶ builds.start.normal ──▶ queue builds
+    what a worker rejects, or nobody finishes in 31 deliveries ──▶ queue builds.dead
+
+A start is published once, on the topic of its build: the queues, every watcher and the recorder
+get it from there. One without a priority, e.g. of an MQTT client, goes to `builds`.
+"""
+
+from typing import Any, Final
+
+from pika import BasicProperties, DeliveryMode
+from pika.adapters.blocking_connection import BlockingChannel
+from pika.exceptions import NackError
+from pika.exchange_type import ExchangeType
+
+from buildfeed.activity import MEDIA_TYPE, Activity, encode
+from buildfeed.broker.amqp.confirms import Message
+from buildfeed.broker.amqp.delay import LADDER, assert_ladder, headers
+from buildfeed.errors import BrokerUnavailable
+
+TOPIC_EXCHANGE: Final = "amq.topic"
+"""Where RabbitMQ publishes MQTT messages and subscribes MQTT clients; its default."""
+
+START_EXCHANGE: Final = "builds.start"
+NORMAL_EXCHANGE: Final = "builds.start.normal"
+START_KEY: Final = "builds.*.*.start"
+
+BUILDS_HIGH: Final = "builds.high"
+BUILDS: Final = "builds"
+BUILDS_DEAD: Final = "builds.dead"
+
+DELIVERY_LIMIT: Final = 30
+
+WORK_ARGUMENTS: Final[dict[str, Any]] = {
+    "x-queue-type": "quorum",
+    "x-delivery-limit": DELIVERY_LIMIT,
+    "x-dead-letter-exchange": "",
+    "x-dead-letter-routing-key": BUILDS_DEAD,
+    # A dead letter leaves the queue only once builds.dead has it; that needs reject-publish.
+    "x-dead-letter-strategy": "at-least-once",
+    "x-overflow": "reject-publish",
+}
+"""Arguments of `builds` and `builds.high`. RabbitMQ refuses to declare a queue with others."""
+
+DEAD_ARGUMENTS: Final[dict[str, Any]] = {
+    "x-queue-type": "quorum",
+    # To list dead letters is to take them and hand them back; RabbitMQ 4 drops a message for good
+    # after 20 times unless the queue says otherwise.
+    "x-delivery-limit": 1_000_000,
+}
+
+SESSION_MAX_LENGTH: Final = 100_000
+"""Activities kept for a subscriber that is away; older ones are dropped first."""
+
+SESSION_POLICY: Final[dict[str, Any]] = {
+    "vhost": "/",
+    "name": "mqtt-sessions",
+    "pattern": "^mqtt-subscription-(?!recorder)",
+    "apply-to": "queues",
+    "priority": 0,
+    "definition": {"max-length": SESSION_MAX_LENGTH, "overflow": "drop-head"},
+}
+"""A policy as in definitions.json. Recorders are not limited: they must not lose anything."""
+
+
+def assert_topology(channel: BlockingChannel) -> None:
+    """Declare everything; changes nothing where it exists already.
+
+    Raises pika's ChannelClosedByBroker when it exists with other arguments.
+    """
+    channel.queue_declare(BUILDS_DEAD, durable=True, arguments=DEAD_ARGUMENTS)
+    for queue in (BUILDS, BUILDS_HIGH):
+        channel.queue_declare(queue, durable=True, arguments=WORK_ARGUMENTS)
+    channel.exchange_declare(NORMAL_EXCHANGE, ExchangeType.fanout, durable=True)
+    channel.queue_bind(BUILDS, NORMAL_EXCHANGE)
+    channel.exchange_declare(
+        START_EXCHANGE,
+        ExchangeType.headers,
+        durable=True,
+        arguments={"alternate-exchange": NORMAL_EXCHANGE},
+    )
+    channel.queue_bind(
+        BUILDS_HIGH, START_EXCHANGE, arguments={"x-match": "all", "priority": "high"}
+    )
+    assert_ladder(channel, high=BUILDS_HIGH, normal=NORMAL_EXCHANGE)
+    channel.exchange_bind(LADDER, START_EXCHANGE, arguments={"x-match": "all", "delay": "yes"})
+    # Last: from here on starts arrive, and every queue is there to take them.
+    channel.exchange_bind(START_EXCHANGE, TOPIC_EXCHANGE, START_KEY)
+
+
+def publish(channel: BlockingChannel, activity: Activity) -> None:
+    """Publish a command and return once the broker has it; `channel` is in confirm mode.
+
+    Raises BrokerUnavailable(sent=True) when a queue refused it (others may have it), and
+    InvalidActivity before anything is sent when it is too long.
+    """
+    try:
+        channel.basic_publish(*message(activity))
+    except NackError as exc:
+        raise BrokerUnavailable(sent=True) from exc
+
+
+def message(activity: Activity) -> Message:
+    """Return what to publish for a command; raise InvalidActivity when it is too long."""
+    properties = BasicProperties(
+        content_type=MEDIA_TYPE,
+        delivery_mode=DeliveryMode.Persistent,
+        message_id=activity.id,
+        headers=dict(headers(activity.object)),
+    )
+    return TOPIC_EXCHANGE, activity.topic.routing_key, encode(activity), properties

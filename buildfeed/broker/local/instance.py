@@ -1,0 +1,138 @@
+"""What a private RabbitMQ is told: environment, rabbitmq.conf, plugins, definitions. No I/O."""
+
+import base64
+import hashlib
+import json
+from pathlib import Path
+from typing import Final, Self
+
+import msgspec
+
+from buildfeed.broker.amqp.topology import SESSION_POLICY
+from buildfeed.broker.local.ports import LOOPBACK
+
+BLOCK: Final = 10
+"""Ports of one instance, in a row."""
+
+_NODE: Final = "buildfeed@localhost"  # the name of the data; it has an epmd of its own
+_OFFSETS: Final = {
+    "amqp": 0,
+    "mqtt": 1,
+    "dist": 2,
+    "epmd": 3,
+    "management": 4,
+    "prometheus": 5,
+    "web_mqtt": 6,
+    "ctl": 7,
+}
+_LOOPBACK_ONLY: Final = "-kernel inet_dist_use_interface {127,0,0,1}"
+
+
+class Instance(msgspec.Struct, frozen=True):
+    """A RabbitMQ that keeps everything in `directory` and takes its ports from `base` on.
+
+    `base` is 0 as long as nobody has chosen it.
+    `plugins` are those beside MQTT: `management`, `prometheus`, `web_mqtt`.
+    """
+
+    directory: Path
+    base: int
+    plugins: tuple[str, ...] = ()
+
+    def at(self, base: int) -> Self:
+        """Return the same with ports from `base` on."""
+        return msgspec.structs.replace(self, base=base)
+
+    def port(self, listener: str) -> int:
+        """Return the port of `amqp`, `mqtt`, `dist`, `epmd`, `ctl` or of a plugin."""
+        return self.base + _OFFSETS[listener]
+
+    @property
+    def ports(self) -> dict[str, int]:
+        """The ports it listens on, by listener."""
+        listeners = ("amqp", "mqtt", "dist", "epmd", *self.plugins)
+        return {listener: self.port(listener) for listener in listeners}
+
+    @property
+    def mark(self) -> str:
+        """What only its own processes have in their environment."""
+        return f"RABBITMQ_MNESIA_BASE={self.directory}/mnesia"
+
+    def environment(self) -> dict[str, str]:
+        """Return the whole environment of the broker and of rabbitmqctl."""
+        name, _, value = self.mark.partition("=")
+        return {
+            name: value,
+            "PATH": "/usr/sbin:/usr/bin:/sbin:/bin",
+            "LANG": "C.UTF-8",
+            "HOME": f"{self.directory}/home",
+            "RABBITMQ_NODENAME": _NODE,
+            "RABBITMQ_LOG_BASE": f"{self.directory}/log",
+            "RABBITMQ_ENABLED_PLUGINS_FILE": f"{self.directory}/enabled_plugins",
+            # All four, or the configuration of the system's RabbitMQ in /etc is read as well.
+            "RABBITMQ_CONF_ENV_FILE": "/dev/null",
+            "RABBITMQ_CONFIG_FILE": f"{self.directory}/rabbitmq.conf",
+            "RABBITMQ_CONFIG_FILES": f"{self.directory}/conf.d",
+            "RABBITMQ_ADVANCED_CONFIG_FILE": f"{self.directory}/advanced.config",
+            "RABBITMQ_DIST_PORT": str(self.port("dist")),
+            "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS": _LOOPBACK_ONLY,
+            "RABBITMQ_CTL_ERL_ARGS": _LOOPBACK_ONLY,
+            "RABBITMQ_CTL_DIST_PORT_MIN": str(self.port("ctl")),
+            "RABBITMQ_CTL_DIST_PORT_MAX": str(self.base + BLOCK - 1),
+            "ERL_EPMD_PORT": str(self.port("epmd")),
+            "ERL_EPMD_ADDRESS": LOOPBACK,
+            # The start script then becomes the broker instead of waiting beside it.
+            "RUNNING_UNDER_SYSTEMD": "true",
+        }
+
+    def files(
+        self, version: tuple[int, int], user: str, password: str, salt: bytes
+    ) -> dict[str, str]:
+        """Return the texts of its configuration files by name; `salt` is four random bytes."""
+        plugins = ",".join(f"rabbitmq_{plugin}" for plugin in ("mqtt", *self.plugins))
+        return {
+            "rabbitmq.conf": self._settings(version),
+            "enabled_plugins": f"[{plugins}].\n",
+            "definitions.json": json.dumps(_definitions(user, password, salt), indent=1),
+        }
+
+    def _settings(self, version: tuple[int, int]) -> str:
+        # An unknown key stops the boot, so each version gets the name that it knows.
+        expiry = (
+            "mqtt.max_session_expiry_interval_seconds = 604800"
+            if version >= (3, 13)
+            else "mqtt.subscription_ttl = 604800000"
+        )
+        settings = [
+            f"listeners.tcp.1 = {LOOPBACK}:{self.port('amqp')}",
+            f"mqtt.listeners.tcp.1 = {LOOPBACK}:{self.port('mqtt')}",
+            "mqtt.allow_anonymous = false",
+            "mqtt.prefetch = 1000",
+            expiry,
+            "consumer_timeout = 86400000",
+            f"load_definitions = {self.directory}/definitions.json",
+        ]
+        for plugin in self.plugins:
+            settings.append(f"{plugin}.tcp.ip = {LOOPBACK}")
+            settings.append(f"{plugin}.tcp.port = {self.port(plugin)}")
+        return "\n".join(settings) + "\n"
+
+
+def _definitions(user: str, password: str, salt: bytes) -> dict[str, object]:
+    """Return what is imported at every boot; with it the user `guest` is never created."""
+    hashed = salt + hashlib.sha256(salt + password.encode()).digest()
+    return {
+        "users": [
+            {
+                "name": user,
+                "password_hash": base64.b64encode(hashed).decode(),
+                "hashing_algorithm": "rabbit_password_hashing_sha256",
+                "tags": ["administrator"],
+            }
+        ],
+        "vhosts": [{"name": "/"}],
+        "permissions": [
+            {"user": user, "vhost": "/", "configure": ".*", "write": ".*", "read": ".*"}
+        ],
+        "policies": [SESSION_POLICY],
+    }

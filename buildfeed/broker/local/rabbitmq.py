@@ -1,0 +1,257 @@
+"""A private RabbitMQ from the installed binary: own directory, ports, user and epmd.
+
+For `buildfeed up --broker rabbitmq` and the tests. Works with RabbitMQ 3.10 and newer, as root or
+as anybody else, beside a RabbitMQ that the system runs. Linux only: it reads /proc.
+"""
+
+import atexit
+import fcntl
+import logging
+import os
+import re
+import secrets
+import select
+import signal
+import subprocess
+import time
+import zlib
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Final, TextIO
+
+from buildfeed.broker.local import ports
+from buildfeed.broker.local.instance import BLOCK, Instance
+from buildfeed.errors import RabbitMQFailed, RabbitMQMissing
+
+log = logging.getLogger(__name__)
+
+BIN: Final = Path("/usr/lib/rabbitmq/bin")
+"""Where the packages put it. The `rabbitmq-server` on the PATH is another script: it changes to
+the user `rabbitmq` and starts the instance of the system."""
+
+_STOP_SECONDS: Final = 10
+_LOG_LINES: Final = 12
+
+
+class PrivateRabbitMQ:
+    """A RabbitMQ of our own in `directory`, listening on loopback only.
+
+    `port_base` is the first of ten ports; None takes a free block at the first start, for one
+    directory the same one whenever possible. `plugins` adds to MQTT any of `management`,
+    `prometheus`, `web_mqtt`. Data, user and password stay in the directory: a later start goes on
+    with them. Not thread-safe. Ended when this process exits; if that is killed, by the next start.
+    """
+
+    def __init__(
+        self, directory: Path, *, port_base: int | None = None, plugins: Sequence[str] = ()
+    ) -> None:
+        directory = directory.resolve()
+        directory.mkdir(parents=True, exist_ok=True)
+        self._instance = Instance(directory, port_base or 0, tuple(plugins))
+        self.user = "buildfeed"
+        self.password = _secret(directory / "password")
+        self._console = directory / "log" / "console.log"
+        self._process: subprocess.Popen[bytes] | None = None
+        self._lock: TextIO | None = None
+
+    @property
+    def amqp_port(self) -> int:
+        """The port for AMQP clients."""
+        return self._instance.port("amqp")
+
+    @property
+    def mqtt_port(self) -> int:
+        """The port for MQTT clients."""
+        return self._instance.port("mqtt")
+
+    def plugin_port(self, plugin: str) -> int:
+        """Return the port of a plugin that it was given."""
+        return self._instance.port(plugin)
+
+    @property
+    def amqp_url(self) -> str:
+        """amqp://user:password@host:port/, from the first start on."""
+        return f"amqp://{self.user}:{self.password}@{ports.LOOPBACK}:{self.amqp_port}/"
+
+    @property
+    def mqtt_url(self) -> str:
+        """mqtt://user:password@host:port, from the first start on."""
+        return f"mqtt://{self.user}:{self.password}@{ports.LOOPBACK}:{self.mqtt_port}"
+
+    def start(self, timeout: float = 60) -> None:
+        """Return once AMQP and MQTT clients can connect, at most after `timeout` seconds.
+
+        What a crashed run left behind in this directory is ended first.
+        Raises RabbitMQMissing, or RabbitMQFailed with the last lines of the log.
+        """
+        version = _version()
+        began = time.monotonic()
+        self._take_directory()
+        atexit.register(self.stop)
+        try:
+            self._end_leftovers()
+            self._configure(version)
+            self._launch()
+            self._wait(began + timeout)
+        except BaseException:
+            self.kill()
+            self.stop()
+            raise
+        seconds = round(time.monotonic() - began, 1)
+        log.info("rabbitmq.up", extra={"version": "{}.{}".format(*version), "seconds": seconds})
+
+    def stop(self) -> None:
+        """End it gracefully within 10 seconds, by force after them; leaves no process behind."""
+        if not self._lock:
+            return  # not started, or what runs here is another process's
+        if self._process and self._process.poll() is None:
+            self.thaw()
+            self._process.terminate()
+            try:
+                self._process.wait(_STOP_SECONDS)
+            except subprocess.TimeoutExpired:
+                log.warning("rabbitmq.stuck")
+                self.kill()
+        self._process = None
+        self._end_leftovers()
+        atexit.unregister(self.stop)
+        self._lock.close()
+        self._lock = None
+
+    def kill(self) -> None:
+        """Let it crash (SIGKILL); `start` or `stop` cleans up."""
+        if self._process:
+            self._process.kill()
+            self._process.wait()
+
+    def freeze(self) -> None:
+        """Let it hang: connections stay open and nothing answers."""
+        if self._process and self._process.poll() is None:
+            self._process.send_signal(signal.SIGSTOP)
+            os.waitid(os.P_PID, self._process.pid, os.WSTOPPED)  # every thread of it has stopped
+
+    def thaw(self) -> None:
+        """Let a frozen one go on."""
+        if self._process:
+            self._process.send_signal(signal.SIGCONT)
+
+    def ctl(self, *args: str) -> str:
+        """Return the output of `rabbitmqctl ARGS`; raise RabbitMQFailed when it fails."""
+        done = subprocess.run(  # noqa: S603 - a fixed program, its arguments are the caller's
+            [BIN / "rabbitmqctl", "--silent", *args],
+            env=self._instance.environment(),
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        if done.returncode:
+            raise RabbitMQFailed(f"rabbitmqctl {' '.join(args)}", done.stderr.strip())
+        return done.stdout
+
+    def _take_directory(self) -> None:
+        """Make sure that what runs in the directory is a leftover, not another's live broker."""
+        if self._lock:
+            return
+        lock = (self._instance.directory / "lock").open("w")
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)  # released when this process dies
+        except OSError as exc:
+            lock.close()
+            raise RabbitMQFailed("another process has one running in this directory") from exc
+        self._lock = lock
+
+    def _end_leftovers(self) -> None:
+        """End every process started in this directory: epmd outlives the broker it served."""
+        while left := list(_processes(self._instance.mark)):
+            if not all(_end(pid) for pid in left):
+                raise RabbitMQFailed(f"processes {left} do not end")
+
+    def _configure(self, version: tuple[int, int]) -> None:
+        if not self._instance.base:
+            self._instance = self._instance.at(_free_ports(self._instance.directory))
+        for listener, port in self._instance.ports.items():
+            if not ports.is_free(port):
+                raise RabbitMQFailed(f"port {port} ({listener}) is in use")
+        directory = self._instance.directory
+        for name in ("home", "log", "mnesia"):
+            (directory / name).mkdir(exist_ok=True)
+        _secret(directory / "home" / ".erlang.cookie")  # what Erlang makes up can be guessed
+        files = self._instance.files(version, self.user, self.password, secrets.token_bytes(4))
+        for name, text in files.items():
+            (directory / name).write_text(text, encoding="utf-8")
+
+    def _launch(self) -> None:
+        with self._console.open("wb") as console:
+            self._process = subprocess.Popen(  # noqa: S603 - a fixed program without arguments
+                [BIN / "rabbitmq-server"],
+                env=self._instance.environment(),
+                cwd=self._instance.directory,
+                stdin=subprocess.DEVNULL,
+                stdout=console,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,  # Ctrl-C is for us
+                umask=0o077,
+            )
+
+    def _wait(self, deadline: float) -> None:
+        # Its exit code says nothing: 3.10 ends with 0 when its configuration is wrong.
+        while not (ports.accepts(self.amqp_port) and ports.accepts(self.mqtt_port)):
+            if self._process and self._process.poll() is not None:
+                raise RabbitMQFailed("it ended while it started", self._last_words())
+            if time.monotonic() > deadline:
+                raise RabbitMQFailed("it did not start in time", self._last_words())
+            time.sleep(0.05)
+
+    def _last_words(self) -> str:
+        """Return the first errors it printed, or the last lines if there are none."""
+        lines = self._console.read_text("utf-8", "replace").splitlines()
+        errors = [line for line in lines if "[error]" in line][:_LOG_LINES]
+        return "\n".join(errors or lines[-_LOG_LINES:])
+
+
+def _version() -> tuple[int, int]:
+    """Return major and minor version of the installed RabbitMQ; raise RabbitMQMissing."""
+    home = (BIN / "rabbitmq-server").resolve().parent.parent
+    for path in home.glob("plugins/rabbit-*"):
+        if found := re.match(r"rabbit-(\d+)\.(\d+)\.", path.name):
+            return int(found[1]), int(found[2])
+    raise RabbitMQMissing
+
+
+def _free_ports(directory: Path) -> int:
+    """Return the first of ten free ports; a directory gets the same ones as long as they are."""
+    base = ports.free_block(BLOCK, zlib.crc32(os.fsencode(directory)))
+    if base is None:
+        raise RabbitMQFailed(f"no {BLOCK} free ports in a row")
+    return base
+
+
+def _secret(path: Path) -> str:
+    """Return the secret kept in `path`, a new one the first time."""
+    if not path.exists():
+        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+            file.write(secrets.token_urlsafe(16))
+    return path.read_text()
+
+
+def _processes(mark: str) -> Iterator[int]:
+    """Yield the pids of the processes with `mark`, NAME=value, in their environment."""
+    for environ in Path("/proc").glob("[0-9]*/environ"):
+        with suppress(OSError):  # ended meanwhile, or another user's
+            if os.fsencode(mark) in environ.read_bytes().split(b"\0"):
+                yield int(environ.parent.name)
+
+
+def _end(pid: int) -> bool:
+    """Kill a process, wait until its ports are free again; False when that takes too long."""
+    try:
+        process = os.pidfd_open(pid)
+    except ProcessLookupError:
+        return True
+    try:
+        with suppress(ProcessLookupError):
+            signal.pidfd_send_signal(process, signal.SIGKILL)
+        return bool(select.select([process], [], [], _STOP_SECONDS)[0])
+    finally:
+        os.close(process)

@@ -1,0 +1,1 @@
+"""One MQTT connection that heals itself; `link` is its face."""

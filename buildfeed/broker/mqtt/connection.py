@@ -1,0 +1,277 @@
+"""One MQTT connection, from CONNECT to its end: a paho client driven by the thread of its link.
+
+paho's own loops are not used: they send from whichever thread publishes, and their `select` fails
+for ever in a process with more than 1024 sockets. Its interface for other loops has neither.
+"""
+
+import selectors
+import socket
+import ssl
+import time
+from collections.abc import Callable, Iterable
+from typing import Final
+
+from paho.mqtt.client import Client, ConnectFlags, DisconnectFlags, MQTTMessage
+from paho.mqtt.enums import MQTTProtocolVersion
+from paho.mqtt.packettypes import PacketTypes
+from paho.mqtt.properties import Properties
+from paho.mqtt.reasoncodes import ReasonCode
+
+from buildfeed.broker.mqtt.client import BufferedClient
+from buildfeed.broker.mqtt.outbox import WINDOW, Publish
+from buildfeed.broker.mqtt.session import Address, Message, Session
+from buildfeed.broker.mqtt.version import V5
+
+CONNECT_SECONDS: Final = 3.0
+ANSWER_SECONDS: Final = 5.0
+"""How long a CONNACK or SUBACK may take; RabbitMQ 4.0 takes 3 s to refuse a password."""
+
+SESSION_SECONDS: Final = 7 * 24 * 3600
+"""How long the broker keeps a durable session for a client that is away."""
+
+_BURST: Final = 50
+_CONNECT: Final = 0  # no packet has this id: it stands for the CONNECT
+_UNSUPPORTED_VERSION: Final = 0x84  # MQTT 5 §3.2.2.2
+_KEEP_ALIVE_TIMEOUT: Final = 0x8D
+_UNSPECIFIED: Final = 0x80
+
+
+class Connection:
+    """One connection, made when constructed: OSError says that nobody listens or TLS fails.
+
+    Everything happens in the thread of its link, `turn` on `turn`. `answered`: the broker knows
+    this version of MQTT. `accepted`: it took the CONNECT. `refused`: filters it did not take.
+    `window`: how many publishes it lets be unacknowledged. `reason`: why the connection ended, and
+    `by_broker` whether the broker ended it.
+    """
+
+    def __init__(
+        self,
+        address: Address,
+        version: MQTTProtocolVersion,
+        session: Session,
+        *,
+        waker: socket.socket,
+        subscriptions: Callable[[], Iterable[tuple[str, int]]],
+        on_message: Callable[[Message], None],
+        on_puback: Callable[[int, ReasonCode], None],
+    ) -> None:
+        self.version = version
+        self.answered = False
+        self.accepted = False
+        self.refused: list[str] = []
+        self.window = WINDOW
+        self.reason = ""
+        self.by_broker = False
+        self._address = address
+        self._session = session
+        self._subscriptions = subscriptions
+        self._unanswered: dict[int, tuple[float, list[str]]] = {}
+        self._events = 0
+        self._selector = selectors.DefaultSelector()
+        self._selector.register(waker, selectors.EVENT_READ)
+        self._on_message = on_message
+        self._client = self._make_client()
+        self._client.on_publish = lambda _client, _data, packet_id, code, _properties: on_puback(
+            packet_id, code
+        )
+        self._open()
+
+    def _make_client(self) -> BufferedClient:
+        session, address = self._session, self._address
+        client = BufferedClient(self.version, session, self._on_message)
+        client.connect_timeout = CONNECT_SECONDS
+        client.max_inflight_messages_set(0)  # no limit: the outbox keeps to `window`
+        client.username_pw_set(address.user, address.password)
+        if address.tls:
+            client.tls_set_context(ssl.create_default_context())
+        if session.will:
+            client.will_set(
+                session.will.topic, session.will.payload, qos=1, retain=session.will.retain
+            )
+        client.on_connect = self._on_connect
+        client.on_subscribe = self._on_subscribe
+        client.on_message = self._on_received
+        client.on_disconnect = self._on_disconnect
+        return client
+
+    def _open(self) -> None:
+        durable = self._session.durable
+        address, keepalive = self._address, self._session.keepalive
+        self._unanswered[_CONNECT] = time.monotonic(), []
+        if self.version is V5:
+            properties = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]  # paho's
+            properties.SessionExpiryInterval = SESSION_SECONDS if durable else 0
+            self._client.connect(
+                address.host,
+                address.port,
+                keepalive,
+                clean_start=not durable,
+                properties=properties,
+            )
+        else:
+            self._client.connect(address.host, address.port, keepalive)
+        sock = self._socket()
+        if sock is None:
+            raise ConnectionError("the connection ended at once")
+        # Without it a small publish waits for the TCP acknowledgement of the one before.
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+
+    @property
+    def ready(self) -> bool:
+        """True when the broker has said yes to the CONNECT and to every SUBSCRIBE."""
+        return self.accepted and not self._unanswered and not self.refused
+
+    @property
+    def overdue(self) -> str | None:
+        """What the broker owes for too long, None when all is well."""
+        if self._unanswered:
+            asked = next(iter(self._unanswered.values()))[0]
+            if time.monotonic() - asked > ANSWER_SECONDS:
+                return "no SUBACK" if self.accepted else "no CONNACK"
+        return None
+
+    def turn(self, seconds: float) -> bool:
+        """Wait up to `seconds` for the network or the waker and do what is due.
+
+        Returns False once the connection has ended.
+        """
+        sock = self._socket()
+        if sock is None:
+            return False
+        self._client.send_pubacks()
+        self._watch(sock)
+        unread = self._client.unread or (isinstance(sock, ssl.SSLSocket) and sock.pending())
+        ready = {key.fd: events for key, events in self._selector.select(0 if unread else seconds)}
+        events = ready.get(sock.fileno(), 0)
+        if unread or events & selectors.EVENT_READ:
+            self._read()
+            self._client.send_pubacks()
+        if events & selectors.EVENT_WRITE:
+            self._client.loop_write()
+        self._client.loop_misc()
+        return self._socket() is not None
+
+    def _read(self) -> None:
+        """Read what has arrived, packet by packet, as far as it takes no long time."""
+        for _ in range(_BURST):
+            self._client.loop_read()
+            if not self._client.unread or self._socket() is None:
+                return
+
+    def _watch(self, sock: socket.socket) -> None:
+        events = selectors.EVENT_READ
+        if self._client.want_write():
+            events |= selectors.EVENT_WRITE
+        if not self._events:
+            self._selector.register(sock, events)
+        elif events != self._events:
+            self._selector.modify(sock, events)
+        self._events = events
+
+    def _socket(self) -> socket.socket | None:
+        sock = self._client.socket()
+        return sock if isinstance(sock, socket.socket) else None
+
+    def publish(self, publish: Publish) -> int:
+        """Send a publish; return its packet id."""
+        return self._client.publish(publish.topic, publish.payload, publish.qos, publish.retain).mid
+
+    @property
+    def congested(self) -> bool:
+        """True while the network does not take what was sent before."""
+        return self._client.want_write()
+
+    def subscribe(self, subscriptions: Iterable[tuple[str, int]]) -> None:
+        """Send a SUBSCRIBE; `ready` is False until its SUBACK."""
+        wanted = list(subscriptions)
+        if wanted:
+            _, packet_id = self._client.subscribe(wanted)
+            if packet_id is not None:
+                filters = [filter_ for filter_, _ in wanted]
+                self._unanswered[packet_id] = time.monotonic(), filters
+
+    def unsubscribe(self, filter_: str) -> None:
+        """Send an UNSUBSCRIBE."""
+        self._client.unsubscribe(filter_)
+
+    def acknowledge(self, packet_id: int) -> None:
+        """Send the PUBACK of a message of a durable session."""
+        self._client.ack(packet_id, 1)
+
+    def disconnect(self) -> None:
+        """Send DISCONNECT, as far as the network takes it, so that the will is not published."""
+        self._client.send_pubacks()
+        self._client.disconnect()
+        self.turn(0)
+
+    def close(self, reason: str) -> None:
+        """End the connection here and now, for `reason` unless it has ended already."""
+        if self.refused:
+            self.reason = f"subscription refused: {', '.join(self.refused)}"
+        self.reason = self.reason or reason
+        if sock := self._socket():
+            sock.close()
+        self._selector.close()
+
+    def _on_connect(
+        self,
+        _client: Client,
+        _data: object,
+        _flags: ConnectFlags,
+        code: ReasonCode,
+        properties: Properties | None,
+    ) -> None:
+        self.answered = code.value != _UNSUPPORTED_VERSION
+        if code.is_failure:
+            self.reason = str(code)
+            return
+        self.accepted = True
+        self.window = min(WINDOW, getattr(properties, "ReceiveMaximum", WINDOW))
+        del self._unanswered[_CONNECT]
+        self.subscribe(self._subscriptions())
+
+    def _on_subscribe(
+        self,
+        _client: Client,
+        _data: object,
+        packet_id: int,
+        codes: list[ReasonCode],
+        _properties: Properties | None,
+    ) -> None:
+        _, filters = self._unanswered.pop(packet_id, (0, []))
+        for filter_, code in zip(filters, codes, strict=False):
+            if code.is_failure:
+                self.refused.append(filter_)
+
+    def _on_received(self, _client: Client, _data: object, received: MQTTMessage) -> None:
+        try:
+            topic = received.topic
+        except UnicodeDecodeError:  # an AMQP publisher's routing key can be any bytes
+            self.acknowledge(received.mid)
+            return
+        self._on_message(
+            Message(
+                topic,
+                bytes(received.payload),
+                received.qos,
+                received.retain,
+                received.mid,
+                self._session.connection,
+            )
+        )
+
+    def _on_disconnect(
+        self,
+        _client: Client,
+        _data: object,
+        flags: DisconnectFlags,
+        code: ReasonCode,
+        _properties: Properties | None,
+    ) -> None:
+        self.by_broker = code.value != _KEEP_ALIVE_TIMEOUT
+        if not self.reason:
+            said_why = flags.is_disconnect_packet_from_server or code.value != _UNSPECIFIED
+            self.reason = str(code) if said_why else "the broker closed the connection"
+            if self.accepted and self._unanswered:  # RabbitMQ 3.10 refuses a filter like this
+                self.reason += " before the SUBACK"

@@ -1,0 +1,85 @@
+"""`buildfeed recorder`: options → store → recorder; signals."""
+
+import logging
+import signal
+import sys
+import threading
+from typing import Final
+
+import click
+
+from buildfeed.broker.options import log_level, mqtt_url
+from buildfeed.errors import HistoryUnavailable, InvalidName
+from buildfeed.history.options import database_url, keep
+from buildfeed.history.recorder import Recorder
+from buildfeed.history.retention import Keep, Retention
+from buildfeed.history.store import Store
+from buildfeed.log import configure
+from buildfeed.names import check
+
+log = logging.getLogger("buildfeed.history")
+
+_PREFIX: Final = "recorder"
+_LOOK_SECONDS: Final = 0.1
+
+
+def _recorder_id(_context: click.Context, _option: click.Parameter, value: str) -> str:
+    try:
+        check("recorder", value)
+    except InvalidName as exc:
+        raise click.BadParameter(str(exc)) from exc
+    if not value.startswith(_PREFIX):
+        # Our RabbitMQ configuration bounds every other session and drops the oldest.
+        raise click.BadParameter(f"it has to start with {_PREFIX!r}.")
+    return value
+
+
+@click.command("recorder")
+@mqtt_url
+@database_url
+@click.option(
+    "--recorder-id",
+    envvar="BUILDFEED_RECORDER_ID",
+    default=_PREFIX,
+    show_default=True,
+    callback=_recorder_id,
+    help="Name of the session that the broker keeps for this recorder alone.",
+)
+@keep
+@log_level
+def main(
+    *,
+    mqtt_url: str,
+    database_url: str,
+    recorder_id: str,
+    keep_days: int,
+    keep_builds: int,
+    log_level: str,
+) -> None:
+    """Keep the history."""
+    configure(log_level)
+    stopping = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stopping.set())
+    try:
+        store = Store(database_url)
+        retention = Retention(database_url, Keep(keep_days, keep_builds))
+    except HistoryUnavailable as exc:
+        raise click.ClickException(str(exc)) from exc
+    recorder = Recorder(store, mqtt_url, recorder_id=recorder_id)
+    recorder.start()
+    retention.start()
+    ready = False
+    while recorder.alive and retention.alive and not stopping.wait(_LOOK_SECONDS):
+        if recorder.up and not ready:
+            log.info("recorder.ready", extra={"id": recorder_id})
+            ready = True
+    failed = not (recorder.alive and retention.alive)
+    retention.stop()
+    recorder.stop()
+    store.close()
+    sys.exit(failed)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,58 @@
+"""A database, SQLite or PostgreSQL: connections, transactions, and its tables up to date."""
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Final
+
+from sqlalchemy import Connection, create_engine
+from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
+
+from buildfeed.errors import HistoryUnavailable
+from buildfeed.history import postgresql, schema, sqlite
+
+DIALECTS: Final = {"sqlite": sqlite, "postgresql": postgresql}
+
+
+class Database:
+    """The database at `url`, as SQLAlchemy writes it; raises HistoryUnavailable for no such thing.
+
+    Nothing is connected before the first transaction, which brings the tables up to date. May be
+    used from several threads, and by several processes at once.
+    """
+
+    def __init__(self, url: str) -> None:
+        try:
+            # Parameters are payloads, which belong in no log.
+            self.engine = create_engine(url, hide_parameters=True, pool_pre_ping=True)
+            self.dialect = DIALECTS[self.engine.dialect.name]
+            self.dialect.prepare(self.engine)
+        except KeyError as exc:
+            raise HistoryUnavailable(f"{exc.args[0]} is neither SQLite nor PostgreSQL") from exc
+        except (ArgumentError, ImportError, OSError) as exc:
+            raise HistoryUnavailable(str(exc)) from exc
+        self._upgraded = False
+        self._upgrading = threading.Lock()
+
+    @contextmanager
+    def transaction(self) -> Iterator[Connection]:
+        """Commit what is done within; raise HistoryUnavailable, and undo it, when that fails."""
+        try:
+            with self._upgrading:
+                if not self._upgraded:
+                    schema.upgrade(self.engine, self.dialect.alone)
+                    self._upgraded = True
+            with self.engine.begin() as connection:
+                yield connection
+        except SQLAlchemyError as exc:
+            raise HistoryUnavailable(_reason(exc)) from exc
+
+    def close(self) -> None:
+        """Close the connections."""
+        self.engine.dispose()
+
+
+def _reason(exc: SQLAlchemyError) -> str:
+    """Return the driver's own words: neither the statement nor, on later lines, its values."""
+    cause = exc.orig if isinstance(exc, DBAPIError) and exc.orig else exc
+    return str(cause).partition("\n")[0] or type(cause).__name__

@@ -1,0 +1,171 @@
+"""The recorder: what is published on `builds/#` goes into the history, once."""
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from functools import partial
+from queue import Empty, SimpleQueue
+from typing import Final
+
+from buildfeed.activity import Activity, decode, encode
+from buildfeed.broker.mqtt.link import Message, MqttLink
+from buildfeed.errors import HistoryUnavailable, InvalidActivity, InvalidTopic
+from buildfeed.history.malformed import Malformed
+from buildfeed.history.store import STATUS_KINDS, Store
+from buildfeed.topics import ALL_BUILDS, latest
+
+log = logging.getLogger(__name__)
+
+MAX_BATCH: Final = 500
+MAX_WAITING: Final = 10_000
+_RETRY_SECONDS: Final = 1.0
+_BUSY_SECONDS: Final = 1.0
+_QUIET_SECONDS: Final = 10.0
+
+
+class Recorder:
+    """Writes every activity to `store`, and the newest status to `projects/{project}/latest`.
+
+    With a `recorder_id` it has the durable session of that name, which no other may use: it
+    acknowledges what is committed, so it can be away up to the session expiry and lose nothing.
+    Without, it has a clean session, and records what comes while it is connected.
+
+    What is no activity is set aside in the table `malformed`.
+
+    A database that fails stalls it until it works again. The broker holds QoS 1 messages back
+    then; of QoS 0 messages, `progress` and `log`, those that find 10 000 waiting are dropped.
+    """
+
+    def __init__(self, store: Store, mqtt_url: str, *, recorder_id: str | None) -> None:
+        self._store = store
+        self._link = MqttLink(
+            mqtt_url,
+            name="recorder",
+            subscriptions=[(ALL_BUILDS, 1)],
+            on_message=self._receive,
+            durable_id=recorder_id,
+        )
+        self._arrived: SimpleQueue[Message | None] = SimpleQueue()
+        self._dropped = _Tally("recorder.dropped")
+        self._malformed = _Tally("recorder.malformed")
+        self._statuses: dict[str, set[str]] = {}  # new ones, by project
+        self._published = 0.0
+        self._works: bool | None = None
+        self._stopping = threading.Event()
+        self._writer = threading.Thread(target=self._write, name="recorder", daemon=True)
+
+    @property
+    def up(self) -> bool:
+        """True while activities are coming in and the database takes them."""
+        return self._link.up and self._works is True and self.alive
+
+    @property
+    def alive(self) -> bool:
+        """False before `start` and after `stop`, or an error that nobody thought of."""
+        return self._writer.is_alive()
+
+    def start(self) -> None:
+        """Record until `stop`; returns at once."""
+        self._link.start()
+        self._writer.start()
+
+    def stop(self, timeout: float = 2) -> None:
+        """Record and acknowledge what has arrived, within `timeout` seconds, and disconnect."""
+        until = time.monotonic() + timeout
+        self._stopping.set()
+        self._arrived.put(None)
+        self._writer.join(timeout)
+        self._link.stop(max(until - time.monotonic(), 0))
+
+    def _receive(self, message: Message) -> None:
+        """Take a message, in the thread of the link."""
+        if message.qos == 0 and self._arrived.qsize() >= MAX_WAITING:
+            self._dropped.add(waiting=MAX_WAITING)
+        else:
+            self._arrived.put(message)
+
+    # What follows runs in the thread of the writer.
+
+    def _write(self) -> None:
+        going_on = self._insist(self._store.position)
+        while going_on:
+            batch = self._take()
+            messages = [message for message in batch if message]
+            going_on = self._record(messages) and len(messages) == len(batch)
+
+    def _take(self) -> list[Message | None]:
+        """Wait for a message; return it and what else is there. None tells to stop."""
+        batch = [self._arrived.get()]
+        with suppress(Empty):
+            while len(batch) < MAX_BATCH:
+                batch.append(self._arrived.get_nowait())
+        return batch
+
+    def _record(self, messages: Sequence[Message]) -> bool:
+        """Commit `messages`, then acknowledge them; False when told to stop before."""
+        batch: list[Activity] = []
+        refused: list[Malformed] = []
+        for message in messages:
+            try:
+                batch.append(decode(message.topic, message.payload))
+            except (InvalidTopic, InvalidActivity) as exc:
+                refused.append(Malformed(message.topic, exc.reason, message.payload))
+                self._malformed.add(**refused[-1].fields)
+        if messages and not self._insist(partial(self._store.append, batch, refused)):
+            return False
+        self._link.ack(*messages)
+        for activity in batch:
+            if activity.kind in STATUS_KINDS:
+                self._statuses.setdefault(activity.object.project, set()).add(activity.id)
+        # Not after each batch of a backlog: it would be soon out of date, and takes as long.
+        if self._arrived.empty() or time.monotonic() - self._published > _BUSY_SECONDS:
+            self._publish_latest()
+        return True
+
+    def _insist(self, work: Callable[[], object]) -> bool:
+        """Do `work` on the store until it succeeds; False when told to stop before."""
+        while True:
+            try:
+                work()
+            except HistoryUnavailable as exc:
+                if self._works is not False:
+                    log.warning("recorder.stalled", extra={"reason": exc.reason})
+                self._works = False
+                if self._stopping.wait(_RETRY_SECONDS):
+                    return False
+            else:
+                if self._works is False:
+                    log.warning("recorder.resumed")
+                self._works = True
+                return True
+
+    def _publish_latest(self) -> None:
+        """Publish the newest status of the projects where it is new."""
+        while self._statuses:
+            project, new = self._statuses.popitem()
+            # A convenience that the next status makes good: nothing waits for it.
+            with suppress(HistoryUnavailable, InvalidActivity):
+                newest = self._store.latest_status(project)
+                if newest and newest.id in new:
+                    self._link.publish(latest(project), encode(newest), qos=1, retain=True)
+        self._published = time.monotonic()
+
+
+class _Tally:
+    """Logs `event` when it happens, at most every 10 s, with how often it has since."""
+
+    def __init__(self, event: str) -> None:
+        self._event = event
+        self._times = 0
+        self._logged = -_QUIET_SECONDS
+
+    def add(self, **fields: object) -> None:
+        """Count one; log it with `fields` unless another was logged just now."""
+        self._times += 1
+        now = time.monotonic()
+        if now - self._logged >= _QUIET_SECONDS:
+            log.warning(self._event, extra={"times": self._times, **fields})
+            self._times = 0
+            self._logged = now

@@ -1,0 +1,156 @@
+"""Retention: what ended long ago, or has many newer builds in its project, is removed."""
+
+import logging
+import threading
+import time
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+import msgspec
+from sqlalchemy import ColumnElement, Connection, delete, exists, func, insert, literal, select
+
+from buildfeed.board import Key
+from buildfeed.errors import HistoryUnavailable
+from buildfeed.history.claims import KEY_LIFETIME
+from buildfeed.history.database import Database
+from buildfeed.history.schema import activities, builds, counter, marks, starts
+from buildfeed.history.store import take_turn
+
+log = logging.getLogger(__name__)
+
+SWEEP_SECONDS: Final = 300.0
+SETTLED: Final = timedelta(minutes=10)
+"""A build stays for so long after its end: activities that come late find it ended."""
+
+MAX_DELETED: Final = 500
+"""Activities that are deleted in one transaction, which writers wait for."""
+
+_MAX_BUILDS: Final = 100
+_LEAST_PAUSE: Final = 0.02
+
+
+class Keep(msgspec.Struct, frozen=True):
+    """How many days and how many builds of each project are kept; 0 keeps all."""
+
+    days: int
+    builds: int
+
+
+class Retention:
+    """Removes ended builds that `keep` does not keep, with their activities, every 5 minutes.
+
+    In small transactions with pauses between, so that recording goes on. A build that has not
+    ended stays, and one that an `Idempotency-Key` still belongs to. Several may run at once. Ages
+    are those of the last change, by the clock of this machine, from the first sweep on.
+    """
+
+    def __init__(self, url: str, keep: Keep) -> None:
+        self._database = Database(url)
+        self._keep = keep
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="retention", daemon=True)
+
+    @property
+    def alive(self) -> bool:
+        """False before `start` and after `stop`, or an error that nobody thought of."""
+        return self._thread.is_alive()
+
+    def start(self) -> None:
+        """Sweep now and every 5 minutes until `stop`; returns at once."""
+        self._thread.start()
+
+    def stop(self, timeout: float = 1) -> None:
+        """End after the transaction that runs, or after `timeout` seconds."""
+        self._stopping.set()
+        if self._thread.ident is not None:
+            self._thread.join(timeout)
+        self._database.close()
+
+    def sweep(self, now: datetime) -> int:
+        """Remove what is not kept at `now`; return how many builds. Raises HistoryUnavailable."""
+        with self._database.transaction() as connection:
+            take_turn(connection)
+            _mark(connection, now)
+            settled = _position(connection, now - SETTLED)
+            expired = _position(connection, now - timedelta(days=self._keep.days))
+            oldest = min(expired, settled) if self._keep.days else settled
+            connection.execute(delete(marks).where(marks.c.changed < oldest))
+        unclaimed = ~exists().where(
+            starts.c.project == builds.c.project,
+            starts.c.build == builds.c.build,
+            starts.c.created > now - KEY_LIFETIME,
+        )
+        # "Is not unfinished": SQLite would take "has ended" for the rarest of these and read all.
+        removable = builds.c.ended.is_not(False) & (builds.c.changed <= settled) & unclaimed
+        removed = 0
+        if self._keep.days:
+            removed += self._remove(removable & (builds.c.changed <= expired))
+        for project in self._full_projects() if self._keep.builds else []:
+            removed += self._remove(removable & _beyond(project, self._keep.builds))
+        return removed
+
+    def _run(self) -> None:
+        while not self._stopping.is_set():
+            try:
+                if removed := self.sweep(datetime.now(UTC)):
+                    log.info("history.removed", extra={"builds": removed})
+            except HistoryUnavailable as exc:
+                log.warning("history.not_swept", extra={"reason": exc.reason})
+            self._stopping.wait(SWEEP_SECONDS)
+
+    def _full_projects(self) -> Sequence[str]:
+        """Return the projects with more builds than are kept."""
+        query = select(builds.c.project).group_by(builds.c.project)
+        with self._database.transaction() as connection:
+            return connection.scalars(query.having(func.count() > self._keep.builds)).all()
+
+    def _remove(self, which: ColumnElement[bool]) -> int:
+        """Remove the builds of which `which` holds; return how many."""
+        query = select(builds.c.project, builds.c.build).where(which).limit(_MAX_BUILDS)
+        removed = 0
+        while not self._stopping.is_set():
+            with self._database.transaction() as connection:
+                keys = [(row.project, row.build) for row in connection.execute(query)]
+            if not keys:
+                break
+            began = time.monotonic()
+            with self._database.transaction() as connection:
+                take_turn(connection)
+                removed += _delete(connection, keys)
+            self._stopping.wait(max(time.monotonic() - began, _LEAST_PAUSE))
+        return removed
+
+
+def _mark(connection: Connection, now: datetime) -> None:
+    """Note how far the changes have come by `now`, unless there was none since the last note."""
+    known = exists().where(marks.c.changed == counter.c.n)
+    progress = select(counter.c.n, literal(now, marks.c.time.type)).where(~known)
+    connection.execute(insert(marks).from_select([marks.c.changed, marks.c.time], progress))
+
+
+def _position(connection: Connection, moment: datetime) -> int:
+    """Return the number of the last change that was noted at `moment`."""
+    return connection.scalar(select(func.max(marks.c.changed)).where(marks.c.time <= moment)) or 0
+
+
+def _beyond(project: str, limit: int) -> ColumnElement[bool]:
+    """Return what holds of all builds of `project` but the newest `limit`."""
+    newest = select(builds.c.build).where(builds.c.project == project)
+    last = newest.order_by(builds.c.build.desc()).offset(limit - 1).limit(1)
+    return (builds.c.project == project) & (builds.c.build < last.scalar_subquery())
+
+
+def _delete(connection: Connection, keys: Sequence[Key]) -> int:
+    """Delete the first activities of `keys`, and builds that have no more; return how many."""
+    left = MAX_DELETED
+    for done, (project, build) in enumerate(keys):
+        of_build = (activities.c.project == project) & (activities.c.build == build)
+        some = select(activities.c.number).where(of_build).limit(left)
+        left -= connection.execute(delete(activities).where(activities.c.number.in_(some))).rowcount
+        if not left:
+            return done
+        connection.execute(
+            delete(builds).where(builds.c.project == project, builds.c.build == build)
+        )
+    return len(keys)

@@ -1,0 +1,162 @@
+"""The tables of the history, the same on SQLite and PostgreSQL.
+
+`migrations/` makes them; a change here needs one there that only adds: a process of the version
+before goes on with the tables of this one.
+"""
+
+import logging
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from typing import Any, Final
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    ColumnElement,
+    Connection,
+    DateTime,
+    Engine,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    Select,
+    String,
+    Table,
+    inspect,
+    literal,
+    select,
+    text,
+)
+
+log = logging.getLogger(__name__)
+
+HEAD: Final = 3
+"""The revision of these tables."""
+
+metadata: Final = MetaData()
+RowNumber: Final = BigInteger().with_variant(Integer, "sqlite")  # only INTEGER counts by itself
+
+activities: Final = Table(
+    "activities",
+    metadata,
+    Column("number", RowNumber, primary_key=True),
+    Column("id", String, nullable=False, unique=True),
+    Column("project", String, nullable=False),
+    Column("build", String, nullable=False),
+    Column("kind", String, nullable=False),
+    Column("payload", LargeBinary, nullable=False),
+    Index("activities_of_a_build", "project", "build", "number"),
+)
+"""Every activity of the builds in `builds`, in the order they were recorded."""
+
+builds: Final = Table(
+    "builds",
+    metadata,
+    Column("project", String, primary_key=True),
+    Column("build", String, primary_key=True),
+    Column("status", String, nullable=False),
+    Column("ended", Boolean, nullable=False),
+    Column("newest", LargeBinary, nullable=False),
+    Column("stop", LargeBinary),
+    Column("changed", BigInteger, nullable=False, index=True),
+    Index("builds_by_age", "build", "project"),
+    Index("builds_by_end", "ended", "build", "project"),
+    Index("builds_by_status", "status", "build", "project"),
+)
+"""What the activities of each build fold to; `changed` is the number of the last change."""
+
+STATE: Final = (
+    builds.c.project,
+    builds.c.build,
+    builds.c.newest,
+    builds.c.stop,
+    builds.c.changed,
+)
+"""What `rows.state` reads."""
+
+START_ID: Final = literal("urn:buildfeed:") + builds.c.project + ":" + builds.c.build + ":0.0"
+"""The id of the start of a build, its activity `(0, 0)`."""
+
+
+def offered(start_id: ColumnElement[str]) -> Select[Any]:
+    """Return the query of the unfinished builds that have a start: STATE and its `payload`.
+
+    As a subquery, so that the index of `activities.id` is asked for each: a planner that knows
+    little of the tables would rather read all activities for a join.
+    """
+    start = select(activities.c.payload).where(
+        activities.c.id == start_id, activities.c.kind == "start"
+    )
+    payload = start.scalar_subquery()
+    return (
+        select(*STATE, payload.label("payload"))
+        .where(builds.c.ended.is_(False), payload.is_not(None))
+        .order_by(builds.c.build, builds.c.project)
+    )
+
+
+counter: Final = Table("counter", metadata, Column("n", BigInteger, nullable=False))
+"""One row. Its lock makes writers take turns, so change numbers become visible in order."""
+
+marks: Final = Table(
+    "marks",
+    metadata,
+    Column("changed", BigInteger, primary_key=True, autoincrement=False),
+    Column("time", DateTime(timezone=True), nullable=False),
+)
+"""How far `counter` had come at which time: so an age is a change number."""
+
+starts: Final = Table(
+    "starts",
+    metadata,
+    Column("project", String, primary_key=True),
+    Column("key", String, primary_key=True),
+    Column("build", String, nullable=False),
+    Column("body_hash", String, nullable=False),
+    Column("created", DateTime(timezone=True), nullable=False, index=True),
+    Column("sender", String),
+    Column("lease", DateTime(timezone=True)),
+    Index("starts_of_a_build", "project", "build"),
+)
+"""The builds that an `Idempotency-Key` belongs to.
+
+`sender` is the process that alone may send the start, until `lease`; it has none any more once the
+start is sent. Without a sender anybody may.
+"""
+
+malformed: Final = Table(
+    "malformed",
+    metadata,
+    Column("number", RowNumber, primary_key=True),
+    Column("time", DateTime(timezone=True), nullable=False),
+    Column("topic", String, nullable=False),
+    Column("reason", String, nullable=False),
+    Column("payload", LargeBinary, nullable=False),
+)
+"""The newest payloads that are no activities, cut short."""
+
+
+def revision(connection: Connection) -> int:
+    """Return the revision of the tables in a database, 0 where Alembic has made none."""
+    if not inspect(connection).has_table("alembic_version"):
+        return 0
+    return int(connection.scalar(text("SELECT version_num FROM alembic_version")) or 0)
+
+
+def upgrade(engine: Engine, alone: Callable[[Engine], AbstractContextManager[Connection]]) -> None:
+    """Bring the tables up to date; raise DBAPIError when that is impossible.
+
+    Processes that start together may all try: `alone` gives one after the other a transaction.
+    """
+    with engine.begin() as connection:
+        if revision(connection) >= HEAD:
+            return
+    # Only now, as it takes half a second to import.
+    from buildfeed.history.migrations import upgrade as migrate  # noqa: PLC0415
+
+    with alone(engine) as connection:
+        if (before := revision(connection)) < HEAD:
+            migrate(connection)
+            log.info("history.upgraded", extra={"before": before, "now": HEAD})

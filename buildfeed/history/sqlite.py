@@ -1,0 +1,106 @@
+"""What only SQLite does, or does in its own way."""
+
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from sqlite3 import SQLITE_BUSY, OperationalError
+from sqlite3 import Connection as SQLiteConnection
+from typing import Any, Final
+
+from sqlalchemy import Connection, Engine, bindparam, event, select, tuple_
+from sqlalchemy.dialects.sqlite import insert
+
+from buildfeed.board import Key
+from buildfeed.history.rows import AnyRow, Values
+from buildfeed.history.schema import START_ID, STATE, activities, builds, offered, starts
+
+_PATIENCE: Final = 5.0  # seconds to wait for others that lock the database
+_RETRY: Final = 0.005  # seconds
+
+# Built once: to build a statement costs more than to run it.
+_ADD: Final = insert(activities).on_conflict_do_nothing(index_elements=["id"])
+_FIND: Final = select(*STATE).where(
+    tuple_(builds.c.project, builds.c.build).in_(bindparam("keys", expanding=True))
+)
+_OFFERED: Final = offered(START_ID)
+_PUT: Final = insert(builds)
+_UPDATE: Final = {column.name: _PUT.excluded[column.name] for column in builds.c}
+_UPSERT: Final = _PUT.on_conflict_do_update(index_elements=["project", "build"], set_=_UPDATE)
+_CLAIM: Final = insert(starts)
+_NEW: Final = _CLAIM.excluded
+_TAKE: Final = _CLAIM.on_conflict_do_update(
+    index_elements=["project", "key"],
+    set_={"sender": _NEW.sender, "lease": _NEW.lease},
+    where=(starts.c.sender.is_(None) | (starts.c.lease < _NEW.created))
+    & (starts.c.body_hash == _NEW.body_hash),
+).returning(starts.c.build)
+
+
+def prepare(engine: Engine) -> None:
+    """Set every new connection up, and make the folder of the database file."""
+    if engine.url.database:
+        Path(engine.url.database).parent.mkdir(parents=True, exist_ok=True)
+    event.listen(engine, "connect", _on_connect)
+    event.listen(engine, "begin", _on_begin)
+
+
+@contextmanager
+def alone(engine: Engine) -> Iterator[Connection]:
+    """Give a transaction to upgrade in, which waits for others that do; raise DBAPIError."""
+    with engine.execution_options(begin="BEGIN IMMEDIATE").begin() as connection:
+        yield connection
+
+
+def add_activities(connection: Connection, new: Sequence[Values]) -> None:
+    """Insert the rows of `activities` whose ids are not there."""
+    connection.execute(_ADD, new)
+
+
+def find_states(connection: Connection, keys: Sequence[Key]) -> Sequence[AnyRow]:
+    """Return the rows of `builds` that are there."""
+    return connection.execute(_FIND, {"keys": keys}).all()
+
+
+def find_offered(connection: Connection) -> Sequence[AnyRow]:
+    """Return the rows of `offered`."""
+    return connection.execute(_OFFERED).all()
+
+
+def put_states(connection: Connection, states: Sequence[Values]) -> None:
+    """Insert the rows of `builds`, or update those that are there."""
+    connection.execute(_UPSERT, states)
+
+
+def take_key(connection: Connection, claim: Values) -> str | None:
+    """Insert the row of `starts`, or take over one that nobody vouches for; return its build."""
+    build: str | None = connection.scalar(_TAKE, claim)
+    return build
+
+
+def _on_connect(connection: SQLiteConnection, _record: Any) -> None:  # noqa: ANN401 - unused
+    # Python's driver would begin late and commit around CREATE TABLE; SQLAlchemy does it instead.
+    connection.isolation_level = None
+    connection.execute(f"PRAGMA busy_timeout = {_PATIENCE * 1000:.0f}")  # milliseconds
+    _write_ahead(connection)  # gateways read while the recorder writes
+    # A commit survives a power cut: what it holds is acknowledged after it.
+    connection.execute("PRAGMA synchronous = FULL")
+
+
+def _write_ahead(connection: SQLiteConnection) -> None:
+    # SQLite refuses at once, whatever busy_timeout says, when two switch a database together: each
+    # reads it, so neither could go on if both waited.
+    deadline = time.monotonic() + _PATIENCE
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+        except OperationalError as error:
+            if error.sqlite_errorcode != SQLITE_BUSY or time.monotonic() > deadline:
+                raise
+            time.sleep(_RETRY)
+        else:
+            return
+
+
+def _on_begin(connection: Connection) -> None:
+    connection.exec_driver_sql(connection.get_execution_options().get("begin", "BEGIN"))

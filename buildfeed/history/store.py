@@ -1,0 +1,232 @@
+"""The history: every activity once, and the state of every build that they fold to."""
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from sqlalchemy import Connection, Select, bindparam, delete, func, insert, select, update
+
+from buildfeed.activity import Activity
+from buildfeed.board import BuildState, Key, fold
+from buildfeed.history import rows
+from buildfeed.history.claims import Claims
+from buildfeed.history.database import Database
+from buildfeed.history.malformed import MAX_KEPT, Malformed
+from buildfeed.history.schema import STATE, activities, builds, counter, malformed
+
+STATUS_KINDS: Final = ("start", "stop", "status")
+"""The activities that change a build's status, or ask to."""
+
+# Built once: to build a statement costs more than to run it.
+_TAKE_TURN: Final = (
+    update(counter).values(n=counter.c.n + bindparam("changes")).returning(counter.c.n)
+)
+_FORGET_MALFORMED: Final = delete(malformed).where(
+    malformed.c.number <= select(func.max(malformed.c.number)).scalar_subquery() - MAX_KEPT
+)
+_MAX_STATUSES: Final = 100  # a build has three and its stops
+
+
+class Store:
+    """The history in the database at `url`, as SQLAlchemy writes it.
+
+    Nothing is connected before the first call. Every method blocks, may be called from several
+    threads and processes at once, and raises HistoryUnavailable when the database fails. A row
+    that cannot be read is logged and left out.
+    """
+
+    def __init__(self, url: str) -> None:
+        self._database = Database(url)
+
+    def append(self, batch: Sequence[Activity], refused: Sequence[Malformed] = ()) -> None:
+        """Store what is new in `batch`, fold all of it, and set `refused` aside: all or nothing.
+
+        Any order, any batching and any repetition gives the same states. A `log` of a build of
+        which nothing else is known is left out: every activity here has its build.
+        """
+        new = {each.id: rows.activity_row(each) for each in batch}
+        keys = list(dict.fromkeys(map(_key, batch)))
+        with self._database.transaction() as connection:
+            if keys:
+                self._add(connection, batch, keys, new.values())
+            if refused:
+                now = datetime.now(UTC)
+                connection.execute(insert(malformed), [each.row(now) for each in refused])
+                connection.execute(_FORGET_MALFORMED)
+
+    def _add(
+        self,
+        connection: Connection,
+        batch: Iterable[Activity],
+        keys: Sequence[Key],
+        new: Iterable[rows.Values],
+    ) -> None:
+        dialect = self._database.dialect
+        # First, so that from here on several recorders take turns.
+        last = take_turn(connection, changes=len(keys))
+        found = dialect.find_states(connection, keys)
+        known = {(row.project, row.build): rows.state(row) for row in found}
+        states = _folded(known, batch)
+        if kept := [row for row in new if (row["project"], row["build"]) in states]:
+            dialect.add_activities(connection, kept)
+        changed = [state for key, state in states.items() if state and state is not known.get(key)]
+        if changed:
+            numbered = enumerate(changed, last - len(keys) + 1)
+            dialect.put_states(connection, [rows.state_row(state, n) for n, state in numbered])
+
+    def position(self) -> int:
+        """Return the number of the newest change."""
+        with self._database.transaction() as connection:
+            return _position(connection)
+
+    def changes(self, since: int, limit: int = 1000) -> tuple[list[BuildState], int]:
+        """Return up to `limit` states changed after `since`, oldest change first.
+
+        The second value is `since` for the next call.
+        """
+        query = select(*STATE).where(builds.c.changed > since).order_by(builds.c.changed)
+        with self._database.transaction() as connection:
+            # Read before the rows, so as to miss none. It is below `since` where a backup was
+            # restored, and then counts again from there.
+            position = _position(connection)
+            found = connection.execute(query.limit(limit)).all()
+        return rows.states(found), found[-1].changed if found else position
+
+    def offered(self) -> list[tuple[Activity, BuildState]]:
+        """Return start and state of every unfinished build that was asked for, oldest first.
+
+        A build without a start is somebody's own: no worker was asked to build it.
+        """
+        with self._database.transaction() as connection:
+            found = self._database.dialect.find_offered(connection)
+        return [
+            (start, state)
+            for row in found
+            if (state := rows.state(row))
+            for start in rows.activities([row])
+        ]
+
+    def newest(
+        self,
+        *,
+        limit: int,
+        project: str | None = None,
+        build: str | None = None,
+        statuses: Collection[str] | None = None,
+        before: tuple[str, str] | None = None,
+        ended: bool | None = None,
+    ) -> list[BuildState]:
+        """Return up to `limit` states, in descending order of (build, project).
+
+        `before` is such a pair, exclusive.
+        """
+        query = select(*STATE).order_by(builds.c.build.desc(), builds.c.project.desc())
+        if project is not None:
+            query = query.where(builds.c.project == project)
+        if build is not None:
+            query = query.where(builds.c.build == build)
+        if statuses is not None:
+            query = query.where(builds.c.status.in_(statuses))
+        if before is not None:
+            # Not as a pair: with a project, SQLite would not find it by its index.
+            last = (builds.c.build == before[0]) & (builds.c.project >= before[1])
+            query = query.where(builds.c.build <= before[0], ~last)
+        if ended is not None:
+            query = query.where(builds.c.ended.is_(ended))
+        return self._states(query.limit(limit))
+
+    def get(self, project: str, build: str) -> BuildState | None:
+        """Return the state of one build, None when it is unknown."""
+        return next(iter(self.newest(limit=1, project=project, build=build)), None)
+
+    def latest(self, project: str) -> BuildState | None:
+        """Return the state of the newest build of `project`, None when it has none."""
+        return next(iter(self.newest(limit=1, project=project)), None)
+
+    def latest_status(self, project: str) -> Activity | None:
+        """Return the newest `start`, `stop` or `status` activity of the project's newest build."""
+        newest_build = (
+            select(builds.c.build)
+            .where(builds.c.project == project)
+            .order_by(builds.c.build.desc())
+            .limit(1)
+        )
+        query = (
+            select(activities.c.project, activities.c.build, activities.c.payload)
+            .where(activities.c.project == project)
+            .where(activities.c.build == newest_build.scalar_subquery())
+            .where(activities.c.kind.in_(STATUS_KINDS))
+            .order_by(activities.c.number.desc())
+            .limit(_MAX_STATUSES)
+        )
+        with self._database.transaction() as connection:
+            found = connection.execute(query).all()
+        state: BuildState | None = None
+        for activity in rows.activities(found):
+            state = fold(state, activity)
+        return state.newest if state else None
+
+    def activities(
+        self, project: str, build: str, *, after: int = 0, limit: int = 100
+    ) -> list[tuple[int, bytes]]:
+        """Return (row number, payload) of a build's activities, oldest first.
+
+        `after` is the row number to go on from.
+        """
+        query = (
+            select(activities.c.number, activities.c.payload)
+            .where(activities.c.project == project, activities.c.build == build)
+            .where(activities.c.number > after)
+            .order_by(activities.c.number)
+            .limit(limit)
+        )
+        with self._database.transaction() as connection:
+            return [(row.number, row.payload) for row in connection.execute(query)]
+
+    def count_activities(self, project: str, build: str) -> int:
+        """Return how many activities of a build there are."""
+        query = select(func.count()).where(
+            activities.c.project == project, activities.c.build == build
+        )
+        with self._database.transaction() as connection:
+            return connection.scalar(query) or 0
+
+    def claims(self, sender: str) -> Claims:
+        """Return the claims of starts as the process `sender` makes them."""
+        return Claims(self._database, sender)
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._database.close()
+
+    def _states(self, query: Select[Any]) -> list[BuildState]:
+        with self._database.transaction() as connection:
+            found = connection.execute(query).all()
+        return rows.states(found)
+
+
+def take_turn(connection: Connection, changes: int = 0) -> int:
+    """Wait until nobody else writes; return the number of the last of `changes` more changes."""
+    last: int = connection.execute(_TAKE_TURN, {"changes": changes}).scalar_one()
+    return last
+
+
+def _key(activity: Activity) -> Key:
+    return activity.object.project, activity.object.build
+
+
+def _position(connection: Connection) -> int:
+    number: int = connection.execute(select(counter.c.n)).scalar_one()
+    return number
+
+
+def _folded(
+    known: Mapping[Key, BuildState | None], batch: Iterable[Activity]
+) -> dict[Key, BuildState | None]:
+    """Return `known` after `batch`; None stands for a row that could not be read."""
+    states = dict(known)
+    for activity in batch:
+        if activity.kind != "log":
+            key = _key(activity)
+            states[key] = fold(states.get(key), activity)
+    return states

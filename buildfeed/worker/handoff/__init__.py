@@ -1,0 +1,1 @@
+"""Hinted handoff: starts that one worker holds while another runs their builds."""

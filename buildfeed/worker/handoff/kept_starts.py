@@ -1,0 +1,102 @@
+"""Starts that a worker keeps for others, because their builds may still run where they ran.
+
+A broker that comes back hands every unsettled start out anew, to whoever connects first, while the
+builds still run. So the worker that gets such a start does not begin: it says in its presence that
+it keeps the start, and whoever runs the build says so in its own. From then on one builds and the
+other holds the start, until the build ends or its worker does.
+"""
+
+from collections.abc import Iterator
+from typing import Final
+
+import msgspec
+
+from buildfeed.board import Key
+from buildfeed.presence import Presence
+from buildfeed.worker.queues.queue import Delivery
+
+ANSWER_SECONDS: Final = 10.0
+"""How long the worker that may run the build has to come back and say so."""
+
+SILENCE_SECONDS: Final = 30.0
+"""A worker repeats its presence every 10 s: then three are missing."""
+
+REPEAT_SECONDS: Final = 10.0
+"""How long the keeper goes on to say what it keeps: who runs the build may not listen yet."""
+
+
+class _Kept(msgspec.Struct):
+    delivery: Delivery
+    until: float
+    news_until: float
+    runner: str | None = None
+
+
+class Keeping:
+    """The starts kept by the worker `name`. Pure; `now` is a monotonic clock in seconds."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+        self._kept: dict[Key, _Kept] = {}
+        self._running: dict[str, set[Key]] = {}
+        self._orphans: set[Key] = set()
+
+    def __len__(self) -> int:
+        return len(self._kept)
+
+    def __iter__(self) -> Iterator[Delivery]:
+        return iter([kept.delivery for kept in self._kept.values()])
+
+    def has_news(self, now: float) -> bool:
+        """Tell whether some start may be kept without the knowledge of who runs its build.
+
+        It may have said that it runs the build before it heard the keeper.
+        """
+        return any(now < kept.news_until for kept in self._kept.values())
+
+    def get(self, key: Key) -> Delivery | None:
+        """Return the start that is kept for the build `key`, None when there is none."""
+        kept = self._kept.get(key)
+        return kept.delivery if kept else None
+
+    def keep(self, delivery: Delivery, now: float) -> None:
+        """Keep a start until somebody says that its build runs, or nobody does in time.
+
+        When its worker was heard to die meanwhile, it is due at once.
+        """
+        wait = 0.0 if delivery.key in self._orphans else ANSWER_SECONDS
+        self._kept[delivery.key] = _Kept(delivery, now + wait, now + REPEAT_SECONDS)
+
+    def release(self, key: Key) -> None:
+        """Keep it no longer."""
+        self._kept.pop(key, None)
+
+    def hear(self, presence: Presence, now: float) -> list[Delivery]:
+        """Release and return the starts whose builds ran on a worker that runs them no more."""
+        if presence.worker == self._name:
+            return []
+        runs = {(run.project, run.build) for run in presence.builds}
+        if presence.status == "online":
+            self._running[presence.worker] = runs
+        else:
+            runs |= self._running.pop(presence.worker, set())
+            self._orphans |= runs
+        abandoned = []
+        for key, kept in self._kept.items():
+            if presence.status == "online" and key in runs:
+                if kept.runner != presence.worker:
+                    kept.news_until = now + REPEAT_SECONDS
+                kept.runner, kept.until = presence.worker, now + SILENCE_SECONDS
+            elif key in runs or kept.runner == presence.worker:
+                abandoned.append(key)
+        return [self._kept.pop(key).delivery for key in abandoned]
+
+    def forget(self) -> None:
+        """Forget what was heard of builds that are not kept here."""
+        self._running.clear()
+        self._orphans.clear()
+
+    def due(self, now: float) -> list[Delivery]:
+        """Release and return the starts of whose builds nobody has said in time that they run."""
+        silent = [key for key, kept in self._kept.items() if now >= kept.until]
+        return [self._kept.pop(key).delivery for key in silent]

@@ -1,0 +1,96 @@
+"""What was said to this worker while it stood still or was cut off: heard before it says more.
+
+A process that is frozen for 8 s finds all its timers due when it goes on, while a stop that was
+confirmed long ago still waits in its socket, or in its session at the broker. So a worker that was
+late says something to itself by way of the broker, and waits until it hears that: what the broker
+had for it before comes before.
+"""
+
+import asyncio
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Final
+
+from buildfeed.broker.mqtt.link import MqttLink
+
+MOMENT: Final = 0.1
+"""Seconds by which an event loop that is well may be late."""
+
+_PULSE: Final = 0.05
+"""Seconds between two looks at the clock: a freeze that is shorter is not noticed."""
+
+_ECHO_SECONDS: Final = 10.0
+"""How long to wait for the echo on a connection that stands: then the broker gives none."""
+
+
+class Hearing:
+    """The ears of a worker: the connection `link` that stops come on.
+
+    `say` publishes a presence and returns its number; `heard` is to be called with the number of
+    each own presence that comes back. Everything belongs to the event loop.
+    """
+
+    def __init__(self, link: MqttLink, say: Callable[[], int]) -> None:
+        self._link = link
+        self._say = say
+        self._due = float("inf")
+        self._stood_still = 0.0
+        self._freezes = self._caught_up = 0
+        self._said = self._heard = 0
+        self._said_at = 0.0
+        self._news = asyncio.Event()
+
+    async def beat(self) -> None:
+        """Look at the clock for ever."""
+        while True:
+            self._due = _now() + _PULSE
+            await asyncio.sleep(_PULSE)
+            late = self._late
+            if late > 0:
+                self._stood_still += late
+                self._freezes += 1
+
+    def time(self) -> float:
+        """Return the time of a clock that stands still while this worker does, in seconds."""
+        return _now() - self._stood_still - self._late
+
+    @property
+    def behind(self) -> bool:
+        """True from the moment when the worker was late until it has caught up."""
+        return self._caught_up < self._freezes or self._late > 0
+
+    @property
+    def connection(self) -> int:
+        """The number of the connection, 0 while there is none."""
+        return self._link.connection if self._link.up else 0
+
+    def heard(self, number: int) -> None:
+        """Take note that an own presence came back."""
+        self._heard = max(self._heard, number)
+        self._news.set()
+        self._news = asyncio.Event()
+
+    async def catch_up(self) -> None:
+        """Return once all that the broker had by now is handled; wait while it is away."""
+        freezes = self._freezes + (self._late > 0)
+        if _now() - self._said_at > MOMENT:  # else: many are late together
+            self._said, self._said_at = self._say(), _now()
+        number = self._said
+        while self._heard < number:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(_ECHO_SECONDS):
+                    await self._news.wait()
+                    continue
+            if self._link.up:
+                break
+        self._caught_up = max(self._caught_up, freezes)
+
+    @property
+    def _late(self) -> float:
+        """By how much the pulse is late now, 0 when that is nothing."""
+        late = _now() - self._due
+        return late if late > MOMENT else 0.0
+
+
+def _now() -> float:
+    return asyncio.get_running_loop().time()

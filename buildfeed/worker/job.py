@@ -1,0 +1,226 @@
+"""One build on this worker in real time: from its delivery to its settled ending."""
+
+import asyncio
+import logging
+from collections.abc import Callable
+from concurrent.futures import Future
+from contextlib import suppress
+from datetime import UTC, datetime
+from functools import partial
+from typing import Final
+
+from buildfeed.activity import Activity
+from buildfeed.board import Key
+from buildfeed.worker.attempt import Run
+from buildfeed.worker.hearing import Hearing
+from buildfeed.worker.limits import Limits, pause
+from buildfeed.worker.queues.queue import Delivery
+from fakebuild.script import plan
+
+log = logging.getLogger(__name__)
+
+Ending = Callable[[datetime], Activity]
+
+_RETURN_SECONDS: Final = 10.0
+"""How long a build whose connection was lost waits for its start to come back."""
+
+_LOOK_SECONDS: Final = 1.0
+
+_HEAR_SECONDS: Final = 5.0
+"""How long a build that was late waits for the broker to hear it; only its ending waits longer."""
+
+_REPEAT_SECONDS: Final = 1.5
+"""Within this time gateways say a stop again, once they hear that its build goes on."""
+
+
+class Building:
+    """The build of one start.
+
+    It has `ended` from the moment its ending is published. To drop it without a word, cancel the
+    task that runs `work`. All methods belong to the event loop.
+    """
+
+    def __init__(
+        self,
+        delivery: Delivery,
+        worker: str,
+        limits: Limits,
+        publish: Callable[[Activity], "Future[None]"],
+        hearing: Hearing,
+    ) -> None:
+        self.delivery = delivery
+        self._limits = limits
+        self._publish = publish
+        self._hearing = hearing
+        self._run = Run(delivery.start, delivery.attempt, worker)
+        self.hopeless = delivery.attempt > limits.max_attempts
+        """True when this is one attempt too many: it is given up at once."""
+        self.ended = False
+        self._accepted = False
+        self._told_on = 0
+        self._told_at = 0.0
+        self._cut = asyncio.Event()
+        self._returned = asyncio.Event()
+        if delivery.stopping or self.hopeless:
+            self._cut.set()
+
+    @property
+    def key(self) -> Key:
+        """Project and build."""
+        return self.delivery.key
+
+    @property
+    def attempt(self) -> int:
+        """The attempt it runs as."""
+        return self._run.attempt
+
+    def stop(self) -> None:
+        """End it as `stopped`, now."""
+        self._cut.set()
+
+    def adopt(self, delivery: Delivery) -> None:
+        """Go on under the delivery that came back after the connection of the first was lost.
+
+        Nothing is begun again, so no attempt is one too many.
+        """
+        self.delivery = delivery
+        if delivery.attempt > self.attempt and not self.ended:
+            self._run.again(delivery.attempt)
+            if self._accepted and not self.hopeless:
+                self._publish(self._run.accept(_now()))
+        self._returned.set()
+
+    async def work(self) -> Activity | None:
+        """Build; return the ending, None when the build is no longer ours."""
+        async with asyncio.TaskGroup() as tasks:
+            building = tasks.create_task(self._build())
+            lost = tasks.create_task(self._until_lost())
+            await asyncio.wait((building, lost), return_when=asyncio.FIRST_COMPLETED)
+            building.cancel()
+            lost.cancel()
+        if building.cancelled() or not await self._is_ours():
+            return None
+        end = building.result()
+        if end is None:
+            await self.delivery.ack()
+            return None
+        if self._may_have_missed:
+            await self._hear()
+        if self._cut.is_set():
+            end = self._run.stop
+        ending = self._give_up(_now()) if self.hopeless else end(_now())
+        self.ended = True
+        acknowledged = asyncio.wrap_future(self._publish(ending))
+        await asyncio.shield(acknowledged)  # a cancelled build must not cancel the link's future
+        if self.hopeless:
+            await self.delivery.reject(requeue=False)
+        else:
+            await self.delivery.ack()
+        return ending
+
+    async def _build(self) -> Ending | None:
+        """Build; return how it ends, None when it is not to be begun any more."""
+        cut = await self._cut_before(self._hearing.time() + pause(self.attempt))
+        if not await self.delivery.still_wanted():
+            return None
+        if cut or self.delivery.stopping:
+            return self._run.stop
+        self._accepted = True
+        project, build = self.key
+        fields = {"project": project, "build": build, "attempt": self.attempt}
+        log.info("build.started", extra=fields)
+        self._publish(self._run.accept(_now()))
+        self._told_on = self._hearing.connection
+        began = self._hearing.time()
+        limit = self._limits.max_seconds
+        for tick in plan(self._run.script):
+            if await self._cut_before(began + min(tick.at, limit)):
+                return self._run.stop
+            if tick.at > limit:
+                reason = f"The build took longer than {self._limits.max_seconds:g} seconds."
+                return partial(self._run.fail, reason)
+            for activity in self._run.advance(tick, _now()):
+                self._publish(activity)
+            self._note_telling()
+        return self._run.finish
+
+    def _give_up(self, now: datetime) -> Activity:
+        reason = f"Given up: {self.attempt - 1} attempts were begun and none ended."
+        return self._run.fail(reason, now)
+
+    async def _cut_before(self, moment: float) -> bool:
+        """Wait until `moment` of a clock that stands still while this worker does.
+
+        Returns True at once when the build is cut short, and hears of that first if it was late.
+        """
+        if moment <= self._hearing.time():
+            await asyncio.sleep(0)  # a script in a hurry must not starve the others
+        while not self._cut.is_set() and (left := moment - self._hearing.time()) > 0:
+            await self._cut_within(left)
+        if not self._cut.is_set() and self._hearing.behind:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(_HEAR_SECONDS):
+                    await self._hear()
+        return self._cut.is_set()
+
+    async def _cut_within(self, seconds: float) -> None:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._cut.wait()
+
+    async def _hear(self) -> None:
+        """Return when a stop that was confirmed by now has cut the build short.
+
+        One that was said while there was no connection is lost with the session. A gateway says it
+        again when it hears that the build goes on.
+        """
+        await self._hearing.catch_up()
+        if self._accepted and self._hearing.connection != self._told_on:
+            self._publish(self._run.tell(_now()))
+            self._note_telling()
+        await self._cut_within(self._hard_of_hearing)
+
+    def _note_telling(self) -> None:
+        """Take note that it was said that the build goes on, on which connection and since when."""
+        if self._hearing.connection not in (0, self._told_on):
+            self._told_on = self._hearing.connection
+            self._told_at = asyncio.get_running_loop().time()
+
+    @property
+    def _hard_of_hearing(self) -> float:
+        """For how many seconds a stop from before this connection may still be said again."""
+        if not self._told_at:
+            return 0.0
+        return max(0.0, self._told_at + _REPEAT_SECONDS - asyncio.get_running_loop().time())
+
+    @property
+    def _may_have_missed(self) -> bool:
+        """True when a stop may have been confirmed and not been heard."""
+        cut_off = self._accepted and self._hearing.connection != self._told_on
+        return self._hearing.behind or cut_off or self._hard_of_hearing > 0
+
+    async def _until_lost(self) -> None:
+        """Return when somebody else has the start: this worker was frozen, or cut off."""
+        while True:
+            await asyncio.sleep(_LOOK_SECONDS)
+            if self.delivery.lost and not await self._is_ours():
+                return
+
+    async def _is_ours(self) -> bool:
+        """Make sure that nobody else has the start now.
+
+        After a lost connection it may come back to this worker within a moment.
+        """
+        while True:
+            self._returned.clear()
+            if await self.delivery.still_mine():
+                return True
+            try:
+                async with asyncio.timeout(_RETURN_SECONDS):
+                    await self._returned.wait()
+            except TimeoutError:
+                return False
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)

@@ -1,0 +1,262 @@
+"""Starts of the embedded mode: commands come over MQTT, and the queue is the history.
+
+For one worker process, without AMQP. A start that was missed is, in the history, an unfinished
+build with a start; so is one whose worker died, and then this worker takes it over. A build without
+a start is somebody's own and never handed out. Nor is one that another worker runs, until that has
+said goodbye or been silent for long. A delayed start waits here until its time has come.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from datetime import UTC, datetime
+from typing import Final
+
+from msgspec import UnsetType
+
+from buildfeed import presence
+from buildfeed.activity import Activity, Build, decode
+from buildfeed.board import BuildState, Key
+from buildfeed.broker.mqtt.link import Message, MqttLink
+from buildfeed.errors import BuildfeedError, InvalidActivity, InvalidTopic
+from buildfeed.presence import Presence
+from buildfeed.recent import Recent
+from buildfeed.topics import ALL_WORKERS, PROGRESS, STARTS, STATUSES
+from buildfeed.worker.queues.elsewhere import Elsewhere
+from buildfeed.worker.queues.past import Past
+from buildfeed.worker.queues.queue import Delivery
+
+log = logging.getLogger(__name__)
+
+_READ_SECONDS: Final = 2.0
+_CLOCKS_DIFFER: Final = 0.01  # the loop's and the wall's
+
+
+class EmbeddedQueue:
+    """Hands out starts, oldest first as far as known. Everything belongs to the event loop.
+
+    `offered` reads from the history the start and the state of each build that was asked for and
+    has not ended, oldest first; it may block, and raise a BuildfeedError when the history cannot be
+    read now. `past` says what has become of a build since.
+    """
+
+    returning = False
+
+    def __init__(
+        self,
+        mqtt_url: str,
+        offered: Callable[[], Sequence[tuple[Activity, BuildState]]],
+        past: Past,
+        *,
+        name: str,
+        slots: int,
+    ) -> None:
+        self._link = MqttLink(
+            mqtt_url,
+            name=f"{name}-starts",
+            subscriptions=[(STARTS, 1), (STATUSES, 1)],
+            on_message=self._heard_in_thread,
+            on_up=self._up_in_thread,
+        )
+        self._offered = offered
+        self._past = past
+        self._name = name
+        self._slots = slots
+        self._deliver: Callable[[Delivery], None] | None = None
+        self._waiting: dict[Key, EmbeddedDelivery] = {}
+        self._held: set[Key] = set()
+        self._settled: Recent[None] = Recent()
+        self._elsewhere = Elsewhere()
+        self._listening = False
+        self._missed = asyncio.Event()
+        self._reader: asyncio.Task[None] | None = None
+
+    async def start(self, deliver: Callable[[Delivery], None]) -> None:
+        """Hand out the unfinished builds of the history, then what comes."""
+        self._loop = asyncio.get_running_loop()
+        self._deliver = deliver
+        await self._read()
+        self._link.start()
+        self._reader = asyncio.create_task(self._read_on())
+
+    def allow(self, starts: int) -> None:
+        """Hand out no more than `starts` at a time."""
+        self._slots = starts
+        self._fill()
+
+    async def stop(self) -> None:
+        """Stop listening and reading."""
+        if self._reader:
+            self._reader.cancel()
+        await asyncio.to_thread(self._link.stop)
+
+    def settle(self, delivery: "EmbeddedDelivery", *, again: bool) -> None:
+        """Free the slot of `delivery`; `again`: the start waits for its next attempt."""
+        self._held.discard(delivery.key)
+        if again:
+            attempt = delivery.attempt + 1
+            self._waiting[delivery.key] = EmbeddedDelivery(self, delivery.start, attempt)
+        else:
+            self._settled.put(delivery.key, None)
+        self._fill()
+
+    async def still_wanted(self, delivery: "EmbeddedDelivery") -> bool:
+        """Look into the history; False when the build of `delivery` is not to be begun."""
+        state = await self._past.state(delivery.key)
+        if state is None:
+            return True
+        delivery.stopping |= state.stopping
+        begun = state.newest.object.attempt >= delivery.attempt and self._is_elsewhere(state)
+        return not (state.ended or begun)
+
+    async def _read_on(self) -> None:
+        while True:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(_READ_SECONDS):
+                    await self._missed.wait()
+            self._missed.clear()
+            if len(self._held) < self._slots:
+                await self._read()
+
+    async def _read(self) -> None:
+        try:
+            offered = await asyncio.to_thread(self._offered)
+        except BuildfeedError as exc:
+            log.warning("history.unread", extra={"reason": str(exc)})
+            return
+        self._elsewhere.update(
+            {
+                state.key: state.newest.worker
+                for _, state in offered
+                if self._is_elsewhere(state) and state.key not in self._held
+            },
+            self._loop.time(),
+        )
+        self._listen()
+        abandoned = self._elsewhere.abandoned(self._loop.time()) if self._link.up else set()
+        for start, state in offered:
+            if state.key in abandoned:
+                self._settled.drop(state.key)  # it was settled here when the other worker took it
+            elif state.key in self._elsewhere.workers:
+                continue
+            attempt = state.newest.object.attempt + 1
+            self._offer(EmbeddedDelivery(self, start.object, attempt, stopping=state.stopping))
+        self._fill()
+
+    def _is_elsewhere(self, state: BuildState) -> bool:
+        """Tell whether another worker has begun the build.
+
+        A stop that came last does not name the worker: it may be another.
+        """
+        worker = state.newest.worker
+        return worker != self._name and (worker is not None or state.newest.object.attempt > 0)
+
+    def _listen(self) -> None:
+        """Hear the other workers while they run something that would be taken over."""
+        needed = bool(self._elsewhere.workers)
+        if needed is not self._listening:
+            self._listening = needed
+            for filter_ in (ALL_WORKERS, PROGRESS):
+                if needed:
+                    self._link.subscribe(filter_, 1)
+                else:
+                    self._link.unsubscribe(filter_)
+
+    def _up_in_thread(self) -> None:
+        self._loop.call_soon_threadsafe(self._up)
+
+    def _up(self) -> None:
+        self._elsewhere.restart(self._loop.time())
+        self._missed.set()  # what came while it was down
+
+    def _heard_in_thread(self, message: Message) -> None:
+        self._loop.call_soon_threadsafe(self._heard, message)
+
+    def _heard(self, message: Message) -> None:
+        try:
+            if message.topic.startswith("workers/"):
+                self._heard_worker(presence.decode(message.topic, message.payload))
+            else:
+                self._heard_activity(decode(message.topic, message.payload))
+        except (InvalidTopic, InvalidActivity) as exc:
+            if message.topic.endswith("/start"):
+                log.warning("start.refused", extra={"reason": str(exc)})
+
+    def _heard_worker(self, said: Presence) -> None:
+        self._elsewhere.hear_worker(said, self._loop.time())
+        if said.status == "offline":
+            self._missed.set()  # its builds wait for this worker
+
+    def _heard_activity(self, activity: Activity) -> None:
+        build = activity.object
+        key = build.project, build.build
+        if activity.kind == "start":
+            self._offer(EmbeddedDelivery(self, build, 1))
+            self._fill()
+            return
+        self._elsewhere.hear(key, self._loop.time())
+        waiting = self._waiting.get(key)
+        if build.ended:
+            self._settled.put(key, None)
+            self._waiting.pop(key, None)
+        elif waiting and build.attempt >= waiting.attempt and activity.worker != self._name:
+            del self._waiting[key]
+
+    def _offer(self, delivery: "EmbeddedDelivery") -> None:
+        key = delivery.key
+        if key not in self._held and key not in self._waiting and key not in self._settled:
+            self._waiting[key] = delivery
+            if delivery.early:
+                self._loop.call_later(delivery.early + _CLOCKS_DIFFER, self._fill)
+
+    def _fill(self) -> None:
+        due = [key for key, delivery in self._waiting.items() if not delivery.early]
+        for key in due:
+            if not self._deliver or len(self._held) >= self._slots:
+                return
+            self._held.add(key)
+            self._deliver(self._waiting.pop(key))
+
+
+class EmbeddedDelivery:
+    """A start that this worker alone knows of."""
+
+    lost = False
+    doubtful = False
+
+    def __init__(
+        self, queue: EmbeddedQueue, start: Build, attempt: int, *, stopping: bool = False
+    ) -> None:
+        self.start = start
+        self.attempt = attempt
+        self.stopping = stopping
+        self._queue = queue
+
+    @property
+    def key(self) -> Key:
+        """Project and build."""
+        return self.start.project, self.start.build
+
+    @property
+    def early(self) -> float:
+        """For how many seconds it may not begin yet; a stop need not wait."""
+        if self.stopping or isinstance(self.start.not_before, UnsetType):
+            return 0.0
+        return max(0.0, (self.start.not_before - datetime.now(UTC)).total_seconds())
+
+    async def still_mine(self) -> bool:
+        """Nobody could take it away."""
+        return True
+
+    async def still_wanted(self) -> bool:
+        """Look into the history, and whether another worker has begun it."""
+        return await self._queue.still_wanted(self)
+
+    async def ack(self) -> None:
+        """Say that the build has ended."""
+        self._queue.settle(self, again=False)
+
+    async def reject(self, *, requeue: bool) -> None:
+        """Let the start wait for its next attempt, or else forget it."""
+        self._queue.settle(self, again=requeue)

@@ -1,0 +1,68 @@
+"""Who is answered: only hosts that are ours, only commands of pages that are ours."""
+
+from collections.abc import Collection, Sequence
+from http import HTTPStatus
+from typing import Final
+
+from gateway.access import hosts
+from gateway.problems import Problem
+
+SOCKETS: Final = "/socket.io"
+"""Where socket.io is served: a request there asks for more than reading."""
+
+_SHOWN: Final = 80
+"""Characters of a foreign header that are repeated."""
+
+
+class Door:
+    """Answers only to hosts that are ours; lets only our own pages command and connect.
+
+    The pages, and hosts, of `origins` count as ours, and the host `listens`. A request without
+    Origin comes from no page; one without Host from no browser, so nobody has rebound its name.
+    """
+
+    def __init__(self, origins: Collection[str], listens: str = "") -> None:
+        self._origins = frozenset(filter(None, map(hosts.origin, origins)))
+        ours = [*(origin.host for origin in self._origins), hosts.host(listens)]
+        self._names = {host.name for host in ours if host}
+
+    def refusal(
+        self, host: Sequence[str], origin: Sequence[str], *, acts: bool, version: str = "1.1"
+    ) -> Problem | None:
+        """Return why not to answer, None to answer.
+
+        `host` and `origin` are the lines of these headers, `version` is that of HTTP; `acts` when
+        more than reading is asked for.
+        """
+        if len(host) > 1 or (not host and version == "1.1"):
+            detail = f"A request needs one Host header (RFC 9112 §3.2), this has {len(host)}."
+            return Problem(HTTPStatus.BAD_REQUEST, "bad-host", detail)
+        named = host[0] if host else ""
+        known = hosts.host(named)
+        if named and not (known and (known.is_fixed or known.name in self._names)):
+            return _foreign_host(named)
+        if acts and origin:
+            page = hosts.origin(origin[0]) if len(origin) == 1 else None
+            own = page and (page in self._origins or (known and page.is_of(known)))
+            return None if own else _foreign_origin(", ".join(origin), named)
+        return None
+
+
+def _foreign_host(host: str) -> Problem:
+    detail = (
+        f"This gateway does not answer to the host {host[:_SHOWN]!r}. If that is in the address "
+        "that browsers use, start the gateway with --origin and the address, as in "
+        "--origin https://builds.example; else the proxy in front of it has to pass the Host "
+        "header on (nginx: proxy_set_header Host $http_host)."
+    )
+    return Problem(HTTPStatus.MISDIRECTED_REQUEST, "foreign-host", detail)
+
+
+def _foreign_origin(origin: str, host: str) -> Problem:
+    detail = (
+        f"Pages of {origin[:_SHOWN]!r} may not command and connect here: the gateway was asked as "
+        f"{host[:_SHOWN]!r}. If the page is its own, the proxy in front of it has to pass the "
+        "Host header on (nginx: proxy_set_header Host $http_host); else start the gateway with "
+        "--origin and the address of the page."
+    )
+    return Problem(HTTPStatus.FORBIDDEN, "foreign-origin", detail)

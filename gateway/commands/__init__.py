@@ -1,0 +1,1 @@
+"""Start and stop: each sent once, and confirmed."""

@@ -1,0 +1,247 @@
+"""Start and stop: from a person's wish to a confirmed command, once each."""
+
+import asyncio
+import hashlib
+import logging
+import math
+import random
+import secrets
+import time
+import uuid
+from collections.abc import Coroutine
+from datetime import UTC, datetime
+from http import HTTPStatus
+from typing import Any
+
+import msgspec
+
+from buildfeed import command, names
+from buildfeed.activity import Activity, Script
+from buildfeed.board import BuildState, Key
+from buildfeed.errors import BrokerUnavailable
+from buildfeed.history.claims import Claim
+from buildfeed.history.store import Store
+from gateway.commands.in_flight import Starts
+from gateway.commands.lease import Leases
+from gateway.commands.publisher import CONFIRM_SECONDS, Submitter, confirmed
+from gateway.commands.rate_limit import Throttle
+from gateway.commands.requests import StartRequest
+from gateway.drain import Drain
+from gateway.problems import Problem, unknown_build
+from gateway.state.live import Live
+
+RESEND_STOP_SECONDS = 2.0
+YOUNG_SECONDS = 60.0
+"""So long may a build be stopped of which neither the board nor history knows yet."""
+FIRST_LOOK_SECONDS = 0.05
+LOOK_SECONDS = 0.5
+"""So often to look, after a while, whether another process has sent a start."""
+
+log = logging.getLogger(__name__)
+
+
+class Commands:
+    """Makes commands, has them confirmed, and repeats those that must not get lost."""
+
+    def __init__(
+        self,
+        live: Live,
+        store: Store,
+        submitter: Submitter,
+        throttle: Throttle,
+        drain: Drain,
+    ) -> None:
+        self._live = live
+        self._store = store
+        self._submitter = submitter
+        self._throttle = throttle
+        self._drain = drain
+        self._starts = Starts(submitter, live.receive)
+        self._leases = Leases(store)
+        self._resent: dict[Key, float] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    async def start(self, project: str, request: StartRequest, key: str | None) -> BuildState:
+        """Return the new build once the broker has it; with `key` the same build each time.
+
+        Raises Problem: 409 when the key was used with another body, 429 when the project starts
+        too many, 503 when the broker cannot take it; then nothing was sent, or the build is
+        stopped when the broker answers again, and `key` is free once it is.
+        """
+        build = names.build_id(time.time_ns() // 1_000_000, secrets.token_bytes(10))
+        claim = await self._claim(project, key, build, request) if key is not None else None
+        if claim:
+            build = claim.build
+        offer = command.start(
+            project,
+            build,
+            _now(),
+            by=request.by,
+            script=Script(**msgspec.structs.asdict(request.script)),
+            priority=request.priority,
+            delay=request.delay or 0,
+        )
+        joins = self._starts.under_way((project, build))
+        lease = None
+        if claim and not joins:
+            if known := await self._sent(claim, offer):
+                return known
+            lease = self._leases.hold(claim)
+        if not joins and (wait := self._throttle.take(project, time.monotonic())):
+            if lease:
+                lease.end("unsent")
+            raise _too_many(project, wait)
+        try:
+            await self._starts.publish(offer, lease)
+        except BrokerUnavailable as exc:
+            raise _unavailable(exc, offer) from exc
+        return self._live.board.get(project, build) or BuildState(offer)
+
+    async def stop(self, project: str, build: str, by: str) -> BuildState:
+        """Return the build once the broker has the stop.
+
+        Raises Problem: 404 unknown, 409 ended, 503 when the broker cannot take it.
+        """
+        state = await self.find(project, build)
+        if state is None and not _young(build, YOUNG_SECONDS):
+            raise unknown_build(project, build)
+        if state and state.ended:
+            detail = f"Build {build} has ended already: {state.newest.object.status}."
+            raise Problem(HTTPStatus.CONFLICT, "already-ended", detail)
+        known = state.newest.object if state else command.unknown(project, build)
+        undo = command.stop(known, _now(), by=by, uuid=uuid.uuid4().hex)
+        try:
+            await confirmed(self._submitter.submit(undo))
+        except BrokerUnavailable as exc:
+            raise _unavailable(exc, undo) from exc
+        self._live.receive(undo)
+        return self._live.board.get(project, build) or BuildState(undo, undo)
+
+    async def find(self, project: str, build: str) -> BuildState | None:
+        """Return the newest state of a build from the board or, if it fell off, from history."""
+        if known := self._live.board.get(project, build):
+            return known
+        return await asyncio.to_thread(self._store.get, project, build)
+
+    async def ended(self, state: BuildState, seconds: float) -> BuildState | None:
+        """Return the build as it ended, None when it has not within `seconds` or we must stop."""
+        if state.ended:
+            return state
+        future: asyncio.Future[BuildState] = asyncio.get_running_loop().create_future()
+        forget = self._live.when_ended(
+            state.key, lambda ended: None if future.done() else future.set_result(ended)
+        )
+        going = asyncio.create_task(self._drain.turn())
+        try:
+            first: set[asyncio.Future[Any]] = {future, going}
+            await asyncio.wait(first, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+            return future.result() if future.done() else None
+        finally:
+            going.cancel()
+            forget()
+
+    def insist(self, activity: Activity, state: BuildState) -> None:
+        """Send the stop of `state` again when its build goes on, at most every 2 s, with jitter.
+
+        Decided by each activity as it comes in: the board shows a stopped build as stopped, even
+        while a worker that did not hear of it still builds.
+        """
+        if activity.object.status != "running" or activity.type == "Undo" or not state.stop:
+            return
+        now = time.monotonic()
+        recent = {k: at for k, at in self._resent.items() if now - at < RESEND_STOP_SECONDS}
+        if state.key not in recent:
+            recent[state.key] = now
+            self._spawn(self._resend(state.stop))
+        self._resent = recent
+
+    async def close(self) -> None:
+        """End what is still being repeated or undone."""
+        await self._starts.close()
+        await self._leases.close()
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    async def _claim(self, project: str, key: str, build: str, request: StartRequest) -> Claim:
+        """Return which build `key` belongs to, and whose turn it is to send its start.
+
+        Another process may be sending it in this moment; then that is waited for.
+        """
+        digest = hashlib.sha256(msgspec.json.encode(request)).hexdigest()
+        pause, until = FIRST_LOOK_SECONDS, time.monotonic() + CONFIRM_SECONDS
+        while True:
+            claim = await self._leases.take(project, key, build, digest)
+            if claim.body_hash != digest:
+                detail = "This Idempotency-Key was used with another body; use a new key."
+                raise Problem(HTTPStatus.CONFLICT, "key-reused", detail, build=claim.build)
+            joins = self._starts.under_way((project, claim.build))
+            if claim.turn != "taken" or joins or time.monotonic() + pause > until:
+                return claim
+            await asyncio.sleep(pause)
+            pause = min(2 * pause, LOOK_SECONDS)
+
+    async def _sent(self, claim: Claim, offer: Activity) -> BuildState | None:
+        """Return the build of a start that was sent already, None when that is our turn.
+
+        Raises Problem: 503 while another process sends or undoes it.
+        """
+        if claim.turn == "taken":
+            raise _unavailable(BrokerUnavailable(sent=True), offer)
+        if claim.turn == "first":
+            return None
+        known = await self.find(claim.project, claim.build)
+        if claim.turn == "sent":
+            return known or BuildState(offer)
+        if known:  # its sender was gone before it could say so
+            self._leases.hold(claim).end("sent")
+        return known
+
+    async def _resend(self, stop: Activity) -> None:
+        await asyncio.sleep(random.uniform(0, 0.5))  # noqa: S311 - spreads gateways, no secret
+        try:
+            await confirmed(self._submitter.submit(stop))
+        except BrokerUnavailable as exc:
+            log.warning("stop.not_resent", extra={"sent": exc.sent})
+
+    def _spawn(self, work: Coroutine[None, None, None]) -> asyncio.Task[None]:
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return task
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+def _young(build: str, seconds: float) -> bool:
+    made = names.build_id_time(build)
+    return made is not None and abs(time.time() - made / 1000) < seconds
+
+
+def _too_many(project: str, wait: float) -> Problem:
+    seconds = math.ceil(wait)
+    detail = f"Project {project} starts too many builds; try again in {seconds} s."
+    headers = {"Retry-After": str(seconds)}
+    return Problem(HTTPStatus.TOO_MANY_REQUESTS, "too-many-starts", detail, headers=headers)
+
+
+def _unavailable(exc: BrokerUnavailable, sent: Activity) -> Problem:
+    build = sent.object
+    what = "start" if sent.kind == "start" else "stop"
+    detail = f"{exc} Try the {what} again in a few seconds."
+    if exc.sent and what == "start":
+        detail = (
+            "The message broker did not confirm the start in time. Repeat it with the same "
+            "Idempotency-Key to get one build; else this one is stopped when the broker answers."
+        )
+    return Problem(
+        HTTPStatus.SERVICE_UNAVAILABLE,
+        "broker-unavailable",
+        detail,
+        headers={"Retry-After": "5"},
+        project=build.project,
+        build=build.build,
+        sent=exc.sent,
+    )

@@ -1,0 +1,141 @@
+"""Starts on their way: each is published once, however often it is asked for, or undone."""
+
+import asyncio
+import uuid
+from collections.abc import Callable
+from concurrent.futures import Future
+from datetime import UTC, datetime
+from functools import partial
+
+from buildfeed import command
+from buildfeed.activity import Activity
+from buildfeed.board import Key
+from buildfeed.errors import BrokerUnavailable
+from buildfeed.history.claims import Ending
+from gateway.commands.lease import Lease
+from gateway.commands.publisher import CONFIRM_SECONDS, Submitter, confirmed
+
+RETRY_SECONDS = 1.0
+
+
+class Starts:
+    """Starts that the broker has not confirmed yet, and those that are being undone.
+
+    A broker that is short of memory or disk reads no more: a start that was sent to it is neither
+    refused nor confirmed until that is over, maybe hours later. Who was told by then that it
+    failed must not find it running: it is stopped as soon as it is confirmed. Who asks for it
+    again before waits for the same one, as a second would make a second worker build. Asked for in
+    another process, that waits for the lease, which lasts until it is known how the start ended.
+
+    `receive` takes what the broker has confirmed. Used from the event loop only.
+    """
+
+    def __init__(self, submitter: Submitter, receive: Callable[[Activity], object]) -> None:
+        self._submitter = submitter
+        self._receive = receive
+        self._under_way: dict[Key, _Start] = {}
+
+    def under_way(self, key: Key) -> bool:
+        """Tell whether a start of that build waits for the broker, or is being undone."""
+        return key in self._under_way
+
+    async def publish(self, offer: Activity, lease: Lease | None = None) -> None:
+        """Return once the broker has the start; one under way for the same build is joined.
+
+        If not, `lease` is the turn to send it, which ends with it.
+
+        Raises BrokerUnavailable within 5 s: nothing was sent, or the build is stopped when the
+        broker answers again, unless `publish` is called for it once more by then.
+        """
+        key = offer.object.project, offer.object.build
+        start = self._under_way.get(key)
+        if start and start.undoing:
+            if start.stop and not start.stop.cancel():
+                await confirmed(start.stop)  # too late: it is stopped
+                return
+            start.undoing.cancel()
+            del self._under_way[key]
+            if start.confirmed:
+                start.end("sent")
+                return
+            lease, start = start.lease, None
+        if start is None:
+            start = self._under_way[key] = _Start(offer, self._submitter.submit(offer), lease)
+            start.answer.add_done_callback(partial(self._answered, key, start))
+        await self._wait(key, start)
+
+    async def close(self) -> None:
+        """End what is still being undone."""
+        starts = list(self._under_way.values())
+        for start in starts:
+            start.answer.cancel()
+        tasks = [start.undoing for start in starts if start.undoing]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _wait(self, key: Key, start: "_Start") -> None:
+        taken_back = False
+        start.waiting += 1
+        try:
+            await asyncio.wait([start.answer], timeout=CONFIRM_SECONDS)
+        finally:
+            start.waiting -= 1
+            if not start.waiting and not start.answer.done() and start.submitted.cancel():
+                taken_back = True
+                del self._under_way[key]
+                start.end("unsent")
+        # From Python 3.14 on the answer to what was taken back is cancelled in the same moment.
+        if taken_back or not start.answer.done():
+            raise BrokerUnavailable(sent=not taken_back)
+        await start.answer
+
+    def _answered(self, key: Key, start: "_Start", answer: "asyncio.Future[None]") -> None:
+        if answer.cancelled():
+            return  # it was taken back
+        failure = answer.exception()
+        if failure is None:
+            start.confirmed = True
+            self._receive(start.offer)
+        maybe = isinstance(failure, BrokerUnavailable) and failure.sent
+        if maybe or (start.confirmed and not start.waiting):
+            start.undoing = asyncio.create_task(self._undo(key, start))
+        else:
+            del self._under_way[key]
+            start.end("sent" if start.confirmed else "unsent")
+
+    async def _undo(self, key: Key, start: "_Start") -> None:
+        """Stop a build of which nobody was told that it exists, here or by who took it over."""
+        undo = command.stop(
+            start.offer.object, datetime.now(UTC), by="gateway", uuid=uuid.uuid4().hex
+        )
+        while not start.lease or await start.lease.holds():
+            start.stop = self._submitter.submit(undo)
+            try:
+                await asyncio.wrap_future(start.stop)
+            except BrokerUnavailable:
+                await asyncio.sleep(RETRY_SECONDS)
+            else:
+                self._receive(undo)
+                start.end("undone")
+                break
+        del self._under_way[key]
+
+
+class _Start:
+    """A start, how many wait for it, and the stop that undoes it once nobody does."""
+
+    def __init__(self, offer: Activity, submitted: "Future[None]", lease: Lease | None) -> None:
+        self.offer = offer
+        self.submitted = submitted
+        self.lease = lease
+        self.answer = asyncio.wrap_future(submitted)
+        self.waiting = 0
+        self.confirmed = False
+        self.stop: Future[None] | None = None
+        self.undoing: asyncio.Task[None] | None = None
+
+    def end(self, ending: Ending) -> None:
+        """Let other processes know how it ended."""
+        if self.lease:
+            self.lease.end(ending)

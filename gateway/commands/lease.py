@@ -1,0 +1,116 @@
+"""Leases: whose turn it is to send a start, among the processes that share a history."""
+
+import asyncio
+import logging
+import time
+import uuid
+from datetime import UTC, datetime
+from typing import Final
+
+from buildfeed.errors import HistoryUnavailable
+from buildfeed.history.claims import LEASE, Claim, Claims, Ending
+from buildfeed.history.store import Store
+
+RENEW_SECONDS: Final = 3.0
+RETRY_SECONDS: Final = 1.0
+SURE_SECONDS: Final = LEASE.total_seconds() * 2 / 3
+"""So long after it was renewed a lease holds by the clock of any other machine too."""
+
+CLOSE_SECONDS: Final = 1.0
+
+log = logging.getLogger(__name__)
+
+
+class Leases:
+    """The leases of one process. Used from the event loop only."""
+
+    def __init__(self, store: Store) -> None:
+        self._claims = store.claims(sender=uuid.uuid4().hex)
+        self._held: set[Lease] = set()
+
+    async def take(self, project: str, key: str, build: str, body_hash: str) -> Claim:
+        """Give `key` to `build`, or find whose it is; raises HistoryUnavailable.
+
+        A turn that falls to this process runs out by itself unless it is held.
+        """
+        now = datetime.now(UTC)
+        return await asyncio.to_thread(self._claims.take, project, key, build, body_hash, now)
+
+    def hold(self, claim: Claim) -> "Lease":
+        """Keep the turn that was just taken until it is ended."""
+        lease = Lease(self._claims, claim)
+        self._held.add(lease)
+        lease.task.add_done_callback(lambda _: self._held.discard(lease))
+        return lease
+
+    async def close(self) -> None:
+        """Write down what has ended; the rest runs out, and another process may take it over."""
+        tasks = [lease.close() for lease in self._held]
+        if tasks:
+            await asyncio.wait(tasks, timeout=CLOSE_SECONDS)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+class Lease:
+    """The turn of this process to send the start of `claim`, renewed until it is ended.
+
+    A process that stands still, or cannot reach the database, for too long loses it to whoever
+    asks for the same start elsewhere.
+    """
+
+    def __init__(self, claims: Claims, claim: Claim) -> None:
+        self._claims = claims
+        self._claim = claim
+        self._sure_until = time.monotonic() + SURE_SECONDS
+        self._lost = False
+        self._ending: Ending | None = None
+        self._ended = asyncio.Event()
+        self.task = asyncio.create_task(self._run())
+
+    def end(self, ending: Ending) -> None:
+        """End it, as Claims.end says; it is written down as soon as the database answers."""
+        self._ending = ending
+        self._ended.set()
+
+    async def holds(self) -> bool:
+        """Tell whether no other process has taken it over; waits until that is certain."""
+        while not self._lost and time.monotonic() > self._sure_until:
+            if not await self._renew():
+                await asyncio.sleep(RETRY_SECONDS)
+        return not self._lost
+
+    def close(self) -> "asyncio.Task[None]":
+        """Renew it no more; return what may still be writing its end down."""
+        if not self._ending:
+            self.task.cancel()
+        return self.task
+
+    async def _run(self) -> None:
+        while not self._ending and not self._lost:
+            try:
+                await asyncio.wait_for(self._ended.wait(), RENEW_SECONDS)
+            except TimeoutError:
+                await self._renew()
+        while self._ending and not self._lost:
+            try:
+                await asyncio.to_thread(self._claims.end, self._claim, self._ending)
+            except HistoryUnavailable:
+                await asyncio.sleep(RETRY_SECONDS)
+            else:
+                return
+
+    async def _renew(self) -> bool:
+        """Renew it; False when the database does not say whether it still holds."""
+        began = time.monotonic()
+        try:
+            holds = await asyncio.to_thread(self._claims.renew, self._claim, datetime.now(UTC))
+        except HistoryUnavailable:
+            return False
+        if not holds and not self._lost:
+            fields = {"project": self._claim.project, "build": self._claim.build}
+            log.warning("start.taken_over", extra=fields)
+        self._lost = self._lost or not holds
+        self._sure_until = began + SURE_SECONDS
+        return True

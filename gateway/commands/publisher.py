@@ -1,0 +1,75 @@
+"""Edge: commands → broker, confirmed. AMQP with a work queue, MQTT with the embedded broker."""
+
+import asyncio
+from concurrent.futures import Future
+from typing import Protocol
+
+from buildfeed.activity import Activity, encode
+from buildfeed.broker.amqp.link import AmqpLink
+from buildfeed.broker.mqtt.link import MqttLink
+from buildfeed.errors import BrokerUnavailable
+
+CONFIRM_SECONDS = 4.5
+"""So long the broker has to confirm: who asks gets an answer within 5 s."""
+
+
+class Submitter(Protocol):
+    """Publishes commands."""
+
+    @property
+    def up(self) -> bool:
+        """True while the broker can be reached."""
+
+    def submit(self, command: Activity) -> "Future[None]":
+        """Publish `command`, without waiting; the future is done once the broker has confirmed.
+
+        To cancel the future takes the command back: True means that nothing was sent and never
+        will be. It fails with BrokerUnavailable.
+        """
+
+
+class AmqpSubmitter:
+    """Publishes on `amq.topic`, from where a start reaches the work queue and every watcher."""
+
+    def __init__(self, link: AmqpLink) -> None:
+        self._link = link
+
+    @property
+    def up(self) -> bool:
+        """True while the AMQP connection stands."""
+        return self._link.up
+
+    def submit(self, command: Activity) -> "Future[None]":
+        """See Submitter."""
+        return self._link.publish(command)
+
+
+class MqttSubmitter:
+    """Publishes at QoS 1; PUBACK is the confirmation. The embedded queue is the history."""
+
+    def __init__(self, link: MqttLink) -> None:
+        self._link = link
+
+    @property
+    def up(self) -> bool:
+        """True while the MQTT session stands."""
+        return self._link.up
+
+    def submit(self, command: Activity) -> "Future[None]":
+        """See Submitter."""
+        return self._link.publish(str(command.topic), encode(command), qos=1)
+
+
+async def confirmed(submitted: "Future[None]") -> None:
+    """Return once the broker has confirmed; take the command back when it does not in time.
+
+    Raises BrokerUnavailable; its `sent` tells whether the command may have arrived.
+    """
+    try:
+        done, _ = await asyncio.wait([asyncio.wrap_future(submitted)], timeout=CONFIRM_SECONDS)
+    except asyncio.CancelledError:
+        submitted.cancel()  # `wait` does not cancel what it waits for
+        raise
+    if not done:
+        raise BrokerUnavailable(sent=not submitted.cancel())
+    await done.pop()

@@ -1,0 +1,159 @@
+"""One client's connection: WebSocket, Engine.IO and Socket.IO in one small object."""
+
+import asyncio
+import socket
+from typing import TYPE_CHECKING, Final
+
+from gateway.engine import frames, packets
+from gateway.engine.frames import BrokenFrames, Frames
+from gateway.engine.packets import BadPacket
+from gateway.transports.backlog import Backlog
+
+if TYPE_CHECKING:
+    from gateway.engine.server import Exchange
+
+MESSAGES_A_SECOND: Final = 20.0
+MESSAGE_BURST: Final = 200
+"""A client may send so many messages: far more than a page needs, far fewer than would hurt."""
+
+UNSENT_BYTES: Final = 16 * 1024
+"""So much of one client's may wait in the system, besides what is on the wire."""
+
+
+class Line:
+    """A client that has shaken hands. Everything belongs to the event loop.
+
+    While the system takes no more for it, the line is `slow` and what is due waits in `backlog`.
+    """
+
+    __slots__ = (
+        "__weakref__",
+        "_exchange",
+        "_frames",
+        "_heard_at",
+        "_tokens",
+        "answered",
+        "backlog",
+        "closing",
+        "connected",
+        "fd",
+        "moved",
+        "ready",
+        "sid",
+        "slow",
+        "transport",
+    )
+
+    def __init__(self, exchange: "Exchange", transport: asyncio.Transport, sid: str) -> None:
+        self.sid = sid
+        """Of Engine.IO until it connects, then of Socket.IO: another one at each connect."""
+        self.connected = False
+        """True from its Socket.IO connect to its disconnect."""
+        self.answered = True
+        """False from a ping until its pong."""
+        self.closing = False
+        self.slow = False
+        self.backlog: Backlog | None = None
+        self.ready = False
+        """True while what comes due may be written at once, to `fd`; `settle` works it out.
+
+        There is no TLS here: it is what the transport would write.
+        """
+        self.moved = (0, 0.0)
+        self._tokens = float(MESSAGE_BURST)
+        self._heard_at = 0.0
+        self._exchange = exchange
+        self.transport = transport
+        self._frames = Frames(exchange.max_bytes)
+        transport.set_write_buffer_limits(high=0)  # what the system does not take is late
+        sock: socket.socket = transport.get_extra_info("socket")
+        self.fd = sock.fileno()
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, UNSENT_BYTES)
+
+    @property
+    def waiting(self) -> int:
+        """How many bytes the system has not taken yet."""
+        return self.transport.get_write_buffer_size()
+
+    def write(self, data: bytes) -> None:
+        """Send whole frames."""
+        if not self.closing:
+            self.transport.write(data)
+
+    def settle(self) -> None:
+        """Work out `ready` after a change of what it depends on."""
+        self.ready = self.connected and not (self.slow or self.closing or self.backlog)
+
+    def text(self, packet: bytes) -> None:
+        """Send a packet."""
+        self.write(frames.frame(frames.TEXT, packet))
+
+    def close(self, code: int, reason: str = "") -> None:
+        """Say why, and end the connection once that has left, or soon."""
+        if not self.closing:
+            self.write(frames.close_frame(code, reason))
+            self.closing = True
+            self.settle()
+            self.transport.close()
+            self._exchange.closing(self, reason)
+
+    def abort(self) -> None:
+        """End the connection now."""
+        self.transport.abort()
+
+    def received(self, data: bytes) -> None:
+        """Take what came; whatever it is, only this line can suffer."""
+        try:
+            for opcode, payload in self._frames.feed(data):
+                if self.closing:
+                    return
+                self._message(opcode, payload)
+        except BrokenFrames as exc:
+            self.close(exc.code, exc.reason)
+        except (BadPacket, UnicodeDecodeError):
+            self.close(frames.POLICY, "parse error")
+
+    def _message(self, opcode: int, payload: bytes) -> None:
+        if opcode == frames.TEXT:
+            self._packet(payload.decode())
+        elif opcode == frames.PING:
+            self.write(frames.frame(frames.PONG, payload))
+        elif opcode == frames.CLOSE:
+            self.close(frames.NORMAL)
+        elif opcode == frames.BINARY:
+            self.close(frames.REFUSED_KIND, "no binary packets here")
+
+    def _packet(self, text: str) -> None:
+        """Take an Engine.IO packet."""
+        kind = text[:1]
+        if text == packets.ENGINE_PONG:
+            self.answered = True
+        elif kind == packets.ENGINE_MESSAGE:
+            if self._may_say_more():
+                self._exchange.message(self, text[1:])
+            else:
+                self.close(frames.POLICY, "too many messages")
+        elif text == packets.ENGINE_CLOSE:
+            self.close(frames.NORMAL)
+        else:
+            raise BadPacket("no packet of a client")
+
+    def _may_say_more(self) -> bool:
+        """Take a token from the bucket."""
+        now = self._exchange.now()
+        earned = (now - self._heard_at) * MESSAGES_A_SECOND
+        self._tokens = min(MESSAGE_BURST, self._tokens + earned) - 1
+        self._heard_at = now
+        return self._tokens >= 0
+
+    def paused(self) -> None:
+        """Take note that the system takes no more."""
+        self.slow = True
+        self.settle()
+        self._exchange.slowed(self)
+
+    def resumed(self) -> None:
+        """Take note that the system has taken what waited."""
+        self.slow = False
+        self.settle()
+        self._exchange.drained(self)

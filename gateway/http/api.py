@@ -1,0 +1,199 @@
+"""Edge: HTTP. Start, stop, lists, one build, health, the page."""
+
+import asyncio
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from http import HTTPStatus
+from itertools import chain
+
+import msgspec
+from msgspec import UnsetType
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute, Route
+
+from buildfeed.activity import MEDIA_TYPE
+from buildfeed.board import BuildState
+from buildfeed.history.store import Store
+from gateway.commands.commands import Commands
+from gateway.commands.requests import StartRequest, StopRequest
+from gateway.http import collection, requests
+from gateway.http.requests import MAX_BODY_BYTES, ActivitiesRequest
+from gateway.problems import Problem, unknown_build
+from gateway.queries import listing
+from gateway.queries.listing import ListRequest
+from gateway.state.counters import Counts
+from gateway.state.live import Live
+
+
+class Api:
+    """The endpoints under `/api`, and health. `not_ready` says what is missing, None if nothing."""
+
+    def __init__(
+        self,
+        live: Live,
+        commands: Commands,
+        store: Store,
+        counts: Counts,
+        not_ready: Callable[[], str | None],
+    ) -> None:
+        self._live = live
+        self._commands = commands
+        self._store = store
+        self._counts = counts
+        self._not_ready = not_ready
+
+    def routes(self) -> list[BaseRoute]:
+        """Return the routing table."""
+        project = "/api/projects/{project}/builds"
+        return [
+            Route("/api/builds", self.list_builds),
+            Route(project, self.start, methods=["POST"]),
+            Route(project + "/{build}", self.build),
+            Route(project + "/{build}/activities", self.activities),
+            Route(project + "/{build}/stop", self.stop, methods=["POST"]),
+            Route("/healthz", self.health),
+            Route("/readyz", self.ready),
+        ]
+
+    async def start(self, request: Request) -> Response:
+        """202 and the new build; with `Prefer: wait=N` 200 and the ended one."""
+        with _counted(self._counts.starts):
+            project = requests.name("project", request.path_params["project"])
+            requests.no_query(request.query_params.multi_items())
+            wanted = requests.body(await _payload(request), StartRequest)
+            key = requests.idempotency_key(_header(request, "idempotency-key"))
+            state = await self._commands.start(project, wanted, key)
+        status = HTTPStatus.ACCEPTED
+        headers = {"Location": f"/api/projects/{project}/builds/{state.newest.object.build}"}
+        if seconds := requests.wait_seconds(_header(request, "prefer") or ""):
+            headers["Preference-Applied"] = f"wait={seconds:.0f}"
+            if ended := await self._commands.ended(state, seconds):
+                state, status = ended, HTTPStatus.OK
+        return self._one(state, status, headers)
+
+    async def stop(self, request: Request) -> Response:
+        """202 and the build, which is `stopping` from now on or has never begun."""
+        with _counted(self._counts.stops):
+            project, build = self._named(request)
+            requests.no_query(request.query_params.multi_items())
+            wanted = requests.body(await _payload(request), StopRequest)
+            state = await self._commands.stop(project, build, wanted.by)
+        return self._one(state, HTTPStatus.ACCEPTED)
+
+    async def build(self, request: Request) -> Response:
+        """200 and the newest state; the build `latest` is the newest of its project."""
+        project, build = self._named(request)
+        requests.no_query(request.query_params.multi_items())
+        if build == "latest":
+            state = await self._latest(project)
+        else:
+            state = await self._commands.find(project, build)
+        if state is None:
+            raise unknown_build(project, build)
+        return self._one(state, HTTPStatus.OK)
+
+    async def list_builds(self, request: Request) -> Response:
+        """200 and `{"builds": [...], "next": cursor or null}`, newest first."""
+        query = requests.query(request.query_params.multi_items(), ListRequest)
+        page, cursor = await self._newest(query)
+        body = {"builds": [self._live.view(state) for state in page], "next": cursor}
+        return _json(body, HTTPStatus.OK)
+
+    async def activities(self, request: Request) -> Response:
+        """200 and what happened to a build, oldest first: a collection, or a page of it."""
+        project, build = self._named(request)
+        wanted = requests.query(request.query_params.multi_items(), ActivitiesRequest)
+        url = str(request.url.replace(query=""))
+        if await self._commands.find(project, build) is None:
+            raise unknown_build(project, build)
+        total = await asyncio.to_thread(self._store.count_activities, project, build)
+        if isinstance(wanted.after, UnsetType):
+            body = collection.collection(url, total)
+        else:
+            rows = await asyncio.to_thread(
+                self._store.activities,
+                project,
+                build,
+                after=wanted.after,
+                limit=collection.PAGE + 1,
+            )
+            body = collection.page(url, total, wanted.after, rows)
+        return _json(body, HTTPStatus.OK, media_type=MEDIA_TYPE)
+
+    async def health(self, _request: Request) -> Response:
+        """200 as long as the process turns its loop."""
+        return _json({"status": "alive"}, HTTPStatus.OK)
+
+    async def ready(self, _request: Request) -> Response:
+        """200 when connected and caught up, else 503 saying what is missing."""
+        if missing := self._not_ready():
+            raise Problem(HTTPStatus.SERVICE_UNAVAILABLE, "not-ready", missing)
+        return _json({"status": "ready"}, HTTPStatus.OK)
+
+    async def _newest(self, query: ListRequest) -> tuple[list[BuildState], str | None]:
+        """Return a page of builds and the next cursor."""
+        recorded = await asyncio.to_thread(
+            self._store.newest,
+            limit=query.limit,
+            project=query.project or None,
+            statuses=[query.status] if query.status else None,
+            before=query.end,
+        )
+        board = self._live.board
+        return listing.page(recorded, chain(board.unfinished(), board.ended()), query)
+
+    async def _latest(self, project: str) -> BuildState | None:
+        newest, _ = await self._newest(ListRequest(project=project, limit=1))
+        return newest[0] if newest else None
+
+    @staticmethod
+    def _named(request: Request) -> tuple[str, str]:
+        project = requests.name("project", request.path_params["project"])
+        return project, requests.name("build", request.path_params["build"])
+
+    def _one(
+        self, state: BuildState, status: HTTPStatus, headers: dict[str, str] | None = None
+    ) -> Response:
+        return _json(self._live.view(state), status, headers)
+
+
+@contextmanager
+def _counted(outcomes: Counter[str]) -> Iterator[None]:
+    """Count how a command ends: `accepted`, or the slug of the problem."""
+    try:
+        yield
+    except Problem as problem:
+        outcomes[problem.slug] += 1
+        raise
+    outcomes["accepted"] += 1
+
+
+def _json(
+    body: object,
+    status: HTTPStatus,
+    headers: dict[str, str] | None = None,
+    media_type: str = "application/json",
+) -> Response:
+    return Response(msgspec.json.encode(body), status.value, headers, media_type=media_type)
+
+
+def _header(request: Request, name: str) -> str | None:
+    """Return all lines of a header as one (RFC 9110 §5.3), None when there is none."""
+    return ", ".join(request.headers.getlist(name)) if name in request.headers else None
+
+
+async def _payload(request: Request) -> bytes:
+    """Return the body; raise Problem 413 as soon as it is too large, 415 for a compressed one."""
+    requests.not_encoded(_header(request, "content-encoding") or "identity")
+    payload = b""
+    try:
+        async for chunk in request.stream():
+            payload += chunk
+            if len(payload) > MAX_BODY_BYTES:
+                detail = f"The body is over {MAX_BODY_BYTES} bytes."
+                raise Problem(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "too-large", detail)
+    except ClientDisconnect as exc:
+        raise Problem(HTTPStatus.BAD_REQUEST, "not-json", "The body ended early.") from exc
+    return payload

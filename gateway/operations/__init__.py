@@ -1,0 +1,1 @@
+"""For operators: metrics, overview, queue lengths, the processes of one port."""

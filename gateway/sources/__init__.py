@@ -1,0 +1,1 @@
+"""What fills the picture: MQTT, history, and how live both are."""

@@ -1,0 +1,117 @@
+"""Edge: history → the live picture, after every (re)connect and every 3 s from then on."""
+
+import asyncio
+import contextlib
+import logging
+
+from buildfeed.board import MAX_UNFINISHED, BuildState
+from buildfeed.errors import HistoryUnavailable
+from buildfeed.history.store import Store
+from buildfeed.topics import Filter
+from gateway.state.live import SNAPSHOT_LIMIT, Live
+
+POLL_SECONDS = 3.0
+RECENT = 1000
+PAGE = 1000
+
+log = logging.getLogger(__name__)
+
+
+class CatchUp:
+    """Reads the states the recorder changed: heals recorder lag, lost QoS 0, anything missed."""
+
+    def __init__(self, store: Store, live: Live) -> None:
+        self._store = store
+        self._live = live
+        self._position: int | None = None
+        self._board_has_all = False
+        self._subscription = 0  # counts them
+        self._caught_up_with = 0
+        self._subscribed = False
+        self._again = asyncio.Event()
+        self._history_up = True
+
+    @property
+    def ready(self) -> bool:
+        """True once everything was read that was recorded before the subscription stood."""
+        return self._subscribed and self._caught_up_with == self._subscription
+
+    def subscribed(self) -> None:
+        """Read at once: the subscription is new, something may have been missed before it."""
+        self._subscription += 1
+        self._subscribed = True
+        self._again.set()
+
+    def unsubscribed(self) -> None:
+        """Not caught up any more: what is published now does not arrive."""
+        self._subscribed = False
+
+    async def run(self) -> None:
+        """Read now, after each `subscribed`, and every 3 s, until cancelled."""
+        while True:
+            self._again.clear()
+            subscription = self._subscription
+            try:
+                await self.read()
+            except HistoryUnavailable as exc:
+                if self._history_up:
+                    log.warning("history.down", extra={"reason": str(exc)})
+                self._history_up = False
+            else:
+                self._history_up = True
+                if subscription > self._caught_up_with:
+                    log.info("gateway.caught_up", extra={"builds": len(self._live.board)})
+                self._caught_up_with = subscription
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(POLL_SECONDS):
+                    await self._again.wait()
+
+    async def off_board(self, filter_: Filter) -> list[BuildState]:
+        """Return the newest ended builds that `filter_` concerns, when the board lacks some."""
+        if self._board_has_all and not self._live.board.forgot:
+            return []
+        levels = [None if level in ("+", "#") else level for level in filter_.levels]
+        _, project, build, *_ = [*levels, None, None]
+        try:
+            return await asyncio.to_thread(
+                self._store.newest,
+                limit=SNAPSHOT_LIMIT + 1,
+                project=project,
+                build=build,
+                ended=True,
+            )
+        except HistoryUnavailable:
+            return []  # `run` says so in the log; the board is still worth sending
+
+    async def read(self) -> None:
+        """Read what the recorder has changed since the last time; raise HistoryUnavailable."""
+        position = await self._read_first() if self._position is None else self._position
+        more = True
+        while more:
+            states, position = await asyncio.to_thread(self._store.changes, position, PAGE)
+            self._live.heal(states)
+            self._position = position
+            more = len(states) == PAGE  # a page that is not full was the last one for now
+        for key in list(self._live.unverified):
+            if state := await asyncio.to_thread(self._store.get, *key):
+                self._live.heal([state])
+            self._live.unverified.discard(key)
+
+    async def _read_first(self) -> int:
+        """Read what matters now; return the position from which on changes are new."""
+        position = await asyncio.to_thread(self._store.position)
+        ended = await asyncio.to_thread(self._store.newest, limit=RECENT + 1, ended=True)
+        self._board_has_all = len(ended) <= RECENT
+        self._live.heal(reversed(ended))
+        # Page by page, so that the loop goes on, and no more than the board takes.
+        before: tuple[str, str] | None = None
+        for _ in range(MAX_UNFINISHED // PAGE):
+            unfinished = await asyncio.to_thread(
+                self._store.newest, limit=PAGE, ended=False, before=before
+            )
+            if not unfinished:
+                break
+            self._live.heal(unfinished)
+            oldest = unfinished[-1].newest.object
+            before = oldest.build, oldest.project
+        return position

@@ -1,0 +1,1 @@
+"""What this process knows: the live picture, who watches what, counters. Pure."""

@@ -1,0 +1,222 @@
+"""The live picture: folds what comes in and hands each change to the watchers it concerns.
+
+Pure but for the callbacks and clock it is given; used from the event loop only.
+"""
+
+from collections.abc import Callable, Iterable
+from datetime import datetime
+
+import msgspec
+from msgspec import UNSET
+
+from buildfeed.activity import Activity
+from buildfeed.board import Board, BuildState, Key
+from buildfeed.presence import Presence
+from buildfeed.topics import Filter, Topic
+from gateway.state.event_bodies import View, log_view, view
+from gateway.state.hub import Hub
+from gateway.state.roster import Roster
+
+SNAPSHOT_LIMIT = 200
+
+
+class Event(msgspec.Struct, frozen=True):
+    """An event on its way to `watchers`, or to everyone connected when None."""
+
+    name: str
+    body: View
+    watchers: frozenset[str] | None
+
+
+class Live:
+    """Board, roster and hub of one gateway process.
+
+    `send` takes events on their way out and must not wait; `now` is a monotonic clock in seconds.
+    """
+
+    def __init__(self, send: Callable[[Event], None], now: Callable[[], float]) -> None:
+        self.board = Board()
+        self.hub = Hub()
+        self._roster = Roster()
+        self._send = send
+        self._now = now
+        self._ahead: dict[Key, int] = {}
+        self._delayed: set[Key] = set()
+        self._lost: set[Key] = set()
+        self._unrecorded: dict[Key, tuple[int, int, float]] = {}
+        self.unverified: set[Key] = set()
+        """Builds that may have fallen off the board when they were heard of again.
+
+        A late activity of one that ended shows it running, until `heal` is told the ending.
+        """
+        self._ended_callbacks: dict[Key, list[Callable[[BuildState], None]]] = {}
+
+    def receive(self, activity: Activity) -> BuildState | None:
+        """Fold an activity that came from the broker and push it.
+
+        Returns the state of its build since then, None for a `log`, which has none.
+        """
+        now, build, kind = self._now(), activity.object, activity.kind
+        if worker := activity.worker:
+            self._roster.heard(worker, now)
+        if kind == "log":
+            if watchers := self.hub.log_watchers(build.project, build.build):
+                self._send(Event("log", log_view(activity), watchers))
+            return None
+        key = build.project, build.build
+        if self.board.forgot and not self.board.get(*key):
+            self.unverified.add(key)
+        state, changed = self.board.fold(activity)
+        if changed:
+            if key not in self._unrecorded:
+                self._unrecorded[key] = build.attempt, build.seq, now
+            self._changed(key, state, now)
+        if changed or kind == "error":
+            watchers = self.hub.watchers(Topic(build.project, build.build, kind))
+            if watchers:
+                self._send(Event("build", self.view(state, kind), watchers))
+        return state
+
+    def heal(self, states: Iterable[BuildState]) -> None:
+        """Fold in states from history.
+
+        Who watches a build hears of it, whatever kind of activity was missed.
+        """
+        for recorded in states:
+            state, changed = self.board.merge(recorded)
+            self._note_recorded(recorded, state)
+            if changed:
+                if state.newest.worker and not state.ended:
+                    self._roster.expect(state.newest.worker, self._now())
+                self._changed(state.key, state, self._now())
+                self._push(state)
+
+    def reconnected(self) -> None:
+        """Count the silence of workers from now on: before, nobody could be heard."""
+        self._roster.restart(self._now())
+
+    def hear(self, presence: Presence) -> None:
+        """Take note of a worker's presence; its builds may be lost, or found again."""
+        self._roster.presence(presence, self._now())
+        self._refresh_lost()
+
+    def refresh(self, moment: datetime) -> None:
+        """Recount who waits behind whom at `moment`, and notice workers that fell silent.
+
+        Call it every 5 s while the broker is there, not while it is away.
+        """
+        queued = [s for s in self.board.unfinished() if s.newest.object.status == "queued"]
+        queued.sort(key=lambda state: _queue_order(state, moment))
+        self._delayed = {s.key for s in queued if s.newest.object.is_delayed(moment)}
+        before = self._ahead
+        self._ahead = {state.key: place for place, state in enumerate(queued)}
+        for state in queued:
+            if before.get(state.key) != self._ahead[state.key]:
+                self._push(state)
+        self._refresh_lost()
+
+    def view(self, state: BuildState, kind: str | None = None) -> View:
+        """Return the body of the `build` event, after an activity of `kind` (default: newest)."""
+        ahead = None
+        if state.newest.object.status == "queued":
+            ahead = self._ahead.get(state.key)
+            if ahead is None:
+                ahead = self._ahead[state.key] = self._last_place(state)
+        kind = kind or state.newest.kind
+        return view(state, kind, ahead=ahead, lost=state.key in self._lost)
+
+    def on_board(self, filters: Iterable[Filter]) -> tuple[list[BuildState], list[BuildState]]:
+        """Return the unfinished and the ended builds that `filters` concern, newest first."""
+        wide: list[Filter] = []  # this looks at every build on the board: none twice
+        for asked in map(_every_kind, filters):
+            if not any(other.covers(asked) for other in wide):
+                wide = [other for other in wide if not asked.covers(other)] + [asked]
+
+        def concerned(state: BuildState) -> bool:
+            levels = ("builds", *state.key, "status")
+            return any(filter_.matches_levels(levels) for filter_ in wide)
+
+        def newest_first(states: Iterable[BuildState]) -> list[BuildState]:
+            found = filter(concerned, states)
+            return sorted(found, key=lambda state: state.newest.object.build, reverse=True)
+
+        return newest_first(self.board.unfinished()), newest_first(self.board.ended())
+
+    def recorder_lag(self) -> float:
+        """Return for how many seconds the oldest change has been waiting to be seen in history."""
+        oldest = min((arrived for _, _, arrived in self._unrecorded.values()), default=None)
+        return 0.0 if oldest is None else self._now() - oldest
+
+    def workers(self) -> list[tuple[Presence, bool]]:
+        """Return what each worker of the last hour said last, and whether it is online."""
+        return self._roster.workers(self._now())
+
+    def when_ended(self, key: Key, callback: Callable[[BuildState], None]) -> Callable[[], None]:
+        """Call `callback` once when the build ends; return what takes the request back."""
+        self._ended_callbacks.setdefault(key, []).append(callback)
+
+        def cancel() -> None:
+            callbacks = self._ended_callbacks.get(key, [])  # none once they were called
+            if callback in callbacks:
+                callbacks.remove(callback)
+                if not callbacks:
+                    del self._ended_callbacks[key]
+
+        return cancel
+
+    def _last_place(self, state: BuildState) -> int:
+        """Return how many are ahead of a build that is queued since the last refresh."""
+        behind = len(self._delayed)
+        if state.newest.object.not_before is not UNSET:
+            self._delayed.add(state.key)
+            behind = 0
+        return len(self._ahead) - behind
+
+    def _changed(self, key: Key, state: BuildState, now: float) -> None:
+        build = state.newest.object
+        if build.status != "queued":
+            self._ahead.pop(key, None)
+            self._delayed.discard(key)
+        if not build.ended and self._roster.lost(state.newest.worker, now):
+            self._lost.add(key)
+        else:
+            self._lost.discard(key)
+        if build.ended:
+            for callback in self._ended_callbacks.pop(key, []):
+                callback(state)
+
+    def _push(self, state: BuildState) -> None:
+        if watchers := self.hub.watchers_of_build(*state.key):
+            self._send(Event("build", self.view(state), watchers))
+
+    def _refresh_lost(self) -> None:
+        now = self._now()
+        running = {s.key: s for s in self.board.unfinished() if s.newest.worker is not None}
+        lost = {key for key, s in running.items() if self._roster.lost(s.newest.worker, now)}
+        changed = (lost ^ self._lost) & running.keys()
+        self._lost = lost
+        for key in changed:
+            self._push(running[key])
+
+    def _note_recorded(self, recorded: BuildState, known: BuildState) -> None:
+        if awaited := self._unrecorded.get(known.key):
+            build = recorded.newest.object
+            if build.ended or (build.attempt, build.seq) >= awaited[:2]:
+                del self._unrecorded[known.key]
+                if known.newest.id != recorded.newest.id:  # more came since: wait for that now
+                    newest = known.newest.object
+                    self._unrecorded[known.key] = newest.attempt, newest.seq, self._now()
+
+
+def _queue_order(state: BuildState, moment: datetime) -> tuple[bool, bool, datetime, str]:
+    """Return the place of a queued build; nobody waits for one that is still delayed."""
+    build = state.newest.object
+    delayed = build.is_delayed(moment)
+    due = state.newest.published if build.due_time is UNSET else build.due_time
+    return delayed, not delayed and build.priority != "high", due, build.build
+
+
+def _every_kind(filter_: Filter) -> Filter:
+    """Return the filter of all kinds of the builds that `filter_` concerns."""
+    root_project_build = filter_.levels[:3]
+    return filter_ if filter_.levels == root_project_build else Filter((*root_project_build, "#"))

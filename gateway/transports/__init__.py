@@ -1,0 +1,1 @@
+"""How watchers hear: socket.io by WebSocket or polling, and Server-Sent Events."""

@@ -1,0 +1,212 @@
+"""Edge: Server-Sent Events (WHATWG HTML §9.2) at `/api/events`, with the bodies of socket.io's."""
+
+import asyncio
+import logging
+import secrets
+from collections.abc import Awaitable, Callable, Sequence
+from http import HTTPStatus
+from typing import Final
+
+import msgspec
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute, Route
+from starlette.types import Receive, Scope, Send
+
+from buildfeed.board import BuildState
+from buildfeed.errors import HistoryUnavailable, InvalidFilter
+from buildfeed.topics import Filter
+from gateway import connection
+from gateway.connection import Connection
+from gateway.problems import Problem
+from gateway.queries.snapshot import Snapshot
+from gateway.state.event_bodies import View
+from gateway.state.live import Event, Live
+from gateway.transports.backlog import Backlog, What
+from gateway.transports.sse_stream import Stream
+from gateway.transports.subscriptions import checked
+
+PING_SECONDS: Final = 15.0
+CHECK_SECONDS: Final = 1.0
+MIN_RETRY_MS, MAX_RETRY_MS = 500, 2500
+"""When watchers come back after the end: not all at once."""
+FEED: Final = "feed"
+
+log = logging.getLogger(__name__)
+
+
+class Events:
+    """The streams of this process.
+
+    `find` returns the newest state of a build that may have fallen off the board, `feed` the
+    body of the `feed` event. `backlog_bytes` may wait for one watcher; one that takes nothing
+    for `stuck_seconds` is closed.
+    """
+
+    def __init__(
+        self,
+        live: Live,
+        snapshot: Snapshot,
+        find: Callable[[str, str], Awaitable[BuildState | None]],
+        feed: Callable[[], View],
+        *,
+        backlog_bytes: int,
+        stuck_seconds: float,
+    ) -> None:
+        self._live = live
+        self._snapshot = snapshot
+        self._find = find
+        self._feed = feed
+        self._backlog_bytes = backlog_bytes
+        self._stuck_seconds = stuck_seconds
+        self._streams: dict[str, Stream] = {}
+        self._merged = self._sent = 0  # of streams that are gone
+        self.stuck = 0
+        """Watchers that were closed because they took nothing any more."""
+
+    @property
+    def watchers(self) -> int:
+        """How many watch."""
+        return len(self._streams)
+
+    @property
+    def merged(self) -> int:
+        """States that were left out because newer ones replaced them."""
+        return self._merged + sum(each.backlog.merged for each in self._streams.values())
+
+    @property
+    def sent(self) -> int:
+        """Events `build` sent to watchers."""
+        return self._sent + sum(each.builds_sent for each in self._streams.values())
+
+    def routes(self) -> list[BaseRoute]:
+        """Return the routing table."""
+        return [Route("/api/events", self.events)]
+
+    async def events(self, request: Request) -> Response:
+        """200 and events until somebody ends it: the snapshot, `feed`, then what happens."""
+        return _Answer(self, _asked(request.query_params.multi_items()))
+
+    def deliver(self, event: Event) -> None:
+        """Put an event, encoded once, into the backlogs of those who watch here."""
+        if event.watchers is None:
+            for stream in self._streams.values():
+                if stream.greeted:
+                    stream.backlog.owe(FEED)
+                    stream.wake()
+        elif mine := self._streams.keys() & event.watchers:
+            text = _message(event.name, event.body)
+            build = event.body["project"], event.body["build"]
+            for sid in mine:
+                stream = self._streams[sid]
+                if event.name == "log":
+                    stream.backlog.add(text)
+                else:
+                    stream.backlog.put(build, text)
+                stream.wake()
+
+    async def run(self) -> None:
+        """Ping everyone every 15 s and close who is stuck, until cancelled."""
+        loop = asyncio.get_running_loop()
+        while True:
+            await asyncio.sleep(CHECK_SECONDS)
+            now = loop.time()
+            for sid, stream in self._streams.items():
+                stream.ping_if_due(now, PING_SECONDS)
+                if stream.stuck_for(now) >= self._stuck_seconds:
+                    log.warning("watcher.stuck", extra={"sid": sid})
+                    self.stuck += 1
+                    stream.abort()
+
+    async def serve(self, filters: list[Filter], below: Connection, send: Send) -> None:
+        """Send events until the reader goes, is given up, or the server stops."""
+        now = asyncio.get_running_loop().time()
+        stream = Stream(below, Backlog(self._backlog_bytes), self._newest, now)
+        sid = secrets.token_urlsafe(15)
+        self._streams[sid] = stream
+        log.info("watcher.connected", extra={"sid": sid})
+        reason = "server stopping"
+        try:
+            await stream.write(send, b"retry: %d\n\n" % _retry_ms())
+            await stream.greet(self._greet(sid, stream, filters))
+            await stream.run(send)
+        except HistoryUnavailable:  # it comes back, and gets a snapshot again
+            reason = "history down"
+        finally:
+            self._live.hub.leave(sid)
+            del self._streams[sid]
+            self._merged += stream.backlog.merged
+            self._sent += stream.builds_sent
+            reason = "transport close" if below.lost else reason
+            log.info("watcher.disconnected", extra={"sid": sid, "reason": reason})
+
+    async def _greet(self, sid: str, stream: Stream, filters: list[Filter]) -> None:
+        """Let `stream` hear of `filters` from now on; the snapshot holds what was before."""
+        self._live.hub.watch(sid, filters)
+        states, _ = await self._snapshot.states(filters)
+        for state in states:
+            if self._live.board.get(*state.key):
+                stream.backlog.owe(state.key)
+            else:
+                stream.backlog.put(state.key, _message("build", self._live.view(state)))
+        stream.backlog.owe(FEED)
+        stream.greeted = True
+        stream.wake()
+
+    async def _newest(self, backlog: Backlog, what: What) -> bytes:
+        """Return what is owed: the `feed`, or the newest state of a build."""
+        if not isinstance(what, tuple):
+            return _message(FEED, self._feed() | {"merged": backlog.merged})
+        state = await self._find(*what)
+        return _message("build", self._live.view(state)) if state else b""
+
+
+class _Answer(Response):
+    """The answer that goes on for ever."""
+
+    media_type = "text/event-stream"
+
+    def __init__(self, events: Events, filters: list[Filter]) -> None:
+        super().__init__(
+            headers={
+                "Cache-Control": "no-cache, no-transform",
+                "X-Accel-Buffering": "no",  # nginx and its like hand on each event at once
+            }
+        )
+        del self.headers["Content-Length"]
+        self._events = events
+        self._filters = filters
+
+    async def __call__(self, scope: Scope, _receive: Receive, send: Send) -> None:
+        """Send it (ASGI)."""
+        head = {"type": "http.response.start", "status": 200, "headers": self.raw_headers}
+        await send(head)
+        below = connection.of(scope)
+        if scope["method"] == "GET":
+            await self._events.serve(self._filters, below, send)
+        if not below.lost:
+            await send({"type": "http.response.body"})
+
+
+def _asked(query: Sequence[tuple[str, str]]) -> list[Filter]:
+    """Return the filters of a query; raise Problem 400 saying what is wrong with it."""
+    if unknown := next((key for key, _ in query if key != "watch"), None):
+        detail = f"The query is refused: {unknown[:80]!r} is not known here."
+        raise Problem(HTTPStatus.BAD_REQUEST, "bad-query", detail)
+    if not query:
+        detail = "The query is refused: name at least one filter, as in watch=builds/acme/%23."
+        raise Problem(HTTPStatus.BAD_REQUEST, "bad-query", detail)
+    try:
+        return checked([filter_ for _, filter_ in query])
+    except InvalidFilter as exc:
+        detail = f"{exc} In an address, # is written %23 and + is %2B."
+        raise Problem(HTTPStatus.BAD_REQUEST, "bad-filter", detail) from exc
+
+
+def _message(name: str, body: View) -> bytes:
+    return b"event: %b\ndata: %b\n\n" % (name.encode(), msgspec.json.encode(body))
+
+
+def _retry_ms() -> int:
+    """Return when a watcher comes back after the end: not all of them at once."""
+    return MIN_RETRY_MS + secrets.randbelow(MAX_RETRY_MS - MIN_RETRY_MS)

@@ -1,0 +1,115 @@
+"""Edge: one response of Server-Sent Events, written as fast as its reader takes it."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Any, Final
+
+from starlette.types import Send
+
+from gateway.connection import Connection
+from gateway.transports.backlog import Backlog, What
+
+CHUNK_BYTES: Final = 16 * 1024
+PING: Final = b":\n\n"
+
+
+class Stream:
+    """The stream of one watcher; ends when the reader goes, is given up, or the server stops.
+
+    `newest` returns the message for what the backlog owes, empty when there is none any more.
+    `now` is the time in seconds.
+    """
+
+    def __init__(
+        self,
+        connection: Connection,
+        backlog: Backlog,
+        newest: Callable[[Backlog, What], Awaitable[bytes]],
+        now: float,
+    ) -> None:
+        self.backlog = backlog
+        self.builds_sent = 0
+        """Messages about builds that were sent."""
+        self.greeted = False
+        """True once the snapshot is in the backlog."""
+        self._connection = connection
+        self._newest = newest
+        self._due = asyncio.Event()
+        self._greeting: asyncio.Task[None] | None = None
+        self._ping = False
+        self._pinged = self._moved = now
+        self._written = self._taken = 0
+        connection.on_end = self._end
+        connection.keep_buffers_small()
+
+    async def greet(self, greeting: Coroutine[Any, Any, None]) -> None:
+        """Let `greeting` fill the backlog; the end of the stream cancels it."""
+        self._greeting = asyncio.create_task(greeting)
+        if self._connection.ending:
+            self._greeting.cancel()
+        try:
+            await asyncio.wait([self._greeting])
+        finally:
+            self._greeting.cancel()
+        if not self._greeting.cancelled():
+            self._greeting.result()
+
+    async def run(self, send: Send) -> None:
+        """Write what comes due, until the end."""
+        while not self._connection.ending:
+            await self._due.wait()
+            self._due.clear()
+            while self._ping or self.backlog:
+                await self._connection.writable()  # what is taken after it is newer
+                if self._connection.ending:
+                    break
+                await self.write(send, await self._chunk())
+                if self.backlog:
+                    await asyncio.sleep(0)  # a long one lets the others have their turn
+
+    async def write(self, send: Send, chunk: bytes) -> None:
+        """Write something now."""
+        self._written += len(chunk)
+        await send({"type": "http.response.body", "body": chunk, "more_body": True})
+
+    def wake(self) -> None:
+        """Say that something is due."""
+        self._due.set()
+
+    def ping_if_due(self, now: float, seconds: float) -> None:
+        """Send a comment when the last one was `seconds` ago."""
+        if now - self._pinged >= seconds:
+            self._pinged, self._ping = now, True
+            self._due.set()
+
+    def stuck_for(self, now: float) -> float:
+        """Return for how many seconds the reader has taken nothing of what waits."""
+        waiting = self._connection.waiting
+        taken = self._written - waiting
+        if not waiting or taken > self._taken:
+            self._taken, self._moved = taken, now
+        return now - self._moved
+
+    def abort(self) -> None:
+        """Give the reader up: it would never take the rest."""
+        self._connection.abort()
+
+    async def _chunk(self) -> bytes:
+        """Take some of what is due."""
+        parts, size = [PING] if self._ping else [], 0
+        self._ping = False
+        while self.backlog and size < CHUNK_BYTES:
+            what, message = self.backlog.take()
+            if message is None:
+                message = await self._newest(self.backlog, what)
+            self.builds_sent += isinstance(what, tuple)
+            parts.append(message)
+            size += len(message)
+        return b"".join(parts)
+
+    def _end(self) -> None:
+        if self._connection.waiting and not self._connection.lost:
+            self._connection.abort()  # a server that stops does not wait for slow readers
+        if self._greeting:
+            self._greeting.cancel()
+        self._due.set()

@@ -1,0 +1,122 @@
+"""The WebSocket of a watcher, as uvicorn hands it over: the other place that reaches below ASGI.
+
+One that begins as a WebSocket is served by `engine`, at a fifth of the CPU and memory. What
+upgrades a polling session, and what is refused, is left to uvicorn and python-socketio.
+
+Relied on besides asyncio's protocol interface: the arguments of the constructor (`app_state` is
+what the lifespan yields), that the first data is the head of the request and the protocol is set
+after it, and of the server's `connections` that each has `shutdown`.
+"""
+
+import asyncio
+from typing import Any, cast
+
+from uvicorn._types import ASGISendEvent
+from uvicorn.config import Config
+from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+from uvicorn.server import ServerState
+
+from gateway.access.access import SOCKETS, Door
+from gateway.engine import frames, handshake
+from gateway.engine.connection import Line
+from gateway.engine.handshake import Head
+from gateway.engine.server import Exchange
+
+
+class WatcherSocket(asyncio.Protocol):
+    """A WebSocket of either kind; which one, the head of its request tells."""
+
+    __slots__ = ("__weakref__", "_general", "_line", "_served", "_transport")
+
+    def __init__(
+        self, config: Config, server_state: ServerState, app_state: dict[str, Any]
+    ) -> None:
+        self._served = config, server_state, app_state
+        self._line: Line | None = None
+        self._general: GeneralSocket | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Begin."""
+        self._transport = cast(asyncio.Transport, transport)
+
+    def data_received(self, data: bytes) -> None:
+        """Take the head of the request first, then what the client sends."""
+        if self._line:
+            self._line.received(data)
+        elif self._general:
+            self._general.data_received(data)
+        else:
+            self._begin(data)
+
+    def _begin(self, data: bytes) -> None:
+        config, server, app = self._served
+        head = handshake.parse(data)
+        answer = handshake.accepted(head)
+        exchange: Exchange | None = app.get("exchange")
+        if exchange and answer and _is_direct(head) and not _refused(head, app):
+            self._line = exchange.open(self._transport, answer)
+            server.connections.add(self)  # type: ignore[arg-type] # it asks for shutdown only
+            return
+        self._general = GeneralSocket(config, server, app)
+        self._general.connection_made(self._transport)
+        self._general.data_received(data)
+        # Our caller makes us the protocol when we return.
+        asyncio.get_running_loop().call_soon(self._transport.set_protocol, self._general)
+
+    def pause_writing(self) -> None:
+        """Take note."""
+        if self._line:
+            self._line.paused()
+
+    def resume_writing(self) -> None:
+        """Take note."""
+        if self._line:
+            self._line.resumed()
+
+    def connection_lost(self, _exc: Exception | None) -> None:
+        """Take note."""
+        _, server, app = self._served
+        server.connections.discard(self)
+        if self._line:
+            app["exchange"].lost(self._line)
+
+    def shutdown(self) -> None:
+        """Close with “service restart” (IANA, after RFC 6455 §7.4), a moment later."""
+        _, server, app = self._served
+        if self._line:
+            moment = app["drain"].moment(len(server.connections))
+            loop = asyncio.get_running_loop()
+            loop.call_later(moment, self._line.close, frames.RESTART, "service restart")
+
+
+class GeneralSocket(WebSocketsSansIOProtocol):
+    """uvicorn's own, which its server, when it stops, closes in its turn of the drain too."""
+
+    async def send(self, message: ASGISendEvent) -> None:
+        """Send; a refusal is an end of the handshake too, no fault that belongs into the log."""
+        await super().send(message)
+        if message["type"] == "websocket.http.response.body":
+            self.handshake_complete = True
+
+    def shutdown(self) -> None:
+        """Close a moment later."""
+        self.loop.call_later(self.app_state["drain"].moment(len(self.connections)), self._close)
+
+    def _close(self) -> None:
+        if not self.disconnected:
+            super().shutdown()
+
+
+def _refused(head: Head, app: dict[str, Any]) -> bool:
+    door: Door = app["door"]
+    return door.refusal(head.lines("host"), head.lines("origin"), acts=True) is not None
+
+
+def _is_direct(head: Head) -> bool:
+    """Tell whether it begins as a WebSocket: one with a `sid` upgrades a polling session."""
+    return (
+        head.path == f"{SOCKETS}/"
+        and head.asks("EIO") == "4"
+        and head.asks("transport") == "websocket"
+        and not head.asks("sid")
+    )

@@ -1,5 +1,0 @@
-"""`python -m standalone` is `buildfeed`."""
-
-from standalone.cli import main
-
-main()

@@ -1,0 +1,286 @@
+"""compose.yaml, the Dockerfile and deploy/ fit each other and the code. Docker is not needed."""
+
+import http.server
+import json
+import os
+import re
+import shutil
+import socket
+import subprocess
+import sys
+import threading
+import tomllib
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+import yaml
+
+from buildfeed.broker.amqp.topology import SESSION_POLICY
+from buildfeed.cli import commands
+from hatch_build import MANIFEST
+
+ROOT = Path(__file__).parents[2]
+COMPOSE_TEXT = (ROOT / "compose.yaml").read_text()
+COMPOSE: dict[str, Any] = yaml.safe_load(COMPOSE_TEXT)
+SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
+OURS = {name: each for name, each in SERVICES.items() if "build" in each}
+DEFINITIONS = json.loads((ROOT / "deploy/rabbitmq/definitions.json").read_text())
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
+DOCKERFILE = re.findall(
+    r"^([A-Z]+) +(.+)$", (ROOT / "Dockerfile").read_text().replace("\\\n", " "), re.MULTILINE
+)
+
+every_service = pytest.mark.parametrize("name", SERVICES)
+every_one_of_ours = pytest.mark.parametrize("name", OURS)
+
+
+def arguments(instruction: str) -> list[str]:
+    return [text for word, text in DOCKERFILE if word == instruction]
+
+
+def users() -> dict[str, dict[str, Any]]:
+    found = json.loads(COMPOSE["configs"]["users"]["content"])["users"]
+    return {user["name"]: user for user in found}
+
+
+# compose.yaml
+
+
+def test_it_has_every_part_of_buildfeed() -> None:
+    assert {service["command"][0] for service in OURS.values()} == {
+        "gateway",
+        "recorder",
+        "fakebuild",
+    }
+    assert OURS["worker"]["deploy"]["replicas"] == 2
+    assert SERVICES.keys() - OURS.keys() == {"rabbitmq", "postgres"}
+
+
+@every_service
+def test_images_have_exact_versions(name: str) -> None:
+    assert re.fullmatch(r"[a-z]+:\d+\.\d+(\.\d+)?(-[a-z]+)?", SERVICES[name]["image"])
+
+
+@every_one_of_ours
+def test_our_image_has_the_version_of_the_project(name: str) -> None:
+    assert OURS[name]["image"] == f"buildfeed:{PROJECT['project']['version']}"
+
+
+@every_service
+def test_services_are_watched_bounded_and_without_privileges(name: str) -> None:
+    service = SERVICES[name]
+    assert service["healthcheck"]["test"]
+    assert service["restart"] == "unless-stopped"
+    assert service["stop_grace_period"]
+    assert service["mem_limit"]
+    assert service["cap_drop"] == ["ALL"]
+    assert service["security_opt"] == ["no-new-privileges:true"]
+    assert service.get("read_only") or name == "rabbitmq"
+    assert service.get("user", "root") != "root" or name in OURS
+
+
+@every_service
+def test_services_wait_for_others_to_be_healthy(name: str) -> None:
+    for other, wait in SERVICES[name].get("depends_on", {}).items():
+        assert wait == {"condition": "service_healthy"}
+        assert other in SERVICES
+
+
+@every_service
+def test_ports_are_published_on_this_machine_only(name: str) -> None:
+    assert all(port.startswith("127.0.0.1:") for port in SERVICES[name].get("ports", []))
+
+
+@every_service
+def test_what_a_service_mounts_and_joins_exists(name: str) -> None:
+    for source, *_ in (each.split(":") for each in SERVICES[name].get("volumes", [])):
+        assert source in COMPOSE["volumes"] or (ROOT / source).is_file()
+    for config in SERVICES[name].get("configs", []):
+        assert config["source"] in COMPOSE["configs"]
+    assert COMPOSE["networks"].keys() >= set(SERVICES[name]["networks"])
+
+
+@every_one_of_ours
+def test_settings_are_options_of_the_command(name: str) -> None:
+    context = commands.main.make_context("buildfeed", ["--help"], resilient_parsing=True)
+    command = commands.main.get_command(context, OURS[name]["command"][0])
+    assert OURS[name]["environment"].keys() <= {option.envvar for option in command.params}
+
+
+@every_one_of_ours
+def test_each_process_logs_in_as_its_own_user(name: str) -> None:
+    for variable in ("BUILDFEED_MQTT_URL", "BUILDFEED_AMQP_URL"):
+        if url := OURS[name]["environment"].get(variable):
+            assert re.match(rf"\w+://{name}:\${{{name.upper()}_PASSWORD:\?[^@]+}}@rabbitmq:\d", url)
+
+
+def test_the_page_is_served_where_it_is_published_from() -> None:
+    environment, (port,) = OURS["gateway"]["environment"], OURS["gateway"]["ports"]
+    assert environment["BUILDFEED_HOST"] == "0.0.0.0"
+    assert port.endswith(":" + environment["BUILDFEED_PORT"])
+
+
+def test_everybody_may_do_everything_where_only_this_machine_reaches() -> None:
+    assert OURS["gateway"]["environment"]["BUILDFEED_ANONYMOUS"] == "all"
+    assert all(port.startswith("127.0.0.1:") for port in OURS["gateway"]["ports"])
+
+
+# The users of RabbitMQ
+
+
+def test_every_user_has_permissions_and_topic_permissions() -> None:
+    permissions = {each["user"] for each in DEFINITIONS["permissions"]}
+    assert permissions == users().keys() == {*OURS, "mobile", "operator"}
+    # A user without them may use all topics.
+    topics = {each["user"] for each in DEFINITIONS["topic_permissions"]}
+    assert topics == users().keys() - {"operator"}
+    assert all(each["exchange"] == "amq.topic" for each in DEFINITIONS["topic_permissions"])
+
+
+def test_only_the_operator_is_an_administrator() -> None:
+    assert {name for name, user in users().items() if user["tags"]} == {"operator"}
+
+
+def test_there_is_no_password_in_git() -> None:
+    assert "password" not in json.dumps(DEFINITIONS)
+    for name, user in users().items():
+        assert re.fullmatch(rf"\${{{name.upper()}_PASSWORD:\?.+}}", user["password"])
+    assert ".env" in (ROOT / ".gitignore").read_text().splitlines()
+
+
+def test_sessions_are_bounded_as_on_a_private_rabbitmq() -> None:
+    assert DEFINITIONS["policies"] == [SESSION_POLICY]
+
+
+# deploy/up.sh
+
+
+@pytest.fixture
+def up(tmp_path: Path) -> Path:
+    """A copy of up.sh in an empty project, with a `docker` that prints its arguments."""
+    (tmp_path / "deploy").mkdir()
+    docker = tmp_path / "docker"
+    docker.write_text("#!/bin/sh\necho docker $* in $PWD\n")
+    docker.chmod(0o755)
+    return Path(shutil.copy(ROOT / "deploy/up.sh", tmp_path / "deploy"))
+
+
+def run(script: Path, *args: str) -> str:
+    path = f"{script.parents[1]}:{os.environ['PATH']}"
+    command = ["sh", str(script), *args]
+    done = subprocess.run(command, env={"PATH": path}, cwd="/", capture_output=True, check=True)
+    return done.stdout.decode()
+
+
+def test_one_command_makes_a_password_for_each_user(up: Path) -> None:
+    run(up)
+    environment = up.parents[1] / ".env"
+    passwords = dict(line.split("=") for line in environment.read_text().splitlines())
+    wanted = set(re.findall(r"\$\{(\w+):\?", COMPOSE_TEXT))
+    assert passwords.keys() == wanted
+    assert len(set(passwords.values())) == len(passwords)
+    assert all(re.fullmatch(r"[0-9a-f]{32}", password) for password in passwords.values())
+    assert environment.stat().st_mode & 0o777 == 0o600
+
+
+def test_it_keeps_the_passwords_that_are_there(up: Path) -> None:
+    environment = up.parents[1] / ".env"
+    environment.write_text("MINE=1\n")
+    run(up)
+    assert environment.read_text() == "MINE=1\n"
+
+
+def test_it_starts_everything_and_waits(up: Path) -> None:
+    wanted = "docker compose up --build --detach --wait --quiet-pull"
+    assert run(up, "--quiet-pull") == f"{wanted} in {up.parents[1]}\n"
+
+
+# Dockerfile
+
+
+def test_both_stages_start_from_the_same_exact_image() -> None:
+    images = {text.split(" AS ")[0] for text in arguments("FROM")}
+    assert len(arguments("FROM")) == 2
+    (image,) = images
+    assert re.fullmatch(r"python:3\.\d+\.\d+-slim-[a-z]+", image)
+
+
+def test_it_runs_our_command_as_nobody_in_particular_and_hears_signals() -> None:
+    (entrypoint,) = arguments("ENTRYPOINT")
+    assert json.loads(entrypoint)[0] in PROJECT["project"]["scripts"]
+    assert arguments("USER") == ["10001:10001"]
+    assert arguments("STOPSIGNAL") == ["SIGTERM"]
+
+
+def test_the_image_gets_all_that_the_wheel_needs_and_nothing_else() -> None:
+    sources = {
+        word
+        for text in arguments("COPY")
+        if "--from" not in text
+        for word in text.split()[:-1]
+        if not word.startswith("--") and word != "."
+    }
+    built = PROJECT["tool"]["hatch"]["build"]["targets"]["wheel"]
+    wheel = [*built["packages"], *built["force-include"]]
+    needed = {"hatch_build.py", "pyproject.toml", PROJECT["project"]["readme"]}
+    needed |= sources | set(wheel) | set(MANIFEST)
+    lines = (ROOT / ".dockerignore").read_text().splitlines()
+    assert "*" in lines
+    assert {line[1:] for line in lines if line.startswith("!")} == needed
+    assert all((ROOT / path).exists() for path in needed)
+
+
+# Health checks
+
+
+@pytest.mark.parametrize(("status", "code"), [(200, 0), (503, 1)])
+def test_the_gateway_is_healthy_when_it_is_ready(status: int, code: int) -> None:
+    class Ready(http.server.BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(status if self.path == "/readyz" else 404)
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with http.server.HTTPServer(("127.0.0.1", 0), Ready) as server:
+        threading.Thread(target=server.handle_request, daemon=True).start()
+        *_, check = OURS["gateway"]["healthcheck"]["test"]
+        port = OURS["gateway"]["environment"]["BUILDFEED_PORT"]
+        check = check.replace(port, str(server.server_port))
+        done = subprocess.run([sys.executable, "-c", check], timeout=10, check=False)
+    assert done.returncode == code
+
+
+@pytest.mark.parametrize("name", ["recorder", "worker"])
+def test_the_others_are_healthy_when_connected_to_where_they_should_be(name: str) -> None:
+    _, program, *ports = OURS[name]["healthcheck"]["test"]
+    assert f"--chmod=755 deploy/{program}.py /usr/local/bin/{program}" in arguments("COPY")
+    environment = OURS[name]["environment"].items()
+    urls = {key: re.sub(r"\$\{.*?\}", "", value) for key, value in environment}
+    assert {int(port) for port in ports} == {
+        urlsplit(url).port for key, url in urls.items() if key.endswith(("MQTT_URL", "AMQP_URL"))
+    }
+
+
+def test_a_connection_counts_when_it_lasts() -> None:
+    with (
+        socket.create_server(("127.0.0.1", 0)) as lasting,
+        socket.create_server(("127.0.0.1", 0)) as refusing,
+        socket.create_connection(lasting.getsockname()),
+        socket.create_connection(refusing.getsockname()),
+        lasting.accept()[0],
+        refusing.accept()[0] as refused,
+    ):
+        threading.Timer(1, refused.close).start()  # RabbitMQ takes 3 s to refuse
+        checks = [
+            subprocess.Popen(
+                [sys.executable, ROOT / "deploy/connected.py", str(server.getsockname()[1])],
+                stderr=subprocess.PIPE,
+            )
+            for server in (lasting, refusing)
+        ]
+        assert [check.wait(10) for check in checks] == [0, 1]
+        assert b"Not connected" in checks[1].communicate()[1]

@@ -1,0 +1,229 @@
+"""Who may import what: the rules of docs/architecture.md, read from the syntax trees.
+
+A room is a folder; a file of its own in `ROOMS` is a room by itself.
+"""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+
+VOCABULARY = "buildfeed"
+MQTT, AMQP, LOCAL = "buildfeed/broker/mqtt", "buildfeed/broker/amqp", "buildfeed/broker/local"
+BROKERS = {"buildfeed/broker", MQTT, AMQP, LOCAL}
+HISTORY = "buildfeed/history"
+WORKER = {"buildfeed/worker", "buildfeed/worker/queues", "buildfeed/worker/handoff"}
+LOW = "gateway"
+"""The files at the top of `gateway` that every room of it may use: they import no room."""
+STATE, ACCESS, ENGINE = "gateway/state", "gateway/access", "gateway/engine"
+QUERIES, COMMANDS = "gateway/queries", "gateway/commands"
+
+EVERYTHING = {"everything"}
+ROOMS = {
+    # room: the rooms that it may import; all but the first may import the vocabulary besides
+    VOCABULARY: set(),
+    "buildfeed/broker": set(),
+    MQTT: set(),
+    AMQP: set(),
+    LOCAL: {MQTT, AMQP},
+    HISTORY: BROKERS - {LOCAL},
+    "buildfeed/history/migrations": {HISTORY},
+    "buildfeed/history/migrations/versions": set(),
+    "buildfeed/worker": {MQTT, *WORKER},
+    "buildfeed/worker/queues": {MQTT, AMQP},
+    "buildfeed/worker/handoff": {MQTT, *WORKER},
+    "buildfeed/worker/service.py": {HISTORY, "buildfeed/broker", *WORKER},
+    "buildfeed/cli": EVERYTHING,
+    "buildfeed/__main__.py": {"buildfeed/cli"},
+    "fakebuild": {"buildfeed/worker"},
+    "fakebuild/__main__.py": {"buildfeed/worker", "buildfeed/worker/service.py"},
+    LOW: {ACCESS},
+    ACCESS: {LOW},
+    ENGINE: set(),
+    STATE: set(),
+    "gateway/sources": {STATE, MQTT, HISTORY},
+    QUERIES: {STATE, HISTORY, LOW},
+    COMMANDS: {QUERIES, STATE, HISTORY, MQTT, AMQP, LOW},
+    "gateway/http": {COMMANDS, QUERIES, STATE, ACCESS, LOW, HISTORY},
+    "gateway/transports": {QUERIES, STATE, ENGINE, ACCESS, LOW},
+    "gateway/operations": {STATE, AMQP, LOW, "gateway/http"},
+    "gateway/app.py": EVERYTHING,
+    "gateway/server.py": {"gateway/app.py", LOW, "gateway/operations"},
+    "gateway/__main__.py": EVERYTHING,
+    "examples": set(),
+}
+LIBRARIES = {
+    # library: the files that may import it
+    "msgspec": ["*/*.py"],
+    "paho": [
+        *(f"{MQTT}/{name}.py" for name in ("client", "connection", "link", "version")),
+        "examples/*.py",
+    ],
+    "pika": [f"{AMQP}/*.py", "buildfeed/worker/queues/amqp.py", "examples/replay.py"],
+    "amqtt": [f"{LOCAL}/embedded.py", f"{LOCAL}/embedded_session.py"],
+    "sqlalchemy": [f"{HISTORY}/*.py", f"{HISTORY}/migrations/*.py", "migrations/versions/*.py"],
+    "alembic": [f"{HISTORY}/migrations/*.py", "migrations/versions/*.py"],
+    "prometheus_client": ["gateway/operations/metrics.py"],
+    "socketio": ["gateway/transports/polling.py"],
+    "engineio": ["gateway/transports/polling.py"],
+    "starlette": [
+        *("gateway/server.py", "gateway/app.py", "gateway/problems.py", "gateway/connection.py", "gateway/http/*.py"),
+        *("gateway/transports/*.py", "gateway/operations/routes.py"),
+    ],
+    "uvicorn": [
+        *("gateway/server.py", "gateway/http/protocol.py", "gateway/transports/upgrade.py"),
+    ],
+    "httptools": ["gateway/http/protocol.py"],
+    "click": ["*/__main__.py", "*/options.py", "buildfeed/cli/*.py", "buildfeed/worker/service.py"],
+}
+PURE = [
+    *(f"buildfeed/{name}.py" for name in ("activity", "board", "command", "documents", "errors")),
+    *(f"buildfeed/{name}.py" for name in ("names", "presence", "recent", "schemas", "times")),
+    "buildfeed/topics.py",
+    *(f"{MQTT}/{name}.py" for name in ("outbox", "packets", "session")),
+    f"{HISTORY}/malformed.py",
+    *(f"buildfeed/worker/{name}.py" for name in ("attempt", "limits")),
+    *(f"buildfeed/worker/queues/{name}.py" for name in ("queue", "elsewhere")),
+    "buildfeed/worker/handoff/kept_starts.py",
+    "fakebuild/script.py",
+    "gateway/log_limit.py",
+    "gateway/commands/requests.py",
+    "gateway/queries/listing.py",
+    *(f"gateway/access/{name}.py" for name in ("anonymous", "hosts")),
+    "gateway/commands/rate_limit.py",
+    *(f"gateway/engine/{name}.py" for name in ("frames", "handshake", "packets")),
+    "gateway/http/collection.py",
+    *(f"gateway/state/{name}.py" for name in ("counters", "event_bodies", "hub", "live")),
+    *(f"gateway/state/{name}.py" for name in ("overview", "roster")),
+    "gateway/transports/backlog.py",
+]
+IMPURE = {
+    *("asyncio", "io", "logging", "os", "pathlib", "queue", "random", "secrets", "select"),
+    *("selectors", "shutil", "signal", "socket", "sqlite3", "ssl", "subprocess", "sys"),
+    *("tempfile", "threading", "time", "uuid"),
+}
+
+OURS = ("buildfeed", "fakebuild", "gateway", "examples")
+FILES = sorted(
+    str(path.relative_to(ROOT)) for package in OURS for path in (ROOT / package).rglob("*.py")
+)
+
+
+def tree(file: str) -> ast.Module:
+    return ast.parse((ROOT / file).read_text())
+
+
+def imports(file: str, *, late: bool = True) -> set[str]:
+    """The modules that a file imports, by their full names; without `late` only at its top."""
+    found = set()
+    nodes = ast.walk(tree(file)) if late else tree(file).body
+    for node in nodes:
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert node.module, f"{file}: relative import"
+            assert node.level == 0, f"{file}: relative import"
+            found |= {node.module} | {f"{node.module}.{alias.name}" for alias in node.names}
+    return found
+
+
+def packages(file: str) -> set[str]:
+    return {module.partition(".")[0] for module in imports(file)}
+
+
+def ours(file: str, *, late: bool = True) -> set[str]:
+    """The files of ours that a file imports."""
+    paths = {module.replace(".", "/") for module in imports(file, late=late)}
+    return {f"{path}.py" for path in paths} & set(FILES)
+
+
+def room(file: str) -> str:
+    return file if file in ROOMS else str(Path(file).parent)
+
+
+def test_every_folder_is_a_room() -> None:
+    assert {room(file) for file in FILES} == set(ROOMS)
+
+
+@pytest.mark.parametrize("name", ROOMS)
+def test_a_room_imports_only_the_rooms_it_may(name: str) -> None:
+    allowed = ROOMS[name] | {name, VOCABULARY}
+    wrong = {
+        file: sorted(each for each in ours(file) if room(each) not in allowed)
+        for file in FILES
+        if room(file) == name and allowed.isdisjoint(EVERYTHING)
+    }
+    assert not {file: extra for file, extra in wrong.items() if extra}
+
+
+def test_no_modules_import_each_other_in_a_circle() -> None:
+    left = {file: ours(file, late=False) - {file} for file in FILES}
+    while free := [file for file, needed in left.items() if not needed & left.keys()]:
+        for file in free:
+            del left[file]
+    assert not left
+
+
+def test_a_library_is_imported_only_where_it_belongs() -> None:
+    wrong = [
+        f"{file} imports {library}"
+        for file in FILES
+        for library in packages(file) - set(OURS) - sys.stdlib_module_names
+        if not any(Path(file).match(pattern) for pattern in LIBRARIES.get(library, ()))
+    ]
+    assert not wrong
+
+
+def test_the_vocabulary_needs_msgspec_and_loads_nothing_else() -> None:
+    vocabulary = [file for file in FILES if room(file) == VOCABULARY]
+    names = [file.removesuffix(".py").replace("/", ".") for file in vocabulary]
+    names = [name.removesuffix(".__init__") for name in names]
+    program = (
+        "import sys, msgspec.json; before = set(sys.modules);"
+        f"import {', '.join(names)};"
+        "loaded = {name.partition('.')[0] for name in set(sys.modules) - before};"
+        "print(*loaded - sys.stdlib_module_names);"
+        "print(*(name for name in sys.modules if name.startswith('buildfeed')))"
+    )
+    command = [sys.executable, "-c", program]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=30)
+    foreign, mine = (set(line.split()) for line in done.stdout.splitlines())
+    assert foreign == {"buildfeed"}
+    assert mine == set(names)
+
+
+@pytest.mark.parametrize("file", PURE)
+def test_a_pure_module_does_no_io_and_takes_time_and_randomness_from_outside(file: str) -> None:
+    assert not packages(file) & IMPURE
+    assert packages(file) - set(OURS) - sys.stdlib_module_names <= {"msgspec"}
+    clock = {"now", "utcnow", "today"}
+    calls = [node.func for node in ast.walk(tree(file)) if isinstance(node, ast.Call)]
+    assert not [
+        call
+        for call in calls
+        if isinstance(call, ast.Attribute)
+        and call.attr in clock
+        and isinstance(call.value, ast.Name)
+        and call.value.id in ("datetime", "date")
+    ]
+
+
+@pytest.mark.parametrize("file", PURE)
+def test_a_pure_module_imports_only_pure_modules_of_ours(file: str) -> None:
+    assert ours(file) <= set(PURE)
+
+
+def test_a_module_that_says_it_is_pure_is_held_to_it() -> None:
+    says = {file for file in FILES if "Pure" in (ast.get_docstring(tree(file)) or "")}
+    packages_ = {file for file in says if file.endswith("__init__.py")}
+    assert says - packages_ <= set(PURE)
+
+
+def test_every_file_of_the_tables_exists() -> None:
+    patterns = [pattern for patterns in LIBRARIES.values() for pattern in patterns]
+    for pattern in [*PURE, *patterns]:
+        assert any(Path(file).match(pattern) for file in FILES), pattern

@@ -1,0 +1,60 @@
+"""docs/running.md names every setting and every log event, and nothing that is not there."""
+
+import ast
+import re
+from pathlib import Path
+
+import click
+import pytest
+
+from buildfeed.cli.commands import main
+
+ROOT = Path(__file__).parents[2]
+RUNNING = (ROOT / "docs/running.md").read_text()
+SUBJECTS = "activity|amqp|build|gateway|history|http|mqtt|process|rabbitmq|recorder|socket|start"
+EVENT = re.compile(rf"({SUBJECTS}|stop|watcher|worker)\.(?!db|conf|data_dir)[a-z][a-z_]+")
+PACKAGES = ("buildfeed", "fakebuild", "gateway")
+
+
+def commands() -> dict[str, click.Command]:
+    with click.Context(main) as context:
+        found = {name: main.get_command(context, name) for name in main.list_commands(context)}
+    return {name: command for name, command in found.items() if command}
+
+
+def settings() -> set[tuple[str, str]]:
+    return {
+        (str(option.envvar), option.opts[0])
+        for command in commands().values()
+        for option in command.params
+        if isinstance(option, click.Option)
+    }
+
+
+def events() -> set[str]:
+    """Return every string in the code that looks like the name of an event."""
+    return {
+        node.value
+        for package in PACKAGES
+        for file in (ROOT / package).rglob("*.py")
+        for node in ast.walk(ast.parse(file.read_text()))
+        if isinstance(node, ast.Constant) and isinstance(node.value, str)
+        if EVENT.fullmatch(node.value)
+    }
+
+
+def test_every_option_has_its_variable_and_is_documented() -> None:
+    documented = set(re.findall(r"^\| `(BUILDFEED_\w+)` \| `(--[\w-]+)`", RUNNING, re.MULTILINE))
+    assert documented == settings()
+
+
+@pytest.mark.parametrize("name", ["up", "gateway", "fakebuild", "recorder"])
+def test_every_option_says_what_it_does(name: str) -> None:
+    options = [option for option in commands()[name].params if isinstance(option, click.Option)]
+    assert [option.name for option in options if not option.help] == []
+
+
+def test_every_log_event_is_documented() -> None:
+    table = RUNNING.partition("## Logs")[2]
+    documented = set(re.findall(r"`([a-z]+\.[a-z_]+)`", table))
+    assert documented == events()

@@ -1,0 +1,115 @@
+"""The brokers that the contract holds for."""
+
+import asyncio
+import contextlib
+import secrets
+import shutil
+import signal
+import socket
+import subprocess
+import threading
+import time
+from pathlib import Path
+from typing import Protocol
+from urllib.parse import urlsplit
+
+from buildfeed.broker.local import ports, rabbitmq
+from buildfeed.broker.local.embedded import EmbeddedBroker
+from buildfeed.broker.local.rabbitmq import PrivateRabbitMQ
+
+
+def free_port() -> int:
+    port = ports.free_block(1, secrets.randbelow(100_000))
+    assert port
+    return port
+
+
+class Broker(Protocol):
+    """A broker that can go away and come back at the same place."""
+
+    url: str
+
+    @property
+    def protocol(self) -> int: ...
+
+    def start(self) -> None: ...
+    def stop(self) -> None: ...
+
+
+class Embedded:
+    """The embedded broker in a thread with a loop of its own."""
+
+    protocol = 4
+
+    def __init__(self) -> None:
+        self._broker = EmbeddedBroker(
+            host="127.0.0.1", port=free_port(), user="us er", password="p@ss/w:rd"
+        )
+        self.url = self._broker.url
+        self._loop = asyncio.new_event_loop()
+        threading.Thread(target=self._loop.run_forever, daemon=True).start()
+
+    def start(self) -> None:
+        asyncio.run_coroutine_threadsafe(self._broker.start(), self._loop).result(5)
+
+    def stop(self) -> None:
+        asyncio.run_coroutine_threadsafe(self._broker.stop(), self._loop).result(5)
+
+    def end(self) -> None:
+        self._loop.call_soon_threadsafe(self._loop.stop)
+
+
+class RabbitMQ:
+    """The private RabbitMQ of the whole test run."""
+
+    def __init__(self, server: PrivateRabbitMQ) -> None:
+        self.server = server
+        self.url = server.mqtt_url
+
+    @property
+    def protocol(self) -> int:
+        return 5 if rabbitmq._version() >= (3, 13) else 4
+
+    def start(self) -> None:
+        self.server.start()
+
+    def stop(self) -> None:
+        self.server.kill()
+
+
+class Mosquitto:
+    """Has MQTT 5, as RabbitMQ from 3.13 on, and no AMQP."""
+
+    protocol = 5
+
+    def __init__(self, directory: Path, *options: str) -> None:
+        program = shutil.which("mosquitto", path="/usr/sbin:/usr/bin")
+        assert program, "mosquitto is missing: apt-get install mosquitto"
+        port, users = free_port(), directory / "users"
+        subprocess.run(["mosquitto_passwd", "-b", "-c", users, "user", "password"], check=True)
+        config = directory / "mosquitto.conf"
+        lines = (
+            f"listener {port} 127.0.0.1",
+            *options,
+            f"password_file {users}",
+            "allow_anonymous false",
+            "user root",
+        )
+        config.write_text("\n".join(lines))
+        self._command = [program, "-c", str(config)]
+        self.url = f"mqtt://user:password@127.0.0.1:{port}"
+
+    def start(self) -> None:
+        self._process = subprocess.Popen(self._command, stderr=subprocess.DEVNULL)
+        address = urlsplit(self.url)
+        deadline = time.monotonic() + 10
+        while time.monotonic() < deadline:
+            with contextlib.suppress(OSError):
+                socket.create_connection((address.hostname, address.port)).close()
+                return
+            time.sleep(0.01)
+        raise AssertionError("mosquitto does not start")
+
+    def stop(self, with_signal: signal.Signals = signal.SIGKILL) -> None:
+        self._process.send_signal(with_signal)
+        self._process.wait()

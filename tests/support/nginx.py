@@ -1,0 +1,76 @@
+"""A real nginx in front of a gateway."""
+
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Self
+
+from support.service import until
+
+HOST = "proxy_set_header Host $http_host;"
+WEBSOCKET = "proxy_set_header Upgrade $http_upgrade; proxy_set_header Connection $upgrade;"
+
+_CONFIGURATION = """
+daemon off;
+user root;
+worker_processes 1;
+pid {directory}/pid;
+error_log {directory}/error.log;
+events {{}}
+http {{
+    access_log off;
+    client_body_temp_path {directory}/body;
+    proxy_temp_path {directory}/proxy;
+    fastcgi_temp_path {directory}/fastcgi;
+    uwsgi_temp_path {directory}/uwsgi;
+    scgi_temp_path {directory}/scgi;
+    map $http_upgrade $upgrade {{ default upgrade; "" ""; }}
+    server {{
+        listen 127.0.0.1:{port};
+        location / {{ {what} }}
+    }}
+}}
+"""
+
+
+class Nginx:
+    """Serves `port` from a gateway with some directives of a location; `become` changes them."""
+
+    def __init__(self, directory: Path, port: int, gateway: str, directives: str) -> None:
+        self.url = f"http://127.0.0.1:{port}"
+        self._directory = directory
+        self._port = port
+        self._gateway = gateway
+        self._directives = directives
+
+    def __enter__(self) -> Self:
+        self._start(self._directives)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._end()
+
+    def become(self, directives: str) -> None:
+        """Go on with other directives; connections that went by the old ones are closed."""
+        self._end()
+        self._start(directives)
+
+    def _start(self, directives: str) -> None:
+        program = shutil.which("nginx", path="/usr/sbin:/usr/bin:/bin")
+        assert program, "nginx is missing: run `sudo apt-get install nginx-light`."
+        self._write(directives)
+        command = [program, "-p", str(self._directory), "-c", str(self._directory / "nginx.conf")]
+        self._process = subprocess.Popen(command, stderr=subprocess.DEVNULL)
+        until((self._directory / "pid").exists, "nginx listens")
+
+    def _end(self) -> None:
+        self._process.terminate()
+        self._process.wait(10)
+
+    def _write(self, directives: str) -> None:
+        version = "" if "proxy_http_version" in directives else "proxy_http_version 1.1;"
+        what = f"proxy_pass {self._gateway}; {version} {WEBSOCKET} {directives}"
+        if directives.startswith("return"):
+            what = directives
+        text = _CONFIGURATION.format(directory=self._directory, port=self._port, what=what)
+        (self._directory / "nginx.conf").write_text(text)

@@ -1,0 +1,41 @@
+"""Builds of somebody's own beside `buildfeed up`."""
+
+from typing import Self
+
+from buildfeed.activity import Activity, decode, encode
+from buildfeed.broker.mqtt.link import Message, MqttLink
+from buildfeed.topics import ALL_BUILDS
+from support.service import Web, until
+
+
+def mqtt_url(up: Web) -> str:
+    up.until_logged("MQTT clients:")
+    line = next(line for line in up.text.splitlines() if line.startswith("MQTT clients:"))
+    return line.split()[-1]
+
+
+class Own:
+    """Somebody who publishes builds of their own, and hears everything."""
+
+    def __init__(self, url: str) -> None:
+        self._heard: list[Activity] = []
+        self._link = MqttLink(
+            url, name="own", subscriptions=[(ALL_BUILDS, 1)], on_message=self._hear
+        )
+
+    def __enter__(self) -> Self:
+        self._link.start()
+        until(lambda: self._link.up, "the link is up")
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._link.stop()
+
+    def _hear(self, message: Message) -> None:
+        self._heard.append(decode(message.topic, message.payload))
+
+    def send(self, activity: Activity) -> None:
+        self._link.publish(str(activity.topic), encode(activity), qos=1).result(10)
+
+    def of(self, build: str) -> list[Activity]:
+        return [activity for activity in self._heard if activity.object.build == build]

@@ -1,0 +1,143 @@
+"""A private PostgreSQL from the distribution's packages, on a socket in a folder of its own."""
+
+import os
+import secrets
+import shutil
+import signal
+import subprocess
+import tempfile
+import time
+from pathlib import Path
+from typing import Final, Self
+
+import psycopg
+from sqlalchemy import create_engine, text
+
+from buildfeed.history.schema import metadata
+from buildfeed.history.store import Store
+
+USER: Final = "buildfeed"
+START_SECONDS: Final = 30
+ICU: Final = 15
+"""The first version that has a locale of its own, whatever the machine has."""
+
+
+class PostgreSQL:
+    """A server with its data in a temporary folder, from `with` to the end of it.
+
+    It writes to the disk at its leisure, which a test need not wait for, unless `durable`.
+    """
+
+    def __init__(self, *, durable: bool = False) -> None:
+        self._binaries = _binaries()
+        # Not below the folder of the test run: PostgreSQL refuses to be root, whose that is.
+        self.folder = Path(tempfile.mkdtemp(prefix="postgresql-"))
+        self._data = self.folder / "data"
+        self._durable = durable
+        self._server: subprocess.Popen[bytes] | None = None
+        self._emptied: str | None = None
+
+    def __enter__(self) -> Self:
+        if os.geteuid() == 0:
+            shutil.chown(self.folder, "postgres", "postgres")
+        options = f"--username={USER} --auth=trust --encoding=UTF8 --no-sync --no-instructions"
+        if int(self._binaries.parts[4]) >= ICU:
+            # Orders `a-b` and `ab` unlike Python does, as many databases do.
+            options += " --locale-provider=icu --icu-locale=en"
+        self._run("initdb", "--pgdata", self._data, *options.split()).wait()
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+        shutil.rmtree(self.folder)
+
+    def start(self) -> None:
+        """Return when it takes connections."""
+        settings = {
+            "listen_addresses": "",
+            "unix_socket_directories": self.folder,
+            "fsync": "on" if self._durable else "off",
+        }
+        options = [f"--{name}={value}" for name, value in settings.items()]
+        self._server = self._run("postgres", "-D", self._data, *options)
+        deadline = time.monotonic() + START_SECONDS
+        while True:
+            try:
+                self._connect().close()
+            except psycopg.OperationalError:
+                if time.monotonic() > deadline or self._server.poll() is not None:
+                    raise RuntimeError(f"PostgreSQL did not start:\n{self.log()}") from None
+                time.sleep(0.02)
+            else:
+                return
+
+    def stop(self, number: signal.Signals = signal.SIGINT) -> None:
+        """End it: clients are thrown out."""
+        if self._server:
+            self._server.send_signal(number)
+            self._server.wait()
+            self._server = None
+
+    def limit_files(self, size: int | None) -> None:
+        """Have the kernel refuse it to make a file larger than `size`, or no more."""
+        assert self._server
+        server = self._server.pid  # connections are its children
+        children = Path(f"/proc/{server}/task/{server}/children").read_text().split()
+        limit = f"--fsize={'unlimited' if size is None else size}:"
+        for pid in (server, *children):
+            self._run("prlimit", "--pid", pid, limit).wait()
+
+    def new_database(self) -> str:
+        """Return the URL of an empty database."""
+        name = f"history_{secrets.token_hex(4)}"
+        with self._connect() as connection:
+            connection.execute(f"CREATE DATABASE {name}".encode())
+        return f"postgresql+psycopg://{USER}@/{name}?host={self.folder}"
+
+    def emptied_database(self) -> str:
+        """Return the URL of a history without a row, always the same one: sooner than a new one."""
+        if self._server is None:  # a test that failed has left it so
+            self.start()
+        if self._emptied is None:
+            self._emptied = self.new_database()
+            Store(self._emptied).position()
+        engine = create_engine(self._emptied)
+        with engine.begin() as connection:
+            tables = ", ".join(metadata.tables)
+            connection.execute(text(f"TRUNCATE {tables} RESTART IDENTITY"))
+            connection.execute(text("INSERT INTO counter (n) VALUES (0)"))
+        engine.dispose()
+        return self._emptied
+
+    def log(self) -> str:
+        """Return what it has said."""
+        return (self.folder / "log").read_text()
+
+    def _connect(self) -> psycopg.Connection:
+        return psycopg.connect(host=str(self.folder), user=USER, dbname="postgres", autocommit=True)
+
+    def _run(self, program: str, *arguments: object) -> subprocess.Popen[bytes]:
+        # A test run that is killed leaves nothing behind.
+        path = self._binaries / program
+        command = [path if path.exists() else program, *arguments]
+        root = os.geteuid() == 0
+        with (self.folder / "log").open("ab") as output:
+            return subprocess.Popen(
+                ["setpriv", "--pdeathsig", "INT", "--", *map(str, command)],
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                cwd=self.folder,
+                user="postgres" if root else None,
+                group="postgres" if root else None,
+                extra_groups=[] if root else None,
+            )
+
+
+def _binaries() -> Path:
+    """Return the folder of the newest server that is installed."""
+    found = sorted(
+        Path("/usr/lib/postgresql").glob("*/bin/postgres"), key=lambda path: int(path.parts[4])
+    )
+    assert found, "PostgreSQL is missing: run `sudo apt-get install postgresql`."
+    return found[-1].parent

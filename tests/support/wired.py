@@ -1,0 +1,195 @@
+"""The wires of a gateway, and clients at their other ends, one of which may take nothing."""
+
+import asyncio
+import contextlib
+import json
+import socket
+from typing import Any
+
+from buildfeed.activity import Activity
+from buildfeed.board import BuildState
+from gateway.engine.connection import Line
+from gateway.engine.frames import TEXT
+from gateway.engine.server import Limits
+from gateway.queries.snapshot import Snapshot
+from gateway.state.live import Live
+from gateway.transports.subscriptions import Watching
+from gateway.transports.websocket import Wires
+from support.client_frames import sent
+
+_PLENTY = 1 << 16
+
+
+class Pipe(asyncio.Transport):
+    """A transport on a real socket, whose other end takes nothing while it is `held`."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._here, self._there = socket.socketpair()
+        self._here.setblocking(False)
+        self._there.setblocking(False)
+        self._taken = b""
+        self.line: Line | None = None
+        self.held = False
+        self.waiting = b""
+        self.high = 0
+        self.ended = False
+
+    @property
+    def taken(self) -> bytes:
+        """Everything that the other end got."""
+        if not self.held:
+            self._taken += self._received()
+            while self.waiting:
+                self._send_waiting()
+                self._taken += self._received()
+        return self._taken
+
+    def set_write_buffer_limits(self, high: int | None = None, low: int | None = None) -> None:  # noqa: ARG002
+        self.high = high or 0
+
+    def get_extra_info(self, name: str, default: Any = None) -> Any:
+        return _Options(self._here) if name == "socket" else default
+
+    def get_write_buffer_size(self) -> int:
+        return len(self.waiting)
+
+    def write(self, data: bytes) -> None:
+        self.waiting += data
+        self._send_waiting()
+
+    def _send_waiting(self) -> None:
+        with contextlib.suppress(BlockingIOError):
+            self.waiting = self.waiting[self._here.send(self.waiting) :]
+        if self.line and not self.line.slow and len(self.waiting) > self.high:
+            self.line.paused()
+        elif self.line and self.line.slow and not self.waiting:
+            self.line.resumed()
+
+    def _received(self) -> bytes:
+        pieces = []
+        with contextlib.suppress(BlockingIOError):
+            while True:
+                pieces.append(self._there.recv(_PLENTY))
+        return b"".join(pieces)
+
+    def hold(self) -> None:
+        """Fill what lies between the ends with what nobody sent."""
+        if not self.held:
+            self._taken = self.taken
+            self.held = True
+            with contextlib.suppress(BlockingIOError):
+                while True:
+                    self._here.send(bytes(_PLENTY))
+
+    def release(self) -> None:
+        if self.held:
+            self._received()
+            self.held = False
+            self._send_waiting()
+
+    def close(self) -> None:
+        self.ended = True
+
+    abort = close
+
+
+class _Options:
+    """A socket that has no options of TCP."""
+
+    def __init__(self, sock: socket.socket) -> None:
+        self.fileno = sock.fileno
+
+    def setsockopt(self, *_: object) -> None:
+        pass
+
+
+class Site:
+    """The wires of a gateway, and clients at their other ends."""
+
+    def __init__(self, backlog_bytes: int = 2000) -> None:
+        loop = asyncio.get_running_loop()
+        self.history = History()
+        self.live = Live(lambda event: self.wires.deliver(event), loop.time)  # noqa: PLW0108 - made below
+        self.watching = Watching(self.live, Snapshot(self.live, self.history))
+        self.wires = Wires(
+            self.live,
+            self.watching,
+            self._find,
+            lambda: {"broker": "up", "merged": 0},
+            backlog_bytes=backlog_bytes,
+            limits=Limits(),
+        )
+
+    async def _find(self, project: str, build: str) -> BuildState | None:
+        return self.live.board.get(project, build)
+
+    async def connect(self, auth: object = None) -> "Client":
+        client = Client(self)
+        client.say("40" + json.dumps(auth if auth is not None else {}))
+        await settle()
+        return client
+
+    async def receive(self, *activities: Activity) -> None:
+        """Receive activities in one turn of the loop."""
+        for activity in activities:
+            self.live.receive(activity)
+        await settle()
+
+
+class Client:
+    def __init__(self, site: Site) -> None:
+        self.pipe = Pipe()
+        self.line = self.pipe.line = site.wires.exchange.open(self.pipe, b"")
+
+    def say(self, packet: str) -> None:
+        self.line.received(sent(TEXT, packet.encode()))
+
+    @property
+    def packets(self) -> list[str]:
+        return packets(self.pipe.taken)
+
+    def events(self, name: str = "build") -> list[dict[str, Any]]:
+        said = [json.loads(packet[2:]) for packet in self.packets if packet.startswith("42")]
+        return [body for event, body in said if event == name]
+
+    @property
+    def picture(self) -> dict[str, tuple[str, int, int]]:
+        """The newest of each build: the last word counts, for the server folds."""
+        return {
+            body["build"]: (body["status"], body["attempt"], body["seq"]) for body in self.events()
+        }
+
+
+class History:
+    """A history that has no more than the board, takes its time, and may have a fault."""
+
+    def __init__(self) -> None:
+        self.answers = asyncio.Event()
+        self.answers.set()
+        self.fault: Exception | None = None
+
+    async def off_board(self, _filter: object) -> list[BuildState]:
+        await self.answers.wait()
+        if self.fault:
+            raise self.fault
+        return []
+
+
+def packets(data: bytes) -> list[str]:
+    """Return the texts of whole frames, and of other frames the number of their kind."""
+    found = []
+    while data:
+        size, head = data[1], 2
+        if size >= 126:
+            width = 2 if size == 126 else 8
+            size, head = int.from_bytes(data[2 : 2 + width]), 2 + width
+        payload = data[head : head + size]
+        found.append(payload.decode() if data[0] & 0x0F == TEXT else f"{data[0] & 0x0F}")
+        data = data[head + size :]
+    return found
+
+
+async def settle() -> None:
+    for _ in range(6):
+        await asyncio.sleep(0)

@@ -1,0 +1,37 @@
+"""What a private RabbitMQ is told."""
+
+from pathlib import Path
+
+import pytest
+
+from buildfeed.broker.local.instance import Instance
+
+INSTANCE = Instance(Path("/data"), 20_000, ("management",))
+
+
+@pytest.mark.parametrize(
+    ("version", "setting"),
+    [
+        ((3, 10), "mqtt.subscription_ttl = 604800000"),
+        ((3, 12), "mqtt.subscription_ttl = 604800000"),
+        ((3, 13), "mqtt.max_session_expiry_interval_seconds = 604800"),
+        ((4, 0), "mqtt.max_session_expiry_interval_seconds = 604800"),
+    ],
+)
+def test_sessions_live_seven_days_in_the_words_of_each_version(
+    version: tuple[int, int], setting: str
+) -> None:
+    lines = INSTANCE.files(version, "ada", "secret", b"salt")["rabbitmq.conf"].splitlines()
+    assert [line for line in lines if "604800" in line] == [setting]
+
+
+def test_no_file_and_no_variable_has_the_password() -> None:
+    texts = INSTANCE.files((4, 0), "ada", "pa55word", b"salt").values()
+    assert not any("pa55word" in text for text in (*texts, *INSTANCE.environment().values()))
+
+
+def test_plugins_get_a_port_of_their_own() -> None:
+    files = INSTANCE.files((4, 0), "ada", "secret", b"salt")
+    assert files["enabled_plugins"] == "[rabbitmq_mqtt,rabbitmq_management].\n"
+    assert "management.tcp.port = 20004" in files["rabbitmq.conf"]
+    assert len(set(INSTANCE.ports.values())) == len(INSTANCE.ports)

@@ -1,0 +1,123 @@
+"""What the recorder's command takes and refuses, and how much a recorder holds."""
+
+import logging
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+import pytest
+from click.testing import CliRunner
+
+from buildfeed.broker.mqtt.link import Message
+from buildfeed.broker.options import amqp_url, log_level, mqtt_url
+from buildfeed.history.__main__ import main
+from buildfeed.history.options import data_dir, database_url, keep
+from buildfeed.history.recorder import MAX_WAITING, Recorder
+from buildfeed.history.store import Store
+
+
+@click.command
+@mqtt_url
+@amqp_url
+@database_url
+@keep
+@log_level
+def told(**options: str | int | None) -> None:
+    """Print every option."""
+    click.echo("\n".join(f"{name}: {value}" for name, value in sorted(options.items())))
+    click.echo(f"data_dir(): {data_dir()}")
+
+
+def test_the_defaults_are_those_of_one_machine() -> None:
+    assert CliRunner().invoke(told).output.splitlines() == [
+        "amqp_url: None",
+        "database_url: sqlite:///.buildfeed/history.db",
+        "keep_builds: 10000",
+        "keep_days: 90",
+        "log_level: info",
+        "mqtt_url: mqtt://127.0.0.1:1883",
+        "data_dir(): .buildfeed",
+    ]
+
+
+def test_every_option_is_an_environment_variable() -> None:
+    environment = {
+        "BUILDFEED_MQTT_URL": "mqtts://u:p@broker",
+        "BUILDFEED_AMQP_URL": "amqp://u:p@broker:5673/vhost",
+        "BUILDFEED_DATABASE_URL": "postgresql://u:p@host/name",
+        "BUILDFEED_DATA_DIR": "/var/lib/x",
+        "BUILDFEED_KEEP_BUILDS": "100",
+        "BUILDFEED_KEEP_DAYS": "0",
+        "BUILDFEED_LOG_LEVEL": "DEBUG",
+    }
+    assert CliRunner().invoke(told, env=environment).output.splitlines() == [
+        "amqp_url: amqp://u:p@broker:5673/vhost",
+        "database_url: postgresql://u:p@host/name",
+        "keep_builds: 100",
+        "keep_days: 0",
+        "log_level: debug",
+        "mqtt_url: mqtts://u:p@broker",
+        "data_dir(): /var/lib/x",
+    ]
+
+
+def test_the_database_is_in_the_data_folder_whatever_its_name(tmp_path: Path) -> None:
+    folder = tmp_path / "a b?c%20#d"
+    output = CliRunner().invoke(told, ["--data-dir", str(folder)]).output
+    url = output.splitlines()[1].removeprefix("database_url: ")
+    Store(url).position()
+    assert (folder / "history.db").exists()
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["--mqtt-url", "127.0.0.1:1883"],
+        ["--mqtt-url", "amqp://secret@127.0.0.1"],
+        ["--mqtt-url", "mqtt://"],
+        ["--mqtt-url", "mqtt://u:secret@host:port"],
+        ["--amqp-url", "mqtt://u:secret@host"],
+        ["--database-url", "u:secret@nonsense"],
+        ["--log-level", "loud"],
+        ["--keep-days", "-1"],
+        ["--keep-builds", "many"],
+    ],
+)
+def test_what_cannot_be_is_refused_without_the_password(arguments: list[str]) -> None:
+    result = CliRunner().invoke(told, arguments)
+    assert result.exit_code == 2
+    assert arguments[0] in result.output
+    assert "secret" not in result.output
+
+
+@pytest.mark.parametrize("recorder_id", ["", "archive", "recorder/2", "Recorder", "recorder 2"])
+def test_a_recorder_whose_session_would_not_be_kept_whole_is_refused(recorder_id: str) -> None:
+    result = CliRunner().invoke(main, ["--recorder-id", recorder_id])
+    assert result.exit_code == 2
+    assert "--recorder-id" in result.output
+
+
+@pytest.fixture
+def restored_logging() -> Iterator[None]:
+    handlers = logging.root.handlers[:]
+    yield
+    logging.root.handlers[:] = handlers
+
+
+def test_a_database_without_its_driver_is_refused(restored_logging: None) -> None:
+    result = CliRunner().invoke(main, ["--database-url", "oracle9://u:secret@host/name"])
+    assert result.exit_code == 1
+    assert "history database cannot be used" in result.output
+    assert "secret" not in result.output
+
+
+def test_what_waits_is_bounded_by_dropping_progress_and_logs(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    store = Store(f"sqlite:///{tmp_path}/history.db")
+    recorder = Recorder(store, "mqtt://127.0.0.1", recorder_id=None)
+    for qos in (*[0] * (MAX_WAITING + 100), 1):
+        recorder._receive(Message("builds/a/b/log", b"", qos, retain=False, mid=0, connection=0))
+    assert recorder._arrived.qsize() == MAX_WAITING + 1
+    (record,) = caplog.records
+    assert (record.levelno, record.getMessage()) == (logging.WARNING, "recorder.dropped")

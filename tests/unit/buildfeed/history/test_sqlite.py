@@ -1,0 +1,32 @@
+"""What SQLite needs that PostgreSQL does not."""
+
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from sqlalchemy import create_engine, text
+
+from buildfeed.history import sqlite
+
+DATABASES = 60
+"""So many that, without waiting, two in one of them get in each other's way: of ten, one does."""
+
+
+def test_two_that_open_a_new_database_together_both_get_it(tmp_path: Path) -> None:
+    barrier = threading.Barrier(2)
+
+    def modes(_number: int) -> list[str]:
+        found = []
+        for number in range(DATABASES):
+            engine = create_engine(f"sqlite:///{tmp_path}/{number}.db")
+            sqlite.prepare(engine)
+            barrier.wait(timeout=10)
+            try:
+                with engine.connect() as connection:
+                    found.append(str(connection.scalar(text("PRAGMA journal_mode"))))
+            finally:
+                engine.dispose()
+        return found
+
+    with ThreadPoolExecutor(2) as threads:
+        assert list(threads.map(modes, range(2))) == [["wal"] * DATABASES] * 2

@@ -1,0 +1,49 @@
+"""A million activities of a hundred thousand builds are read as fast as ten: by an index."""
+
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import event
+
+from buildfeed.history.store import Store
+from support.builds import activity
+
+CALLS: dict[str, Callable[[Store], object]] = {
+    "offered": lambda store: store.offered(),
+    "changes": lambda store: store.changes(1),
+    "newest": lambda store: store.newest(limit=9),
+    "before": lambda store: store.newest(limit=9, before=("b9", "p")),
+    "before, of a project": lambda store: store.newest(limit=9, project="p", before=("b9", "p")),
+    "count_activities": lambda store: store.count_activities("acme", "b1"),
+    "of a project": lambda store: store.newest(limit=9, project="acme"),
+    "of a build id": lambda store: store.newest(limit=9, build="b1"),
+    "ended": lambda store: store.newest(limit=9, ended=True, before=("b9", "p")),
+    "with a status": lambda store: store.newest(limit=9, statuses=["failed"], before=("b9", "p")),
+    "get": lambda store: store.get("acme", "b1"),
+    "latest": lambda store: store.latest("acme"),
+    "latest_status": lambda store: store.latest_status("acme"),
+    "activities": lambda store: store.activities("acme", "b1", after=1),
+    "append": lambda store: store.append([activity("b1", seq=seq) for seq in range(9)]),
+}
+
+
+@pytest.mark.parametrize("call", CALLS.values(), ids=CALLS.keys())
+def test_an_index_answers(tmp_path: Path, call: Callable[[Store], object]) -> None:
+    plans: list[str] = []
+
+    def explain(_connection: object, cursor: Any, statement: str, values: Any, *_: Any) -> None:
+        if statement.startswith("SELECT") and "FROM counter" not in statement:
+            values = values[0] if isinstance(values, list) else values
+            rows = cursor.connection.execute(f"EXPLAIN QUERY PLAN {statement}", values)
+            plans.extend(row[3] for row in rows)
+
+    with closing(Store(f"sqlite:///{tmp_path}/history.db")) as store:
+        store.append([activity("b1")])
+        event.listen(store._database.engine, "before_cursor_execute", explain)
+        call(store)
+    steps = [plan for plan in plans if plan.startswith(("SCAN", "SEARCH", "USE"))]
+    assert steps
+    assert all("INDEX" in step or step == "SCAN CONSTANT ROW" for step in steps), steps

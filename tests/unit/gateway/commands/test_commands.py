@@ -1,0 +1,237 @@
+"""Starts with a key, asked of two gateway processes on one history and one broker."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from concurrent.futures import Future
+from contextlib import closing
+from datetime import timedelta
+from http import HTTPStatus
+from pathlib import Path
+
+import pytest
+
+from buildfeed.activity import Activity
+from buildfeed.board import BuildState
+from buildfeed.errors import BrokerUnavailable
+from buildfeed.history import claims
+from buildfeed.history.store import Store
+from gateway.commands import commands, in_flight, lease
+from gateway.commands.commands import Commands
+from gateway.commands.rate_limit import Throttle
+from gateway.commands.requests import StartRequest
+from gateway.drain import Drain
+from gateway.problems import Problem
+from support.scene import Scene
+
+WISH = StartRequest()
+
+
+class Broker:
+    """Takes what is submitted, and hands it to every process when the test says so."""
+
+    up = True
+
+    def __init__(self) -> None:
+        self.lives = [Scene().live, Scene().live]
+        self.submitted: list[tuple[Activity, Future[None]]] = []
+
+    def submit(self, command: Activity) -> "Future[None]":
+        self.submitted.append((command, Future()))
+        return self.submitted[-1][1]
+
+    def read(self) -> None:
+        """Begin to take the newest command: it can no longer be taken back."""
+        self.submitted[-1][1].set_running_or_notify_cancel()
+
+    def confirm(self, number: int = -1) -> None:
+        command, confirmed = self.submitted[number]
+        for live in self.lives:
+            live.receive(command)
+        confirmed.set_result(None)
+
+    @property
+    def kinds(self) -> list[str]:
+        return [command.kind for command, _ in self.submitted]
+
+
+@pytest.fixture
+def broker() -> Broker:
+    return Broker()
+
+
+@pytest.fixture
+async def processes(broker: Broker, tmp_path: Path) -> AsyncIterator[list[Commands]]:
+    with closing(Store(f"sqlite:///{tmp_path}/history.db")) as store:
+        processes = [Commands(live, store, broker, Throttle(1), Drain(0)) for live in broker.lives]
+        yield processes
+        for process in processes:
+            await process.close()
+
+
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever asks for a start is refused after 0.3 s."""
+    monkeypatch.setattr(in_flight, "CONFIRM_SECONDS", 0.3)
+    monkeypatch.setattr(commands, "CONFIRM_SECONDS", 0.3)
+
+
+@pytest.fixture
+def forgetful(impatient: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A process that says nothing for 0.3 s may be taken over; this test lets none renew."""
+    monkeypatch.setattr(claims, "LEASE", timedelta(seconds=0.3))
+    monkeypatch.setattr(lease, "SURE_SECONDS", 0.2)
+    monkeypatch.setattr(lease, "RENEW_SECONDS", 60)
+
+
+async def submitted(broker: Broker, count: int) -> None:
+    async with asyncio.timeout(5):
+        while len(broker.submitted) < count:  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+
+
+def asking(process: Commands) -> "asyncio.Task[BuildState]":
+    return asyncio.create_task(process.start("acme", WISH, "key"))
+
+
+async def refused(asked: "asyncio.Task[BuildState]") -> Problem:
+    with pytest.raises(Problem) as refusal:
+        await asked
+    assert refusal.value.status == HTTPStatus.SERVICE_UNAVAILABLE
+    return refusal.value
+
+
+async def given_up(broker: Broker, process: Commands) -> None:
+    """Somebody asks for a start that the broker reads, does not confirm, and is refused."""
+    first = asking(process)
+    await submitted(broker, 1)
+    broker.read()
+    await refused(first)
+
+
+async def test_a_repeat_elsewhere_waits_for_the_start_that_is_on_its_way(
+    broker: Broker, processes: list[Commands]
+) -> None:
+    first = asking(processes[0])
+    await submitted(broker, 1)
+    again = asking(processes[1])
+    await asyncio.wait([again], timeout=0.3)
+    assert not again.done()
+
+    broker.confirm()
+
+    async with asyncio.timeout(5):
+        one, other = await first, await again
+    assert one.key == other.key
+    assert broker.kinds == ["start"]
+
+
+async def test_a_repeat_elsewhere_sends_what_was_never_sent(
+    broker: Broker, processes: list[Commands]
+) -> None:
+    first = asking(processes[0])
+    await submitted(broker, 1)
+    lost, unanswered = broker.submitted[0]
+    unanswered.set_exception(BrokerUnavailable(sent=False))
+    with pytest.raises(Problem):
+        await first
+
+    again = asking(processes[1])
+    await submitted(broker, 2)
+    broker.confirm()
+
+    assert (await again).newest.object.build == lost.object.build
+
+
+async def test_a_repeat_elsewhere_is_refused_while_the_broker_stalls_and_sends_nothing(
+    broker: Broker, processes: list[Commands], impatient: None
+) -> None:
+    await given_up(broker, processes[0])
+    problem = await refused(asking(processes[1]))
+    assert problem.headers["Retry-After"]
+    assert problem.extra["sent"]
+    assert problem.extra["build"] == broker.submitted[0][0].object.build
+    assert broker.kinds == ["start"]
+
+
+async def test_a_repeat_elsewhere_never_gets_the_build_that_is_being_stopped(
+    broker: Broker, processes: list[Commands], impatient: None
+) -> None:
+    await given_up(broker, processes[0])
+    broker.confirm()
+    await submitted(broker, 2)  # the stop
+    await refused(asking(processes[1]))
+
+    again = asking(processes[1])
+    broker.confirm()
+    await submitted(broker, 3)
+    broker.confirm()
+
+    assert broker.kinds == ["start", "stop", "start"]
+    assert (await again).newest.object.build == broker.submitted[2][0].object.build
+    assert broker.submitted[2][0].object.build != broker.submitted[0][0].object.build
+
+
+async def test_who_repeats_it_where_it_was_sent_saves_it_for_all(
+    broker: Broker, processes: list[Commands], impatient: None
+) -> None:
+    await given_up(broker, processes[0])
+    both = [asking(process) for process in processes]
+    await asyncio.sleep(0.1)
+    broker.confirm()
+    builds = {(await each).newest.object.build for each in both}
+    assert builds == {broker.submitted[0][0].object.build}
+    assert broker.kinds == ["start"]
+
+
+async def test_a_start_whose_sender_died_is_sent_by_whoever_is_asked_next(
+    broker: Broker, processes: list[Commands], forgetful: None
+) -> None:
+    await given_up(broker, processes[0])
+    await processes[0].close()
+    again = asking(processes[1])
+    await submitted(broker, 2)
+    broker.confirm()
+    build = (await again).newest.object.build
+    assert [command.object.build for command, _ in broker.submitted] == [build, build]
+
+
+async def test_a_start_that_arrived_before_its_sender_died_is_not_sent_again(
+    broker: Broker, processes: list[Commands], forgetful: None
+) -> None:
+    await given_up(broker, processes[0])
+    await processes[0].close()
+    broker.confirm()
+    again = await asking(processes[1])
+    assert again.newest == broker.submitted[0][0]
+    assert broker.kinds == ["start"]
+
+
+async def test_who_stood_still_stops_nothing_that_was_taken_over(
+    broker: Broker, processes: list[Commands], forgetful: None
+) -> None:
+    await given_up(broker, processes[0])
+    again = asking(processes[1])
+    await submitted(broker, 2)
+    broker.confirm()
+    key = (await again).key
+    assert processes[0]._starts.under_way(key)
+    broker.confirm(0)
+    async with asyncio.timeout(5):
+        while processes[0]._starts.under_way(key):  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+    assert broker.kinds == ["start", "start"]
+
+
+async def test_what_its_project_may_not_start_yet_may_be_started_elsewhere(
+    broker: Broker, processes: list[Commands]
+) -> None:
+    first = asyncio.create_task(processes[0].start("acme", WISH, None))
+    await submitted(broker, 1)
+    with pytest.raises(Problem) as refusal:
+        await asking(processes[0])
+    assert refusal.value.status == HTTPStatus.TOO_MANY_REQUESTS
+    other = asking(processes[1])
+    await submitted(broker, 2)
+    for number in range(2):
+        broker.confirm(number)
+    await asyncio.gather(first, other)

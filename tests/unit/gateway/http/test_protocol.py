@@ -1,0 +1,197 @@
+"""The body of a request counts: behind an upgrade that is ignored, and without a length."""
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator, Callable
+
+import pytest
+import uvicorn
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import PlainTextResponse
+
+from gateway.http.protocol import Protocol
+
+BODY = b'{"by":"ada"}'
+LENGTH = b"Content-Length: %d\r\n" % len(BODY)
+CHUNKED = b"Transfer-Encoding: chunked\r\n"
+CHUNKS = b"5\r\n%b\r\n%x\r\n%b\r\n0\r\n\r\n" % (BODY[:5], len(BODY) - 5, BODY[5:])
+HANDSHAKE = b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
+LAST = b"GET /last HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
+
+UPGRADES = {
+    "curl": b"Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMA\r\n",
+    "TLS": b"connection: upgrade\r\nupgrade: TLS/1.0\r\n",
+    "several": b"CONNECTION: keep-alive, UPGRADE\r\nUPGRADE: foo, bar/2\r\n",
+    "websocket": b"Connection: Upgrade\r\nUpgrade: websocket\r\n" + HANDSHAKE,
+}
+
+
+class Site:
+    """Echoes on a real server in this process; `seen` has the requests that were whole."""
+
+    def __init__(self, port: int) -> None:
+        self.seen: list[str] = []
+        self.hold = asyncio.Event()
+        self._port = port
+        config = uvicorn.Config(
+            self._app,
+            http=Protocol,
+            ws="gateway.transports.upgrade:WatcherSocket",
+            port=port,
+            log_config=None,
+            lifespan="off",
+            interface="asgi3",
+        )
+        self.server = uvicorn.Server(config)
+
+    async def _app(self, scope: dict[str, object], *channels: Callable[..., object]) -> None:
+        request = Request(scope, *channels)
+        try:
+            body = (await request.body()).decode()
+        except ClientDisconnect:
+            return
+        if request.url.path == "/held":
+            await self.hold.wait()
+        self.seen.append(f"{request.method} {request.url.path} {body}".strip())
+        await PlainTextResponse(self.seen[-1])(scope, *channels)
+
+    async def ask(self, *parts: bytes) -> str:
+        """Return what is answered until the server closes, to a request in so many segments."""
+        reader, writer = await asyncio.open_connection("127.0.0.1", self._port)
+        writer.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        for part in parts:
+            writer.write(part)
+            await writer.drain()
+            for _ in range(5):
+                await asyncio.sleep(0)  # the server reads it by itself
+        async with asyncio.timeout(5):
+            answer = (await reader.read()).decode()
+        writer.close()
+        return answer
+
+
+@pytest.fixture
+async def site(
+    free_port: Callable[[], int], eventually: Callable[..., None]
+) -> AsyncIterator[Site]:
+    site = Site(free_port())
+    serving = asyncio.create_task(site.server.serve())
+    await asyncio.to_thread(eventually, lambda: site.server.started)
+    yield site
+    site.server.should_exit = True
+    await serving
+
+
+def post(*fields: bytes, version: bytes = b"1.1", path: bytes = b"/start") -> bytes:
+    head = b"POST %b HTTP/%b\r\nHost: localhost\r\n" % (path, version)
+    return head + b"".join(fields) + b"\r\n"
+
+
+@pytest.mark.parametrize("framed", [(LENGTH, BODY), (CHUNKED, CHUNKS)], ids=["length", "chunked"])
+@pytest.mark.parametrize("upgrade", UPGRADES.values(), ids=UPGRADES.keys())
+async def test_a_body_counts_behind_an_upgrade_that_is_ignored(
+    site: Site, upgrade: bytes, framed: tuple[bytes, bytes]
+) -> None:
+    length, body = framed
+    whole = post(upgrade, length) + body + LAST
+    wanted = [f"POST /start {BODY.decode()}", "GET /last"]
+    for parts in ([whole], [whole[:60], whole[60:]], [post(upgrade, length), body, LAST]):
+        site.seen.clear()
+        answer = await site.ask(*parts)
+        assert site.seen == wanted
+        assert answer.count("HTTP/1.1 200 OK") == 2
+
+
+async def test_it_counts_wherever_the_segments_end(site: Site) -> None:
+    whole = post(UPGRADES["curl"], CHUNKED) + CHUNKS + LAST
+    for cut in range(1, len(whole)):
+        site.seen.clear()
+        await site.ask(whole[:cut], whole[cut:])
+        assert site.seen == [f"POST /start {BODY.decode()}", "GET /last"], cut
+
+
+async def test_several_upgrades_on_one_connection_are_ignored(site: Site) -> None:
+    get = b"GET /a HTTP/1.1\r\nHost: localhost\r\n" + UPGRADES["curl"] + b"\r\n"
+    await site.ask(get + get + post(UPGRADES["TLS"], LENGTH) + BODY + LAST)
+    assert site.seen == ["GET /a", "GET /a", f"POST /start {BODY.decode()}", "GET /last"]
+
+
+async def test_a_websocket_is_ignored_where_there_is_none(site: Site) -> None:
+    handshake = b"GET /a HTTP/1.1\r\nHost: localhost\r\n" + UPGRADES["websocket"] + b"\r\n"
+    await site.ask(handshake + LAST)
+    await site.ask(post(UPGRADES["websocket"], LENGTH, path=b"/socket.io/") + BODY + LAST)
+    sent = f"POST /socket.io/ {BODY.decode()}"
+    assert site.seen == ["GET /a", "GET /last", sent, "GET /last"]
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        pytest.param(LENGTH + CHUNKED, id="both lengths"),
+        pytest.param(b"Content-Length: 3\r\n" + LENGTH, id="two lengths"),
+        pytest.param(b"Transfer-Encoding: gzip\r\n", id="a coding without an end"),
+        pytest.param(b"Transfer-Encoding: chunked, identity\r\n", id="chunked is not the last"),
+    ],
+)
+async def test_an_upgrade_smuggles_nothing(site: Site, fields: bytes) -> None:
+    for upgrade in (b"", UPGRADES["curl"]):
+        answer = await site.ask(post(upgrade, fields) + CHUNKS + LAST)
+        assert answer.startswith("HTTP/1.1 400 Bad Request")
+        assert site.seen == []
+
+
+@pytest.mark.parametrize(
+    ("head", "status"),
+    [
+        pytest.param(post(version=b"1.0"), 411, id="HTTP/1.0"),
+        pytest.param(post(b"Connection: close\r\n"), 411, id="close"),
+        pytest.param(post(), 400, id="kept alive"),
+        pytest.param(post(b"Content-Length: 0\r\n"), 400, id="a length of 0"),
+        pytest.param(post(UPGRADES["curl"]), 400, id="an upgrade"),
+    ],
+)
+async def test_a_body_without_a_length_is_no_empty_body(
+    site: Site, head: bytes, status: int
+) -> None:
+    answer = await site.ask(head + BODY)
+    assert answer.startswith(f"HTTP/1.1 {status} ")
+    assert "application/problem+json" in answer
+    assert "content-security-policy" in answer
+    assert site.seen == []
+
+
+@pytest.mark.parametrize("version", [b"1.0", b"1.1"])
+async def test_no_body_is_an_empty_body(site: Site, version: bytes) -> None:
+    whole = post(b"Connection: close\r\n", version=version)
+    for parts in ([whole], [whole + b"\r\n"], [whole[:-1], whole[-1:]], [whole[:-3], whole[-3:]]):
+        site.seen.clear()
+        await site.ask(*parts)
+        assert site.seen == ["POST /start"]
+
+
+@pytest.mark.parametrize("cut", [-2, 0])
+async def test_a_body_without_a_length_is_noticed_wherever_it_begins(site: Site, cut: int) -> None:
+    head, body = post(b"Connection: close\r\n"), BODY + b"\r\n\r\n"
+    parts = [head[:cut], head[cut:] + body] if cut else [head + body]
+    assert (await site.ask(*parts)).startswith("HTTP/1.1 411 ")
+
+
+async def test_a_body_without_a_length_is_noticed_until_the_answer(site: Site) -> None:
+    head, body = post(b"Connection: close\r\n", path=b"/held"), BODY + b"\r\n\r\n"
+    assert (await site.ask(head, body)).startswith("HTTP/1.1 411 ")
+    site.hold.set()
+
+
+@pytest.mark.parametrize("split", [False, True])
+async def test_what_is_whole_is_answered_though_noise_follows(site: Site, *, split: bool) -> None:
+    whole = [post(LENGTH) + BODY, post(LENGTH) + BODY]
+    noise = b"\x00\x01 what\r\n\r\n"
+    answer = await site.ask(*whole, noise) if split else await site.ask(b"".join(whole) + noise)
+    assert answer.count("HTTP/1.1 200 OK") == len(site.seen) == 2
+    assert split or " 400 " not in answer
+
+
+async def test_what_is_not_whole_before_noise_is_not_begun(site: Site) -> None:
+    answer = await site.ask(post(LENGTH) + BODY + post() + BODY)
+    assert site.seen == [f"POST /start {BODY.decode()}"]
+    assert answer.count("HTTP/1.1 200 OK") == 1

@@ -1,0 +1,71 @@
+"""What a gateway reads from history."""
+
+import asyncio
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from buildfeed.history.store import Store
+from gateway.sources import catch_up
+from gateway.sources.catch_up import CatchUp
+from gateway.state.live import Live
+from support.builds import activity
+
+PAGE = 3
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[Store]:
+    with closing(Store(f"sqlite:///{tmp_path}/history.db")) as store:
+        yield store
+
+
+@pytest.fixture(autouse=True)
+def _short_pages(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(catch_up, "PAGE", PAGE)
+    monkeypatch.setattr(catch_up, "RECENT", PAGE)
+
+
+@pytest.fixture
+def live() -> Live:
+    return Live(lambda _event: None, lambda: 0.0)
+
+
+def read(store: Store, live: Live) -> CatchUp:
+    catch_up = CatchUp(store, live)
+    asyncio.run(catch_up.read())
+    return catch_up
+
+
+@pytest.mark.parametrize("count", [0, PAGE - 1, PAGE, 3 * PAGE + 1])
+def test_every_unfinished_build_is_read(store: Store, live: Live, count: int) -> None:
+    keys = {(f"p{number % 2}", f"b{number // 2}") for number in range(count)}
+    store.append([activity(build, project=project) for project, build in keys])
+    read(store, live)
+    assert {state.key for state in live.board.unfinished()} == keys
+
+
+def test_of_the_ended_builds_the_newest_are_read(store: Store, live: Live) -> None:
+    store.append([activity(f"b{number}", "failed") for number in range(9)])
+    read(store, live)
+    builds = [state.newest.object.build for state in live.board.ended()]
+    assert builds == ["b8", "b7", "b6", "b5"]
+
+
+def test_no_more_is_read_than_the_board_takes(
+    store: Store, live: Live, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(catch_up, "MAX_UNFINISHED", 2 * PAGE)
+    store.append([activity(f"b{number}") for number in range(9)])
+    read(store, live)
+    builds = {state.newest.object.build for state in live.board.unfinished()}
+    assert builds == {"b8", "b7", "b6", "b5", "b4", "b3"}
+
+
+def test_all_that_changed_since_is_read(store: Store, live: Live) -> None:
+    catch_up = read(store, live)
+    store.append([activity(f"b{number}") for number in range(3 * PAGE)])
+    asyncio.run(catch_up.read())
+    assert len(live.board) == 3 * PAGE

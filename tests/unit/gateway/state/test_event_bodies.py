@@ -1,0 +1,72 @@
+from buildfeed import command
+from buildfeed.board import BuildState
+from gateway.state.event_bodies import View, log_view, view
+from support.builders import accept, log, start, stop
+from support.samples import END, NOW, STOP
+
+
+def unknown(body: View) -> set[str]:
+    return {key for key, value in body.items() if value is None}
+
+
+def test_the_event_has_what_the_contract_lists_and_nothing_else() -> None:
+    assert view(BuildState(END, STOP), "status", ahead=None, lost=False) == {
+        "project": "acme",
+        "build": "0193",
+        "kind": "status",
+        "status": "failed",
+        "running": False,
+        "progress": 100,
+        "errors": 1,
+        "error": "step 7: no such file",
+        "attempt": 1,
+        "seq": 12,
+        "worker": "w1",
+        "by": "ada",
+        "priority": "normal",
+        "script": {"seconds": 10, "steps": 10, "errors": (70,)},
+        "stopping": False,
+        "stoppedBy": "ada",
+        "ahead": None,
+        "lost": False,
+        "published": "2026-11-21T10:15:03.218Z",
+        "queued": "2026-11-21T10:14:55.218Z",
+        "notBefore": None,
+        "started": "2026-11-21T10:14:56.218Z",
+        "ended": "2026-11-21T10:15:03.218Z",
+    }
+
+
+def test_a_queued_build_has_its_place_and_no_worker_yet() -> None:
+    body = view(BuildState(start()), "start", ahead=3, lost=False)
+
+    assert (body["status"], body["running"], body["ahead"]) == ("queued", False, 3)
+    assert unknown(body) == {"error", "worker", "stoppedBy", "notBefore", "started", "ended"}
+
+
+def test_a_running_build_that_was_asked_to_stop_is_stopping() -> None:
+    running = accept()
+    body = view(BuildState(running, stop(running, by="bob")), "stop", ahead=None, lost=True)
+
+    assert (body["running"], body["stopping"], body["stoppedBy"]) == (True, True, "bob")
+    assert (body["kind"], body["lost"]) == ("stop", True)
+
+
+def test_a_build_stopped_before_anybody_heard_of_it_is_shown_without_its_start() -> None:
+    undo = command.stop(command.unknown("acme", "b1"), NOW, by="bob", uuid="0")
+    body = view(BuildState(undo, undo), "stop", ahead=None, lost=False)
+
+    assert (body["status"], body["stopping"], body["stoppedBy"]) == ("stopped", False, "bob")
+    assert {"by", "script", "queued", "started", "worker"} < unknown(body)
+
+
+def test_the_log_event_has_lines_and_no_state() -> None:
+    assert log_view(log("compiling\n", 30)) == {
+        "project": "acme",
+        "build": "b1",
+        "attempt": 1,
+        "seq": 30,
+        "worker": "w1",
+        "published": "2026-11-21T10:15:03.218Z",
+        "content": "compiling\n",
+    }

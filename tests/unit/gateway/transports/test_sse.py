@@ -1,0 +1,304 @@
+"""Server-Sent Events on a real server in this process, of a live picture on a stage."""
+
+import asyncio
+import json
+import socket
+from collections.abc import AsyncIterator, Callable
+from typing import Any
+
+import pytest
+import uvicorn
+from starlette.applications import Starlette
+
+from buildfeed.board import BuildState, Key
+from buildfeed.errors import HistoryUnavailable
+from buildfeed.topics import Filter, Topic
+from gateway.http.protocol import Protocol
+from gateway.queries.snapshot import Snapshot
+from gateway.state.live import Event, Live
+from gateway.transports import sse
+from gateway.transports.sse import Events
+from support.builders import ending, error, log, progress, start
+from support.scene import recorded
+
+WATCH_ALL = b"GET /api/events?watch=builds/%23 HTTP/1.1\r\nHost: localhost\r\n\r\n"
+LIMIT = 20_000
+MUCH = "e" * 1000
+
+
+class History:
+    """What is not on the board any more."""
+
+    def __init__(self) -> None:
+        self.states: dict[Key, BuildState] = {}
+        self.down = False
+        self.answers = asyncio.Event()
+        self.answers.set()
+
+    async def off_board(self, _filter: Filter) -> list[BuildState]:
+        await self.answers.wait()
+        return list(self.states.values())
+
+    async def get(self, *key: str) -> BuildState | None:
+        await asyncio.sleep(0)
+        if self.down:
+            raise HistoryUnavailable("gone")
+        project, build = key
+        return self.states.get((project, build))
+
+
+class Stage:
+    """A live picture and the server of its streams."""
+
+    def __init__(self, port: int) -> None:
+        self.history = History()
+        self.live = Live(self._send, lambda: 0.0)
+        self.events = Events(
+            self.live,
+            Snapshot(self.live, self.history),
+            self._find,
+            lambda: {"broker": "up", "merged": 0},
+            backlog_bytes=LIMIT,
+            stuck_seconds=10,
+        )
+        self.port = port
+        app = Starlette(routes=self.events.routes())
+        config = uvicorn.Config(app, http=Protocol, port=port, log_config=None, lifespan="off")
+        self.server = uvicorn.Server(config)
+
+    async def _find(self, project: str, build: str) -> BuildState | None:
+        return self.live.board.get(project, build) or await self.history.get(project, build)
+
+    def _send(self, event: Event) -> None:
+        self.events.deliver(event)
+
+    async def watch(self, request: bytes = WATCH_ALL) -> "Watcher":
+        reading, writing = await asyncio.open_connection(sock=self.connected(), limit=4096)
+        writing.write(request)
+        watcher = Watcher(reading, writing)
+        await watcher.until("event: feed")
+        return watcher
+
+    def connected(self) -> socket.socket:
+        """Return a connection that holds little of what is not read."""
+        made = socket.socket()
+        made.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        made.connect(("127.0.0.1", self.port))
+        made.setblocking(False)
+        return made
+
+    def backlogs(self) -> list[Any]:
+        return [stream.backlog for stream in self.events._streams.values()]
+
+
+class Watcher:
+    """One who watches, and reads only when asked to."""
+
+    def __init__(self, reading: asyncio.StreamReader, writing: asyncio.StreamWriter) -> None:
+        self.lines: list[str] = []
+        self._reading = reading
+        self.close = writing.close
+        self.write = writing.write
+
+    async def until(self, text: str) -> None:
+        """Read on until a line has `text` in it."""
+        async with asyncio.timeout(10):
+            while await self._read() and text not in self.lines[-1]:
+                pass
+        assert text in self.lines[-1], self.lines
+
+    async def until_line(self, text: str) -> None:
+        async with asyncio.timeout(10):
+            while await self._read() and self.lines[-1] != text:
+                pass
+        assert self.lines[-1] == text
+
+    async def until_end(self) -> None:
+        async with asyncio.timeout(10):
+            while await self._read():
+                pass
+
+    async def _read(self) -> bool:
+        line = await self._reading.readline()
+        self.lines.append(line.decode().strip())
+        return bool(line)
+
+    @property
+    def builds(self) -> list[dict[str, Any]]:
+        data = [line.removeprefix("data: ") for line in self.lines if line.startswith("data: ")]
+        return [body for body in map(json.loads, data) if "build" in body]
+
+    @property
+    def picture(self) -> dict[str, tuple[str, int]]:
+        return {body["build"]: (body["status"], body["seq"]) for body in self.builds}
+
+
+@pytest.fixture
+async def stage(
+    free_port: Callable[[], int], monkeypatch: pytest.MonkeyPatch
+) -> AsyncIterator[Stage]:
+    monkeypatch.setattr(sse, "CHECK_SECONDS", 0.05)
+    stage = Stage(free_port())
+    serving = asyncio.create_task(stage.server.serve())
+    checking = asyncio.create_task(stage.events.run())
+    await until(lambda: stage.server.started)
+    yield stage
+    stage.server.should_exit = True
+    await serving
+    checking.cancel()
+
+
+async def until(condition: Callable[[], object]) -> None:
+    async with asyncio.timeout(10):
+        while not condition():  # noqa: ASYNC110 - one loop for any condition
+            await asyncio.sleep(0.01)
+
+
+async def test_the_snapshot_comes_first_then_the_feed_then_what_happens(stage: Stage) -> None:
+    stage.live.receive(progress(30, build="b2"))
+    stage.history.states["acme", "b1"] = recorded(ending(build="b1"))
+
+    watcher = await stage.watch()
+    stage.live.receive(progress(40, build="b2"))
+    await watcher.until('"progress":40')
+
+    assert [(body["build"], body["progress"]) for body in watcher.builds] == [
+        ("b2", 30),
+        ("b1", 100),
+        ("b2", 40),
+    ]
+    shown = stage.live.view(stage.live.board.get("acme", "b2"))
+    assert watcher.builds[-1] == json.loads(json.dumps(shown))
+
+
+async def test_who_goes_before_the_snapshot_is_there_is_no_watcher_any_more(stage: Stage) -> None:
+    stage.history.answers.clear()
+    _, writing = await asyncio.open_connection("127.0.0.1", stage.port)
+    writing.write(WATCH_ALL)
+    await until(lambda: stage.events.watchers == len(stage.live.hub) == 1)
+    writing.close()
+    await until(lambda: stage.events.watchers == len(stage.live.hub) == 0)
+    assert not stage.history.answers.is_set()
+
+
+async def test_an_event_is_encoded_once_for_all_watchers(stage: Stage) -> None:
+    watchers = [await stage.watch() for _ in range(2)]
+
+    stage.live.receive(progress(30))
+
+    assert len(watchers) == stage.events.watchers == 2
+    (first, second) = (backlog.take()[1] for backlog in stage.backlogs())
+    assert first is second is not None
+
+
+async def test_who_is_behind_gets_the_newest_states_and_every_ending(stage: Stage) -> None:
+    builds = [f"b{number}" for number in range(60)]
+    watcher = await stage.watch()
+    for percent in range(1, 41):
+        for build in builds:
+            stage.live.receive(error(MUCH, percent, build=build))
+        await asyncio.sleep(0)
+        assert all(backlog.bytes <= LIMIT for backlog in stage.backlogs())
+    for build in builds:
+        stage.live.receive(ending("failed", build=build))
+    stage.live.receive(start("last"))
+
+    await watcher.until('"last"')
+
+    endings = dict.fromkeys(builds, ("failed", 101))
+    assert watcher.picture == endings | {"last": ("queued", 0)}
+    assert stage.events.merged > 1500
+    assert stage.events.sent == len(watcher.builds)
+
+
+async def test_lines_of_a_log_are_left_out_when_there_is_no_room(stage: Stage) -> None:
+    watcher = await stage.watch(WATCH_ALL.replace(b"%23", b"acme/b1/log"))
+    for percent in range(500):
+        stage.live.receive(log(f"{percent} {MUCH}", percent))
+    stage.live.receive(progress(99, build="b2"))
+    await asyncio.sleep(0)
+    (backlog,) = stage.backlogs()
+    assert backlog.left_out > 400
+
+    await watcher.until('"content":"0 ')
+
+
+async def test_what_fell_off_the_board_while_it_waited_comes_from_history(stage: Stage) -> None:
+    watcher = await stage.watch()
+    stage.history.states["acme", "b1"] = recorded(ending(build="b1"))
+    (backlog,) = stage.backlogs()
+    backlog.owe(("acme", "b1"))
+    stage.live.receive(progress(30, build="b2"))
+
+    await watcher.until('"b2"')
+
+    assert watcher.picture == {"b1": ("succeeded", 101), "b2": ("running", 30)}
+
+
+async def test_the_stream_ends_when_history_cannot_tell_what_is_owed(stage: Stage) -> None:
+    watcher = await stage.watch()
+    stage.history.down = True
+    (backlog,) = stage.backlogs()
+    backlog.owe(("acme", "b1"))
+    stage.live.receive(progress(30, build="b2"))
+
+    await watcher.until_line("0")  # the last chunk (RFC 9112 §7.1)
+
+    await until(lambda: not stage.events.watchers)
+
+
+async def test_a_comment_comes_from_time_to_time(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sse, "PING_SECONDS", 0.1)
+    watcher = await stage.watch()
+    for _ in range(2):
+        await watcher.until_line(":")
+
+
+async def test_who_takes_nothing_is_closed_and_forgotten(stage: Stage) -> None:
+    stage.events._stuck_seconds = 0.5
+    stuck, quick = await stage.watch(), await stage.watch()
+    for percent in range(100):
+        for build in range(20):
+            stage.live.receive(error(MUCH, percent, build=f"b{build}"))
+        await quick.until(f'"seq":{percent}')
+    await until(lambda: stage.events.stuck)
+
+    with pytest.raises(ConnectionResetError):
+        await stuck.until_end()
+    await until(lambda: stage.events.watchers == 1)
+    assert len(stage.live.hub.watchers(Topic("acme", "b1", "error"))) == 1
+    stage.live.receive(ending(build="b1"))
+    await quick.until("succeeded")
+
+
+@pytest.mark.parametrize("further", [b"", WATCH_ALL, b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"])
+async def test_nothing_is_left_of_who_goes_also_with_requests_that_wait(
+    stage: Stage, further: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sse, "PING_SECONDS", 0.1)  # what cannot be sent tells
+    watcher = await stage.watch()
+    watcher.write(further)
+    await asyncio.sleep(0.05)
+
+    watcher.close()
+
+    await until(lambda: not stage.events.watchers)
+    assert len(stage.live.hub) == 0
+
+
+async def test_a_server_that_stops_ends_streams_and_waits_for_no_slow_reader(
+    stage: Stage,
+) -> None:
+    quick, slow = await stage.watch(), await stage.watch()
+    for percent in range(100):
+        stage.live.receive(error(MUCH, percent))
+        await quick.until(f'"seq":{percent}')
+    stage.server.should_exit = True
+
+    await quick.until_end()
+    with pytest.raises(ConnectionResetError):
+        await slow.until_end()
+    assert quick.lines[-3:] == ["0", "", ""]
+    assert not stage.events.watchers
