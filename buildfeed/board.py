@@ -106,6 +106,16 @@ class Board:
         self._ended: dict[Key, BuildState] = {}
         self.forgot = False
         """True once a build fell off: from then on history knows more."""
+        self._complete = False
+
+    @property
+    def complete(self) -> bool:
+        """True while history knows no build that is not here; False until somebody says so."""
+        return self._complete and not self.forgot
+
+    @complete.setter
+    def complete(self, complete: bool) -> None:
+        self._complete = complete
 
     def __len__(self) -> int:
         return len(self._unfinished) + len(self._ended)

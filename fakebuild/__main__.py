@@ -20,6 +20,7 @@ from buildfeed.worker.queues.embedded import EmbeddedQueue
 from buildfeed.worker.queues.past import Past
 from buildfeed.worker.queues.queue import Queue
 from buildfeed.worker.worker import Worker
+from fakebuild.runner import FakeRunner
 
 _SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
 
@@ -116,6 +117,7 @@ def main(
         name,
         mqtt_url=mqtt_url,
         queue=queue,
+        runner=FakeRunner(),
         slots=concurrency,
         limits=Limits(max_attempts=max_attempts, max_seconds=max_seconds, max_lag=max_lag),
         drain_seconds=drain_seconds,

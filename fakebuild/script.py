@@ -4,9 +4,8 @@ from bisect import bisect_right
 from collections.abc import Iterator
 from typing import Final
 
-import msgspec
-
 from buildfeed.activity import Script
+from buildfeed.worker.runner import Step
 
 _SOURCES: Final = ("parser", "lexer", "symbols", "types", "emit", "linker", "main")
 
@@ -19,16 +18,10 @@ _ERRORS: Final = (
 )
 
 
-class Tick(msgspec.Struct, frozen=True):
-    """The end of one step, `at` seconds after the attempt began.
-
-    `output` is what the step printed, `errors` the texts of what went wrong in it.
-    """
+class Tick(Step, frozen=True, kw_only=True):
+    """A step that ends `at` seconds after the attempt began."""
 
     at: float
-    progress: int
-    output: str
-    errors: tuple[str, ...] = ()
 
 
 def plan(script: Script) -> Iterator[Tick]:

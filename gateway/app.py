@@ -38,6 +38,7 @@ from gateway.operations.metrics import Metrics, Vitals
 from gateway.operations.queue_lengths import QueueLengths
 from gateway.operations.routes import Operations
 from gateway.problems import Problem
+from gateway.queries.builds import Builds
 from gateway.queries.snapshot import Snapshot
 from gateway.settings import MAX_MESSAGE_BYTES, Settings
 from gateway.sources.catch_up import CatchUp
@@ -120,14 +121,15 @@ async def _running(settings: Settings, app: Starlette, drain: Drain) -> AsyncIte
     )
     amqp = AmqpLink(settings.amqp_url, name="gateway") if settings.amqp_url else None
     submitter = AmqpSubmitter(amqp) if amqp else MqttSubmitter(subscriber.link)
-    commands = Commands(live, store, submitter, Throttle(settings.starts_per_minute), drain)
+    builds = Builds(live, store)
+    commands = Commands(live, builds, store, submitter, Throttle(settings.starts_per_minute))
     feed = Feed(subscriber, live, send)
-    snapshot, polling = Snapshot(live, catch_up), settings.workers == 1
+    snapshot, polling = Snapshot(live, store), settings.workers == 1
     watching = Watching(live, snapshot)
     sockets = Sockets(
         live,
         watching,
-        commands.find,
+        builds.find,
         feed.body,
         backlog_bytes=settings.backlog_kib * 1024,
         polling=polling,
@@ -135,7 +137,7 @@ async def _running(settings: Settings, app: Starlette, drain: Drain) -> AsyncIte
     wires = Wires(
         live,
         watching,
-        commands.find,
+        builds.find,
         feed.body,
         backlog_bytes=settings.backlog_kib * 1024,
         limits=Limits(stuck=settings.stuck_seconds, max_bytes=MAX_MESSAGE_BYTES),
@@ -143,7 +145,7 @@ async def _running(settings: Settings, app: Starlette, drain: Drain) -> AsyncIte
     events = Events(
         live,
         snapshot,
-        commands.find,
+        builds.find,
         feed.body,
         backlog_bytes=settings.backlog_kib * 1024,
         stuck_seconds=settings.stuck_seconds,
@@ -164,9 +166,13 @@ async def _running(settings: Settings, app: Starlette, drain: Drain) -> AsyncIte
             activities_refused=subscriber.refused,
         )
 
-    api = Api(live, commands, store, counts, not_ready)
-    queues = QueueLengths(amqp) if amqp else None
-    operations = Operations(live, Metrics(live, counts, vitals), queues, settings.shared)
+    api = Api(live, builds, commands, store, counts=counts, drain=drain, not_ready=not_ready)
+    operations = Operations(
+        live,
+        Metrics(live, counts, vitals),
+        QueueLengths(amqp) if amqp else None,
+        settings.shared,
+    )
     app.router.routes.extend(
         [
             *api.routes(),

@@ -1,6 +1,6 @@
 """One build on one worker: its state and the activities that change it. Pure, time passed in.
 
-Every activity carries the whole state. At a tick with errors each `Flag` carries the new
+Every activity carries the whole state. At a step with errors each `Flag` carries the new
 progress too and no `progress` follows: the picture turns 70 % and red in the same moment.
 """
 
@@ -15,14 +15,13 @@ from buildfeed.activity import (
     MAX_LOG_BYTES,
     Activity,
     Build,
-    Script,
     Status,
     Type,
     shorten,
     urn,
     worker_actor,
 )
-from fakebuild.script import Tick
+from buildfeed.worker.runner import Outcome, Step
 
 _MAX_CONTENT_BYTES = 32 * 1024  # escaped as JSON it may double, and an activity has 64 KiB
 
@@ -34,8 +33,6 @@ class Run:
     """
 
     def __init__(self, start: Build, attempt: int, worker: str) -> None:
-        self.script = Script() if start.script is UNSET else start.script
-        """What is pretended; a default one is not published, as nobody asked for it."""
         self._actor = worker_actor(worker)
         self._build = Build(
             id=urn(start.project, start.build),
@@ -71,20 +68,20 @@ class Run:
         """Return an `Update` that says the same again: the build goes on."""
         return self._next("Update", now, self._build)
 
-    def advance(self, tick: Tick, now: datetime) -> Iterator[Activity]:
+    def advance(self, step: Step, now: datetime) -> Iterator[Activity]:
         """Yield what happened in a step: its output, then its errors or else its progress."""
-        yield self._next("Add", now, self._build, shorten(tick.output, MAX_LOG_BYTES))
-        if not tick.errors:
-            yield self._next("Update", now, replace(self._build, progress=tick.progress))
-        for text in tick.errors:
-            build = replace(self._build, progress=tick.progress)
+        yield self._next("Add", now, self._build, shorten(step.output, MAX_LOG_BYTES))
+        if not step.errors:
+            yield self._next("Update", now, replace(self._build, progress=step.progress))
+        for text in step.errors:
+            build = replace(self._build, progress=step.progress)
             yield self._next(
                 "Flag", now, _with_error(build, text), shorten(text, _MAX_CONTENT_BYTES)
             )
 
-    def finish(self, now: datetime) -> Activity:
-        """Return the ending of a script that ran to its end."""
-        return self._end("failed" if self._build.errors else "succeeded", now)
+    def finish(self, outcome: Outcome, now: datetime) -> Activity:
+        """Return the ending of a build that ended by itself."""
+        return self._end(outcome.status, now)
 
     def stop(self, now: datetime) -> Activity:
         """Return the ending of a build that was asked to stop."""

@@ -54,6 +54,12 @@ class Hearing:
         """Return the time of a clock that stands still while this worker does, in seconds."""
         return _now() - self._stood_still - self._late
 
+    async def sleep_until(self, moment: float) -> None:
+        """Return at `moment` of that clock."""
+        await asyncio.sleep(0)  # a build in a hurry must not starve the others
+        while (left := moment - self.time()) > 0:  # noqa: ASYNC110 - it may stand still meanwhile
+            await asyncio.sleep(left)
+
     @property
     def behind(self) -> bool:
         """True from the moment when the worker was late until it has caught up."""

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import AsyncGenerator, Callable
 from concurrent.futures import Future
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -15,7 +15,7 @@ from buildfeed.worker.attempt import Run
 from buildfeed.worker.hearing import Hearing
 from buildfeed.worker.limits import Limits, pause
 from buildfeed.worker.queues.queue import Delivery
-from fakebuild.script import plan
+from buildfeed.worker.runner import Outcome, Runner, Step
 
 log = logging.getLogger(__name__)
 
@@ -47,11 +47,14 @@ class Building:
         limits: Limits,
         publish: Callable[[Activity], "Future[None]"],
         hearing: Hearing,
+        *,
+        runner: Runner,
     ) -> None:
         self.delivery = delivery
         self._limits = limits
         self._publish = publish
         self._hearing = hearing
+        self._runner = runner
         self._run = Run(delivery.start, delivery.attempt, worker)
         self.hopeless = delivery.attempt > limits.max_attempts
         """True when this is one attempt too many: it is given up at once."""
@@ -131,18 +134,38 @@ class Building:
         log.info("build.started", extra=fields)
         self._publish(self._run.accept(_now()))
         self._told_on = self._hearing.connection
-        began = self._hearing.time()
-        limit = self._limits.max_seconds
-        for tick in plan(self._run.script):
-            if await self._cut_before(began + min(tick.at, limit)):
-                return self._run.stop
-            if tick.at > limit:
-                reason = f"The build took longer than {self._limits.max_seconds:g} seconds."
-                return partial(self._run.fail, reason)
-            for activity in self._run.advance(tick, _now()):
-                self._publish(activity)
-            self._note_telling()
-        return self._run.finish
+        return await self._follow(self._runner.run(self.delivery.start, self._hearing))
+
+    async def _follow(self, steps: AsyncGenerator[Step | Outcome, None]) -> Ending:
+        """Publish the steps of the runner; return how the build ends."""
+        limit = self._hearing.time() + self._limits.max_seconds
+        cut = asyncio.ensure_future(self._cut.wait())
+        coming: asyncio.Future[Step | Outcome] | None = None
+        try:
+            while True:
+                coming = asyncio.ensure_future(anext(steps))
+                while not (coming.done() or cut.done()):
+                    left = limit - self._hearing.time()
+                    if left <= 0:
+                        reason = f"The build took longer than {self._limits.max_seconds:g} seconds."
+                        return partial(self._run.fail, reason)
+                    first = {coming, cut}
+                    await asyncio.wait(first, timeout=left, return_when=asyncio.FIRST_COMPLETED)
+                if await self._cut_by_now():
+                    return self._run.stop
+                match coming.result():
+                    case Outcome() as outcome:
+                        return partial(self._run.finish, outcome)
+                    case step:
+                        for activity in self._run.advance(step, _now()):
+                            self._publish(activity)
+                        self._note_telling()
+        finally:
+            left_over = [each for each in (cut, coming) if each and not each.done()]
+            for each in left_over:
+                each.cancel()
+            await asyncio.gather(*left_over, return_exceptions=True)
+            await steps.aclose()
 
     def _give_up(self, now: datetime) -> Activity:
         reason = f"Given up: {self.attempt - 1} attempts were begun and none ended."
@@ -151,12 +174,14 @@ class Building:
     async def _cut_before(self, moment: float) -> bool:
         """Wait until `moment` of a clock that stands still while this worker does.
 
-        Returns True at once when the build is cut short, and hears of that first if it was late.
+        Returns True at once when the build is cut short.
         """
-        if moment <= self._hearing.time():
-            await asyncio.sleep(0)  # a script in a hurry must not starve the others
         while not self._cut.is_set() and (left := moment - self._hearing.time()) > 0:
             await self._cut_within(left)
+        return await self._cut_by_now()
+
+    async def _cut_by_now(self) -> bool:
+        """Tell whether the build is cut short, after hearing of that if this worker was late."""
         if not self._cut.is_set() and self._hearing.behind:
             with suppress(TimeoutError):
                 async with asyncio.timeout(_HEAR_SECONDS):

@@ -26,6 +26,7 @@ from buildfeed.worker.job import Building
 from buildfeed.worker.limits import Limits
 from buildfeed.worker.publisher import Publisher
 from buildfeed.worker.queues.queue import Delivery, Queue
+from buildfeed.worker.runner import Runner
 
 log = logging.getLogger(__name__)
 
@@ -36,7 +37,7 @@ _MAX_SHOWN: Final = 300
 
 
 class Worker:
-    """Runs at most `slots` builds of `queue` at a time, as `name`."""
+    """Runs at most `slots` builds of `queue` at a time by `runner`, as `name`."""
 
     def __init__(
         self,
@@ -44,12 +45,14 @@ class Worker:
         *,
         mqtt_url: str,
         queue: Queue,
+        runner: Runner,
         slots: int,
         limits: Limits,
         drain_seconds: float,
     ) -> None:
         self._name = name
         self._queue = queue
+        self._runner = runner
         self._slots = slots
         self._limits = limits
         self._drain_seconds = drain_seconds
@@ -139,7 +142,14 @@ class Worker:
             self._link.subscribe(_status_topic(key), 1)  # it may end before its turn
 
     def _begin(self, delivery: Delivery) -> None:
-        build = Building(delivery, self._name, self._limits, self._publisher.publish, self._hearing)
+        build = Building(
+            delivery,
+            self._name,
+            self._limits,
+            self._publisher.publish,
+            self._hearing,
+            runner=self._runner,
+        )
         self._builds[build.key] = build
         self._tasks[build.key] = asyncio.create_task(self._work(build))
         self._link.subscribe(_status_topic(build.key), 1)

@@ -11,7 +11,6 @@ import uuid
 from collections.abc import Coroutine
 from datetime import UTC, datetime
 from http import HTTPStatus
-from typing import Any
 
 import msgspec
 
@@ -26,8 +25,8 @@ from gateway.commands.lease import Leases
 from gateway.commands.publisher import CONFIRM_SECONDS, Submitter, confirmed
 from gateway.commands.rate_limit import Throttle
 from gateway.commands.requests import StartRequest
-from gateway.drain import Drain
 from gateway.problems import Problem, unknown_build
+from gateway.queries.builds import Builds
 from gateway.state.live import Live
 
 RESEND_STOP_SECONDS = 2.0
@@ -46,16 +45,15 @@ class Commands:
     def __init__(
         self,
         live: Live,
+        builds: Builds,
         store: Store,
         submitter: Submitter,
         throttle: Throttle,
-        drain: Drain,
     ) -> None:
         self._live = live
-        self._store = store
+        self._builds = builds
         self._submitter = submitter
         self._throttle = throttle
-        self._drain = drain
         self._starts = Starts(submitter, live.receive)
         self._leases = Leases(store)
         self._resent: dict[Key, float] = {}
@@ -102,7 +100,7 @@ class Commands:
 
         Raises Problem: 404 unknown, 409 ended, 503 when the broker cannot take it.
         """
-        state = await self.find(project, build)
+        state = await self._builds.find(project, build)
         if state is None and not _young(build, YOUNG_SECONDS):
             raise unknown_build(project, build)
         if state and state.ended:
@@ -116,29 +114,6 @@ class Commands:
             raise _unavailable(exc, undo) from exc
         self._live.receive(undo)
         return self._live.board.get(project, build) or BuildState(undo, undo)
-
-    async def find(self, project: str, build: str) -> BuildState | None:
-        """Return the newest state of a build from the board or, if it fell off, from history."""
-        if known := self._live.board.get(project, build):
-            return known
-        return await asyncio.to_thread(self._store.get, project, build)
-
-    async def ended(self, state: BuildState, seconds: float) -> BuildState | None:
-        """Return the build as it ended, None when it has not within `seconds` or we must stop."""
-        if state.ended:
-            return state
-        future: asyncio.Future[BuildState] = asyncio.get_running_loop().create_future()
-        forget = self._live.when_ended(
-            state.key, lambda ended: None if future.done() else future.set_result(ended)
-        )
-        going = asyncio.create_task(self._drain.turn())
-        try:
-            first: set[asyncio.Future[Any]] = {future, going}
-            await asyncio.wait(first, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
-            return future.result() if future.done() else None
-        finally:
-            going.cancel()
-            forget()
 
     def insist(self, activity: Activity, state: BuildState) -> None:
         """Send the stop of `state` again when its build goes on, at most every 2 s, with jitter.
@@ -190,7 +165,7 @@ class Commands:
             raise _unavailable(BrokerUnavailable(sent=True), offer)
         if claim.turn == "first":
             return None
-        known = await self.find(claim.project, claim.build)
+        known = await self._builds.find(claim.project, claim.build)
         if claim.turn == "sent":
             return known or BuildState(offer)
         if known:  # its sender was gone before it could say so

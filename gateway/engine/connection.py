@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Final
 from gateway.engine import frames, packets
 from gateway.engine.frames import BrokenFrames, Frames
 from gateway.engine.packets import BadPacket
-from gateway.transports.backlog import Backlog
 
 if TYPE_CHECKING:
     from gateway.engine.server import Exchange
@@ -23,7 +22,8 @@ UNSENT_BYTES: Final = 16 * 1024
 class Line:
     """A client that has shaken hands. Everything belongs to the event loop.
 
-    While the system takes no more for it, the line is `slow` and what is due waits in `backlog`.
+    While the system takes no more for it, the line is `slow`, and the application holds what is
+    due.
     """
 
     __slots__ = (
@@ -33,10 +33,10 @@ class Line:
         "_heard_at",
         "_tokens",
         "answered",
-        "backlog",
         "closing",
         "connected",
         "fd",
+        "holds",
         "moved",
         "ready",
         "sid",
@@ -53,7 +53,8 @@ class Line:
         """False from a ping until its pong."""
         self.closing = False
         self.slow = False
-        self.backlog: Backlog | None = None
+        self.holds = False
+        """True while the application holds something for it that must leave first."""
         self.ready = False
         """True while what comes due may be written at once, to `fd`; `settle` works it out.
 
@@ -82,7 +83,7 @@ class Line:
 
     def settle(self) -> None:
         """Work out `ready` after a change of what it depends on."""
-        self.ready = self.connected and not (self.slow or self.closing or self.backlog)
+        self.ready = self.connected and not (self.slow or self.closing or self.holds)
 
     def text(self, packet: bytes) -> None:
         """Send a packet."""

@@ -130,7 +130,7 @@ class Exchange:
     def drained(self, line: Line) -> None:
         """Take note that it has taken everything."""
         self._slow.discard(line)
-        if line.connected and line.backlog:
+        if line.connected and line.holds:
             self._application.drain(line)
 
     async def run(self) -> None:

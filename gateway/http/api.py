@@ -5,7 +5,6 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http import HTTPStatus
-from itertools import chain
 
 import msgspec
 from msgspec import UnsetType
@@ -18,10 +17,11 @@ from buildfeed.board import BuildState
 from buildfeed.history.store import Store
 from gateway.commands.commands import Commands
 from gateway.commands.requests import StartRequest, StopRequest
+from gateway.drain import Drain
 from gateway.http import collection, requests
 from gateway.http.requests import MAX_BODY_BYTES, ActivitiesRequest
 from gateway.problems import Problem, unknown_build
-from gateway.queries import listing
+from gateway.queries.builds import Builds
 from gateway.queries.listing import ListRequest
 from gateway.state.counters import Counts
 from gateway.state.live import Live
@@ -33,15 +33,20 @@ class Api:
     def __init__(
         self,
         live: Live,
+        builds: Builds,
         commands: Commands,
         store: Store,
+        *,
         counts: Counts,
+        drain: Drain,
         not_ready: Callable[[], str | None],
     ) -> None:
         self._live = live
+        self._builds = builds
         self._commands = commands
         self._store = store
         self._counts = counts
+        self._drain = drain
         self._not_ready = not_ready
 
     def routes(self) -> list[BaseRoute]:
@@ -69,7 +74,7 @@ class Api:
         headers = {"Location": f"/api/projects/{project}/builds/{state.newest.object.build}"}
         if seconds := requests.wait_seconds(_header(request, "prefer") or ""):
             headers["Preference-Applied"] = f"wait={seconds:.0f}"
-            if ended := await self._commands.ended(state, seconds):
+            if ended := await self._builds.ended(state, seconds, self._drain.turn()):
                 state, status = ended, HTTPStatus.OK
         return self._one(state, status, headers)
 
@@ -87,9 +92,9 @@ class Api:
         project, build = self._named(request)
         requests.no_query(request.query_params.multi_items())
         if build == "latest":
-            state = await self._latest(project)
+            state = await self._builds.latest(project)
         else:
-            state = await self._commands.find(project, build)
+            state = await self._builds.find(project, build)
         if state is None:
             raise unknown_build(project, build)
         return self._one(state, HTTPStatus.OK)
@@ -97,7 +102,7 @@ class Api:
     async def list_builds(self, request: Request) -> Response:
         """200 and `{"builds": [...], "next": cursor or null}`, newest first."""
         query = requests.query(request.query_params.multi_items(), ListRequest)
-        page, cursor = await self._newest(query)
+        page, cursor = await self._builds.newest(query)
         body = {"builds": [self._live.view(state) for state in page], "next": cursor}
         return _json(body, HTTPStatus.OK)
 
@@ -106,7 +111,7 @@ class Api:
         project, build = self._named(request)
         wanted = requests.query(request.query_params.multi_items(), ActivitiesRequest)
         url = str(request.url.replace(query=""))
-        if await self._commands.find(project, build) is None:
+        if await self._builds.find(project, build) is None:
             raise unknown_build(project, build)
         total = await asyncio.to_thread(self._store.count_activities, project, build)
         if isinstance(wanted.after, UnsetType):
@@ -131,22 +136,6 @@ class Api:
         if missing := self._not_ready():
             raise Problem(HTTPStatus.SERVICE_UNAVAILABLE, "not-ready", missing)
         return _json({"status": "ready"}, HTTPStatus.OK)
-
-    async def _newest(self, query: ListRequest) -> tuple[list[BuildState], str | None]:
-        """Return a page of builds and the next cursor."""
-        recorded = await asyncio.to_thread(
-            self._store.newest,
-            limit=query.limit,
-            project=query.project or None,
-            statuses=[query.status] if query.status else None,
-            before=query.end,
-        )
-        board = self._live.board
-        return listing.page(recorded, chain(board.unfinished(), board.ended()), query)
-
-    async def _latest(self, project: str) -> BuildState | None:
-        newest, _ = await self._newest(ListRequest(project=project, limit=1))
-        return newest[0] if newest else None
 
     @staticmethod
     def _named(request: Request) -> tuple[str, str]:

@@ -1,20 +1,22 @@
 """The snapshot: what a watcher sees first. Every unfinished build, then the newest ended."""
 
+import asyncio
 from collections.abc import Sequence
 from typing import Any
 
 from buildfeed.board import BuildState
+from buildfeed.errors import HistoryUnavailable
+from buildfeed.history.store import Store
 from buildfeed.topics import Filter
-from gateway.sources.catch_up import CatchUp
 from gateway.state.live import SNAPSHOT_LIMIT, Live
 
 
 class Snapshot:
     """Takes snapshots of the live picture, with history where the board does not reach."""
 
-    def __init__(self, live: Live, catch_up: CatchUp) -> None:
+    def __init__(self, live: Live, store: Store) -> None:
         self._live = live
-        self._catch_up = catch_up
+        self._store = store
 
     async def of(self, filters: Sequence[Filter]) -> dict[str, Any]:
         """Return `{"builds": [...], "more": bool}` for the builds that `filters` concern."""
@@ -24,9 +26,7 @@ class Snapshot:
     async def states(self, filters: Sequence[Filter]) -> tuple[list[BuildState], bool]:
         """Return the builds that `filters` concern, and whether older ones are left out."""
         off_board = {
-            state.key: state
-            for filter_ in filters
-            for state in await self._catch_up.off_board(filter_)
+            state.key: state for filter_ in filters for state in await self._off_board(filter_)
         }
         # The board is read last and without waiting: nothing can slip in between it and the
         # events that follow.
@@ -38,3 +38,20 @@ class Snapshot:
         newest = sorted(off_board.values(), key=lambda s: s.newest.object.build, reverse=True)
         room = max(0, SNAPSHOT_LIMIT - len(unfinished))
         return [*unfinished, *newest[:room]], len(newest) > room
+
+    async def _off_board(self, filter_: Filter) -> list[BuildState]:
+        """Return the newest ended builds that `filter_` concerns, when the board lacks some."""
+        if self._live.board.complete:
+            return []
+        levels = [None if level in ("+", "#") else level for level in filter_.levels]
+        _, project, build, *_ = [*levels, None, None]
+        try:
+            return await asyncio.to_thread(
+                self._store.newest,
+                limit=SNAPSHOT_LIMIT + 1,
+                project=project,
+                build=build,
+                ended=True,
+            )
+        except HistoryUnavailable:
+            return []  # whoever catches up says so in the log; the board is still worth sending

@@ -4,11 +4,10 @@ import asyncio
 import contextlib
 import logging
 
-from buildfeed.board import MAX_UNFINISHED, BuildState
+from buildfeed.board import MAX_UNFINISHED
 from buildfeed.errors import HistoryUnavailable
 from buildfeed.history.store import Store
-from buildfeed.topics import Filter
-from gateway.state.live import SNAPSHOT_LIMIT, Live
+from gateway.state.live import Live
 
 POLL_SECONDS = 3.0
 RECENT = 1000
@@ -24,7 +23,6 @@ class CatchUp:
         self._store = store
         self._live = live
         self._position: int | None = None
-        self._board_has_all = False
         self._subscription = 0  # counts them
         self._caught_up_with = 0
         self._subscribed = False
@@ -66,23 +64,6 @@ class CatchUp:
                 async with asyncio.timeout(POLL_SECONDS):
                     await self._again.wait()
 
-    async def off_board(self, filter_: Filter) -> list[BuildState]:
-        """Return the newest ended builds that `filter_` concerns, when the board lacks some."""
-        if self._board_has_all and not self._live.board.forgot:
-            return []
-        levels = [None if level in ("+", "#") else level for level in filter_.levels]
-        _, project, build, *_ = [*levels, None, None]
-        try:
-            return await asyncio.to_thread(
-                self._store.newest,
-                limit=SNAPSHOT_LIMIT + 1,
-                project=project,
-                build=build,
-                ended=True,
-            )
-        except HistoryUnavailable:
-            return []  # `run` says so in the log; the board is still worth sending
-
     async def read(self) -> None:
         """Read what the recorder has changed since the last time; raise HistoryUnavailable."""
         position = await self._read_first() if self._position is None else self._position
@@ -101,7 +82,7 @@ class CatchUp:
         """Read what matters now; return the position from which on changes are new."""
         position = await asyncio.to_thread(self._store.position)
         ended = await asyncio.to_thread(self._store.newest, limit=RECENT + 1, ended=True)
-        self._board_has_all = len(ended) <= RECENT
+        self._live.board.complete = len(ended) <= RECENT
         self._live.heal(reversed(ended))
         # Page by page, so that the loop goes on, and no more than the board takes.
         before: tuple[str, str] | None = None

@@ -62,6 +62,7 @@ class Wires:
         self._due: list[_Due] = []
         self._loop = asyncio.get_running_loop()
         self._tasks: set[asyncio.Task[None]] = set()
+        self._backlogs: dict[Line, Backlog] = {}
         self._merged = 0  # of watchers that are gone
         self.exchange = Exchange(self, limits)
         self.sent = 0
@@ -75,7 +76,7 @@ class Wires:
     @property
     def merged(self) -> int:
         """States that were left out because newer ones replaced them."""
-        return self._merged + sum(_merged(line) for line in self._lines.values())
+        return self._merged + sum(backlog.merged for backlog in self._backlogs.values())
 
     @property
     def stuck(self) -> int:
@@ -115,8 +116,10 @@ class Wires:
         text = _frame(event.name, event.body)
         for line in self._lines.values():
             if line.slow:
-                self._backlog(line).owe(FEED)
-            elif merged := _merged(line):
+                backlog = self._backlog(line)
+                backlog.owe(FEED)
+                self._note_held(line, backlog)
+            elif merged := self._merged_for(line):
                 line.write(_frame(event.name, event.body | {"merged": merged}))
             else:
                 line.write(text)
@@ -170,12 +173,22 @@ class Wires:
             backlog.add(text)
         else:
             backlog.put(what, text)
+        self._note_held(line, backlog)
+
+    def _note_held(self, line: Line, backlog: Backlog) -> None:
+        line.holds = bool(backlog)
         line.settle()
 
     def _backlog(self, line: Line) -> Backlog:
-        if line.backlog is None:
-            line.backlog = Backlog(self._backlog_bytes)
-        return line.backlog
+        backlog = self._backlogs.get(line)
+        if backlog is None:
+            backlog = self._backlogs[line] = Backlog(self._backlog_bytes)
+        return backlog
+
+    def _merged_for(self, line: Line) -> int:
+        """Return how many states were left out for a watcher since it last had caught up."""
+        backlog = self._backlogs.get(line)
+        return 0 if backlog is None else backlog.merged
 
     # What the exchange calls.
 
@@ -206,8 +219,10 @@ class Wires:
         self._watching.leave(line.sid)
         self._lines.pop(line.sid, None)
         self._audiences.clear()
-        self._merged += _merged(line)
-        line.backlog = None
+        backlog = self._backlogs.pop(line, None)
+        if backlog is not None:
+            self._merged += backlog.merged
+        line.holds = False
         log.info("watcher.disconnected", extra={"sid": line.sid, "reason": reason})
 
     def drain(self, line: Line) -> None:
@@ -222,19 +237,19 @@ class Wires:
             size += len(text)
         line.write(b"".join(pieces))
         if not backlog and not backlog.merged:
-            line.backlog = None
-        line.settle()
+            self._backlogs.pop(line, None)
+        self._note_held(line, backlog)
         if backlog and not line.slow:
             self._loop.call_soon(self._go_on, line)
 
     def _go_on(self, line: Line) -> None:
-        if line.backlog and not line.slow and line.sid in self._lines:
+        if line.holds and not line.slow and line.sid in self._lines:
             self.drain(line)
 
     def _newest(self, line: Line, what: What) -> bytes:
         """Return the frame of what is owed; empty when it must be looked up, and follows."""
         if not isinstance(what, tuple):
-            return _frame(FEED, self._feed() | {"merged": _merged(line)})
+            return _frame(FEED, self._feed() | {"merged": self._merged_for(line)})
         if state := self._live.board.get(*what):
             return _frame("build", self._live.view(state))
         self._spawn(line, self._look_up(line, line.sid, *what))
@@ -261,7 +276,7 @@ class Wires:
         if sid in self._lines:
             for body in snapshot["builds"]:
                 self._put_off(line, (body["project"], body["build"]), _frame("build", body))
-            if not line.slow and line.backlog:
+            if not line.slow and line.holds:
                 self.drain(line)
 
     async def _watch(self, line: Line, sid: str, arguments: list[Any], ack: int | None) -> None:
@@ -298,7 +313,3 @@ def _pieces(due: list[_Due]) -> Iterator[list[_Due]]:
             piece, size = [], len(each[1])
         piece.append(each)
     yield piece
-
-
-def _merged(line: Line) -> int:
-    return 0 if line.backlog is None else line.backlog.merged

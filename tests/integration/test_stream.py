@@ -144,7 +144,7 @@ def test_a_link_makes_the_stream(
 ) -> None:
     with connect(rabbitmq) as connection:
         connection.channel().queue_delete(STREAM)
-    monkeypatch.setattr(link, "_STREAM_DELAY", 0)
+    monkeypatch.setattr(amqp, "_STREAM_DELAY", 0)
     link()
     eventually(lambda: is_up(rabbitmq))
 

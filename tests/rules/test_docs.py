@@ -244,7 +244,11 @@ def test_the_bodies_of_the_curl_commands_are_accepted() -> None:
 
 def test_every_endpoint_is_described() -> None:
     events = Events(*[None] * 4, backlog_bytes=0, stuck_seconds=0)
-    apis = [Api(*[None] * 5), events, Operations(*[None] * 4)]
+    apis = [
+        Api(*[None] * 4, counts=None, drain=None, not_ready=None),
+        events,
+        Operations(*[None] * 4),
+    ]
     for route in [route for api in apis for route in api.routes()]:
         path = route.path.replace("{project}", "acme").replace("{build}", "01a1")
         assert re.search(rf"{path}(?![/\w])", section("HTTP")), path

@@ -8,11 +8,13 @@ from typing import Any
 
 from buildfeed.activity import Activity
 from buildfeed.board import BuildState
+from buildfeed.topics import Filter
 from gateway.engine.connection import Line
 from gateway.engine.frames import TEXT
 from gateway.engine.server import Limits
 from gateway.queries.snapshot import Snapshot
 from gateway.state.live import Live
+from gateway.transports.backlog import Backlog
 from gateway.transports.subscriptions import Watching
 from gateway.transports.websocket import Wires
 from support.client_frames import sent
@@ -104,6 +106,13 @@ class _Options:
         pass
 
 
+class BeyondTheBoard(Snapshot):
+    """Snapshots with what `history`, which answers when the test lets it, adds to the board."""
+
+    async def _off_board(self, filter_: Filter) -> list[BuildState]:
+        return await self._store.off_board(filter_)
+
+
 class Site:
     """The wires of a gateway, and clients at their other ends."""
 
@@ -111,7 +120,7 @@ class Site:
         loop = asyncio.get_running_loop()
         self.history = History()
         self.live = Live(lambda event: self.wires.deliver(event), loop.time)  # noqa: PLW0108 - made below
-        self.watching = Watching(self.live, Snapshot(self.live, self.history))
+        self.watching = Watching(self.live, BeyondTheBoard(self.live, self.history))
         self.wires = Wires(
             self.live,
             self.watching,
@@ -141,6 +150,12 @@ class Client:
     def __init__(self, site: Site) -> None:
         self.pipe = Pipe()
         self.line = self.pipe.line = site.wires.exchange.open(self.pipe, b"")
+        self.site = site
+
+    @property
+    def backlog(self) -> Backlog | None:
+        """What waits for it, None while nothing does."""
+        return self.site.wires._backlogs.get(self.line)
 
     def say(self, packet: str) -> None:
         self.line.received(sent(TEXT, packet.encode()))

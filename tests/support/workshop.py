@@ -25,6 +25,7 @@ from buildfeed.worker.limits import Limits
 from buildfeed.worker.queues.amqp import AmqpQueue
 from buildfeed.worker.queues.embedded import EmbeddedQueue
 from buildfeed.worker.worker import Worker
+from fakebuild.runner import FakeRunner
 
 QUICK = Script(seconds=0.2, steps=4, errors=())
 LONG = Script(seconds=60, steps=600, errors=())
@@ -207,6 +208,7 @@ async def worker(
         name,
         mqtt_url=mqtt_url,
         queue=queue,
+        runner=FakeRunner(),
         slots=slots,
         limits=Limits(**limits),
         drain_seconds=drain_seconds,

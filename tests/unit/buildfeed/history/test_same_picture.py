@@ -116,7 +116,7 @@ class World(RuleBasedStateMachine):
     def _start_gateway(self) -> None:
         self._live = Live(self._send, lambda: 0.0)
         self._catch_up = CatchUp(self._store, self._live)
-        self._snapshot = Snapshot(self._live, self._catch_up)
+        self._snapshot = Snapshot(self._live, self._store)
 
     def _send(self, event: Event) -> None:
         for page in self._pages:

@@ -19,8 +19,8 @@ from gateway.commands import commands, in_flight, lease
 from gateway.commands.commands import Commands
 from gateway.commands.rate_limit import Throttle
 from gateway.commands.requests import StartRequest
-from gateway.drain import Drain
 from gateway.problems import Problem
+from gateway.queries.builds import Builds
 from support.scene import Scene
 
 WISH = StartRequest()
@@ -62,7 +62,9 @@ def broker() -> Broker:
 @pytest.fixture
 async def processes(broker: Broker, tmp_path: Path) -> AsyncIterator[list[Commands]]:
     with closing(Store(f"sqlite:///{tmp_path}/history.db")) as store:
-        processes = [Commands(live, store, broker, Throttle(1), Drain(0)) for live in broker.lives]
+        processes = [
+            Commands(live, Builds(live, store), store, broker, Throttle(1)) for live in broker.lives
+        ]
         yield processes
         for process in processes:
             await process.close()

@@ -46,7 +46,7 @@ async def test_who_leaves_before_the_snapshot_is_there_is_no_watcher(
     site.history.answers.set()
     await settle()
     assert nobody_is_there(site)
-    assert client.line.backlog is None
+    assert client.backlog is None
     assert client.events() == []
 
 
@@ -72,7 +72,7 @@ async def test_what_waits_for_the_last_connect_is_not_of_the_next(site: Site) ->
     client.pipe.release()
     await settle()
     assert client.picture.get("b1") != ("running", 1, 2)
-    assert client.line.backlog is None
+    assert client.backlog is None
 
 
 async def test_what_comes_due_in_the_turn_of_a_new_connect_is_not_its_own(site: Site) -> None:

@@ -14,12 +14,12 @@ from buildfeed.board import BuildState, Key
 from buildfeed.errors import HistoryUnavailable
 from buildfeed.topics import Filter, Topic
 from gateway.http.protocol import Protocol
-from gateway.queries.snapshot import Snapshot
 from gateway.state.live import Event, Live
 from gateway.transports import sse
 from gateway.transports.sse import Events
 from support.builders import ending, error, log, progress, start
 from support.scene import recorded
+from support.wired import BeyondTheBoard
 
 WATCH_ALL = b"GET /api/events?watch=builds/%23 HTTP/1.1\r\nHost: localhost\r\n\r\n"
 LIMIT = 20_000
@@ -55,7 +55,7 @@ class Stage:
         self.live = Live(self._send, lambda: 0.0)
         self.events = Events(
             self.live,
-            Snapshot(self.live, self.history),
+            BeyondTheBoard(self.live, self.history),
             self._find,
             lambda: {"broker": "up", "merged": 0},
             backlog_bytes=LIMIT,

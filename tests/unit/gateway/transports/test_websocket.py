@@ -139,8 +139,8 @@ def test_whenever_one_takes_nothing_it_ends_with_the_picture_of_the_others(
             else:
                 said[build] += 1
                 await site.receive(progress(said[build], build=build))
-            if slow.line.backlog is not None:
-                assert slow.line.backlog.bytes <= room
+            if slow.backlog is not None:
+                assert slow.backlog.bytes <= room
         slow.pipe.release()
         await settle()
         assert slow.picture == quick.picture
@@ -168,9 +168,9 @@ async def test_lines_of_a_log_are_left_out_rather_than_piled_up(site: Site) -> N
     slow.pipe.hold()
     for n in range(1, 100):
         await site.receive(log("x" * 2000, n))
-    assert slow.line.backlog is not None
-    assert slow.line.backlog.bytes <= 2000
-    assert slow.line.backlog.left_out > 50
+    assert slow.backlog is not None
+    assert slow.backlog.bytes <= 2000
+    assert slow.backlog.left_out > 50
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,22 @@
+"""The runner of fake builds: says what the script of a start says, when it says so."""
+
+from collections.abc import AsyncGenerator
+
+from msgspec import UNSET
+
+from buildfeed.activity import Build, Script
+from buildfeed.worker.runner import Clock, Outcome, Step
+from fakebuild.script import plan
+
+
+class FakeRunner:
+    """Pretends to build. A start without a script gets the default one, which nobody publishes."""
+
+    async def run(self, start: Build, clock: Clock) -> AsyncGenerator[Step | Outcome, None]:
+        """Yield each tick of the script when its time has come; see Runner."""
+        script = Script() if start.script is UNSET else start.script
+        began = clock.time()
+        for tick in plan(script):
+            await clock.sleep_until(began + tick.at)
+            yield tick
+        yield Outcome("failed" if script.errors else "succeeded")

@@ -1,0 +1,69 @@
+"""Builds as history and the board have them together: one, the newest, a page, or until it ends."""
+
+import asyncio
+from collections.abc import Coroutine
+from itertools import chain
+from typing import Any
+
+from buildfeed.board import BuildState
+from buildfeed.history.store import Store
+from gateway.queries import listing
+from gateway.queries.listing import ListRequest
+from gateway.state.live import Live
+
+
+class Builds:
+    """Reads the board of the live picture, and history beyond it.
+
+    Every method raises HistoryUnavailable when it needs history and that fails.
+    """
+
+    def __init__(self, live: Live, store: Store) -> None:
+        self._live = live
+        self._store = store
+
+    async def find(self, project: str, build: str) -> BuildState | None:
+        """Return the newest state of a build from the board or, if it fell off, from history."""
+        if known := self._live.board.get(project, build):
+            return known
+        return await asyncio.to_thread(self._store.get, project, build)
+
+    async def newest(self, query: ListRequest) -> tuple[list[BuildState], str | None]:
+        """Return a page of builds and the next cursor."""
+        recorded = await asyncio.to_thread(
+            self._store.newest,
+            limit=query.limit,
+            project=query.project or None,
+            statuses=[query.status] if query.status else None,
+            before=query.end,
+        )
+        board = self._live.board
+        return listing.page(recorded, chain(board.unfinished(), board.ended()), query)
+
+    async def latest(self, project: str) -> BuildState | None:
+        """Return the newest build of a project, None when there is none."""
+        newest, _ = await self.newest(ListRequest(project=project, limit=1))
+        return newest[0] if newest else None
+
+    async def ended(
+        self, state: BuildState, seconds: float, leaving: Coroutine[Any, Any, None]
+    ) -> BuildState | None:
+        """Return the build as it ended, None when it has not within `seconds`.
+
+        Nor when `leaving` returns first: the server stops, and it is time to go.
+        """
+        if state.ended:
+            leaving.close()
+            return state
+        future: asyncio.Future[BuildState] = asyncio.get_running_loop().create_future()
+        forget = self._live.when_ended(
+            state.key, lambda ended: None if future.done() else future.set_result(ended)
+        )
+        going = asyncio.create_task(leaving)
+        try:
+            first: set[asyncio.Future[Any]] = {future, going}
+            await asyncio.wait(first, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+            return future.result() if future.done() else None
+        finally:
+            going.cancel()
+            forget()
