@@ -13,6 +13,7 @@ import pytest
 from pika.exceptions import ChannelClosedByBroker
 
 from buildfeed.activity import Activity
+from buildfeed.broker.amqp import link as amqp
 from buildfeed.broker.amqp.link import AmqpLink
 from buildfeed.broker.amqp.stream import STREAM, STREAM_ARGUMENTS, assert_stream
 from buildfeed.broker.local.rabbitmq import PrivateRabbitMQ
