@@ -12,6 +12,12 @@ from buildfeed.topics import worker_status
 
 MAX_BYTES: Final = 256 * 1024
 
+REPEAT_SECONDS: Final = 10.0
+"""A worker says its presence at least this often."""
+
+SILENCE_SECONDS: Final = 30.0
+"""A worker that says nothing for this long counts as lost: three presences in a row are missing."""
+
 
 class RunningBuild(msgspec.Struct, frozen=True):
     """A build that a worker runs, or keeps the start of."""

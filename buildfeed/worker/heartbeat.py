@@ -10,9 +10,8 @@ from msgspec.structs import replace
 
 from buildfeed import presence
 from buildfeed.broker.mqtt.link import MqttLink
-from buildfeed.presence import Presence
+from buildfeed.presence import REPEAT_SECONDS, Presence
 
-_SECONDS: Final = 10.0
 _TOGETHER_SECONDS: Final = 0.02
 _SETTLE_SECONDS: Final = 0.2
 _SAMPLE_SECONDS: Final = 0.5
@@ -58,7 +57,7 @@ class Heartbeat:
     async def _publish(self) -> None:
         while True:
             with suppress(TimeoutError):
-                async with asyncio.timeout(_SECONDS):
+                async with asyncio.timeout(REPEAT_SECONDS):
                     await self._changed.wait()
             await asyncio.sleep(_TOGETHER_SECONDS)
             self._changed.clear()

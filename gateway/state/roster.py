@@ -1,9 +1,7 @@
 """The roster: which workers were heard from lately. Pure; time is passed in, in seconds."""
 
-from buildfeed.presence import Presence
+from buildfeed.presence import SILENCE_SECONDS, Presence
 
-SILENT_AFTER = 30.0
-"""Seconds: a worker repeats its presence every 10 s, so three of them are missing."""
 KEPT = 3600.0
 """Seconds without a word until nobody wants to see a worker any more."""
 
@@ -41,7 +39,7 @@ class Roster:
         """Tell whether a build of `worker` has nobody who builds it."""
         if worker is None or worker not in self._heard:
             return False
-        return worker in self._offline or now - self._heard[worker] > SILENT_AFTER
+        return worker in self._offline or now - self._heard[worker] > SILENCE_SECONDS
 
     def workers(self, now: float) -> list[tuple[Presence, bool]]:
         """Return what each worker of the last hour said last, and whether it is online."""

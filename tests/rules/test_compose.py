@@ -225,6 +225,7 @@ def test_the_image_gets_all_that_the_wheel_needs_and_nothing_else() -> None:
     built = PROJECT["tool"]["hatch"]["build"]["targets"]["wheel"]
     wheel = [*built["packages"], *built["force-include"]]
     needed = {"hatch_build.py", "pyproject.toml", PROJECT["project"]["readme"]}
+    needed |= set(PROJECT["project"]["license-files"])
     needed |= sources | set(wheel) | set(MANIFEST)
     lines = (ROOT / ".dockerignore").read_text().splitlines()
     assert "*" in lines

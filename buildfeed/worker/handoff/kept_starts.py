@@ -12,14 +12,11 @@ from typing import Final
 import msgspec
 
 from buildfeed.board import Key
-from buildfeed.presence import Presence
+from buildfeed.presence import SILENCE_SECONDS, Presence
 from buildfeed.worker.queues.queue import Delivery
 
 ANSWER_SECONDS: Final = 10.0
 """How long the worker that may run the build has to come back and say so."""
-
-SILENCE_SECONDS: Final = 30.0
-"""A worker repeats its presence every 10 s: then three are missing."""
 
 REPEAT_SECONDS: Final = 10.0
 """How long the keeper goes on to say what it keeps: who runs the build may not listen yet."""

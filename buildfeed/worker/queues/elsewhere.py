@@ -1,15 +1,11 @@
 """The builds that other workers run, and since when nothing was heard of each."""
 
 from collections.abc import Mapping
-from typing import Final
 
 import msgspec
 
 from buildfeed.board import Key
-from buildfeed.presence import Presence
-
-SILENCE_SECONDS: Final = 30.0
-"""A worker repeats its presence every 10 s: then three are missing. Ticks may be further apart."""
+from buildfeed.presence import SILENCE_SECONDS, Presence
 
 
 class _Run(msgspec.Struct):

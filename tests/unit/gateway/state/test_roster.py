@@ -1,7 +1,7 @@
 import pytest
 
-from buildfeed.presence import Presence
-from gateway.state.roster import SILENT_AFTER, Roster
+from buildfeed.presence import SILENCE_SECONDS, Presence
+from gateway.state.roster import Roster
 
 ONLINE, OFFLINE = Presence("w1", "online"), Presence("w1", "offline")
 
@@ -29,7 +29,7 @@ def test_a_worker_is_lost_after_30_seconds_of_silence(roster: Roster) -> None:
     roster.presence(ONLINE, now=0)
     roster.heard("w1", now=10)
 
-    assert SILENT_AFTER == 30
+    assert SILENCE_SECONDS == 30
     assert not roster.lost("w1", now=40)
     assert roster.lost("w1", now=40.1)
 

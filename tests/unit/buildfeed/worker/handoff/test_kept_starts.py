@@ -7,12 +7,11 @@ from msgspec.structs import replace
 
 from buildfeed import command
 from buildfeed.activity import Script
-from buildfeed.presence import Presence, RunningBuild
+from buildfeed.presence import SILENCE_SECONDS, Presence, RunningBuild
 from buildfeed.worker.handoff.delivery import KeptDelivery
 from buildfeed.worker.handoff.kept_starts import (
     ANSWER_SECONDS,
     REPEAT_SECONDS,
-    SILENCE_SECONDS,
     Keeping,
 )
 

@@ -2,8 +2,8 @@
 
 import pytest
 
-from buildfeed.presence import Presence
-from buildfeed.worker.queues.elsewhere import SILENCE_SECONDS, Elsewhere
+from buildfeed.presence import SILENCE_SECONDS, Presence
+from buildfeed.worker.queues.elsewhere import Elsewhere
 
 B1, B2 = ("acme", "b1"), ("acme", "b2")
 LONG = SILENCE_SECONDS + 1
