@@ -25,11 +25,11 @@ DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 sys.path += [str(ROOT), str(ROOT / "tests")]
 
 from lives import life  # noqa: E402
-from postgresql import PostgreSQL  # noqa: E402
 
 from buildfeed.broker.local import ports  # noqa: E402
 from buildfeed.broker.local.rabbitmq import PrivateRabbitMQ  # noqa: E402
 from buildfeed.history.store import Store  # noqa: E402
+from support.postgresql import PostgreSQL  # noqa: E402
 
 
 def main(builds: str = "100000", unfinished: str = "1000") -> None:

@@ -28,13 +28,13 @@ from typing import Any, Self
 import msgspec
 
 ROOT = Path(__file__).parents[1]
-sys.path += [str(ROOT), str(ROOT / "tests"), str(ROOT / "tests" / "contract")]
+sys.path += [str(ROOT), str(ROOT / "tests")]
 
-from brokers import Mosquitto  # noqa: E402
 from performance import Figures, chart, page, tables  # noqa: E402
-from service import Web, until  # noqa: E402
 
 from buildfeed.broker.local import ports  # noqa: E402
+from support.brokers import Mosquitto  # noqa: E402
+from support.service import Web, until  # noqa: E402
 
 HERE = Path(__file__).parent
 BUILT = ROOT / ".buildfeed" / "bench"

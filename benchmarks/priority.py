@@ -17,14 +17,13 @@ from statistics import quantiles
 ROOT = Path(__file__).parents[1]
 sys.path += [str(ROOT), str(ROOT / "tests")]
 
-from service import Service, until  # noqa: E402
-
 from buildfeed import command, names  # noqa: E402
 from buildfeed.activity import Activity, Priority, Script, decode  # noqa: E402
 from buildfeed.broker.amqp.link import AmqpLink  # noqa: E402
 from buildfeed.broker.amqp.topology import publish  # noqa: E402
 from buildfeed.broker.local.rabbitmq import PrivateRabbitMQ  # noqa: E402
 from buildfeed.broker.mqtt.link import Message, MqttLink  # noqa: E402
+from support.service import Service, until  # noqa: E402
 
 SLOTS = 2
 

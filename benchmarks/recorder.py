@@ -24,12 +24,12 @@ ROOT = Path(__file__).parents[1]
 sys.path += [str(ROOT), str(ROOT / "tests")]
 
 from lives import interleaved  # noqa: E402
-from postgresql import PostgreSQL  # noqa: E402
 
 from buildfeed.activity import encode  # noqa: E402
 from buildfeed.broker.local.rabbitmq import PrivateRabbitMQ  # noqa: E402
 from buildfeed.history.recorder import MAX_BATCH  # noqa: E402
 from buildfeed.history.store import Store  # noqa: E402
+from support.postgresql import PostgreSQL  # noqa: E402
 
 SESSION = "recorder"
 

@@ -26,14 +26,13 @@ from pika.channel import Channel
 ROOT = Path(__file__).parents[1]
 sys.path += [str(ROOT), str(ROOT / "tests")]
 
-from service import Web  # noqa: E402
-
 from buildfeed import command, names  # noqa: E402
 from buildfeed.activity import Activity, Script, encode  # noqa: E402
 from buildfeed.broker.amqp.link import AmqpLink  # noqa: E402
 from buildfeed.broker.amqp.topology import BUILDS, TOPIC_EXCHANGE, assert_topology  # noqa: E402
 from buildfeed.broker.local import ports  # noqa: E402
 from buildfeed.broker.local.rabbitmq import PrivateRabbitMQ  # noqa: E402
+from support.service import Web  # noqa: E402
 
 PROPERTIES = pika.BasicProperties(delivery_mode=2, headers={"priority": "normal"})
 

@@ -28,10 +28,9 @@ from websockets.exceptions import WebSocketException
 ROOT = Path(__file__).parents[1]
 sys.path += [str(ROOT), str(ROOT / "tests")]
 
-from service import HTTP, Service, Web  # noqa: E402
-
 from buildfeed.broker.local import ports  # noqa: E402
 from buildfeed.broker.local.rabbitmq import PrivateRabbitMQ  # noqa: E402
+from support.service import HTTP, Service, Web  # noqa: E402
 
 BUILDS = 4
 SCRIPT_SECONDS = 60

@@ -1,5 +1,4 @@
-"""Everything that knows a broker: links that heal themselves, queues, and brokers to start.
+"""Everything that knows a broker.
 
-`mqtt` and `amqp` connect, `topology` names what is asserted on RabbitMQ, `embedded` and
-`rabbitmq` start a broker of our own.
+`mqtt` and `amqp` are connections that heal themselves, `local` starts brokers of our own.
 """

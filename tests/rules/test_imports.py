@@ -6,6 +6,7 @@ A room is a folder; a file of its own in `ROOMS` is a room by itself.
 import ast
 import subprocess
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -199,6 +200,17 @@ def test_the_vocabulary_needs_msgspec_and_loads_nothing_else() -> None:
     foreign, mine = (set(line.split()) for line in done.stdout.splitlines())
     assert foreign == {"buildfeed"}
     assert mine == set(names)
+
+
+@pytest.mark.parametrize("file", sorted((ROOT / "benchmarks").glob("*.py")), ids=lambda f: f.name)
+def test_a_benchmark_imports_what_there_is(file: Path) -> None:
+    places = [ROOT, ROOT / "tests", ROOT / "benchmarks"]
+    for node in ast.walk(ast.parse(file.read_text())):
+        if isinstance(node, ast.ImportFrom) and node.module:
+            path = node.module.replace(".", "/")
+            ours_ = any((p / f"{path}.py").exists() or (p / path).is_dir() for p in places)
+            foreign = node.module.partition(".")[0] not in (*OURS, "support")
+            assert ours_ or (foreign and find_spec(node.module)), node.module
 
 
 @pytest.mark.parametrize("file", PURE)
