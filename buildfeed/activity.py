@@ -19,7 +19,7 @@ from buildfeed import documents, names, schemas
 from buildfeed.documents import check_depth
 from buildfeed.errors import InvalidActivity
 from buildfeed.times import FIRST_YEAR, LAST_YEAR, Time, is_time, without_leap
-from buildfeed.topics import Topic
+from buildfeed.topics import KINDS, Topic
 
 MEDIA_TYPE: Final = "application/activity+json"
 MAX_BYTES: Final = 64 * 1024
@@ -34,6 +34,9 @@ _CONTEXT: Final = ("https://www.w3.org/ns/activitystreams", {"@vocab": "urn:buil
 Status = Literal["queued", "running", "succeeded", "failed", "stopped"]
 Priority = Literal["high", "normal"]
 ENDINGS: Final = frozenset({"succeeded", "failed", "stopped"})
+
+Key = tuple[str, str]
+"""Project and build."""
 
 Percent = Annotated[int, Meta(ge=0, le=100)]
 Count = Annotated[int, Meta(ge=0, le=2**53 - 1)]  # what a browser can hold exactly
@@ -81,6 +84,11 @@ class Build(msgspec.Struct, frozen=True, kw_only=True, gc=False, rename="camel")
     not_before: Time | UnsetType = UNSET
     start_time: Time | UnsetType = UNSET
     end_time: Time | UnsetType = UNSET
+
+    @property
+    def key(self) -> Key:
+        """Its names, by which everybody finds it."""
+        return self.project, self.build
 
     @property
     def ended(self) -> bool:
@@ -141,6 +149,11 @@ class Activity(msgspec.Struct, frozen=True, kw_only=True, gc=False):
         return _KIND_OF.get(self.type) or _KIND_OF_UPDATE[self.object.status]
 
     @property
+    def has_state(self) -> bool:
+        """True when it may change its build."""
+        return KINDS[self.kind].state
+
+    @property
     def topic(self) -> Topic:
         """Where this activity is published."""
         return Topic(self.object.project, self.object.build, self.kind)
@@ -152,11 +165,7 @@ class Activity(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
 
 _KIND_OF: Final = {
-    "Offer": "start",
-    "Undo": "stop",
-    "Accept": "status",
-    "Flag": "error",
-    "Add": "log",
+    type_: kind.name for kind in KINDS.values() for type_ in kind.types if type_ != "Update"
 }
 _KIND_OF_UPDATE: Final = {"queued": "progress", "running": "progress"} | dict.fromkeys(
     ENDINGS, "status"
@@ -230,7 +239,7 @@ def decode(topic: str, payload: bytes | bytearray) -> Activity:
     except ValueError as exc:
         raise InvalidActivity(topic, f"{exc}") from exc
     build = activity.object
-    if (build.project, build.build, build.id, activity.kind) != place:
+    if (*build.key, build.id, activity.kind) != place:
         raise InvalidActivity(topic, _misnamed(build) or f"it belongs on {activity.topic}")
     return activity
 
@@ -298,7 +307,7 @@ def _misnamed(build: Build) -> str | None:
     """Return what is wrong with the names, None when all is well."""
     if not names.is_name(build.project) or not names.is_name(build.build):
         return f"object.project and object.build match {names.PATTERN}"
-    if build.id != urn(build.project, build.build):
+    if build.id != urn(*build.key):
         return "object.id is not urn:buildfeed:{object.project}:{object.build}"
     return None
 

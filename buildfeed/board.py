@@ -8,10 +8,7 @@ from typing import Final
 
 import msgspec
 
-from buildfeed.activity import Activity
-
-Key = tuple[str, str]
-"""Project and build."""
+from buildfeed.activity import Activity, Key
 
 
 class BuildState(msgspec.Struct, frozen=True):
@@ -26,7 +23,7 @@ class BuildState(msgspec.Struct, frozen=True):
     @property
     def key(self) -> Key:
         """Project and build."""
-        return self.newest.object.project, self.newest.object.build
+        return self.newest.object.key
 
     @property
     def ended(self) -> bool:

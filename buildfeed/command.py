@@ -18,11 +18,14 @@ def start(
     now: datetime,
     *,
     by: str,
-    script: Script,
+    script: Script | UnsetType,
     priority: Priority,
     delay: float = 0,
 ) -> Activity:
-    """Return the `Offer` of a new build: its activity `(0, 0)`. It begins after `delay` seconds."""
+    """Return the `Offer` of a new build: its activity `(0, 0)`. It begins after `delay` seconds.
+
+    Without a `script` its runner decides what to do.
+    """
     state = Build(
         id=urn(project, build),
         project=project,

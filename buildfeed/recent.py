@@ -2,7 +2,7 @@
 
 from typing import Generic, TypeVar
 
-from buildfeed.board import Key
+from buildfeed.activity import Key
 
 V = TypeVar("V")
 

@@ -5,20 +5,47 @@
 """
 
 from collections.abc import Sequence
-from typing import Final, Self
+from typing import Final, Literal, Self
 
 import msgspec
 
 from buildfeed import names
 from buildfeed.errors import InvalidFilter, InvalidName, InvalidTopic
 
-KINDS: Final = ("start", "stop", "status", "progress", "error", "log")
 ALL_BUILDS: Final = "builds/#"
 STARTS: Final = "builds/+/+/start"
 STOPS: Final = "builds/+/+/stop"
 STATUSES: Final = "builds/+/+/status"
 PROGRESS: Final = "builds/+/+/progress"
 ALL_WORKERS: Final = "workers/+/status"
+
+
+class Kind(msgspec.Struct, frozen=True):
+    """A kind of activity, the last level of its topic.
+
+    `types` are the Activity Streams types it has. `qos` is how it is published: 0 where a lost one
+    costs nothing once a newer one arrives, 1 (MQTT 5 §4.3) where it is repeated until acknowledged.
+    A kind that has no `state` changes nothing of its build.
+    """
+
+    name: str
+    types: tuple[str, ...]
+    qos: Literal[0, 1]
+    state: bool = True
+
+
+KINDS: Final = {
+    kind.name: kind
+    for kind in (
+        Kind("start", ("Offer",), qos=1),
+        Kind("stop", ("Undo",), qos=1),
+        Kind("status", ("Accept", "Update"), qos=1),
+        Kind("progress", ("Update",), qos=0),
+        Kind("error", ("Flag",), qos=1),
+        Kind("log", ("Add",), qos=0, state=False),
+    )
+}
+"""Every kind, by its name."""
 
 _ROOT: Final = "builds"
 _DEPTH: Final = 4

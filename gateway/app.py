@@ -45,7 +45,8 @@ from gateway.sources.catch_up import CatchUp
 from gateway.sources.feed import Feed
 from gateway.sources.subscriber import Subscriber
 from gateway.state.counters import Counts
-from gateway.state.live import Event, Live
+from gateway.state.event import Event
+from gateway.state.live import Live
 from gateway.transports.polling import Sockets
 from gateway.transports.sse import Events
 from gateway.transports.subscriptions import Watching

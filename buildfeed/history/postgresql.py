@@ -22,7 +22,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.sql.selectable import TableValuedAlias
 
-from buildfeed.board import Key
+from buildfeed.activity import Key
 from buildfeed.history.rows import AnyRow, Values
 from buildfeed.history.schema import START_ID, STATE, activities, builds, offered, starts
 

@@ -10,7 +10,7 @@ from typing import Final
 import msgspec
 from sqlalchemy import ColumnElement, Connection, delete, exists, func, insert, literal, select
 
-from buildfeed.board import Key
+from buildfeed.activity import Key
 from buildfeed.errors import HistoryUnavailable
 from buildfeed.history.claims import KEY_LIFETIME
 from buildfeed.history.database import Database

@@ -11,7 +11,7 @@ from typing import Any, Final
 from sqlalchemy import Connection, Engine, bindparam, event, select, tuple_
 from sqlalchemy.dialects.sqlite import insert
 
-from buildfeed.board import Key
+from buildfeed.activity import Key
 from buildfeed.history.rows import AnyRow, Values
 from buildfeed.history.schema import START_ID, STATE, activities, builds, offered, starts
 

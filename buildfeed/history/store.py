@@ -6,8 +6,8 @@ from typing import Any, Final
 
 from sqlalchemy import Connection, Select, bindparam, delete, func, insert, select, update
 
-from buildfeed.activity import Activity
-from buildfeed.board import BuildState, Key, fold
+from buildfeed.activity import Activity, Key
+from buildfeed.board import BuildState, fold
 from buildfeed.history import rows
 from buildfeed.history.claims import Claims
 from buildfeed.history.database import Database
@@ -45,7 +45,7 @@ class Store:
         which nothing else is known is left out: every activity here has its build.
         """
         new = {each.id: rows.activity_row(each) for each in batch}
-        keys = list(dict.fromkeys(map(_key, batch)))
+        keys = list(dict.fromkeys(each.object.key for each in batch))
         with self._database.transaction() as connection:
             if keys:
                 self._add(connection, batch, keys, new.values())
@@ -211,10 +211,6 @@ def take_turn(connection: Connection, changes: int = 0) -> int:
     return last
 
 
-def _key(activity: Activity) -> Key:
-    return activity.object.project, activity.object.build
-
-
 def _position(connection: Connection) -> int:
     number: int = connection.execute(select(counter.c.n)).scalar_one()
     return number
@@ -226,7 +222,7 @@ def _folded(
     """Return `known` after `batch`; None stands for a row that could not be read."""
     states = dict(known)
     for activity in batch:
-        if activity.kind != "log":
-            key = _key(activity)
+        if activity.has_state:
+            key = activity.object.key
             states[key] = fold(states.get(key), activity)
     return states

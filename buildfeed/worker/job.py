@@ -9,8 +9,7 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import Final
 
-from buildfeed.activity import Activity
-from buildfeed.board import Key
+from buildfeed.activity import Activity, Key
 from buildfeed.worker.attempt import Run
 from buildfeed.worker.hearing import Hearing
 from buildfeed.worker.limits import Limits, pause

@@ -1,13 +1,10 @@
 """Activities on their way out."""
 
 from concurrent.futures import Future
-from typing import Final
 
 from buildfeed.activity import Activity, encode
 from buildfeed.broker.mqtt.link import MqttLink
-
-_LOSABLE: Final = frozenset({"progress", "log"})
-"""A lost one costs nothing once a newer one arrives; the others are told until acknowledged."""
+from buildfeed.topics import KINDS
 
 
 class Publisher:
@@ -23,5 +20,5 @@ class Publisher:
         The future is that of `MqttLink.publish`: for QoS 1 it is done at PUBACK.
         """
         self.published += 1
-        qos = 0 if activity.kind in _LOSABLE else 1
-        return self._link.publish(str(activity.topic), encode(activity), qos=qos)
+        topic = activity.topic
+        return self._link.publish(str(topic), encode(activity), qos=KINDS[topic.kind].qos)

@@ -11,8 +11,7 @@ from itertools import islice
 from typing import Final, Literal
 
 from buildfeed import presence
-from buildfeed.activity import Activity, decode
-from buildfeed.board import Key
+from buildfeed.activity import Activity, Key, decode
 from buildfeed.broker.mqtt.link import Message, MqttLink, Will
 from buildfeed.errors import InvalidActivity, InvalidTopic
 from buildfeed.presence import Presence, RunningBuild

@@ -15,8 +15,8 @@ from http import HTTPStatus
 import msgspec
 
 from buildfeed import command, names
-from buildfeed.activity import Activity, Script
-from buildfeed.board import BuildState, Key
+from buildfeed.activity import Activity, Key
+from buildfeed.board import BuildState
 from buildfeed.errors import BrokerUnavailable
 from buildfeed.history.claims import Claim
 from buildfeed.history.store import Store
@@ -75,7 +75,7 @@ class Commands:
             build,
             _now(),
             by=request.by,
-            script=Script(**msgspec.structs.asdict(request.script)),
+            script=request.script,
             priority=request.priority,
             delay=request.delay or 0,
         )

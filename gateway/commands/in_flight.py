@@ -8,8 +8,7 @@ from datetime import UTC, datetime
 from functools import partial
 
 from buildfeed import command
-from buildfeed.activity import Activity
-from buildfeed.board import Key
+from buildfeed.activity import Activity, Key
 from buildfeed.errors import BrokerUnavailable
 from buildfeed.history.claims import Ending
 from gateway.commands.lease import Lease

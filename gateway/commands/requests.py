@@ -16,7 +16,7 @@ class RequestedScript(Script, frozen=True, forbid_unknown_fields=True):
 class StartRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The body of a start; everything is optional."""
 
-    script: RequestedScript = RequestedScript()
+    script: RequestedScript | UnsetType = UNSET
     priority: Priority = "normal"
     by: ShortText = command.ANONYMOUS
     delay: Annotated[float, Meta(gt=0, le=86_400)] | UnsetType = UNSET

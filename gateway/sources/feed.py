@@ -7,8 +7,9 @@ from datetime import UTC, datetime
 
 from buildfeed.activity import timestamp
 from gateway.sources.subscriber import PROBE_SECONDS, Subscriber
+from gateway.state.event import Event
 from gateway.state.event_bodies import View
-from gateway.state.live import Event, Live
+from gateway.state.live import Live
 
 FEED_SECONDS = 5.0
 

@@ -44,7 +44,7 @@ class Counts:
 
     def _begin(self, activity: Activity, board: Board) -> None:
         build = activity.object
-        key = build.project, build.build
+        key = build.key
         known = board.get(*key)
         if build.attempt > 1:
             self.retaken += 1

@@ -99,8 +99,8 @@ class Hub:
         return found
 
     def watchers_of_build(self, project: str, build: str) -> frozenset[str]:
-        """Return who watches any kind of activity of a build, `log` aside."""
-        topics = [Topic(project, build, kind) for kind in KINDS if kind != "log"]
+        """Return who watches any kind of activity of a build that has a state."""
+        topics = [Topic(project, build, kind.name) for kind in KINDS.values() if kind.state]
         return _united({self.watchers(topic) for topic in topics})
 
     def log_watchers(self, project: str, build: str) -> frozenset[str]:

@@ -6,26 +6,18 @@ Pure but for the callbacks and clock it is given; used from the event loop only.
 from collections.abc import Callable, Iterable
 from datetime import datetime
 
-import msgspec
 from msgspec import UNSET
 
-from buildfeed.activity import Activity
-from buildfeed.board import Board, BuildState, Key
+from buildfeed.activity import Activity, Key
+from buildfeed.board import Board, BuildState
 from buildfeed.presence import Presence
-from buildfeed.topics import Filter, Topic
+from buildfeed.topics import KINDS, Filter, Topic
+from gateway.state.event import Event
 from gateway.state.event_bodies import View, log_view, view
 from gateway.state.hub import Hub
 from gateway.state.roster import Roster
 
 SNAPSHOT_LIMIT = 200
-
-
-class Event(msgspec.Struct, frozen=True):
-    """An event on its way to `watchers`, or to everyone connected when None."""
-
-    name: str
-    body: View
-    watchers: frozenset[str] | None
 
 
 class Live:
@@ -59,11 +51,11 @@ class Live:
         now, build, kind = self._now(), activity.object, activity.kind
         if worker := activity.worker:
             self._roster.heard(worker, now)
-        if kind == "log":
-            if watchers := self.hub.log_watchers(build.project, build.build):
-                self._send(Event("log", log_view(activity), watchers))
+        if not KINDS[kind].state:
+            if watchers := self.hub.log_watchers(*build.key):
+                self._send(Event("log", log_view(activity), watchers, subject=None))
             return None
-        key = build.project, build.build
+        key = build.key
         if self.board.forgot and not self.board.get(*key):
             self.unverified.add(key)
         state, changed = self.board.fold(activity)
@@ -72,9 +64,9 @@ class Live:
                 self._unrecorded[key] = build.attempt, build.seq, now
             self._changed(key, state, now)
         if changed or kind == "error":
-            watchers = self.hub.watchers(Topic(build.project, build.build, kind))
+            watchers = self.hub.watchers(Topic(*build.key, kind))
             if watchers:
-                self._send(Event("build", self.view(state, kind), watchers))
+                self._send(Event("build", self.view(state, kind), watchers, state.key))
         return state
 
     def heal(self, states: Iterable[BuildState]) -> None:
@@ -187,7 +179,7 @@ class Live:
 
     def _push(self, state: BuildState) -> None:
         if watchers := self.hub.watchers_of_build(*state.key):
-            self._send(Event("build", self.view(state), watchers))
+            self._send(Event("build", self.view(state), watchers, state.key))
 
     def _refresh_lost(self) -> None:
         now = self._now()

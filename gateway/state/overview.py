@@ -6,8 +6,8 @@ from datetime import datetime
 import msgspec
 from msgspec import UNSET
 
-from buildfeed.activity import Priority
-from buildfeed.board import BuildState, Key
+from buildfeed.activity import Key, Priority
+from buildfeed.board import BuildState
 from buildfeed.presence import Presence
 
 

@@ -3,7 +3,7 @@
 from collections import deque
 from typing import Final
 
-from buildfeed.board import Key
+from buildfeed.activity import Key
 
 What = Key | str | int
 """What a message is about: a build, a thing by its name, or a number that no other has."""

@@ -22,8 +22,9 @@ from buildfeed.errors import InvalidFilter
 from buildfeed.topics import Filter
 from gateway.problems import Problem
 from gateway.settings import MAX_MESSAGE_BYTES
+from gateway.state.event import Event
 from gateway.state.event_bodies import View
-from gateway.state.live import Event, Live
+from gateway.state.live import Live
 from gateway.transports.backlog import Backlog, What
 from gateway.transports.subscriptions import Watching, refusal
 

@@ -20,8 +20,9 @@ from gateway import connection
 from gateway.connection import Connection
 from gateway.problems import Problem
 from gateway.queries.snapshot import Snapshot
+from gateway.state.event import Event
 from gateway.state.event_bodies import View
-from gateway.state.live import Event, Live
+from gateway.state.live import Live
 from gateway.transports.backlog import Backlog, What
 from gateway.transports.sse_stream import Stream
 from gateway.transports.subscriptions import checked
@@ -96,13 +97,12 @@ class Events:
                     stream.wake()
         elif mine := self._streams.keys() & event.watchers:
             text = _message(event.name, event.body)
-            build = event.body["project"], event.body["build"]
             for sid in mine:
                 stream = self._streams[sid]
-                if event.name == "log":
+                if event.subject is None:
                     stream.backlog.add(text)
                 else:
-                    stream.backlog.put(build, text)
+                    stream.backlog.put(event.subject, text)
                 stream.wake()
 
     async def run(self) -> None:

@@ -17,8 +17,9 @@ from buildfeed.topics import Filter
 from gateway.engine import frames, packets
 from gateway.engine.connection import UNSENT_BYTES, Line
 from gateway.engine.server import Exchange, Limits
+from gateway.state.event import Event
 from gateway.state.event_bodies import View
-from gateway.state.live import Event, Live
+from gateway.state.live import Live
 from gateway.transports.backlog import Backlog, What
 from gateway.transports.subscriptions import Watching, refusal
 
@@ -95,11 +96,10 @@ class Wires:
         mine = self._here_of(event.watchers)
         if not mine:
             return
-        what = None if event.name == "log" else (event.body["project"], event.body["build"])
         if not self._due:
             self._loop.call_soon(self._flush)
-        self._due.append((what, _frame(event.name, event.body), mine))
-        self.sent += len(mine) if what else 0
+        self._due.append((event.subject, _frame(event.name, event.body), mine))
+        self.sent += len(mine) if event.subject else 0
 
     def _here_of(self, watchers: frozenset[str]) -> list[Line]:
         """Return those who are here. The hub has the same set until somebody comes or goes."""

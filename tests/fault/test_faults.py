@@ -11,8 +11,8 @@ from datetime import timedelta
 
 import pytest
 
-from buildfeed.activity import ENDINGS
-from buildfeed.board import BuildState, Key
+from buildfeed.activity import ENDINGS, Key
+from buildfeed.board import BuildState
 from support.ear import summary
 from support.fleet import Fleet
 from support.load import Load

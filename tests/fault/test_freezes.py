@@ -11,7 +11,7 @@ from collections import Counter
 
 import pytest
 
-from buildfeed.board import Key
+from buildfeed.activity import Key
 from support.fleet import SLOTS, Fleet
 from support.service import until
 

@@ -11,7 +11,7 @@ from typing import Any
 import httpx
 import pytest
 
-from buildfeed.board import Key
+from buildfeed.activity import Key
 from support.fleet import Fleet
 from support.service import Web, until
 

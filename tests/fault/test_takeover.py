@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from buildfeed.board import Key
+from buildfeed.activity import Key
 from support.ear import summary
 from support.fleet import SLOTS, WORKERS, Fleet
 from support.load import Load

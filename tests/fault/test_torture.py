@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from buildfeed.board import Key
+from buildfeed.activity import Key
 from buildfeed.broker.local.rabbitmq import PrivateRabbitMQ
 from support.fleet import Fleet
 from support.load import Load
@@ -114,7 +114,7 @@ def truth(fleet: Fleet) -> dict[Key, Place]:
     """What the history of these projects comes to."""
     builds = (state.newest.object for state in fleet.states())
     return {
-        (build.project, build.build): (build.status, build.attempt, build.seq)
+        build.key: (build.status, build.attempt, build.seq)
         for build in builds
         if build.project in PROJECTS
     }

@@ -103,7 +103,7 @@ PURE = [
     "gateway/commands/rate_limit.py",
     *(f"gateway/engine/{name}.py" for name in ("frames", "handshake", "packets")),
     "gateway/http/collection.py",
-    *(f"gateway/state/{name}.py" for name in ("counters", "event_bodies", "hub", "live")),
+    *(f"gateway/state/{name}.py" for name in ("counters", "event", "event_bodies", "hub", "live")),
     *(f"gateway/state/{name}.py" for name in ("overview", "roster")),
     "gateway/transports/backlog.py",
 ]

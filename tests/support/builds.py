@@ -4,8 +4,8 @@ from collections.abc import Iterable
 
 from msgspec import structs
 
-from buildfeed.activity import Activity, Status, urn
-from buildfeed.board import BuildState, Key
+from buildfeed.activity import Activity, Key, Status, urn
+from buildfeed.board import BuildState
 from support.samples import NOW, RUNNING, W1
 
 

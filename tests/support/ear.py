@@ -5,8 +5,7 @@ from typing import Any
 
 import msgspec
 
-from buildfeed.activity import Activity, decode
-from buildfeed.board import Key
+from buildfeed.activity import Activity, Key, decode
 from buildfeed.broker.mqtt.link import Message, MqttLink
 from buildfeed.worker.limits import pause
 

@@ -6,7 +6,8 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Self
 
-from buildfeed.board import BuildState, Key
+from buildfeed.activity import Key
+from buildfeed.board import BuildState
 from buildfeed.broker.local import ports
 from buildfeed.broker.local.rabbitmq import PrivateRabbitMQ
 from buildfeed.history.store import Store

@@ -11,7 +11,7 @@ from typing import Any, Self
 
 import httpx
 
-from buildfeed.board import Key
+from buildfeed.activity import Key
 from support.service import Web
 
 PROJECT = "load"

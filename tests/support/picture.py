@@ -5,8 +5,7 @@ from typing import Any, Self
 
 import socketio
 
-from buildfeed.activity import ENDINGS
-from buildfeed.board import Key
+from buildfeed.activity import ENDINGS, Key
 
 
 class Picture:

@@ -7,8 +7,9 @@ from buildfeed.activity import Activity
 from buildfeed.board import BuildState, fold
 from buildfeed.presence import Presence
 from buildfeed.topics import Filter
+from gateway.state.event import Event
 from gateway.state.event_bodies import View
-from gateway.state.live import Event, Live
+from gateway.state.live import Live
 from support.samples import NOW
 
 

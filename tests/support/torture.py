@@ -10,8 +10,7 @@ from typing import Final
 
 import httpx
 
-from buildfeed.activity import ENDINGS
-from buildfeed.board import Key
+from buildfeed.activity import ENDINGS, Key
 from support.fleet import Fleet
 from support.proxy import Proxy
 from support.service import HTTP

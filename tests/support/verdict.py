@@ -3,8 +3,7 @@
 import re
 from collections.abc import Iterable, Sequence
 
-from buildfeed.activity import ENDINGS
-from buildfeed.board import Key
+from buildfeed.activity import ENDINGS, Key
 from support.ear import summary
 from support.viewers import Place, Viewer
 

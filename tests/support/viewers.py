@@ -12,8 +12,7 @@ import socketio
 from pika.adapters.blocking_connection import BlockingChannel
 from pika.spec import Basic, BasicProperties
 
-from buildfeed.activity import ENDINGS, Activity, decode
-from buildfeed.board import Key
+from buildfeed.activity import ENDINGS, Activity, Key, decode
 from buildfeed.broker.amqp.link import AmqpLink
 from buildfeed.broker.amqp.topology import TOPIC_EXCHANGE
 from buildfeed.broker.mqtt.link import Message, MqttLink
@@ -56,7 +55,7 @@ class Viewer:
         build = activity.object
         if activity.kind != "log":
             place = build.status, build.attempt, build.seq
-            self.see((build.project, build.build), place, activity.id)
+            self.see(build.key, place, activity.id)
 
     def see_event(self, body: dict[str, Any]) -> None:
         told = json.dumps(body, sort_keys=True)

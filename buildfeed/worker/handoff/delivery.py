@@ -2,8 +2,7 @@
 
 from collections.abc import Awaitable, Callable
 
-from buildfeed.activity import Build
-from buildfeed.board import Key
+from buildfeed.activity import Build, Key
 
 
 class KeptDelivery:

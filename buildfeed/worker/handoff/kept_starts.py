@@ -11,7 +11,7 @@ from typing import Final
 
 import msgspec
 
-from buildfeed.board import Key
+from buildfeed.activity import Key
 from buildfeed.presence import SILENCE_SECONDS, Presence
 from buildfeed.worker.queues.queue import Delivery
 

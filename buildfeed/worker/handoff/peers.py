@@ -8,7 +8,7 @@ import logging
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 
-from buildfeed.board import Key
+from buildfeed.activity import Key
 from buildfeed.broker.mqtt.link import MqttLink
 from buildfeed.errors import BrokerUnavailable
 from buildfeed.presence import Presence

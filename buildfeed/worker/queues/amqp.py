@@ -14,8 +14,7 @@ from typing import Final
 from pika.adapters.blocking_connection import BlockingChannel
 from pika.spec import Basic, BasicProperties
 
-from buildfeed.activity import Build, decode
-from buildfeed.board import Key
+from buildfeed.activity import Build, Key, decode
 from buildfeed.broker.amqp.link import AmqpLink
 from buildfeed.broker.amqp.topology import BUILDS, BUILDS_HIGH
 from buildfeed.errors import BrokerUnavailable, InvalidActivity, InvalidTopic

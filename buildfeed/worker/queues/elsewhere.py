@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 import msgspec
 
-from buildfeed.board import Key
+from buildfeed.activity import Key
 from buildfeed.presence import SILENCE_SECONDS, Presence
 
 

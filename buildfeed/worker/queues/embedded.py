@@ -16,8 +16,8 @@ from typing import Final
 from msgspec import UnsetType
 
 from buildfeed import presence
-from buildfeed.activity import Activity, Build, decode
-from buildfeed.board import BuildState, Key
+from buildfeed.activity import Activity, Build, Key, decode
+from buildfeed.board import BuildState
 from buildfeed.broker.mqtt.link import Message, MqttLink
 from buildfeed.errors import BuildfeedError, InvalidActivity, InvalidTopic
 from buildfeed.presence import Presence
@@ -190,7 +190,7 @@ class EmbeddedQueue:
 
     def _heard_activity(self, activity: Activity) -> None:
         build = activity.object
-        key = build.project, build.build
+        key = build.key
         if activity.kind == "start":
             self._offer(EmbeddedDelivery(self, build, 1))
             self._fill()

@@ -6,7 +6,8 @@ import time
 from collections.abc import Callable
 from typing import Final
 
-from buildfeed.board import BuildState, Key
+from buildfeed.activity import Key
+from buildfeed.board import BuildState
 from buildfeed.errors import BuildfeedError
 
 log = logging.getLogger(__name__)

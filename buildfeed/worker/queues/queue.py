@@ -3,8 +3,7 @@
 from collections.abc import Callable
 from typing import Protocol
 
-from buildfeed.activity import Build
-from buildfeed.board import Key
+from buildfeed.activity import Build, Key
 
 
 class Delivery(Protocol):

@@ -20,8 +20,9 @@ from buildfeed.history.store import Store
 from buildfeed.topics import Filter
 from gateway.queries.snapshot import Snapshot
 from gateway.sources.catch_up import CatchUp
+from gateway.state.event import Event
 from gateway.state.event_bodies import View
-from gateway.state.live import Event, Live
+from gateway.state.live import Live
 from support.builders import accept, ending, error, progress, start, stop
 
 FILTERS = ["builds/#", "builds/acme/#", "builds/acme/b0/#", "builds/+/b1/#"]

@@ -12,8 +12,8 @@ from msgspec import UNSET, structs
 from sqlalchemy import select
 
 from buildfeed import command
-from buildfeed.activity import Activity, Script, parse, urn
-from buildfeed.board import BuildState, Key, fold
+from buildfeed.activity import Activity, Key, Script, parse, urn
+from buildfeed.board import BuildState, fold
 from buildfeed.history.malformed import MAX_KEPT, Malformed
 from buildfeed.history.schema import malformed
 from buildfeed.history.store import Store

@@ -4,6 +4,7 @@ from collections.abc import Callable
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec import UNSET
 
 from buildfeed.activity import Script
 from gateway import problems
@@ -34,13 +35,18 @@ def status_of(read: Callable[..., object], *given: object) -> int:
 # --- bodies
 
 
-@pytest.mark.parametrize("payload", [b"", b" \r\n", b"{}", b'{"script": {}}'])
-def test_a_start_without_wishes_runs_the_default_script(payload: bytes) -> None:
+@pytest.mark.parametrize("payload", [b"", b" \r\n", b"{}"])
+def test_a_start_without_wishes_has_no_script(payload: bytes) -> None:
     request = requests.body(payload, StartRequest)
 
-    script = request.script
-    assert (script.seconds, script.steps, script.errors) == (10, 10, (70,))
+    assert request.script is UNSET
     assert (request.priority, request.by) == ("normal", "anonymous")
+
+
+def test_a_script_without_wishes_is_the_default_one() -> None:
+    script = requests.body(b'{"script": {}}', StartRequest).script
+    assert isinstance(script, Script)
+    assert (script.seconds, script.steps, script.errors) == (10, 10, (70,))
 
 
 def test_a_start_gets_what_it_asks_for() -> None:
@@ -158,11 +164,11 @@ def test_a_body_nested_too_deep_is_refused_like_any_other(payload: bytes) -> Non
 
 def test_null_is_absence() -> None:
     script = {"seconds": None, "steps": None, "errors": None}
-    for asked in (
-        {"script": None, "by": None, "priority": None, "delay": None},
-        {"script": script},
+    for asked, request in (
+        ({"script": None, "by": None, "priority": None, "delay": None}, StartRequest()),
+        ({"script": script}, StartRequest(script=RequestedScript())),
     ):
-        assert requests.body(json.dumps(asked).encode(), StartRequest) == StartRequest()
+        assert requests.body(json.dumps(asked).encode(), StartRequest) == request
     assert requests.body(b'{"by": null}', StopRequest) == StopRequest()
 
 

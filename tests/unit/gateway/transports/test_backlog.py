@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from buildfeed.board import Key
+from buildfeed.activity import Key
 from gateway.transports.backlog import Backlog
 
 B1, B2, B3 = ("acme", "b1"), ("acme", "b2"), ("zoo", "b1")

@@ -10,11 +10,13 @@ import pytest
 import uvicorn
 from starlette.applications import Starlette
 
-from buildfeed.board import BuildState, Key
+from buildfeed.activity import Key
+from buildfeed.board import BuildState
 from buildfeed.errors import HistoryUnavailable
 from buildfeed.topics import Filter, Topic
 from gateway.http.protocol import Protocol
-from gateway.state.live import Event, Live
+from gateway.state.event import Event
+from gateway.state.live import Live
 from gateway.transports import sse
 from gateway.transports.sse import Events
 from support.builders import ending, error, log, progress, start
