@@ -23,11 +23,11 @@ from starlette.routing import Mount
 
 sys.path += [str(Path(__file__).parents[1])]
 
-from gateway.access.access import Door
+from gateway.access.access import Access
 from gateway.drain import Drain
 from gateway.engine import packets
-from gateway.engine.connection import Line
-from gateway.engine.server import Exchange, Limits
+from gateway.engine.connection import Connection
+from gateway.engine.server import Limits, Server
 from gateway.http.guard import SOCKETS
 
 LIMITS = Limits(ping_interval=0.3, ping_timeout=0.2, connect_timeout=1.0, max_bytes=1_000_000)
@@ -44,34 +44,36 @@ OPTIONS: dict[str, Any] = {
 class SocketEcho:
     """An application of the engine: `auth` after a connect, and what the suite says comes back."""
 
-    def connect(self, line: Line, auth: object) -> None:
+    def connect(self, connection: Connection, auth: object) -> None:
         """Tell the client its own `auth`.
 
         The suite would miss what arrives together with the answer to its connect.
         """
         loop = asyncio.get_running_loop()
-        loop.call_later(AUTH_SECONDS, line.text, packets.event("auth", auth or {}))
+        loop.call_later(AUTH_SECONDS, connection.text, packets.event("auth", auth or {}))
 
-    def event(self, line: Line, name: str, arguments: list[Any], ack: int | None) -> None:
+    def event(
+        self, connection: Connection, name: str, arguments: list[Any], ack: int | None
+    ) -> None:
         """Send it back."""
         if name == "message":
-            line.text(b"42" + msgspec.json.encode(["message-back", *arguments]))
+            connection.text(b"42" + msgspec.json.encode(["message-back", *arguments]))
         elif ack is not None:
-            line.text(b"43%d" % ack + msgspec.json.encode(arguments))
+            connection.text(b"43%d" % ack + msgspec.json.encode(arguments))
 
-    def disconnect(self, line: Line, reason: str) -> None:
+    def disconnect(self, connection: Connection, reason: str) -> None:
         """Do nothing."""
 
-    def drain(self, line: Line) -> None:
+    def drain(self, connection: Connection) -> None:
         """Do nothing: nothing waits."""
 
 
-class EngineEcho(Exchange):
+class EngineEcho(Server):
     """Only the Engine.IO of the engine: messages come back."""
 
-    def message(self, line: Line, text: str) -> None:
+    def message(self, connection: Connection, text: str) -> None:
         """Send it back."""
-        line.text(packets.ENGINE_MESSAGE.encode() + text.encode())
+        connection.text(packets.ENGINE_MESSAGE.encode() + text.encode())
 
 
 def stock_engine() -> Any:  # noqa: ANN401 - engineio has no types
@@ -113,8 +115,8 @@ def main(port: str, server: str, suite: str) -> None:
 
     @contextlib.asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[Mapping[str, object]]:
-        exchange = (EngineEcho if suite == "engine" else Exchange)(SocketEcho(), LIMITS)
-        yield {"drain": Drain(0), "door": Door(()), "exchange": exchange}
+        server = (EngineEcho if suite == "engine" else Server)(SocketEcho(), LIMITS)
+        yield {"drain": Drain(0), "access": Access(()), "server": server}
 
     app = Starlette(
         lifespan=lifespan,

@@ -24,12 +24,12 @@ from buildfeed.broker.amqp.link import AmqpLink
 from buildfeed.errors import HistoryUnavailable
 from buildfeed.history.store import Store
 from gateway import problems
-from gateway.access.access import SOCKETS, Door
+from gateway.access.access import SOCKETS, Access
 from gateway.commands.commands import Commands
-from gateway.commands.publisher import AmqpSubmitter, MqttSubmitter, Submitter
-from gateway.commands.rate_limit import Throttle
+from gateway.commands.publisher import AmqpPublisher, MqttPublisher, Publisher
+from gateway.commands.rate_limit import RateLimit
 from gateway.drain import Drain
-from gateway.engine.server import Exchange, Limits
+from gateway.engine.server import Limits, Server
 from gateway.http.api import Api
 from gateway.http.guard import Guard
 from gateway.http.pages import pages
@@ -44,13 +44,13 @@ from gateway.settings import MAX_MESSAGE_BYTES, Settings
 from gateway.sources.catch_up import CatchUp
 from gateway.sources.feed import Feed
 from gateway.sources.subscriber import Subscriber
-from gateway.state.counters import Counts
+from gateway.state.counters import Counters
 from gateway.state.event import Event
 from gateway.state.live import Live
-from gateway.transports.polling import Sockets
-from gateway.transports.sse import Events
-from gateway.transports.subscriptions import Watching
-from gateway.transports.websocket import Wires
+from gateway.transports.polling import PollingTransport
+from gateway.transports.sse import SseTransport
+from gateway.transports.subscriptions import Subscriptions
+from gateway.transports.websocket import WebSocketTransport
 
 CLOSE_SECONDS = 3.0
 READY_SECONDS = 3.0
@@ -65,16 +65,16 @@ def create(settings: Settings) -> Starlette:
     async def lifespan(app: Starlette) -> AsyncIterator[Mapping[str, object]]:
         drain = Drain(settings.drain_seconds)
         drain.heed_signals()
-        async with _running(settings, app, drain) as exchange:
+        async with _running(settings, app, drain) as server:
             # For `watcher_socket`, which stands below the application.
-            yield {"drain": drain, "door": door, "exchange": exchange}
+            yield {"drain": drain, "access": access, "server": server}
 
-    door = Door(settings.origins, settings.host)
+    access = Access(settings.origins, settings.host)
 
     return Starlette(
         lifespan=lifespan,
         middleware=[
-            Middleware(Guard, door=door),
+            Middleware(Guard, access=access),
             Middleware(
                 CORSMiddleware,
                 allow_origins=settings.origins,
@@ -90,21 +90,21 @@ def create(settings: Settings) -> Starlette:
 
 
 @contextlib.asynccontextmanager
-async def _running(settings: Settings, app: Starlette, drain: Drain) -> AsyncIterator[Exchange]:
+async def _running(settings: Settings, app: Starlette, drain: Drain) -> AsyncIterator[Server]:
     loop = asyncio.get_running_loop()
     store = await asyncio.to_thread(Store, settings.database_url)
 
     def send(event: Event) -> None:
-        for edge in (wires, sockets, events):
+        for edge in (websocket, sockets, events):
             edge.deliver(event)
 
     live = Live(send, loop.time)
     catch_up = CatchUp(store, live)
-    counts = Counts()
+    counters = Counters()
     loop_lag = LoopLag(HANG_SECONDS if settings.workers > 1 else None)
 
     def receive(activity: Activity) -> None:
-        counts.receive(activity, live.board)
+        counters.receive(activity, live.board)
         state = live.receive(activity)
         if state and state.stop:
             commands.insist(activity, state)
@@ -121,13 +121,13 @@ async def _running(settings: Settings, app: Starlette, drain: Drain) -> AsyncIte
         on_down=catch_up.unsubscribed,
     )
     amqp = AmqpLink(settings.amqp_url, name="gateway") if settings.amqp_url else None
-    submitter = AmqpSubmitter(amqp) if amqp else MqttSubmitter(subscriber.link)
+    publisher = AmqpPublisher(amqp) if amqp else MqttPublisher(subscriber.link)
     builds = Builds(live, store)
-    commands = Commands(live, builds, store, submitter, Throttle(settings.starts_per_minute))
+    commands = Commands(live, builds, store, publisher, RateLimit(settings.starts_per_minute))
     feed = Feed(subscriber, live, send)
     snapshot, polling = Snapshot(live, store), settings.workers == 1
-    watching = Watching(live, snapshot)
-    sockets = Sockets(
+    watching = Subscriptions(live, snapshot)
+    sockets = PollingTransport(
         live,
         watching,
         builds.find,
@@ -135,7 +135,7 @@ async def _running(settings: Settings, app: Starlette, drain: Drain) -> AsyncIte
         backlog_bytes=settings.backlog_kib * 1024,
         polling=polling,
     )
-    wires = Wires(
+    websocket = WebSocketTransport(
         live,
         watching,
         builds.find,
@@ -143,7 +143,7 @@ async def _running(settings: Settings, app: Starlette, drain: Drain) -> AsyncIte
         backlog_bytes=settings.backlog_kib * 1024,
         limits=Limits(stuck=settings.stuck_seconds, max_bytes=MAX_MESSAGE_BYTES),
     )
-    events = Events(
+    events = SseTransport(
         live,
         snapshot,
         builds.find,
@@ -152,7 +152,7 @@ async def _running(settings: Settings, app: Starlette, drain: Drain) -> AsyncIte
         stuck_seconds=settings.stuck_seconds,
     )
 
-    not_ready = functools.partial(_missing, subscriber, submitter, catch_up)
+    not_ready = functools.partial(_missing, subscriber, publisher, catch_up)
 
     def vitals() -> Vitals:
         return Vitals(
@@ -160,17 +160,17 @@ async def _running(settings: Settings, app: Starlette, drain: Drain) -> AsyncIte
             broker_up=subscriber.alive,
             broker_lag=subscriber.lag,
             loop_lag=loop_lag.worst,
-            watchers={"socketio": wires.watchers + sockets.watchers, "sse": events.watchers},
-            events_sent=wires.sent + sockets.sent + events.sent,
-            states_merged=wires.merged + sockets.merged + events.merged,
-            watchers_stuck=wires.stuck + events.stuck,
+            watchers={"socketio": websocket.watchers + sockets.watchers, "sse": events.watchers},
+            events_sent=websocket.sent + sockets.sent + events.sent,
+            states_merged=websocket.merged + sockets.merged + events.merged,
+            watchers_stuck=websocket.stuck + events.stuck,
             activities_refused=subscriber.refused,
         )
 
-    api = Api(live, builds, commands, store, counts=counts, drain=drain, not_ready=not_ready)
+    api = Api(live, builds, commands, store, counters=counters, drain=drain, not_ready=not_ready)
     operations = Operations(
         live,
-        Metrics(live, counts, vitals),
+        Metrics(live, counters, vitals),
         QueueLengths(amqp) if amqp else None,
         settings.shared,
     )
@@ -186,13 +186,13 @@ async def _running(settings: Settings, app: Starlette, drain: Drain) -> AsyncIte
     links: list[Subscriber | AmqpLink] = [subscriber, *([amqp] if amqp else [])]
     for link in links:
         link.start()
-    parts: list[Part] = [catch_up, feed, wires, sockets, events, loop_lag, *operations.siblings]
+    parts: list[Part] = [catch_up, feed, websocket, sockets, events, loop_lag, *operations.siblings]
     try:
         async with _kept_running(parts):
             if settings.workers > 1:  # the others serve until this one knows what they know
                 await _until_ready(not_ready)
             log.info("gateway.started", extra={"host": settings.host, "port": settings.port})
-            yield wires.exchange
+            yield websocket.server
     finally:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(CLOSE_SECONDS):
@@ -203,11 +203,11 @@ async def _running(settings: Settings, app: Starlette, drain: Drain) -> AsyncIte
         log.info("gateway.stopped")
 
 
-def _missing(subscriber: Subscriber, submitter: Submitter, catch_up: CatchUp) -> str | None:
+def _missing(subscriber: Subscriber, publisher: Publisher, catch_up: CatchUp) -> str | None:
     """Return what is missing until the process is ready, None when nothing is."""
     if not subscriber.alive:
         return "The broker does not answer."
-    if not submitter.up:
+    if not publisher.up:
         return "The broker takes no commands yet."
     return None if catch_up.ready else "Catching up with history."
 

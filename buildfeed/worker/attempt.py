@@ -26,7 +26,7 @@ from buildfeed.worker.runner import Outcome, Step
 _MAX_CONTENT_BYTES = 32 * 1024  # escaped as JSON it may double, and an activity has 64 KiB
 
 
-class Run:
+class Attempt:
     """The build that `start` asked for, as `attempt` of `worker`.
 
     Of `start` only who, what and when is taken: its state may be of an earlier attempt.

@@ -10,7 +10,7 @@ from functools import partial
 from typing import Final
 
 from buildfeed.activity import Activity, Key
-from buildfeed.worker.attempt import Run
+from buildfeed.worker.attempt import Attempt
 from buildfeed.worker.hearing import Hearing
 from buildfeed.worker.limits import Limits, pause
 from buildfeed.worker.queues.queue import Delivery
@@ -32,7 +32,7 @@ _REPEAT_SECONDS: Final = 1.5
 """Within this time gateways say a stop again, once they hear that its build goes on."""
 
 
-class Building:
+class Job:
     """The build of one start.
 
     It has `ended` from the moment its ending is published. To drop it without a word, cancel the
@@ -54,7 +54,7 @@ class Building:
         self._publish = publish
         self._hearing = hearing
         self._runner = runner
-        self._run = Run(delivery.start, delivery.attempt, worker)
+        self._run = Attempt(delivery.start, delivery.attempt, worker)
         self.hopeless = delivery.attempt > limits.max_attempts
         """True when this is one attempt too many: it is given up at once."""
         self.ended = False

@@ -17,11 +17,11 @@ from buildfeed.errors import InvalidActivity, InvalidTopic
 from buildfeed.presence import Presence, RunningBuild
 from buildfeed.recent import Recent
 from buildfeed.topics import STOPS, Topic
-from buildfeed.worker.handoff.delivery import KeptDelivery
-from buildfeed.worker.handoff.peers import Neighbours
+from buildfeed.worker.handoff.delivery import HeldByPeer
+from buildfeed.worker.handoff.peers import Peers
 from buildfeed.worker.hearing import Hearing
 from buildfeed.worker.heartbeat import Heartbeat
-from buildfeed.worker.job import Building
+from buildfeed.worker.job import Job
 from buildfeed.worker.limits import Limits
 from buildfeed.worker.publisher import Publisher
 from buildfeed.worker.queues.queue import Delivery, Queue
@@ -67,13 +67,11 @@ class Worker:
         self._publisher = Publisher(self._link)
         self._heartbeat = Heartbeat(self._link, self._presence, self._late)
         self._hearing = Hearing(self._link, self._say_to_itself)
-        self._builds: dict[Key, Building] = {}
+        self._builds: dict[Key, Job] = {}
         self._tasks: dict[Key, asyncio.Task[None]] = {}
         self._waiting: dict[Key, Delivery] = {}
-        self._neighbours = Neighbours(
-            name, self._link, self._heartbeat, self._builds, self._tell_ending
-        )
-        self._keeping = self._neighbours.keeping
+        self._peers = Peers(name, self._link, self._heartbeat, self._builds, self._tell_ending)
+        self._kept_starts = self._peers.kept_starts
         self._stops: Recent[Activity] = Recent()
         self._ended: Recent[Activity] = Recent()
         self._settling: set[asyncio.Task[None]] = set()
@@ -107,11 +105,11 @@ class Worker:
     def _deliver(self, delivery: Delivery) -> None:
         key = delivery.key
         build = self._builds.get(key)
-        held = self._waiting.get(key) or self._keeping.get(key)
+        held = self._waiting.get(key) or self._kept_starts.get(key)
         stop = self._stops.get(key)
         if self._stopping:
             self._settle(delivery, requeue=True)
-        elif build and (build.delivery.lost or isinstance(build.delivery, KeptDelivery)):
+        elif build and (build.delivery.lost or isinstance(build.delivery, HeldByPeer)):
             build.adopt(delivery)
             self._changed()
         elif (
@@ -126,7 +124,7 @@ class Worker:
     def _start(self, delivery: Delivery) -> None:
         """Begin the build when there is room for it; what was asked to stop needs none."""
         key = delivery.key
-        self._keeping.release(key)
+        self._kept_starts.release(key)
         self._waiting.pop(key, None)
         if delivery.lost:
             self._release(key)
@@ -141,7 +139,7 @@ class Worker:
             self._link.subscribe(_status_topic(key), 1)  # it may end before its turn
 
     def _begin(self, delivery: Delivery) -> None:
-        build = Building(
+        build = Job(
             delivery,
             self._name,
             self._limits,
@@ -158,21 +156,21 @@ class Worker:
         """Hold a start whose build may run elsewhere: the broker was away a moment ago."""
         project, name = delivery.key
         log.info("build.kept", extra={"project": project, "build": name})
-        self._keeping.keep(delivery, self._loop.time())
+        self._kept_starts.keep(delivery, self._loop.time())
         self._link.subscribe(_status_topic(delivery.key), 1)  # before it is said that it is kept
         self._changed()
         self._begin_due()
 
     def _begin_due(self) -> None:
-        for delivery in self._keeping.due(self._loop.time()):
+        for delivery in self._kept_starts.due(self._loop.time()):
             self._start(delivery)
 
     def _release(self, key: Key) -> None:
-        self._keeping.release(key)
+        self._kept_starts.release(key)
         self._link.unsubscribe(_status_topic(key))
         self._changed()
 
-    async def _work(self, build: Building) -> None:
+    async def _work(self, build: Job) -> None:
         try:
             ending = await build.work()
         except Exception:
@@ -187,13 +185,13 @@ class Worker:
                 log.info("build.dropped", extra=_fields(build))
             self._forget(build)
 
-    def _drop(self, build: Building) -> None:
+    def _drop(self, build: Job) -> None:
         log.info("build.dropped", extra=_fields(build))
         self._tasks[build.key].cancel()
         self._settle(build.delivery)
         self._forget(build)
 
-    def _forget(self, build: Building) -> None:
+    def _forget(self, build: Job) -> None:
         if self._builds.get(build.key) is build:
             del self._builds[build.key], self._tasks[build.key]
             self._link.unsubscribe(_status_topic(build.key))
@@ -214,7 +212,7 @@ class Worker:
         self._loop.call_soon_threadsafe(self._up)
 
     def _up(self) -> None:
-        self._neighbours.returned(self._loop.time())
+        self._peers.returned(self._loop.time())
 
     def _heard(self, message: Message) -> None:
         try:
@@ -223,7 +221,7 @@ class Worker:
                 now = self._loop.time()
                 if said.worker == self._name and not message.retain:
                     self._hearing.heard(said.said)
-                for delivery in self._neighbours.hear(said, message.connection, now):
+                for delivery in self._peers.hear(said, message.connection, now):
                     self._start(delivery)
             else:
                 self._heard_activity(decode(message.topic, message.payload))
@@ -233,7 +231,7 @@ class Worker:
     def _heard_activity(self, activity: Activity) -> None:
         key = activity.object.project, activity.object.build
         build = self._builds.get(key)
-        held = self._waiting.get(key) or self._keeping.get(key)
+        held = self._waiting.get(key) or self._kept_starts.get(key)
         if activity.kind == "stop":
             self._stops.put(key, activity)
             if build:
@@ -247,7 +245,7 @@ class Worker:
             self._waiting.pop(key, None)
             self._release(key)
 
-    def _is_superseded(self, build: Building, activity: Activity) -> bool:
+    def _is_superseded(self, build: Job, activity: Activity) -> bool:
         """Tell whether somebody else has begun the build anew, or it has ended without us."""
         attempt = activity.object.attempt
         if activity.worker == self._name:  # also of a process before this one
@@ -256,7 +254,7 @@ class Worker:
 
     def _say_to_itself(self) -> int:
         """Say something that comes back; return its number."""
-        self._neighbours.listen_a_while(self._loop.time())
+        self._peers.listen_a_while(self._loop.time())
         self._heartbeat.say()
         return self._heartbeat.said
 
@@ -272,11 +270,11 @@ class Worker:
                 with suppress(TimeoutError):
                     async with asyncio.timeout(_LOOK_SECONDS):
                         await self._hearing.catch_up()
-            for delivery in self._keeping:
+            for delivery in self._kept_starts:
                 if delivery.lost:
                     self._release(delivery.key)
             self._begin_due()
-            self._neighbours.listen(self._loop.time())
+            self._peers.listen(self._loop.time())
             self._allow()
 
     def _late(self, seconds: float) -> None:
@@ -303,8 +301,8 @@ class Worker:
         allowed = self._slots
         if self._stopping or self._overloaded:
             allowed = 0
-        elif not (self._neighbours.astray or self._queue.returning):
-            allowed -= max(0, self._neighbours.elsewhere - len(self._keeping))
+        elif not (self._peers.astray or self._queue.returning):
+            allowed -= max(0, self._peers.elsewhere - len(self._kept_starts))
         if allowed != self._allowed:
             self._allowed = allowed
             self._queue.allow(allowed)
@@ -319,7 +317,7 @@ class Worker:
             ),
             keeps=tuple(
                 RunningBuild(*delivery.key, delivery.attempt)
-                for delivery in islice(self._keeping, _MAX_SHOWN)
+                for delivery in islice(self._peers.kept_starts, _MAX_SHOWN)
             ),
             slots=self._slots,
             lag_ms=lag_ms,
@@ -333,13 +331,13 @@ class Worker:
         self._waiting.clear()
         with suppress(TimeoutError):
             async with asyncio.timeout(self._drain_seconds):
-                while self._builds or self._keeping:
+                while self._builds or self._kept_starts:
                     self._freed.clear()
                     await self._freed.wait()
         ending = [self._tasks[key] for key, build in self._builds.items() if build.ended]
         await _wait(ending, _SETTLE_SECONDS)
         unfinished = list(self._tasks.values())
-        held = [*self._keeping, *(build.delivery for build in self._builds.values())]
+        held = [*self._kept_starts, *(build.delivery for build in self._builds.values())]
         handed_back = [asyncio.create_task(each.reject(requeue=True)) for each in held]
         for task in unfinished:
             task.cancel()
@@ -351,7 +349,7 @@ async def _wait(tasks: Iterable[asyncio.Task[None]], seconds: float) -> None:
         await asyncio.wait(waiting, timeout=seconds)
 
 
-def _fields(build: Building) -> dict[str, object]:
+def _fields(build: Job) -> dict[str, object]:
     project, name = build.key
     return {"project": project, "build": name, "attempt": build.attempt}
 

@@ -14,7 +14,7 @@ _SHOWN: Final = 80
 """Characters of a foreign header that are repeated."""
 
 
-class Door:
+class Access:
     """Answers only to hosts that are ours; lets only our own pages command and connect.
 
     The pages, and hosts, of `origins` count as ours, and the host `listens`. A request without

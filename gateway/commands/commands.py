@@ -20,10 +20,10 @@ from buildfeed.board import BuildState
 from buildfeed.errors import BrokerUnavailable
 from buildfeed.history.claims import Claim
 from buildfeed.history.store import Store
-from gateway.commands.in_flight import Starts
+from gateway.commands.in_flight import InFlight
 from gateway.commands.lease import Leases
-from gateway.commands.publisher import CONFIRM_SECONDS, Submitter, confirmed
-from gateway.commands.rate_limit import Throttle
+from gateway.commands.publisher import CONFIRM_SECONDS, Publisher, confirmed
+from gateway.commands.rate_limit import RateLimit
 from gateway.commands.requests import StartRequest
 from gateway.problems import Problem, unknown_build
 from gateway.queries.builds import Builds
@@ -47,14 +47,14 @@ class Commands:
         live: Live,
         builds: Builds,
         store: Store,
-        submitter: Submitter,
-        throttle: Throttle,
+        publisher: Publisher,
+        rate_limit: RateLimit,
     ) -> None:
         self._live = live
         self._builds = builds
-        self._submitter = submitter
-        self._throttle = throttle
-        self._starts = Starts(submitter, live.receive)
+        self._publisher = publisher
+        self._rate_limit = rate_limit
+        self._in_flight = InFlight(publisher, live.receive)
         self._leases = Leases(store)
         self._resent: dict[Key, float] = {}
         self._tasks: set[asyncio.Task[None]] = set()
@@ -79,18 +79,18 @@ class Commands:
             priority=request.priority,
             delay=request.delay or 0,
         )
-        joins = self._starts.under_way((project, build))
+        joins = self._in_flight.under_way((project, build))
         lease = None
         if claim and not joins:
             if known := await self._sent(claim, offer):
                 return known
             lease = self._leases.hold(claim)
-        if not joins and (wait := self._throttle.take(project, time.monotonic())):
+        if not joins and (wait := self._rate_limit.take(project, time.monotonic())):
             if lease:
                 lease.end("unsent")
             raise _too_many(project, wait)
         try:
-            await self._starts.publish(offer, lease)
+            await self._in_flight.publish(offer, lease)
         except BrokerUnavailable as exc:
             raise _unavailable(exc, offer) from exc
         return self._live.board.get(project, build) or BuildState(offer)
@@ -109,7 +109,7 @@ class Commands:
         known = state.newest.object if state else command.unknown(project, build)
         undo = command.stop(known, _now(), by=by, uuid=uuid.uuid4().hex)
         try:
-            await confirmed(self._submitter.submit(undo))
+            await confirmed(self._publisher.submit(undo))
         except BrokerUnavailable as exc:
             raise _unavailable(exc, undo) from exc
         self._live.receive(undo)
@@ -132,7 +132,7 @@ class Commands:
 
     async def close(self) -> None:
         """End what is still being repeated or undone."""
-        await self._starts.close()
+        await self._in_flight.close()
         await self._leases.close()
         for task in self._tasks:
             task.cancel()
@@ -150,7 +150,7 @@ class Commands:
             if claim.body_hash != digest:
                 detail = "This Idempotency-Key was used with another body; use a new key."
                 raise Problem(HTTPStatus.CONFLICT, "key-reused", detail, build=claim.build)
-            joins = self._starts.under_way((project, claim.build))
+            joins = self._in_flight.under_way((project, claim.build))
             if claim.turn != "taken" or joins or time.monotonic() + pause > until:
                 return claim
             await asyncio.sleep(pause)
@@ -175,7 +175,7 @@ class Commands:
     async def _resend(self, stop: Activity) -> None:
         await asyncio.sleep(random.uniform(0, 0.5))  # noqa: S311 - spreads gateways, no secret
         try:
-            await confirmed(self._submitter.submit(stop))
+            await confirmed(self._publisher.submit(stop))
         except BrokerUnavailable as exc:
             log.warning("stop.not_resent", extra={"sent": exc.sent})
 

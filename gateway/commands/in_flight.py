@@ -12,12 +12,12 @@ from buildfeed.activity import Activity, Key
 from buildfeed.errors import BrokerUnavailable
 from buildfeed.history.claims import Ending
 from gateway.commands.lease import Lease
-from gateway.commands.publisher import CONFIRM_SECONDS, Submitter, confirmed
+from gateway.commands.publisher import CONFIRM_SECONDS, Publisher, confirmed
 
 RETRY_SECONDS = 1.0
 
 
-class Starts:
+class InFlight:
     """Starts that the broker has not confirmed yet, and those that are being undone.
 
     A broker that is short of memory or disk reads no more: a start that was sent to it is neither
@@ -29,8 +29,8 @@ class Starts:
     `receive` takes what the broker has confirmed. Used from the event loop only.
     """
 
-    def __init__(self, submitter: Submitter, receive: Callable[[Activity], object]) -> None:
-        self._submitter = submitter
+    def __init__(self, publisher: Publisher, receive: Callable[[Activity], object]) -> None:
+        self._publisher = publisher
         self._receive = receive
         self._under_way: dict[Key, _Start] = {}
 
@@ -59,7 +59,7 @@ class Starts:
                 return
             lease, start = start.lease, None
         if start is None:
-            start = self._under_way[key] = _Start(offer, self._submitter.submit(offer), lease)
+            start = self._under_way[key] = _Start(offer, self._publisher.submit(offer), lease)
             start.answer.add_done_callback(partial(self._answered, key, start))
         await self._wait(key, start)
 
@@ -109,7 +109,7 @@ class Starts:
             start.offer.object, datetime.now(UTC), by="gateway", uuid=uuid.uuid4().hex
         )
         while not start.lease or await start.lease.holds():
-            start.stop = self._submitter.submit(undo)
+            start.stop = self._publisher.submit(undo)
             try:
                 await asyncio.wrap_future(start.stop)
             except BrokerUnavailable:

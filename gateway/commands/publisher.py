@@ -13,7 +13,7 @@ CONFIRM_SECONDS = 4.5
 """So long the broker has to confirm: who asks gets an answer within 5 s."""
 
 
-class Submitter(Protocol):
+class Publisher(Protocol):
     """Publishes commands."""
 
     @property
@@ -28,7 +28,7 @@ class Submitter(Protocol):
         """
 
 
-class AmqpSubmitter:
+class AmqpPublisher:
     """Publishes on `amq.topic`, from where a start reaches the work queue and every watcher."""
 
     def __init__(self, link: AmqpLink) -> None:
@@ -40,11 +40,11 @@ class AmqpSubmitter:
         return self._link.up
 
     def submit(self, command: Activity) -> "Future[None]":
-        """See Submitter."""
+        """See Publisher."""
         return self._link.publish(command)
 
 
-class MqttSubmitter:
+class MqttPublisher:
     """Publishes at QoS 1; PUBACK is the confirmation. The embedded queue is the history."""
 
     def __init__(self, link: MqttLink) -> None:
@@ -56,7 +56,7 @@ class MqttSubmitter:
         return self._link.up
 
     def submit(self, command: Activity) -> "Future[None]":
-        """See Submitter."""
+        """See Publisher."""
         return self._link.publish(str(command.topic), encode(command), qos=1)
 
 

@@ -5,7 +5,7 @@ from typing import Final
 MINUTE: Final = 60.0
 
 
-class Throttle:
+class RateLimit:
     """Lets each project start `per_minute` builds at once, and as many a minute from then on.
 
     A bucket is kept as the moment at which it is full again: every start moves it by the time one

@@ -9,7 +9,7 @@ from gateway.engine.frames import BrokenFrames, Frames
 from gateway.engine.packets import BadPacket
 
 if TYPE_CHECKING:
-    from gateway.engine.server import Exchange
+    from gateway.engine.server import Server
 
 MESSAGES_A_SECOND: Final = 20.0
 MESSAGE_BURST: Final = 200
@@ -19,18 +19,18 @@ UNSENT_BYTES: Final = 16 * 1024
 """So much of one client's may wait in the system, besides what is on the wire."""
 
 
-class Line:
+class Connection:
     """A client that has shaken hands. Everything belongs to the event loop.
 
-    While the system takes no more for it, the line is `slow`, and the application holds what is
-    due.
+    While the system takes no more bytes for it, the connection is `slow`, and the application
+    holds what is due.
     """
 
     __slots__ = (
         "__weakref__",
-        "_exchange",
         "_frames",
         "_heard_at",
+        "_server",
         "_tokens",
         "answered",
         "closing",
@@ -44,7 +44,7 @@ class Line:
         "transport",
     )
 
-    def __init__(self, exchange: "Exchange", transport: asyncio.Transport, sid: str) -> None:
+    def __init__(self, server: "Server", transport: asyncio.Transport, sid: str) -> None:
         self.sid = sid
         """Of Engine.IO until it connects, then of Socket.IO: another one at each connect."""
         self.connected = False
@@ -63,9 +63,9 @@ class Line:
         self.moved = (0, 0.0)
         self._tokens = float(MESSAGE_BURST)
         self._heard_at = 0.0
-        self._exchange = exchange
+        self._server = server
         self.transport = transport
-        self._frames = Frames(exchange.max_bytes)
+        self._frames = Frames(server.max_bytes)
         transport.set_write_buffer_limits(high=0)  # what the system does not take is late
         sock: socket.socket = transport.get_extra_info("socket")
         self.fd = sock.fileno()
@@ -96,14 +96,14 @@ class Line:
             self.closing = True
             self.settle()
             self.transport.close()
-            self._exchange.closing(self, reason)
+            self._server.closing(self, reason)
 
     def abort(self) -> None:
         """End the connection now."""
         self.transport.abort()
 
     def received(self, data: bytes) -> None:
-        """Take what came; whatever it is, only this line can suffer."""
+        """Take what came; whatever it is, only this connection can suffer."""
         try:
             for opcode, payload in self._frames.feed(data):
                 if self.closing:
@@ -131,7 +131,7 @@ class Line:
             self.answered = True
         elif kind == packets.ENGINE_MESSAGE:
             if self._may_say_more():
-                self._exchange.message(self, text[1:])
+                self._server.message(self, text[1:])
             else:
                 self.close(frames.POLICY, "too many messages")
         elif text == packets.ENGINE_CLOSE:
@@ -141,7 +141,7 @@ class Line:
 
     def _may_say_more(self) -> bool:
         """Take a token from the bucket."""
-        now = self._exchange.now()
+        now = self._server.now()
         earned = (now - self._heard_at) * MESSAGES_A_SECOND
         self._tokens = min(MESSAGE_BURST, self._tokens + earned) - 1
         self._heard_at = now
@@ -151,10 +151,10 @@ class Line:
         """Take note that the system takes no more."""
         self.slow = True
         self.settle()
-        self._exchange.slowed(self)
+        self._server.slowed(self)
 
     def resumed(self) -> None:
         """Take note that the system has taken what waited."""
         self.slow = False
         self.settle()
-        self._exchange.drained(self)
+        self._server.drained(self)

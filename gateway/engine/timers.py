@@ -8,7 +8,7 @@ from typing import Generic, TypeVar
 T = TypeVar("T")
 
 
-class Clock(Generic[T]):
+class Timers(Generic[T]):
     """Calls `due` with everything that was added, `seconds` after it was, in that order."""
 
     def __init__(self, seconds: float, due: Callable[[T], None]) -> None:

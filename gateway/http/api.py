@@ -23,7 +23,7 @@ from gateway.http.requests import MAX_BODY_BYTES, ActivitiesRequest
 from gateway.problems import Problem, unknown_build
 from gateway.queries.builds import Builds
 from gateway.queries.listing import ListRequest
-from gateway.state.counters import Counts
+from gateway.state.counters import Counters
 from gateway.state.live import Live
 
 
@@ -37,7 +37,7 @@ class Api:
         commands: Commands,
         store: Store,
         *,
-        counts: Counts,
+        counters: Counters,
         drain: Drain,
         not_ready: Callable[[], str | None],
     ) -> None:
@@ -45,7 +45,7 @@ class Api:
         self._builds = builds
         self._commands = commands
         self._store = store
-        self._counts = counts
+        self._counters = counters
         self._drain = drain
         self._not_ready = not_ready
 
@@ -64,7 +64,7 @@ class Api:
 
     async def start(self, request: Request) -> Response:
         """202 and the new build; with `Prefer: wait=N` 200 and the ended one."""
-        with _counted(self._counts.starts):
+        with _counted(self._counters.starts):
             project = requests.name("project", request.path_params["project"])
             requests.no_query(request.query_params.multi_items())
             wanted = requests.body(await _payload(request), StartRequest)
@@ -80,7 +80,7 @@ class Api:
 
     async def stop(self, request: Request) -> Response:
         """202 and the build, which is `stopping` from now on or has never begun."""
-        with _counted(self._counts.stops):
+        with _counted(self._counters.stops):
             project, build = self._named(request)
             requests.no_query(request.query_params.multi_items())
             wanted = requests.body(await _payload(request), StopRequest)
@@ -103,7 +103,7 @@ class Api:
         """200 and `{"builds": [...], "next": cursor or null}`, newest first."""
         query = requests.query(request.query_params.multi_items(), ListRequest)
         page, cursor = await self._builds.newest(query)
-        body = {"builds": [self._live.view(state) for state in page], "next": cursor}
+        body = {"builds": [self._live.body(state) for state in page], "next": cursor}
         return _json(body, HTTPStatus.OK)
 
     async def activities(self, request: Request) -> Response:
@@ -145,7 +145,7 @@ class Api:
     def _one(
         self, state: BuildState, status: HTTPStatus, headers: dict[str, str] | None = None
     ) -> Response:
-        return _json(self._live.view(state), status, headers)
+        return _json(self._live.body(state), status, headers)
 
 
 @contextmanager

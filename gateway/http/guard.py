@@ -9,7 +9,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from gateway import problems
-from gateway.access.access import SOCKETS, Door
+from gateway.access.access import SOCKETS, Access
 from gateway.log_limit import LogLimit
 from gateway.problems import Problem
 
@@ -34,11 +34,11 @@ log = logging.getLogger(__name__)
 
 
 class Guard:
-    """Refuses requests as the `door` does, says so in the log, and sets the security headers."""
+    """Refuses requests as `access` does, says so in the log, and sets the security headers."""
 
-    def __init__(self, app: ASGIApp, door: Door) -> None:
+    def __init__(self, app: ASGIApp, access: Access) -> None:
         self._app = app
-        self._door = door
+        self._access = access
         self._limit = LogLimit(_LOGGED_A_MINUTE)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -66,7 +66,7 @@ class Guard:
             return None
         headers = Headers(scope=scope)
         host, origin = headers.getlist("host"), headers.getlist("origin")
-        problem = self._door.refusal(
+        problem = self._access.refusal(
             host,
             origin,
             acts=scope.get("method") not in _READS or scope["path"].startswith(SOCKETS),

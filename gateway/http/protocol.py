@@ -15,8 +15,8 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from gateway import problems
 from gateway.access.access import SOCKETS
-from gateway.connection import EXTENSION, Connection
 from gateway.http.guard import SECURITY_HEADERS
+from gateway.http_connection import EXTENSION, HttpConnection
 from gateway.log_limit import LogLimit
 from gateway.problems import Problem
 
@@ -29,7 +29,7 @@ log = logging.getLogger(__name__)
 
 
 class Protocol(HttpToolsProtocol):
-    """uvicorn's HTTP/1.1, with a `Connection` in the scope of every request.
+    """uvicorn's HTTP/1.1, with a `HttpConnection` in the scope of every request.
 
     An upgrade that we do not do is ignored, as RFC 9110 §7.8 lets a server do: the request is
     answered, and its body counts.
@@ -45,7 +45,7 @@ class Protocol(HttpToolsProtocol):
     ) -> None:
         """Begin."""
         super().connection_made(transport)
-        self._connection = Connection(transport)
+        self._connection = HttpConnection(transport)
         self._repeats = False  # a head that is known already is parsed
         self._unframed = False  # there is no length, and the end of the connection is none
         self._deaf = False  # what comes now is no HTTP

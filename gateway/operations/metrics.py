@@ -18,13 +18,13 @@ from prometheus_client.exposition import choose_encoder, generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 from prometheus_client.registry import Collector
 
-from gateway.state.counters import WAITING_BOUNDS, Counts
+from gateway.state.counters import WAITING_BOUNDS, Counters
 from gateway.state.live import Live
 from gateway.state.overview import Overview, overview
 
 
 class Vitals(msgspec.Struct, frozen=True, kw_only=True):
-    """How the parts of the process are: lags in seconds, counts since it started."""
+    """How the parts of the process are: lags in seconds, counters since it started."""
 
     ready: bool
     broker_up: bool
@@ -43,9 +43,9 @@ class Metrics(Collector):
     `vitals` tells how the process is at this moment.
     """
 
-    def __init__(self, live: Live, counts: Counts, vitals: Callable[[], Vitals]) -> None:
+    def __init__(self, live: Live, counters: Counters, vitals: Callable[[], Vitals]) -> None:
         self._live = live
-        self._counts = counts
+        self._counters = counters
         self._vitals = vitals
         self._registry = CollectorRegistry()
         self._registry.register(self)
@@ -66,7 +66,7 @@ class Metrics(Collector):
         """
         families = _of_processes(told) if told else list(self._registry.collect())
         if queues:
-            help_ = "Starts in a queue of the broker"
+            help_ = "InFlight in a queue of the broker"
             families.append(_gauges("queue_messages", help_, "queue", queues))
         encode, content_type = choose_encoder(accept)
         return encode(_Collected(families)), content_type
@@ -85,20 +85,20 @@ class Metrics(Collector):
         yield from self._of_the_process(self._vitals())
 
     def _of_commands(self) -> Iterator[Metric]:
-        counts = self._counts
-        yield _counters("starts", "Starts asked of this gateway", "outcome", counts.starts)
-        yield _counters("stops", "Stops asked of this gateway", "outcome", counts.stops)
-        yield _counter("attempts_retaken", "Attempts after the first", counts.retaken)
+        counters = self._counters
+        yield _counters("starts", "InFlight asked of this gateway", "outcome", counters.starts)
+        yield _counters("stops", "Stops asked of this gateway", "outcome", counters.stops)
+        yield _counter("attempts_retaken", "Attempts after the first", counters.retaken)
         bounds = [*map(str, WAITING_BOUNDS), "+Inf"]
         yield HistogramMetricFamily(
             "buildfeed_build_waiting_seconds",
             "From queued to first running",
-            buckets=list(zip(bounds, accumulate(counts.waiting), strict=True)),
-            sum_value=counts.waited,
+            buckets=list(zip(bounds, accumulate(counters.waiting), strict=True)),
+            sum_value=counters.waited,
         )
 
     def _of_the_process(self, vitals: Vitals) -> Iterator[Metric]:
-        received = self._counts.received
+        received = self._counters.received
         yield _counters("activities_received", "Activities from the broker", "kind", received)
         refused = vitals.activities_refused
         yield _counter("activities_refused", "Payloads that are no activities", refused)

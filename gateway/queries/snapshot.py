@@ -21,7 +21,7 @@ class Snapshot:
     async def of(self, filters: Sequence[Filter]) -> dict[str, Any]:
         """Return `{"builds": [...], "more": bool}` for the builds that `filters` concern."""
         states, more = await self.states(filters)
-        return {"builds": [self._live.view(state) for state in states], "more": more}
+        return {"builds": [self._live.body(state) for state in states], "more": more}
 
     async def states(self, filters: Sequence[Filter]) -> tuple[list[BuildState], bool]:
         """Return the builds that `filters` concern, and whether older ones are left out."""

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from buildfeed.activity import timestamp
 from gateway.sources.subscriber import PROBE_SECONDS, Subscriber
 from gateway.state.event import Event
-from gateway.state.event_bodies import View
+from gateway.state.event_bodies import Body
 from gateway.state.live import Live
 
 FEED_SECONDS = 5.0
@@ -22,7 +22,7 @@ class Feed:
         self._live = live
         self._send = send
 
-    def body(self) -> View:
+    def body(self) -> Body:
         """Return the event: lags in ms, `time` for pages to correct their clock by."""
         return {
             "broker": "up" if self._subscriber.alive else "down",

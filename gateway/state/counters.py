@@ -20,7 +20,7 @@ _BEGUN: Final = 1000
 """Of so many builds, those that began last, a beginning that comes again is not counted."""
 
 
-class Counts:
+class Counters:
     """Activities by kind, attempts that took a build over, waiting times, answers to commands.
 
     `waiting` holds how many builds waited so long, by class; `waited` is the sum in seconds.

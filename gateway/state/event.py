@@ -3,7 +3,7 @@
 import msgspec
 
 from buildfeed.activity import Key
-from gateway.state.event_bodies import View
+from gateway.state.event_bodies import Body
 
 
 class Event(msgspec.Struct, frozen=True):
@@ -14,6 +14,6 @@ class Event(msgspec.Struct, frozen=True):
     """
 
     name: str
-    body: View
+    body: Body
     watchers: frozenset[str] | None
     subject: Key | None = None

@@ -9,11 +9,11 @@ from msgspec import UNSET, UnsetType
 from buildfeed.activity import Activity, timestamp
 from buildfeed.board import BuildState
 
-View = dict[str, Any]
+Body = dict[str, Any]
 T = TypeVar("T")
 
 
-def view(state: BuildState, kind: str, *, ahead: int | None, lost: bool) -> View:
+def build_body(state: BuildState, kind: str, *, ahead: int | None, lost: bool) -> Body:
     """Return the event that shows `state` after an activity of `kind`.
 
     `ahead` is
@@ -48,7 +48,7 @@ def view(state: BuildState, kind: str, *, ahead: int | None, lost: bool) -> View
     }
 
 
-def log_view(activity: Activity) -> View:
+def log_body(activity: Activity) -> Body:
     """Return the `log` event: lines of output, without any state."""
     build = activity.object
     return {

@@ -13,7 +13,7 @@ from buildfeed.board import Board, BuildState
 from buildfeed.presence import Presence
 from buildfeed.topics import KINDS, Filter, Topic
 from gateway.state.event import Event
-from gateway.state.event_bodies import View, log_view, view
+from gateway.state.event_bodies import Body, build_body, log_body
 from gateway.state.hub import Hub
 from gateway.state.roster import Roster
 
@@ -53,7 +53,7 @@ class Live:
             self._roster.heard(worker, now)
         if not KINDS[kind].state:
             if watchers := self.hub.log_watchers(*build.key):
-                self._send(Event("log", log_view(activity), watchers, subject=None))
+                self._send(Event("log", log_body(activity), watchers, subject=None))
             return None
         key = build.key
         if self.board.forgot and not self.board.get(*key):
@@ -66,7 +66,7 @@ class Live:
         if changed or kind == "error":
             watchers = self.hub.watchers(Topic(*build.key, kind))
             if watchers:
-                self._send(Event("build", self.view(state, kind), watchers, state.key))
+                self._send(Event("build", self.body(state, kind), watchers, state.key))
         return state
 
     def heal(self, states: Iterable[BuildState]) -> None:
@@ -107,7 +107,7 @@ class Live:
                 self._push(state)
         self._refresh_lost()
 
-    def view(self, state: BuildState, kind: str | None = None) -> View:
+    def body(self, state: BuildState, kind: str | None = None) -> Body:
         """Return the body of the `build` event, after an activity of `kind` (default: newest)."""
         ahead = None
         if state.newest.object.status == "queued":
@@ -115,7 +115,7 @@ class Live:
             if ahead is None:
                 ahead = self._ahead[state.key] = self._last_place(state)
         kind = kind or state.newest.kind
-        return view(state, kind, ahead=ahead, lost=state.key in self._lost)
+        return build_body(state, kind, ahead=ahead, lost=state.key in self._lost)
 
     def on_board(self, filters: Iterable[Filter]) -> tuple[list[BuildState], list[BuildState]]:
         """Return the unfinished and the ended builds that `filters` concern, newest first."""
@@ -179,7 +179,7 @@ class Live:
 
     def _push(self, state: BuildState) -> None:
         if watchers := self.hub.watchers_of_build(*state.key):
-            self._send(Event("build", self.view(state), watchers, state.key))
+            self._send(Event("build", self.body(state), watchers, state.key))
 
     def _refresh_lost(self) -> None:
         now = self._now()

@@ -23,10 +23,10 @@ from buildfeed.topics import Filter
 from gateway.problems import Problem
 from gateway.settings import MAX_MESSAGE_BYTES
 from gateway.state.event import Event
-from gateway.state.event_bodies import View
+from gateway.state.event_bodies import Body
 from gateway.state.live import Live
 from gateway.transports.backlog import Backlog, What
-from gateway.transports.subscriptions import Watching, refusal
+from gateway.transports.subscriptions import Subscriptions, refusal
 
 _WEBSOCKET_ONLY = (
     "This gateway runs several processes, so socket.io cannot poll here: connect with "
@@ -96,7 +96,7 @@ class _Server(socketio.AsyncServer):  # type: ignore[misc]  # it is not typed
         return below is not None and not (below.closing or below.closed)
 
 
-class Sockets:
+class PollingTransport:
     """The socket.io server of this process.
 
     `find` returns the newest state of a build that may have fallen off the board, `feed` the
@@ -108,15 +108,15 @@ class Sockets:
     def __init__(
         self,
         live: Live,
-        watching: Watching,
+        subscriptions: Subscriptions,
         find: Callable[[str, str], Awaitable[BuildState | None]],
-        feed: Callable[[], View],
+        feed: Callable[[], Body],
         *,
         backlog_bytes: int,
         polling: bool,
     ) -> None:
         self._live = live
-        self._watching = watching
+        self._subscriptions = subscriptions
         self._find = find
         self._feed = feed
         self._backlog_bytes = backlog_bytes
@@ -202,7 +202,7 @@ class Sockets:
                 await self.server.emit(event.name, event.body, to=prompt)
             self.sent += len(watchers) if event.name == "build" else 0
 
-    def _put_off(self, sid: str, name: str, body: View) -> bool:
+    def _put_off(self, sid: str, name: str, body: Body) -> bool:
         """Keep an event for later when the library holds enough for this watcher."""
         if sid not in self._sids:
             return True  # for nobody
@@ -235,7 +235,7 @@ class Sockets:
         if sid in self._behind:
             self._merged += self._behind.pop(sid).merged
 
-    async def _due(self, what: What, message: bytes | None) -> tuple[str, View | Raw | None]:
+    async def _due(self, what: What, message: bytes | None) -> tuple[str, Body | Raw | None]:
         """Return the name and body of what is due; no body when there is none any more."""
         if what == "feed":
             return "feed", self._feed()
@@ -244,7 +244,7 @@ class Sockets:
         if message is not None:
             return "build", Raw(message)
         state = await self._find(*what)
-        return "build", self._live.view(state) if state else None
+        return "build", self._live.body(state) if state else None
 
     def _queued(self, sid: str) -> int:
         """Return how many packets the library holds for a watcher, of which it counts none."""
@@ -261,7 +261,7 @@ class Sockets:
 
     async def _connect(self, sid: str, _environ: object, auth: object) -> None:
         try:
-            filters = self._watching.enter(sid, auth)
+            filters = self._subscriptions.enter(sid, auth)
         except InvalidFilter as exc:
             error = refusal(exc)["error"]
             raise socketio.exceptions.ConnectionRefusedError(str(exc), error) from exc
@@ -273,13 +273,13 @@ class Sockets:
         """Send the feed, and the snapshot of what was asked for while connecting."""
         async with self._or_away(sid):
             await self.server.emit("feed", self._feed(), to=sid)
-            snapshot = await self._watching.join(sid, filters)
+            snapshot = await self._subscriptions.join(sid, filters)
             for body in snapshot["builds"]:
                 if not self._put_off(sid, "build", body):
                     await self.server.emit("build", body, to=sid)
 
     async def _disconnect(self, sid: str, reason: str) -> None:
-        self._watching.leave(sid)
+        self._subscriptions.leave(sid)
         self._sids.discard(sid)
         self._forget_backlog(sid)
         if (below := self._below(sid)) and not below.closed:
@@ -289,11 +289,11 @@ class Sockets:
 
     async def _watch(self, sid: str, *arguments: object) -> object:
         async with self._or_away(sid):
-            return await self._watching.watch(sid, arguments)
+            return await self._subscriptions.watch(sid, arguments)
         return self.server.not_handled  # no answer
 
-    async def _unwatch(self, sid: str, *arguments: object) -> View:
-        return self._watching.unwatch(sid, arguments)
+    async def _unwatch(self, sid: str, *arguments: object) -> Body:
+        return self._subscriptions.unwatch(sid, arguments)
 
     @contextlib.asynccontextmanager
     async def _or_away(self, sid: str) -> AsyncIterator[None]:

@@ -16,12 +16,12 @@ from starlette.types import Receive, Scope, Send
 from buildfeed.board import BuildState
 from buildfeed.errors import HistoryUnavailable, InvalidFilter
 from buildfeed.topics import Filter
-from gateway import connection
-from gateway.connection import Connection
+from gateway import http_connection
+from gateway.http_connection import HttpConnection
 from gateway.problems import Problem
 from gateway.queries.snapshot import Snapshot
 from gateway.state.event import Event
-from gateway.state.event_bodies import View
+from gateway.state.event_bodies import Body
 from gateway.state.live import Live
 from gateway.transports.backlog import Backlog, What
 from gateway.transports.sse_stream import Stream
@@ -36,7 +36,7 @@ FEED: Final = "feed"
 log = logging.getLogger(__name__)
 
 
-class Events:
+class SseTransport:
     """The streams of this process.
 
     `find` returns the newest state of a build that may have fallen off the board, `feed` the
@@ -49,7 +49,7 @@ class Events:
         live: Live,
         snapshot: Snapshot,
         find: Callable[[str, str], Awaitable[BuildState | None]],
-        feed: Callable[[], View],
+        feed: Callable[[], Body],
         *,
         backlog_bytes: int,
         stuck_seconds: float,
@@ -118,7 +118,7 @@ class Events:
                     self.stuck += 1
                     stream.abort()
 
-    async def serve(self, filters: list[Filter], below: Connection, send: Send) -> None:
+    async def serve(self, filters: list[Filter], below: HttpConnection, send: Send) -> None:
         """Send events until the reader goes, is given up, or the server stops."""
         now = asyncio.get_running_loop().time()
         stream = Stream(below, Backlog(self._backlog_bytes), self._newest, now)
@@ -148,7 +148,7 @@ class Events:
             if self._live.board.get(*state.key):
                 stream.backlog.owe(state.key)
             else:
-                stream.backlog.put(state.key, _message("build", self._live.view(state)))
+                stream.backlog.put(state.key, _message("build", self._live.body(state)))
         stream.backlog.owe(FEED)
         stream.greeted = True
         stream.wake()
@@ -158,7 +158,7 @@ class Events:
         if not isinstance(what, tuple):
             return _message(FEED, self._feed() | {"merged": backlog.merged})
         state = await self._find(*what)
-        return _message("build", self._live.view(state)) if state else b""
+        return _message("build", self._live.body(state)) if state else b""
 
 
 class _Answer(Response):
@@ -166,7 +166,7 @@ class _Answer(Response):
 
     media_type = "text/event-stream"
 
-    def __init__(self, events: Events, filters: list[Filter]) -> None:
+    def __init__(self, events: SseTransport, filters: list[Filter]) -> None:
         super().__init__(
             headers={
                 "Cache-Control": "no-cache, no-transform",
@@ -181,7 +181,7 @@ class _Answer(Response):
         """Send it (ASGI)."""
         head = {"type": "http.response.start", "status": 200, "headers": self.raw_headers}
         await send(head)
-        below = connection.of(scope)
+        below = http_connection.of(scope)
         if scope["method"] == "GET":
             await self._events.serve(self._filters, below, send)
         if not below.lost:
@@ -203,7 +203,7 @@ def _asked(query: Sequence[tuple[str, str]]) -> list[Filter]:
         raise Problem(HTTPStatus.BAD_REQUEST, "bad-filter", detail) from exc
 
 
-def _message(name: str, body: View) -> bytes:
+def _message(name: str, body: Body) -> bytes:
     return b"event: %b\ndata: %b\n\n" % (name.encode(), msgspec.json.encode(body))
 
 

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from starlette.types import Send
 
-from gateway.connection import Connection
+from gateway.http_connection import HttpConnection
 from gateway.transports.backlog import Backlog, What
 
 CHUNK_BYTES: Final = 16 * 1024
@@ -22,7 +22,7 @@ class Stream:
 
     def __init__(
         self,
-        connection: Connection,
+        connection: HttpConnection,
         backlog: Backlog,
         newest: Callable[[Backlog, What], Awaitable[bytes]],
         now: float,

@@ -6,13 +6,13 @@ from typing import Final
 from buildfeed.errors import InvalidFilter
 from buildfeed.topics import Filter, watchable
 from gateway.queries.snapshot import Snapshot
-from gateway.state.event_bodies import View
+from gateway.state.event_bodies import Body
 from gateway.state.live import Live
 
 MAX_FILTERS: Final = 100
 
 
-class Watching:
+class Subscriptions:
     """The watchers over socket.io, by their ids, and the answers to what they ask.
 
     A watcher is in the hub only between `enter` and `leave`: whatever else of it is still under
@@ -39,7 +39,7 @@ class Watching:
         self._here.discard(sid)
         self._live.hub.leave(sid)
 
-    async def watch(self, sid: str, arguments: Sequence[object]) -> View:
+    async def watch(self, sid: str, arguments: Sequence[object]) -> Body:
         """Return the ack of `watch`."""
         try:
             filters = self._parse(sid, arguments)
@@ -48,7 +48,7 @@ class Watching:
         snapshot = await self.join(sid, filters)
         return {"watching": self._watched(sid), **snapshot}
 
-    def unwatch(self, sid: str, arguments: Sequence[object]) -> View:
+    def unwatch(self, sid: str, arguments: Sequence[object]) -> Body:
         """Return the ack of `unwatch`."""
         try:
             self._live.hub.unwatch(sid, self._parse(sid, arguments))
@@ -56,7 +56,7 @@ class Watching:
             return refusal(exc)
         return {"watching": self._watched(sid)}
 
-    async def join(self, sid: str, filters: list[Filter]) -> View:
+    async def join(self, sid: str, filters: list[Filter]) -> Body:
         """Let a watcher hear of `filters` from now on; return the snapshot of before.
 
         Nothing for one that is not here. Without a snapshot it hears nothing new either.
@@ -84,7 +84,7 @@ class Watching:
         return checked(asked, self._live.hub.filters(sid))
 
 
-def refusal(exc: InvalidFilter) -> View:
+def refusal(exc: InvalidFilter) -> Body:
     """Return the ack of a call that is refused."""
     return {"error": {"code": "invalid-filter", "message": str(exc)}}
 

@@ -16,23 +16,23 @@ from uvicorn.config import Config
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from uvicorn.server import ServerState
 
-from gateway.access.access import SOCKETS, Door
+from gateway.access.access import SOCKETS, Access
 from gateway.engine import frames, handshake
-from gateway.engine.connection import Line
+from gateway.engine.connection import Connection
 from gateway.engine.handshake import Head
-from gateway.engine.server import Exchange
+from gateway.engine.server import Server
 
 
 class WatcherSocket(asyncio.Protocol):
     """A WebSocket of either kind; which one, the head of its request tells."""
 
-    __slots__ = ("__weakref__", "_general", "_line", "_served", "_transport")
+    __slots__ = ("__weakref__", "_connection", "_general", "_served", "_transport")
 
     def __init__(
         self, config: Config, server_state: ServerState, app_state: dict[str, Any]
     ) -> None:
         self._served = config, server_state, app_state
-        self._line: Line | None = None
+        self._connection: Connection | None = None
         self._general: GeneralSocket | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -41,23 +41,23 @@ class WatcherSocket(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Take the head of the request first, then what the client sends."""
-        if self._line:
-            self._line.received(data)
+        if self._connection:
+            self._connection.received(data)
         elif self._general:
             self._general.data_received(data)
         else:
             self._begin(data)
 
     def _begin(self, data: bytes) -> None:
-        config, server, app = self._served
+        config, state, app = self._served
         head = handshake.parse(data)
         answer = handshake.accepted(head)
-        exchange: Exchange | None = app.get("exchange")
-        if exchange and answer and _is_direct(head) and not _refused(head, app):
-            self._line = exchange.open(self._transport, answer)
-            server.connections.add(self)  # type: ignore[arg-type] # it asks for shutdown only
+        server: Server | None = app.get("server")
+        if server and answer and _is_direct(head) and not _refused(head, app):
+            self._connection = server.open(self._transport, answer)
+            state.connections.add(self)  # type: ignore[arg-type] # it asks for shutdown only
             return
-        self._general = GeneralSocket(config, server, app)
+        self._general = GeneralSocket(config, state, app)
         self._general.connection_made(self._transport)
         self._general.data_received(data)
         # Our caller makes us the protocol when we return.
@@ -65,28 +65,28 @@ class WatcherSocket(asyncio.Protocol):
 
     def pause_writing(self) -> None:
         """Take note."""
-        if self._line:
-            self._line.paused()
+        if self._connection:
+            self._connection.paused()
 
     def resume_writing(self) -> None:
         """Take note."""
-        if self._line:
-            self._line.resumed()
+        if self._connection:
+            self._connection.resumed()
 
     def connection_lost(self, _exc: Exception | None) -> None:
         """Take note."""
-        _, server, app = self._served
-        server.connections.discard(self)
-        if self._line:
-            app["exchange"].lost(self._line)
+        _, state, app = self._served
+        state.connections.discard(self)
+        if self._connection:
+            app["server"].lost(self._connection)
 
     def shutdown(self) -> None:
         """Close with “service restart” (IANA, after RFC 6455 §7.4), a moment later."""
-        _, server, app = self._served
-        if self._line:
-            moment = app["drain"].moment(len(server.connections))
+        _, state, app = self._served
+        if self._connection:
+            moment = app["drain"].moment(len(state.connections))
             loop = asyncio.get_running_loop()
-            loop.call_later(moment, self._line.close, frames.RESTART, "service restart")
+            loop.call_later(moment, self._connection.close, frames.RESTART, "service restart")
 
 
 class GeneralSocket(WebSocketsSansIOProtocol):
@@ -108,8 +108,8 @@ class GeneralSocket(WebSocketsSansIOProtocol):
 
 
 def _refused(head: Head, app: dict[str, Any]) -> bool:
-    door: Door = app["door"]
-    return door.refusal(head.lines("host"), head.lines("origin"), acts=True) is not None
+    access: Access = app["access"]
+    return access.refusal(head.lines("host"), head.lines("origin"), acts=True) is not None
 
 
 def _is_direct(head: Head) -> bool:

@@ -15,27 +15,28 @@ from buildfeed.board import BuildState
 from buildfeed.errors import HistoryUnavailable, InvalidFilter
 from buildfeed.topics import Filter
 from gateway.engine import frames, packets
-from gateway.engine.connection import UNSENT_BYTES, Line
-from gateway.engine.server import Exchange, Limits
+from gateway.engine.connection import UNSENT_BYTES, Connection
+from gateway.engine.server import Limits, Server
 from gateway.state.event import Event
-from gateway.state.event_bodies import View
+from gateway.state.event_bodies import Body
 from gateway.state.live import Live
 from gateway.transports.backlog import Backlog, What
-from gateway.transports.subscriptions import Watching, refusal
+from gateway.transports.subscriptions import Subscriptions, refusal
 
 FEED: Final = "feed"
 _PIECE_BYTES: Final = UNSENT_BYTES
-"""So much is written at once: of what does not fit, no more waits outside a line's backlog."""
+"""Largest single write, in bytes. It bounds what can pile up in a connection's transport, where a
+newer state could no longer replace it."""
 
 _MOST_AUDIENCES: Final = 64
 
-_Due = tuple[What | None, bytes, list[Line]]
+_Due = tuple[What | None, bytes, list[Connection]]
 """What it is about, nothing that has a newest state if None; its frame; to whom."""
 
 log = logging.getLogger(__name__)
 
 
-class Wires:
+class WebSocketTransport:
     """The direct watchers of this process.
 
     `find` returns the newest state of a build that may have fallen off the board, `feed` the
@@ -46,33 +47,33 @@ class Wires:
     def __init__(
         self,
         live: Live,
-        watching: Watching,
+        subscriptions: Subscriptions,
         find: Callable[[str, str], Awaitable[BuildState | None]],
-        feed: Callable[[], View],
+        feed: Callable[[], Body],
         *,
         backlog_bytes: int,
         limits: Limits,
     ) -> None:
         self._live = live
-        self._watching = watching
+        self._subscriptions = subscriptions
         self._find = find
         self._feed = feed
         self._backlog_bytes = backlog_bytes
-        self._lines: dict[str, Line] = {}
-        self._audiences: dict[int, tuple[frozenset[str], list[Line]]] = {}
+        self._connections: dict[str, Connection] = {}
+        self._audiences: dict[int, tuple[frozenset[str], list[Connection]]] = {}
         self._due: list[_Due] = []
         self._loop = asyncio.get_running_loop()
         self._tasks: set[asyncio.Task[None]] = set()
-        self._backlogs: dict[Line, Backlog] = {}
+        self._backlogs: dict[Connection, Backlog] = {}
         self._merged = 0  # of watchers that are gone
-        self.exchange = Exchange(self, limits)
+        self.server = Server(self, limits)
         self.sent = 0
         """Events `build` handed to watchers."""
 
     @property
     def watchers(self) -> int:
         """How many watch."""
-        return len(self._lines)
+        return len(self._connections)
 
     @property
     def merged(self) -> int:
@@ -82,11 +83,11 @@ class Wires:
     @property
     def stuck(self) -> int:
         """Watchers that were closed because they took nothing any more."""
-        return self.exchange.stuck
+        return self.server.stuck
 
     async def run(self) -> None:
         """Look after those who are stuck, until cancelled."""
-        await self.exchange.run()
+        await self.server.run()
 
     def deliver(self, event: Event) -> None:
         """Let an event be due to those of its watchers who are here."""
@@ -101,204 +102,210 @@ class Wires:
         self._due.append((event.subject, _frame(event.name, event.body), mine))
         self.sent += len(mine) if event.subject else 0
 
-    def _here_of(self, watchers: frozenset[str]) -> list[Line]:
+    def _here_of(self, watchers: frozenset[str]) -> list[Connection]:
         """Return those who are here. The hub has the same set until somebody comes or goes."""
-        known, lines = self._audiences.get(id(watchers), (None, []))
+        known, connections = self._audiences.get(id(watchers), (None, []))
         if known is not watchers:
             if len(self._audiences) == _MOST_AUDIENCES:
                 self._audiences.clear()
-            lines = [self._lines[sid] for sid in self._lines.keys() & watchers]
-            lines.sort(key=id)  # as they lie in memory: it is read faster in order
-            self._audiences[id(watchers)] = watchers, lines
-        return lines
+            connections = [self._connections[sid] for sid in self._connections.keys() & watchers]
+            connections.sort(key=id)  # as they lie in memory: it is read faster in order
+            self._audiences[id(watchers)] = watchers, connections
+        return connections
 
     def _deliver_feed(self, event: Event) -> None:
         text = _frame(event.name, event.body)
-        for line in self._lines.values():
-            if line.slow:
-                backlog = self._backlog(line)
+        for connection in self._connections.values():
+            if connection.slow:
+                backlog = self._backlog(connection)
                 backlog.owe(FEED)
-                self._note_held(line, backlog)
-            elif merged := self._merged_for(line):
-                line.write(_frame(event.name, event.body | {"merged": merged}))
+                self._note_held(connection, backlog)
+            elif merged := self._merged_for(connection):
+                connection.write(_frame(event.name, event.body | {"merged": merged}))
             else:
-                line.write(text)
+                connection.write(text)
 
     def _flush(self) -> None:
         """Write what came due in this turn: to each watcher all of it at once."""
         due, self._due = self._due, []
         if not due:  # somebody left, and it went out before that
             return
-        lines = due[0][2]
-        if all(each[2] is lines for each in due):
-            self._hand(lines, due)
+        connections = due[0][2]
+        if all(each[2] is connections for each in due):
+            self._hand(connections, due)
             return
-        parts: dict[Line, int] = {}  # by watcher, a bit for each of what is due to it
-        for bit, (_, _, lines) in enumerate(due):
-            for line in lines:
-                parts[line] = parts.get(line, 0) | 1 << bit
-        alike: dict[int, list[Line]] = {}
-        for line, bits in parts.items():
-            alike.setdefault(bits, []).append(line)
-        for bits, lines in alike.items():
-            self._hand(lines, [each for bit, each in enumerate(due) if bits >> bit & 1])
+        parts: dict[Connection, int] = {}  # by watcher, a bit for each of what is due to it
+        for bit, (_, _, connections) in enumerate(due):
+            for connection in connections:
+                parts[connection] = parts.get(connection, 0) | 1 << bit
+        alike: dict[int, list[Connection]] = {}
+        for connection, bits in parts.items():
+            alike.setdefault(bits, []).append(connection)
+        for bits, connections in alike.items():
+            self._hand(connections, [each for bit, each in enumerate(due) if bits >> bit & 1])
 
-    def _hand(self, lines: Collection[Line], due: list[_Due]) -> None:
-        """Write what is due to all of `lines`.
+    def _hand(self, connections: Collection[Connection], due: list[_Due]) -> None:
+        """Write what is due to all of `connections`.
 
-        Mostly that is one piece. Of more, the rest of one at most waits in a line's transport, a
-        copy for each line; what comes after it waits in the backlog, which is bounded.
+        Mostly that is one piece. Of several, at most the rest of one waits in a connection's
+        transport, a copy for each connection; the others wait in its backlog, which is bounded.
         """
         for piece in _pieces(due):
-            self._hand_piece(lines, piece)
+            self._hand_piece(connections, piece)
 
-    def _hand_piece(self, lines: Collection[Line], due: list[_Due]) -> None:
+    def _hand_piece(self, connections: Collection[Connection], due: list[_Due]) -> None:
         text = due[0][1] if len(due) == 1 else b"".join(text for _, text, _ in due)
         size = len(text)
-        for line in lines:
-            if line.ready:
+        for connection in connections:
+            if connection.ready:
                 try:
-                    taken = os.write(line.fd, text)  # a transport costs a tenth of a delivery more
+                    taken = os.write(
+                        connection.fd, text
+                    )  # a transport costs a tenth of a delivery more
                 except OSError:
                     taken = 0
                 if taken != size:  # it is full or gone: the transport knows what to do
-                    line.transport.write(text[taken:])
-            elif line.connected and not line.closing:
+                    connection.transport.write(text[taken:])
+            elif connection.connected and not connection.closing:
                 for what, part, _ in due:
-                    self._put_off(line, what, part)
+                    self._put_off(connection, what, part)
 
-    def _put_off(self, line: Line, what: What | None, text: bytes) -> None:
-        backlog = self._backlog(line)
+    def _put_off(self, connection: Connection, what: What | None, text: bytes) -> None:
+        backlog = self._backlog(connection)
         if what is None:
             backlog.add(text)
         else:
             backlog.put(what, text)
-        self._note_held(line, backlog)
+        self._note_held(connection, backlog)
 
-    def _note_held(self, line: Line, backlog: Backlog) -> None:
-        line.holds = bool(backlog)
-        line.settle()
+    def _note_held(self, connection: Connection, backlog: Backlog) -> None:
+        connection.holds = bool(backlog)
+        connection.settle()
 
-    def _backlog(self, line: Line) -> Backlog:
-        backlog = self._backlogs.get(line)
+    def _backlog(self, connection: Connection) -> Backlog:
+        backlog = self._backlogs.get(connection)
         if backlog is None:
-            backlog = self._backlogs[line] = Backlog(self._backlog_bytes)
+            backlog = self._backlogs[connection] = Backlog(self._backlog_bytes)
         return backlog
 
-    def _merged_for(self, line: Line) -> int:
+    def _merged_for(self, connection: Connection) -> int:
         """Return how many states were left out for a watcher since it last had caught up."""
-        backlog = self._backlogs.get(line)
+        backlog = self._backlogs.get(connection)
         return 0 if backlog is None else backlog.merged
 
-    # What the exchange calls.
+    # What the server calls.
 
-    def connect(self, line: Line, auth: object) -> tuple[str, object] | None:
+    def connect(self, connection: Connection, auth: object) -> tuple[str, object] | None:
         """Take a watcher, or refuse what it asks for."""
-        sid = line.sid
+        sid = connection.sid
         try:
-            filters = self._watching.enter(sid, auth)
+            filters = self._subscriptions.enter(sid, auth)
         except InvalidFilter as exc:
             return str(exc), refusal(exc)["error"]
-        self._lines[sid] = line
+        self._connections[sid] = connection
         log.info("watcher.connected", extra={"sid": sid})
-        self._spawn(line, self._greet(line, sid, filters))
+        self._spawn(connection, self._greet(connection, sid, filters))
         return None
 
-    def event(self, line: Line, name: str, arguments: list[Any], ack: int | None) -> None:
+    def event(
+        self, connection: Connection, name: str, arguments: list[Any], ack: int | None
+    ) -> None:
         """Take `watch` and `unwatch`; there are no others."""
         if name == "watch":
-            self._spawn(line, self._watch(line, line.sid, arguments, ack))
+            self._spawn(connection, self._watch(connection, connection.sid, arguments, ack))
         elif name == "unwatch":
-            body = self._watching.unwatch(line.sid, arguments)
+            body = self._subscriptions.unwatch(connection.sid, arguments)
             if ack is not None:
-                line.text(packets.answer(ack, body))
+                connection.text(packets.answer(ack, body))
 
-    def disconnect(self, line: Line, reason: str) -> None:
-        """Forget a watcher: its line may connect again, and is another's then."""
+    def disconnect(self, connection: Connection, reason: str) -> None:
+        """Forget a watcher: its connection may connect again, and is another's then."""
         self._flush()
-        self._watching.leave(line.sid)
-        self._lines.pop(line.sid, None)
+        self._subscriptions.leave(connection.sid)
+        self._connections.pop(connection.sid, None)
         self._audiences.clear()
-        backlog = self._backlogs.pop(line, None)
+        backlog = self._backlogs.pop(connection, None)
         if backlog is not None:
             self._merged += backlog.merged
-        line.holds = False
-        log.info("watcher.disconnected", extra={"sid": line.sid, "reason": reason})
+        connection.holds = False
+        log.info("watcher.disconnected", extra={"sid": connection.sid, "reason": reason})
 
-    def drain(self, line: Line) -> None:
+    def drain(self, connection: Connection) -> None:
         """Send what has waited, a piece at a time: the newest there is."""
-        backlog = self._backlog(line)
+        backlog = self._backlog(connection)
         pieces, size = [], 0
         while backlog and size < _PIECE_BYTES:
             what, text = backlog.take()
             if text is None:
-                text = self._newest(line, what)
+                text = self._newest(connection, what)
             pieces.append(text)
             size += len(text)
-        line.write(b"".join(pieces))
+        connection.write(b"".join(pieces))
         if not backlog and not backlog.merged:
-            self._backlogs.pop(line, None)
-        self._note_held(line, backlog)
-        if backlog and not line.slow:
-            self._loop.call_soon(self._go_on, line)
+            self._backlogs.pop(connection, None)
+        self._note_held(connection, backlog)
+        if backlog and not connection.slow:
+            self._loop.call_soon(self._go_on, connection)
 
-    def _go_on(self, line: Line) -> None:
-        if line.holds and not line.slow and line.sid in self._lines:
-            self.drain(line)
+    def _go_on(self, connection: Connection) -> None:
+        if connection.holds and not connection.slow and connection.sid in self._connections:
+            self.drain(connection)
 
-    def _newest(self, line: Line, what: What) -> bytes:
+    def _newest(self, connection: Connection, what: What) -> bytes:
         """Return the frame of what is owed; empty when it must be looked up, and follows."""
         if not isinstance(what, tuple):
-            return _frame(FEED, self._feed() | {"merged": self._merged_for(line)})
+            return _frame(FEED, self._feed() | {"merged": self._merged_for(connection)})
         if state := self._live.board.get(*what):
-            return _frame("build", self._live.view(state))
-        self._spawn(line, self._look_up(line, line.sid, *what))
+            return _frame("build", self._live.body(state))
+        self._spawn(connection, self._look_up(connection, connection.sid, *what))
         return b""
 
-    async def _look_up(self, line: Line, sid: str, project: str, build: str) -> None:
+    async def _look_up(self, connection: Connection, sid: str, project: str, build: str) -> None:
         try:
             state = await self._find(project, build)
         except HistoryUnavailable:  # it comes back, and gets a snapshot again
-            if sid in self._lines:
-                line.close(frames.TRY_LATER, "The history is away.")
+            if sid in self._connections:
+                connection.close(frames.TRY_LATER, "The history is away.")
             return
-        if state and sid in self._lines:
-            self._send(line, state)
+        if state and sid in self._connections:
+            self._send(connection, state)
 
-    def _send(self, line: Line, state: BuildState) -> None:
-        text = _frame("build", self._live.view(state))
-        self._hand([line], [(state.key, text, [line])])
+    def _send(self, connection: Connection, state: BuildState) -> None:
+        text = _frame("build", self._live.body(state))
+        self._hand([connection], [(state.key, text, [connection])])
 
-    async def _greet(self, line: Line, sid: str, filters: list[Filter]) -> None:
-        if sid in self._lines:
-            line.text(packets.event(FEED, self._feed()))
-        snapshot = await self._watching.join(sid, filters)
-        if sid in self._lines:
+    async def _greet(self, connection: Connection, sid: str, filters: list[Filter]) -> None:
+        if sid in self._connections:
+            connection.text(packets.event(FEED, self._feed()))
+        snapshot = await self._subscriptions.join(sid, filters)
+        if sid in self._connections:
             for body in snapshot["builds"]:
-                self._put_off(line, (body["project"], body["build"]), _frame("build", body))
-            if not line.slow and line.holds:
-                self.drain(line)
+                self._put_off(connection, (body["project"], body["build"]), _frame("build", body))
+            if not connection.slow and connection.holds:
+                self.drain(connection)
 
-    async def _watch(self, line: Line, sid: str, arguments: list[Any], ack: int | None) -> None:
-        body = await self._watching.watch(sid, arguments)
-        if ack is not None and sid in self._lines:
-            line.text(packets.answer(ack, body))
+    async def _watch(
+        self, connection: Connection, sid: str, arguments: list[Any], ack: int | None
+    ) -> None:
+        body = await self._subscriptions.watch(sid, arguments)
+        if ack is not None and sid in self._connections:
+            connection.text(packets.answer(ack, body))
 
-    def _spawn(self, line: Line, work: Coroutine[Any, Any, None]) -> None:
-        """Do `work` for the watcher that is on the line now."""
+    def _spawn(self, connection: Connection, work: Coroutine[Any, Any, None]) -> None:
+        """Do `work` for the watcher that is on the connection now."""
         task = self._loop.create_task(work)
         self._tasks.add(task)  # the loop keeps no reference of its own
-        task.add_done_callback(functools.partial(self._done, line, line.sid))
+        task.add_done_callback(functools.partial(self._done, connection, connection.sid))
 
-    def _done(self, line: Line, sid: str, task: asyncio.Task[None]) -> None:
+    def _done(self, connection: Connection, sid: str, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
         if not task.cancelled() and (exc := task.exception()):
             log.error("watcher.failed", exc_info=exc, extra={"sid": sid})
-            if sid in self._lines:  # it comes back, and gets a snapshot again
-                line.close(frames.TRY_LATER, "The gateway failed: connect again.")
+            if sid in self._connections:  # it comes back, and gets a snapshot again
+                connection.close(frames.TRY_LATER, "The gateway failed: connect again.")
 
 
-def _frame(name: str, body: View) -> bytes:
+def _frame(name: str, body: Body) -> bytes:
     return frames.frame(frames.TEXT, packets.event(name, body))
 
 

@@ -28,7 +28,7 @@ from gateway.sources.feed import Feed
 from gateway.state import event_bodies
 from gateway.state.live import Live
 from gateway.state.overview import Overview, WorkerLoad
-from gateway.transports.sse import Events
+from gateway.transports.sse import SseTransport
 
 ROOT = Path(__file__).parents[2]
 TEXT = (ROOT / "topics.md").read_text()
@@ -159,7 +159,7 @@ def test_the_worked_example_of_the_order_is_what_the_board_does() -> None:
 
 BUILD = command.unknown("acme", "01a1")
 START = command.start("acme", "01a1", NOW, by="ada", script=Script(), priority="normal")
-VIEW = event_bodies.view(BuildState(START), "start", ahead=0, lost=False)
+BODY = event_bodies.build_body(BuildState(START), "start", ahead=0, lost=False)
 BROKER = SimpleNamespace(alive=True, lag=0.001)
 FEED = Feed(BROKER, Live(print, lambda: 0.0), print).body()
 
@@ -189,8 +189,8 @@ CHECKS: dict[str, Callable[[Any], None]] = {
     "watch request": filters_may_be_watched,
     "watch answer": has_keys("watching", "builds", "more"),
     "watch refused": lambda value: has_keys("code", "message")(value["error"]),
-    "event build": has_keys(*VIEW),
-    "event log": has_keys(*event_bodies.log_view(START)),
+    "event build": has_keys(*BODY),
+    "event log": has_keys(*event_bodies.log_body(START)),
     "event feed": has_keys(*FEED),
     "http list": has_keys("builds", "next"),
     "http activities": has_keys(*collection.page("", 1, 0, [(1, b"")] * 101)),
@@ -226,8 +226,8 @@ def test_there_is_an_example_of_everything() -> None:
 
 def test_every_field_of_an_event_is_explained() -> None:
     beyond = {name for row in rows(section("`build`")) for name in names(row[0])}
-    same = {name for name in VIEW if name in keys(Build)}
-    assert beyond | same | {"published"} == set(VIEW)
+    same = {name for name in BODY if name in keys(Build)}
+    assert beyond | same | {"published"} == set(BODY)
     assert {names(row[0])[0] for row in rows(section("`feed`"))} == set(FEED)
 
 
@@ -243,9 +243,9 @@ def test_the_bodies_of_the_curl_commands_are_accepted() -> None:
 
 
 def test_every_endpoint_is_described() -> None:
-    events = Events(*[None] * 4, backlog_bytes=0, stuck_seconds=0)
+    events = SseTransport(*[None] * 4, backlog_bytes=0, stuck_seconds=0)
     apis = [
-        Api(*[None] * 4, counts=None, drain=None, not_ready=None),
+        Api(*[None] * 4, counters=None, drain=None, not_ready=None),
         events,
         Operations(*[None] * 4),
     ]

@@ -75,7 +75,7 @@ LIBRARIES = {
             "gateway/server.py",
             "gateway/app.py",
             "gateway/problems.py",
-            "gateway/connection.py",
+            "gateway/http_connection.py",
             "gateway/http/*.py",
         ),
         *("gateway/transports/*.py", "gateway/operations/routes.py"),

@@ -8,7 +8,7 @@ from buildfeed.board import BuildState, fold
 from buildfeed.presence import Presence
 from buildfeed.topics import Filter
 from gateway.state.event import Event
-from gateway.state.event_bodies import View
+from gateway.state.event_bodies import Body
 from gateway.state.live import Live
 from support.samples import NOW
 
@@ -59,10 +59,10 @@ class Scene:
         self.clock.now += seconds
         return self
 
-    def view(self, build: str = "b1") -> View:
+    def body(self, build: str = "b1") -> Body:
         state = self.live.board.get("acme", build)
         assert state
-        return self.live.view(state)
+        return self.live.body(state)
 
 
 def recorded(*activities: Activity) -> BuildState:

@@ -1,4 +1,4 @@
-"""The wires of a gateway, and clients at their other ends, one of which may take nothing."""
+"""The websocket of a gateway, and clients at their other ends, one of which may take nothing."""
 
 import asyncio
 import contextlib
@@ -9,14 +9,14 @@ from typing import Any
 from buildfeed.activity import Activity
 from buildfeed.board import BuildState
 from buildfeed.topics import Filter
-from gateway.engine.connection import Line
+from gateway.engine.connection import Connection
 from gateway.engine.frames import TEXT
 from gateway.engine.server import Limits
 from gateway.queries.snapshot import Snapshot
 from gateway.state.live import Live
 from gateway.transports.backlog import Backlog
-from gateway.transports.subscriptions import Watching
-from gateway.transports.websocket import Wires
+from gateway.transports.subscriptions import Subscriptions
+from gateway.transports.websocket import WebSocketTransport
 from support.client_frames import sent
 
 _PLENTY = 1 << 16
@@ -31,7 +31,7 @@ class Pipe(asyncio.Transport):
         self._here.setblocking(False)
         self._there.setblocking(False)
         self._taken = b""
-        self.line: Line | None = None
+        self.connection: Connection | None = None
         self.held = False
         self.waiting = b""
         self.high = 0
@@ -63,10 +63,10 @@ class Pipe(asyncio.Transport):
     def _send_waiting(self) -> None:
         with contextlib.suppress(BlockingIOError):
             self.waiting = self.waiting[self._here.send(self.waiting) :]
-        if self.line and not self.line.slow and len(self.waiting) > self.high:
-            self.line.paused()
-        elif self.line and self.line.slow and not self.waiting:
-            self.line.resumed()
+        if self.connection and not self.connection.slow and len(self.waiting) > self.high:
+            self.connection.paused()
+        elif self.connection and self.connection.slow and not self.waiting:
+            self.connection.resumed()
 
     def _received(self) -> bytes:
         pieces = []
@@ -114,16 +114,16 @@ class BeyondTheBoard(Snapshot):
 
 
 class Site:
-    """The wires of a gateway, and clients at their other ends."""
+    """The websocket of a gateway, and clients at their other ends."""
 
     def __init__(self, backlog_bytes: int = 2000) -> None:
         loop = asyncio.get_running_loop()
         self.history = History()
-        self.live = Live(lambda event: self.wires.deliver(event), loop.time)  # noqa: PLW0108 - made below
-        self.watching = Watching(self.live, BeyondTheBoard(self.live, self.history))
-        self.wires = Wires(
+        self.live = Live(lambda event: self.websocket.deliver(event), loop.time)  # noqa: PLW0108 - made below
+        self.subscriptions = Subscriptions(self.live, BeyondTheBoard(self.live, self.history))
+        self.websocket = WebSocketTransport(
             self.live,
-            self.watching,
+            self.subscriptions,
             self._find,
             lambda: {"broker": "up", "merged": 0},
             backlog_bytes=backlog_bytes,
@@ -149,16 +149,16 @@ class Site:
 class Client:
     def __init__(self, site: Site) -> None:
         self.pipe = Pipe()
-        self.line = self.pipe.line = site.wires.exchange.open(self.pipe, b"")
+        self.connection = self.pipe.connection = site.websocket.server.open(self.pipe, b"")
         self.site = site
 
     @property
     def backlog(self) -> Backlog | None:
         """What waits for it, None while nothing does."""
-        return self.site.wires._backlogs.get(self.line)
+        return self.site.websocket._backlogs.get(self.connection)
 
     def say(self, packet: str) -> None:
-        self.line.received(sent(TEXT, packet.encode()))
+        self.connection.received(sent(TEXT, packet.encode()))
 
     @property
     def packets(self) -> list[str]:

@@ -201,7 +201,7 @@ async def worker(
     drain_seconds: float = 0,
     **limits: Any,
 ) -> AsyncIterator[RunningWorker]:
-    """Run a worker; `make_queue(name=…, slots=…)` gives it its starts."""
+    """Attempt a worker; `make_queue(name=…, slots=…)` gives it its starts."""
     name = name or f"w-{secrets.token_hex(4)}"
     queue = make_queue(name=name, slots=slots)
     made = Worker(

@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable
 from buildfeed.activity import Build, Key
 
 
-class KeptDelivery:
+class HeldByPeer:
     """A start that `keeper` keeps, for as long as this worker runs the build as `attempt`.
 
     `connected` tells whether the connection is still the one on which the keeper was heard. While

@@ -29,7 +29,7 @@ class _Kept(msgspec.Struct):
     runner: str | None = None
 
 
-class Keeping:
+class KeptStarts:
     """The starts kept by the worker `name`. Pure; `now` is a monotonic clock in seconds."""
 
     def __init__(self, name: str) -> None:

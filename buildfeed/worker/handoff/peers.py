@@ -13,19 +13,19 @@ from buildfeed.broker.mqtt.link import MqttLink
 from buildfeed.errors import BrokerUnavailable
 from buildfeed.presence import Presence
 from buildfeed.topics import ALL_WORKERS
-from buildfeed.worker.handoff.delivery import KeptDelivery
-from buildfeed.worker.handoff.kept_starts import ANSWER_SECONDS, Keeping
+from buildfeed.worker.handoff.delivery import HeldByPeer
+from buildfeed.worker.handoff.kept_starts import ANSWER_SECONDS, KeptStarts
 from buildfeed.worker.heartbeat import Heartbeat
-from buildfeed.worker.job import Building
+from buildfeed.worker.job import Job
 from buildfeed.worker.queues.queue import Delivery
 
 log = logging.getLogger(__name__)
 
 
-class Neighbours:
+class Peers:
     """The other workers, for the worker `name` that runs `builds`.
 
-    `keeping` has the starts it keeps for them. `tell_ending` is called with the keys of starts that
+    `kept_starts` are those it keeps for them. `tell_ending` is called with the keys of starts that
     others keep: their builds may have ended here, and the acknowledgement been lost. Everything
     belongs to the event loop.
     """
@@ -35,10 +35,10 @@ class Neighbours:
         name: str,
         link: MqttLink,
         heartbeat: Heartbeat,
-        builds: Mapping[Key, Building],
+        builds: Mapping[Key, Job],
         tell_ending: Callable[[Key], None],
     ) -> None:
-        self.keeping = Keeping(name)
+        self.kept_starts = KeptStarts(name)
         self._name = name
         self._link = link
         self._heartbeat = heartbeat
@@ -55,7 +55,7 @@ class Neighbours:
     @property
     def elsewhere(self) -> int:
         """How many builds run here whose starts others keep."""
-        return sum(isinstance(each.delivery, KeptDelivery) for each in self._builds.values())
+        return sum(isinstance(each.delivery, HeldByPeer) for each in self._builds.values())
 
     def returned(self, now: float) -> None:
         """Take note that the connection is new: the broker may have been away."""
@@ -69,15 +69,15 @@ class Neighbours:
 
     def listen(self, now: float) -> None:
         """Hear the others while there is something to hear; say again what is news to them."""
-        needed = self.astray or self.elsewhere or self.keeping or now < self._listening_until
+        needed = self.astray or self.elsewhere or self.kept_starts or now < self._listening_until
         if bool(needed) is not self._listening:
             self._listening = bool(needed)
             if self._listening:
                 self._link.subscribe(ALL_WORKERS, 1)
             else:
                 self._link.unsubscribe(ALL_WORKERS)
-                self.keeping.forget()
-        if self.keeping.has_news(now):
+                self.kept_starts.forget()
+        if self.kept_starts.has_news(now):
             self._heartbeat.changed()
 
     def hear(self, said: Presence, connection: int, now: float) -> list[Delivery]:
@@ -95,15 +95,15 @@ class Neighbours:
                 self._heartbeat.changed()
             elif (
                 key not in kept
-                and isinstance(delivery, KeptDelivery)
+                and isinstance(delivery, HeldByPeer)
                 and delivery.keeper == said.worker
             ):
                 delivery.given_up()
         for key in kept - self._builds.keys():
             self._tell_ending(key)
-        return self.keeping.hear(said, now)
+        return self.kept_starts.hear(said, now)
 
-    def _kept_by(self, keeper: str, build: Building, connection: int) -> KeptDelivery:
+    def _kept_by(self, keeper: str, build: Job, connection: int) -> HeldByPeer:
         project, name = build.key
         fields = {"project": project, "build": name, "keeper": keeper}
         log.info("build.kept_elsewhere", extra=fields)
@@ -112,7 +112,7 @@ class Neighbours:
             with suppress(BrokerUnavailable):
                 await asyncio.wrap_future(self._heartbeat.say())
 
-        return KeptDelivery(
+        return HeldByPeer(
             build.delivery.start,
             build.attempt,
             keeper,

@@ -21,7 +21,7 @@ from buildfeed.topics import Filter
 from gateway.queries.snapshot import Snapshot
 from gateway.sources.catch_up import CatchUp
 from gateway.state.event import Event
-from gateway.state.event_bodies import View
+from gateway.state.event_bodies import Body
 from gateway.state.live import Live
 from support.builders import accept, ending, error, progress, start, stop
 
@@ -53,8 +53,8 @@ class Page:
     def __init__(self, filter_: str) -> None:
         self.filter = Filter.parse(filter_)
         self.connected = False
-        self.coming: deque[View] = deque()
-        self.builds: dict[str, View] = {}
+        self.coming: deque[Body] = deque()
+        self.builds: dict[str, Body] = {}
 
     def receive(self, times: int) -> None:
         for _ in range(min(times, len(self.coming))):
@@ -64,7 +64,7 @@ class Page:
                 self.builds[body["build"]] = body
 
 
-def _beats(body: View, known: View) -> bool:
+def _beats(body: Body, known: Body) -> bool:
     place, other = (body["attempt"], body["seq"]), (known["attempt"], known["seq"])
     ended, had_ended = body["status"] in ENDINGS, known["status"] in ENDINGS
     if ended is not had_ended:
@@ -109,7 +109,7 @@ class World(RuleBasedStateMachine):
         expected = {}
         for state in [*self._truth.unfinished(), *self._truth.ended()]:
             if page.filter.matches_levels(("builds", *state.key, "status")):
-                view = self._live.view(state)
+                view = self._live.body(state)
                 expected[state.newest.object.build] = {fact: view[fact] for fact in FACTS}
         seen = {build: {fact: body[fact] for fact in FACTS} for build, body in page.builds.items()}
         assert seen == expected

@@ -21,7 +21,7 @@ from buildfeed.activity import (
     urn,
 )
 from buildfeed.board import BuildState, fold
-from buildfeed.worker.attempt import Run
+from buildfeed.worker.attempt import Attempt
 from buildfeed.worker.runner import Outcome
 from fakebuild.script import Tick, plan
 
@@ -33,7 +33,7 @@ def offer(script: Script = Script()) -> Build:  # noqa: B008 - frozen
     return command.start("acme", BUILD, QUEUED, by="ada", script=script, priority="high").object
 
 
-def whole(run: Run, script: Script = Script()) -> Iterator[Activity]:  # noqa: B008 - frozen
+def whole(run: Attempt, script: Script = Script()) -> Iterator[Activity]:  # noqa: B008 - frozen
     """Everything a build publishes from its beginning to its end."""
     yield run.accept(QUEUED + timedelta(seconds=1))
     for tick in plan(script):
@@ -43,7 +43,7 @@ def whole(run: Run, script: Script = Script()) -> Iterator[Activity]:  # noqa: B
 
 
 def test_an_attempt_begins_with_an_accept_of_seq_0_at_0_percent() -> None:
-    accept = Run(offer(), attempt=2, worker="w1").accept(QUEUED)
+    accept = Attempt(offer(), attempt=2, worker="w1").accept(QUEUED)
 
     assert (accept.type, accept.kind) == ("Accept", "status")
     assert accept.id == f"{urn('acme', BUILD)}:2.0"
@@ -53,13 +53,13 @@ def test_an_attempt_begins_with_an_accept_of_seq_0_at_0_percent() -> None:
 
 def test_a_script_that_nobody_asked_for_is_not_published() -> None:
     asked = replace(offer(), script=UNSET)
-    run = Run(asked, attempt=1, worker="w1")
+    run = Attempt(asked, attempt=1, worker="w1")
 
     assert {activity.object.script for activity in whole(run)} == {UNSET}
 
 
 def test_seq_counts_every_activity_of_the_attempt() -> None:
-    activities = list(whole(Run(offer(), attempt=1, worker="w1")))
+    activities = list(whole(Attempt(offer(), attempt=1, worker="w1")))
 
     assert [activity.object.seq for activity in activities] == [*range(len(activities))]
 
@@ -67,14 +67,14 @@ def test_seq_counts_every_activity_of_the_attempt() -> None:
 def test_every_activity_carries_who_asked_for_what_and_when() -> None:
     script = Script(seconds=1, steps=2, errors=(50,))
 
-    for activity in whole(Run(offer(script), attempt=1, worker="w1"), script):
+    for activity in whole(Attempt(offer(script), attempt=1, worker="w1"), script):
         build = activity.object
         assert (build.by, build.priority, build.script) == ("ada", "high", script)
         assert (build.queued_time, build.start_time) == (QUEUED, QUEUED + timedelta(seconds=1))
 
 
 def test_the_activity_of_an_error_carries_the_new_progress_and_no_progress_follows() -> None:
-    activities = list(whole(Run(offer(), attempt=1, worker="w1")))
+    activities = list(whole(Attempt(offer(), attempt=1, worker="w1")))
 
     at_70 = [a for a in activities if a.object.progress == 70 and a.kind != "log"]
     assert [(a.kind, a.object.errors) for a in at_70] == [("error", 1)]
@@ -82,7 +82,7 @@ def test_the_activity_of_an_error_carries_the_new_progress_and_no_progress_follo
 
 
 def test_an_error_does_not_end_the_build_but_makes_it_fail() -> None:
-    activities = list(whole(Run(offer(), attempt=1, worker="w1")))
+    activities = list(whole(Attempt(offer(), attempt=1, worker="w1")))
 
     assert [a.object.progress for a in activities if a.kind == "progress"] == [
         10, 20, 30, 40, 50, 60, 80, 90, 100,
@@ -92,14 +92,14 @@ def test_an_error_does_not_end_the_build_but_makes_it_fail() -> None:
 
 
 def test_a_build_without_errors_succeeds() -> None:
-    activities = list(whole(Run(offer(), attempt=1, worker="w1"), Script(errors=())))
+    activities = list(whole(Attempt(offer(), attempt=1, worker="w1"), Script(errors=())))
 
     assert activities[-1].object.status == "succeeded"
     assert {a.kind for a in activities} == {"status", "log", "progress"}
 
 
 def test_a_build_that_is_stopped_keeps_its_progress() -> None:
-    run = Run(offer(), attempt=1, worker="w1")
+    run = Attempt(offer(), attempt=1, worker="w1")
     run.accept(QUEUED)
     list(run.advance(Tick(at=1, progress=10, output="…"), QUEUED))
 
@@ -110,7 +110,7 @@ def test_a_build_that_is_stopped_keeps_its_progress() -> None:
 
 
 def test_a_build_that_ends_before_it_was_accepted_has_seq_0_and_no_start_time() -> None:
-    ending = Run(offer(), attempt=11, worker="w1").fail("Given up.", QUEUED).object
+    ending = Attempt(offer(), attempt=11, worker="w1").fail("Given up.", QUEUED).object
 
     assert (ending.status, ending.attempt, ending.seq) == ("failed", 11, 0)
     assert (ending.errors, ending.error) == (1, "Given up.")
@@ -118,7 +118,7 @@ def test_a_build_that_ends_before_it_was_accepted_has_seq_0_and_no_start_time() 
 
 
 def test_a_build_goes_on_under_another_attempt_with_its_progress() -> None:
-    run = Run(offer(), attempt=1, worker="w1")
+    run = Attempt(offer(), attempt=1, worker="w1")
     first = run.accept(QUEUED)
     list(run.advance(Tick(at=1, progress=70, output="…", errors=("step 7: …",)), QUEUED))
 
@@ -131,16 +131,16 @@ def test_a_build_goes_on_under_another_attempt_with_its_progress() -> None:
 
 
 def test_a_start_of_an_earlier_attempt_begins_at_0_percent_again() -> None:
-    earlier = Run(offer(), attempt=1, worker="w1")
+    earlier = Attempt(offer(), attempt=1, worker="w1")
     half = list(whole(earlier))[10].object
 
-    build = Run(half, attempt=2, worker="w2").accept(QUEUED).object
+    build = Attempt(half, attempt=2, worker="w2").accept(QUEUED).object
 
     assert (build.progress, build.errors, build.by) == (0, 0, "ada")
 
 
 def test_long_texts_are_cut_to_what_the_contract_allows() -> None:
-    run = Run(offer(), attempt=1, worker="w1")
+    run = Attempt(offer(), attempt=1, worker="w1")
     run.accept(QUEUED)
 
     tick = Tick(at=1, progress=10, output="ü" * 20_000, errors=("é" * 100_000,))
@@ -160,7 +160,7 @@ def test_long_texts_are_cut_to_what_the_contract_allows() -> None:
     )
 )
 def test_every_activity_is_valid_and_the_fold_ends_with_the_ending(script: Script) -> None:
-    activities = list(whole(Run(offer(script), attempt=1, worker="w1"), script))
+    activities = list(whole(Attempt(offer(script), attempt=1, worker="w1"), script))
 
     state: BuildState | None = None
     for activity in activities:

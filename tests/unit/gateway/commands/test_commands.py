@@ -17,7 +17,7 @@ from buildfeed.history import claims
 from buildfeed.history.store import Store
 from gateway.commands import commands, in_flight, lease
 from gateway.commands.commands import Commands
-from gateway.commands.rate_limit import Throttle
+from gateway.commands.rate_limit import RateLimit
 from gateway.commands.requests import StartRequest
 from gateway.problems import Problem
 from gateway.queries.builds import Builds
@@ -63,7 +63,8 @@ def broker() -> Broker:
 async def processes(broker: Broker, tmp_path: Path) -> AsyncIterator[list[Commands]]:
     with closing(Store(f"sqlite:///{tmp_path}/history.db")) as store:
         processes = [
-            Commands(live, Builds(live, store), store, broker, Throttle(1)) for live in broker.lives
+            Commands(live, Builds(live, store), store, broker, RateLimit(1))
+            for live in broker.lives
         ]
         yield processes
         for process in processes:
@@ -216,10 +217,10 @@ async def test_who_stood_still_stops_nothing_that_was_taken_over(
     await submitted(broker, 2)
     broker.confirm()
     key = (await again).key
-    assert processes[0]._starts.under_way(key)
+    assert processes[0]._in_flight.under_way(key)
     broker.confirm(0)
     async with asyncio.timeout(5):
-        while processes[0]._starts.under_way(key):  # noqa: ASYNC110
+        while processes[0]._in_flight.under_way(key):  # noqa: ASYNC110
             await asyncio.sleep(0.01)
     assert broker.kinds == ["start", "start"]
 

@@ -7,7 +7,7 @@ import pytest
 from buildfeed.activity import Activity
 from buildfeed.errors import BrokerUnavailable
 from gateway.commands import in_flight, publisher
-from gateway.commands.in_flight import Starts
+from gateway.commands.in_flight import InFlight
 from support.builders import start
 
 OFFER = start("b1")
@@ -36,7 +36,7 @@ class Broker:
     def __init__(self) -> None:
         self.submitted: list[tuple[Activity, Future[None]]] = []
         self.received: list[Activity] = []
-        self.starts = Starts(self, self.received.append)
+        self.starts = InFlight(self, self.received.append)
         self.turn = Turn()
 
     def submit(self, command: Activity) -> "Future[None]":

@@ -15,7 +15,7 @@ CLAIM = Claim("acme", "k", "b1", "h", "first")
 
 
 class Database:
-    """Counts how often a turn was renewed, and knows how it ended."""
+    """Counters how often a turn was renewed, and knows how it ended."""
 
     def __init__(self) -> None:
         self.away = self.taken_over = False

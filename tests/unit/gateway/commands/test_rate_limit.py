@@ -3,44 +3,44 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.commands.rate_limit import Throttle
+from gateway.commands.rate_limit import RateLimit
 
 
 def test_so_many_may_start_at_once_and_no_more() -> None:
-    throttle = Throttle(3)
-    assert [throttle.take("acme", 100) for _ in range(5)] == [0, 0, 0, 20, 20]
+    rate_limit = RateLimit(3)
+    assert [rate_limit.take("acme", 100) for _ in range(5)] == [0, 0, 0, 20, 20]
 
 
 def test_after_the_wait_it_told_the_next_is_allowed() -> None:
-    throttle, now = Throttle(7), 1e6
+    rate_limit, now = RateLimit(7), 1e6
     for _ in range(7):
-        assert throttle.take("acme", now) == 0
+        assert rate_limit.take("acme", now) == 0
     for _ in range(20):
-        wait = throttle.take("acme", now)
-        assert throttle.take("acme", now + wait / 2) > 0
+        wait = rate_limit.take("acme", now)
+        assert rate_limit.take("acme", now + wait / 2) > 0
         now += wait
-        assert throttle.take("acme", now) == 0
+        assert rate_limit.take("acme", now) == 0
 
 
 def test_a_refused_start_is_not_counted() -> None:
-    throttle = Throttle(1)
-    throttle.take("acme", 0)
-    assert {throttle.take("acme", 30) for _ in range(10)} == {30}
+    rate_limit = RateLimit(1)
+    rate_limit.take("acme", 0)
+    assert {rate_limit.take("acme", 30) for _ in range(10)} == {30}
 
 
 def test_projects_do_not_disturb_each_other() -> None:
-    throttle = Throttle(1)
-    assert [throttle.take(project, 0) for project in ("acme", "emca", "acme")] == [0, 0, 60]
+    rate_limit = RateLimit(1)
+    assert [rate_limit.take(project, 0) for project in ("acme", "emca", "acme")] == [0, 0, 60]
 
 
 def test_idle_projects_are_forgotten_and_busy_ones_are_not() -> None:
-    throttle = Throttle(1)
+    rate_limit = RateLimit(1)
     for number in range(1000):
-        throttle.take(f"p{number}", 100)
-    throttle.take("acme", 159)
-    assert throttle.take("other", 170) == 0
-    assert set(throttle._full_at) == {"acme", "other"}
-    assert throttle.take("acme", 170)
+        rate_limit.take(f"p{number}", 100)
+    rate_limit.take("acme", 159)
+    assert rate_limit.take("other", 170) == 0
+    assert set(rate_limit._full_at) == {"acme", "other"}
+    assert rate_limit.take("acme", 170)
 
 
 @given(
@@ -50,11 +50,11 @@ def test_idle_projects_are_forgotten_and_busy_ones_are_not() -> None:
 def test_no_more_than_twice_the_number_begin_in_any_minute(
     per_minute: int, pauses: list[float]
 ) -> None:
-    throttle = Throttle(per_minute)
+    rate_limit = RateLimit(per_minute)
     now, taken = 1000.0, []
     for pause in pauses:
         now += pause
-        if throttle.take("acme", now) == 0:
+        if rate_limit.take("acme", now) == 0:
             taken.append(now)
     for first in taken:
         assert sum(first <= at < first + 60 for at in taken) <= 2 * per_minute

@@ -1,4 +1,4 @@
-"""A line on the loop and the sockets that it runs on, past whose transport deliveries go."""
+"""A connection on the loop and the sockets that it runs on, past whose transport deliveries go."""
 
 import asyncio
 import contextlib
@@ -9,7 +9,7 @@ from typing import cast
 
 import uvloop
 
-from gateway.engine.connection import Line
+from gateway.engine.connection import Connection
 from gateway.engine.frames import TEXT
 from support.builders import ending, progress
 from support.client_frames import sent
@@ -20,7 +20,7 @@ COMERS = 50
 SMALL = 8192
 
 
-class Door(asyncio.Protocol):
+class Entrance(asyncio.Protocol):
     """The end of a connection that has shaken hands."""
 
     def __init__(self, site: Site) -> None:
@@ -30,45 +30,45 @@ class Door(asyncio.Protocol):
         transport = cast(asyncio.Transport, transport)
         sock: socket.socket = transport.get_extra_info("socket")
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SMALL)
-        self.line: Line = self._site.wires.exchange.open(transport, b"")
+        self.connection: Connection = self._site.websocket.server.open(transport, b"")
 
     def data_received(self, data: bytes) -> None:
-        self.line.received(data)
+        self.connection.received(data)
 
     def pause_writing(self) -> None:
-        self.line.paused()
+        self.connection.paused()
 
     def resume_writing(self) -> None:
-        self.line.resumed()
+        self.connection.resumed()
 
     def connection_lost(self, _exc: Exception | None) -> None:
-        self._site.wires.exchange.lost(self.line)
+        self._site.websocket.server.lost(self.connection)
 
 
 class Listener:
-    """Wires that listen on a port of uvloop's, and the doors of those who came."""
+    """WebSocketTransport that listen on a port of uvloop's, and the entrances of those who came."""
 
     def __init__(self) -> None:
         self.site = Site()
-        self.doors: list[Door] = []
+        self.entrances: list[Entrance] = []
 
     async def listen(self) -> None:
         loop = asyncio.get_running_loop()
         server = await loop.create_server(self._made, "127.0.0.1", 0)
         self._address = server.sockets[0].getsockname()
 
-    def _made(self) -> Door:
-        self.doors.append(Door(self.site))
-        return self.doors[-1]
+    def _made(self) -> Entrance:
+        self.entrances.append(Entrance(self.site))
+        return self.entrances[-1]
 
     async def connect(self, auth: bytes = b"") -> socket.socket:
         """Return the socket of a client that says it is there."""
-        loop, sock, there = asyncio.get_running_loop(), socket.socket(), len(self.doors)
+        loop, sock, there = asyncio.get_running_loop(), socket.socket(), len(self.entrances)
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, SMALL)
         sock.setblocking(False)
         await loop.sock_connect(sock, self._address)
         await loop.sock_sendall(sock, sent(TEXT, b"40" + auth))
-        while len(self.doors) == there or not self.doors[-1].line.connected:
+        while len(self.entrances) == there or not self.entrances[-1].connection.connected:
             await settle()
         return sock
 
@@ -89,7 +89,7 @@ async def _deliver_to_one_who_reads_in_fits() -> tuple[list[str], int]:
     listener, loop = Listener(), asyncio.get_running_loop()
     await listener.listen()
     sock = await listener.connect(b'{"watch":"builds/#"}')
-    line = listener.doors[0].line
+    connection = listener.entrances[0].connection
     got, slowed = bytearray(), 0
 
     def read() -> None:
@@ -100,11 +100,11 @@ async def _deliver_to_one_who_reads_in_fits() -> tuple[list[str], int]:
         if number % 97 == 0:
             loop.call_soon(read)  # the delivery finds room, and its transport does not know yet
         await listener.site.receive(progress(number % 100, attempt=number // 100))
-        slowed += line.slow
+        slowed += connection.slow
         if number % 10 == 0:
-            line.text(b"43%d[]" % number)
+            connection.text(b"43%d[]" % number)
     await listener.site.receive(ending(attempt=ROUNDS))
-    while b'"status":"succeeded"' not in got[-2000:] or line.waiting:
+    while b'"status":"succeeded"' not in got[-2000:] or connection.waiting:
         read()
         await settle()
     sock.close()
@@ -123,14 +123,14 @@ async def _come_and_go() -> list[list[str]]:
     await listener.listen()
     while len(said) < COMERS:
         watcher = await listener.connect(b'{"watch":"builds/#"}')
-        fd = listener.doors[-1].line.fd
+        fd = listener.entrances[-1].connection.fd
         watcher.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         listener.site.live.receive(progress(1, attempt=(number := number + 1)))
         watcher.close()
         other = await listener.connect()
         for _ in range(3):
             await listener.site.receive(progress(1, attempt=(number := number + 1)))
-        if listener.doors[-1].line.fd == fd:
+        if listener.entrances[-1].connection.fd == fd:
             said.append(packets(other.recv(1 << 20)))
         other.close()
     return said

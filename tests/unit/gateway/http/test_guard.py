@@ -6,7 +6,7 @@ import httpx
 import pytest
 from starlette.responses import PlainTextResponse
 
-from gateway.access.access import Door
+from gateway.access.access import Access
 from gateway.http.guard import Guard
 
 OWN = "http://192.0.2.1:8000"
@@ -15,7 +15,7 @@ PARTNER = "https://partner.example"
 
 def guarded(**headers: str) -> httpx.AsyncClient:
     """A client of a guarded application that says yes to everything."""
-    app = Guard(PlainTextResponse("yes", headers=headers), Door([PARTNER], "ci.lan"))
+    app = Guard(PlainTextResponse("yes", headers=headers), Access([PARTNER], "ci.lan"))
     return httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url=OWN)
 
 
@@ -102,7 +102,7 @@ async def connect(origin: str, host: str = "192.0.2.1") -> list[Any]:
     async def receive() -> None:
         raise AssertionError
 
-    await Guard(app, Door([PARTNER]))(scope, receive, send)
+    await Guard(app, Access([PARTNER]))(scope, receive, send)
     return seen
 
 
@@ -139,7 +139,7 @@ async def test_a_socket_that_the_application_only_closes_is_told_why() -> None:
         sent.append(message)
 
     scope = {"type": "websocket", "path": "/socket.io/", "headers": [(b"host", b"localhost")]}
-    await Guard(app, Door([]))(scope, None, send)
+    await Guard(app, Access([]))(scope, None, send)
     assert status_and_problem(sent) == (400, "no-websocket")
     assert json.loads(sent[1]["body"])["detail"] == "Invalid session."
 
@@ -150,7 +150,7 @@ async def test_the_lifespan_is_not_touched() -> None:
     async def app(*call: Any) -> None:
         calls.append(call)
 
-    await Guard(app, Door([]))({"type": "lifespan"}, None, None)
+    await Guard(app, Access([]))({"type": "lifespan"}, None, None)
     assert len(calls) == 1
 
 
@@ -188,7 +188,7 @@ async def ask(
     async def send(message: Any) -> None:
         sent.append(message)
 
-    guard = Guard(PlainTextResponse("{}"), Door([PARTNER]))
+    guard = Guard(PlainTextResponse("{}"), Access([PARTNER]))
     await guard(scope | {"http_version": version}, None, send)
     return sent[0]["status"], json.loads(sent[1]["body"]).get("type", "").rpartition(":")[2]
 

@@ -14,7 +14,7 @@ from buildfeed.presence import Presence
 from gateway.operations.loop_lag import LoopLag
 from gateway.operations.metrics import Metrics, Vitals
 from gateway.operations.siblings import Siblings
-from gateway.state.counters import Counts
+from gateway.state.counters import Counters
 from support.builders import accept, ending, progress, start
 from support.scene import Scene
 
@@ -40,13 +40,13 @@ def scene() -> Scene:
 
 
 @pytest.fixture
-def counts() -> Counts:
-    return Counts()
+def counters() -> Counters:
+    return Counters()
 
 
-def scraped(scene: Scene, counts: Counts, queues: dict[str, int] | None = None) -> Samples:
+def scraped(scene: Scene, counters: Counters, queues: dict[str, int] | None = None) -> Samples:
     """Return the value of each series by its name, without the prefix, and its labels."""
-    text, _ = Metrics(scene.live, counts, lambda: VITALS).render("", queues or {}, {})
+    text, _ = Metrics(scene.live, counters, lambda: VITALS).render("", queues or {}, {})
     return {
         (sample.name.removeprefix("buildfeed_"), *sample.labels.values()): sample.value
         for family in text_string_to_metric_families(text.decode())
@@ -54,12 +54,12 @@ def scraped(scene: Scene, counts: Counts, queues: dict[str, int] | None = None) 
     }
 
 
-def test_builds_are_told_by_what_they_do(scene: Scene, counts: Counts) -> None:
+def test_builds_are_told_by_what_they_do(scene: Scene, counters: Counters) -> None:
     scene.receive(start("b1"), start("b2", priority="high"), accept(build="b3"))
     scene.receive(start("b6", not_before=datetime.now(UTC) + timedelta(hours=1)))
     scene.receive(progress(30, attempt=2, build="b4", worker="w2"), ending(build="b5"))
 
-    samples = scraped(scene, counts)
+    samples = scraped(scene, counters)
 
     assert samples["builds_queued", "high"] == samples["builds_queued", "normal"] == 1
     assert samples["builds_delayed",] == 1
@@ -68,11 +68,13 @@ def test_builds_are_told_by_what_they_do(scene: Scene, counts: Counts) -> None:
     assert samples["oldest_queued_seconds",] > 0
 
 
-def test_workers_are_told_with_what_they_say_of_themselves(scene: Scene, counts: Counts) -> None:
+def test_workers_are_told_with_what_they_say_of_themselves(
+    scene: Scene, counters: Counters
+) -> None:
     scene.live.hear(Presence("w1", "online", slots=4, lag_ms=1500))
     scene.live.hear(Presence("w2", "offline", slots=4))
 
-    samples = scraped(scene, counts)
+    samples = scraped(scene, counters)
 
     assert samples["workers", "online"] == samples["workers", "offline"] == 1
     assert samples["worker_loop_lag_seconds", "w1"] == 1.5
@@ -81,33 +83,33 @@ def test_workers_are_told_with_what_they_say_of_themselves(scene: Scene, counts:
 
 
 def test_a_worker_that_is_silent_is_offline_and_forgotten_after_an_hour(
-    scene: Scene, counts: Counts
+    scene: Scene, counters: Counters
 ) -> None:
     scene.hear("online")
 
     scene.after(31)
-    assert scraped(scene, counts)["workers", "offline"] == 1
+    assert scraped(scene, counters)["workers", "offline"] == 1
     scene.after(3600)
-    assert scraped(scene, counts)["workers", "offline"] == 0
+    assert scraped(scene, counters)["workers", "offline"] == 0
 
 
-def test_commands_are_told_by_outcome(scene: Scene, counts: Counts) -> None:
-    assert scraped(scene, counts)["starts_total", "accepted"] == 0
-    counts.starts["accepted"] += 2
-    counts.starts["broker-unavailable"] += 1
-    counts.stops["already-ended"] += 1
+def test_commands_are_told_by_outcome(scene: Scene, counters: Counters) -> None:
+    assert scraped(scene, counters)["starts_total", "accepted"] == 0
+    counters.starts["accepted"] += 2
+    counters.starts["broker-unavailable"] += 1
+    counters.stops["already-ended"] += 1
 
-    samples = scraped(scene, counts)
+    samples = scraped(scene, counters)
 
     assert samples["starts_total", "accepted"] == 2
     assert samples["starts_total", "broker-unavailable"] == 1
     assert samples["stops_total", "already-ended"] == 1
 
 
-def test_waiting_times_are_a_histogram(scene: Scene, counts: Counts) -> None:
-    counts.receive(accept(), scene.live.board)
+def test_waiting_times_are_a_histogram(scene: Scene, counters: Counters) -> None:
+    counters.receive(accept(), scene.live.board)
 
-    samples = scraped(scene, counts)
+    samples = scraped(scene, counters)
 
     name = "build_waiting_seconds"
     assert samples[f"{name}_count",] == samples[f"{name}_bucket", "+Inf"] == 1
@@ -116,11 +118,11 @@ def test_waiting_times_are_a_histogram(scene: Scene, counts: Counts) -> None:
     assert samples[f"{name}_sum",] == 8
 
 
-def test_the_process_tells_how_it_is(scene: Scene, counts: Counts) -> None:
+def test_the_process_tells_how_it_is(scene: Scene, counters: Counters) -> None:
     scene.receive(progress(30))
     scene.after(2)
 
-    samples = scraped(scene, counts)
+    samples = scraped(scene, counters)
 
     assert (samples["ready",], samples["broker_up",]) == (1, 0)
     assert samples["broker_lag_seconds",] == 0.004
@@ -134,18 +136,18 @@ def test_the_process_tells_how_it_is(scene: Scene, counts: Counts) -> None:
     assert samples["process_resident_memory_bytes",] > 0
 
 
-def test_queues_are_told_only_when_they_are_known(scene: Scene, counts: Counts) -> None:
-    samples = scraped(scene, counts, {"builds": 12, "builds.dead": 1})
+def test_queues_are_told_only_when_they_are_known(scene: Scene, counters: Counters) -> None:
+    samples = scraped(scene, counters, {"builds": 12, "builds.dead": 1})
 
     assert samples["queue_messages", "builds"] == 12
     assert samples["queue_messages", "builds.dead"] == 1
-    assert not [key for key in scraped(scene, counts) if key[0] == "queue_messages"]
+    assert not [key for key in scraped(scene, counters) if key[0] == "queue_messages"]
 
 
-def test_one_process_answers_for_all_that_share_its_port(scene: Scene, counts: Counts) -> None:
-    counts.starts["accepted"] += 2
-    counts.receive(accept(), scene.live.board)
-    metrics = Metrics(scene.live, counts, lambda: VITALS)
+def test_one_process_answers_for_all_that_share_its_port(scene: Scene, counters: Counters) -> None:
+    counters.starts["accepted"] += 2
+    counters.receive(accept(), scene.live.board)
+    metrics = Metrics(scene.live, counters, lambda: VITALS)
     told = {"11": metrics.text(), "12": metrics.text()}
 
     for accept_header in ("", "application/openmetrics-text"):
@@ -195,18 +197,20 @@ def test_processes_hear_of_each_other_as_long_as_they_speak(tmp_path: Path) -> N
     ],
 )
 def test_the_format_is_the_one_asked_for(
-    scene: Scene, counts: Counts, accept_header: str, content_type: str
+    scene: Scene, counters: Counters, accept_header: str, content_type: str
 ) -> None:
-    text, answered = Metrics(scene.live, counts, lambda: VITALS).render(accept_header, {}, {})
+    text, answered = Metrics(scene.live, counters, lambda: VITALS).render(accept_header, {}, {})
 
     assert answered.startswith(content_type)
     assert b"buildfeed_ready 1.0" in text
 
 
-def test_every_metric_is_documented_with_its_type_and_label(scene: Scene, counts: Counts) -> None:
+def test_every_metric_is_documented_with_its_type_and_label(
+    scene: Scene, counters: Counters
+) -> None:
     scene.receive(start("b1"), accept(build="b2"))
     scene.hear("online")
-    raw, _ = Metrics(scene.live, counts, lambda: VITALS).render("", {"builds": 0}, {})
+    raw, _ = Metrics(scene.live, counters, lambda: VITALS).render("", {"builds": 0}, {})
     text = raw.decode()
     labels = dict(re.findall(r"^(buildfeed_\w+){(?!le=)(\w+)=", text, re.MULTILINE))
     told = {

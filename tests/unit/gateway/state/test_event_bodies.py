@@ -1,16 +1,16 @@
 from buildfeed import command
 from buildfeed.board import BuildState
-from gateway.state.event_bodies import View, log_view, view
+from gateway.state.event_bodies import Body, build_body, log_body
 from support.builders import accept, log, start, stop
 from support.samples import END, NOW, STOP
 
 
-def unknown(body: View) -> set[str]:
+def unknown(body: Body) -> set[str]:
     return {key for key, value in body.items() if value is None}
 
 
 def test_the_event_has_what_the_contract_lists_and_nothing_else() -> None:
-    assert view(BuildState(END, STOP), "status", ahead=None, lost=False) == {
+    assert build_body(BuildState(END, STOP), "status", ahead=None, lost=False) == {
         "project": "acme",
         "build": "0193",
         "kind": "status",
@@ -38,7 +38,7 @@ def test_the_event_has_what_the_contract_lists_and_nothing_else() -> None:
 
 
 def test_a_queued_build_has_its_place_and_no_worker_yet() -> None:
-    body = view(BuildState(start()), "start", ahead=3, lost=False)
+    body = build_body(BuildState(start()), "start", ahead=3, lost=False)
 
     assert (body["status"], body["running"], body["ahead"]) == ("queued", False, 3)
     assert unknown(body) == {"error", "worker", "stoppedBy", "notBefore", "started", "ended"}
@@ -46,7 +46,7 @@ def test_a_queued_build_has_its_place_and_no_worker_yet() -> None:
 
 def test_a_running_build_that_was_asked_to_stop_is_stopping() -> None:
     running = accept()
-    body = view(BuildState(running, stop(running, by="bob")), "stop", ahead=None, lost=True)
+    body = build_body(BuildState(running, stop(running, by="bob")), "stop", ahead=None, lost=True)
 
     assert (body["running"], body["stopping"], body["stoppedBy"]) == (True, True, "bob")
     assert (body["kind"], body["lost"]) == ("stop", True)
@@ -54,14 +54,14 @@ def test_a_running_build_that_was_asked_to_stop_is_stopping() -> None:
 
 def test_a_build_stopped_before_anybody_heard_of_it_is_shown_without_its_start() -> None:
     undo = command.stop(command.unknown("acme", "b1"), NOW, by="bob", uuid="0")
-    body = view(BuildState(undo, undo), "stop", ahead=None, lost=False)
+    body = build_body(BuildState(undo, undo), "stop", ahead=None, lost=False)
 
     assert (body["status"], body["stopping"], body["stoppedBy"]) == ("stopped", False, "bob")
     assert {"by", "script", "queued", "started", "worker"} < unknown(body)
 
 
 def test_the_log_event_has_lines_and_no_state() -> None:
-    assert log_view(log("compiling\n", 30)) == {
+    assert log_body(log("compiling\n", 30)) == {
         "project": "acme",
         "build": "b1",
         "attempt": 1,

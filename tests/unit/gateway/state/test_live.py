@@ -25,13 +25,13 @@ def test_a_change_reaches_the_watchers_whose_filter_matches(scene: Scene) -> Non
     (event,) = scene.receive(progress(30))
 
     assert (event.name, event.watchers) == ("build", {"ada", "bob"})
-    assert event.body == scene.view() | {"kind": "progress"}
+    assert event.body == scene.body() | {"kind": "progress"}
     assert (event.body["build"], event.body["progress"]) == ("b1", 30)
 
 
 def test_what_nobody_watches_is_known_all_the_same(scene: Scene) -> None:
     assert scene.receive(start(), accept(), progress(30)) == []
-    assert scene.view()["progress"] == 30
+    assert scene.body()["progress"] == 30
 
 
 @pytest.mark.parametrize(
@@ -50,10 +50,10 @@ def test_what_nobody_watches_is_known_all_the_same(scene: Scene) -> None:
 def test_what_says_nothing_new_is_not_sent(scene: Scene, known: Activity, late: Activity) -> None:
     scene.watch("ada", "builds/#")
     scene.receive(known)
-    before = scene.view()
+    before = scene.body()
 
     assert scene.receive(late) == []
-    assert scene.view() == before
+    assert scene.body() == before
 
 
 def test_an_error_that_comes_late_is_sent_with_the_state_of_its_build(scene: Scene) -> None:
@@ -95,7 +95,7 @@ def test_a_watcher_sees_the_same_picture_in_the_end_whatever_the_order(
 
     *_, last = scene.receive(*first, *then)
 
-    assert last.body | {"kind": ""} == scene.view() | {"kind": ""}
+    assert last.body | {"kind": ""} == scene.body() | {"kind": ""}
     assert (last.body["status"], last.body["errors"]) == ("failed", 1)
 
 
@@ -103,13 +103,13 @@ def test_a_log_reaches_log_watchers_only_and_changes_nothing(scene: Scene) -> No
     scene.watch("ada", "builds/acme/b1/log")
     scene.watch("bob", "builds/#", "builds/acme/b1/#")
     scene.receive(progress(30))
-    before = scene.view()
+    before = scene.body()
 
     (event,) = scene.receive(log("compiling\n", 40))
 
     assert (event.name, event.watchers) == ("log", {"ada"})
     assert event.body["content"] == "compiling\n"
-    assert scene.view() == before
+    assert scene.body() == before
 
 
 def test_a_log_does_not_make_a_build_known(scene: Scene) -> None:
@@ -150,7 +150,7 @@ def test_history_that_knows_nothing_new_sends_nothing(scene: Scene, behind: Acti
     scene.receive(progress(30))
 
     assert scene.heal(recorded(behind)) == []
-    assert scene.view()["progress"] == 30
+    assert scene.body()["progress"] == 30
 
 
 # --- waiting for an ending

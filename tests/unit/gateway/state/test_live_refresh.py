@@ -42,7 +42,7 @@ def test_high_priority_goes_first(scene: Scene) -> None:
     scene.receive(start("b1"), start("b2"), start("b3", priority="high"))
     scene.refresh()
 
-    assert [scene.view(build)["ahead"] for build in ("b3", "b1", "b2")] == [0, 1, 2]
+    assert [scene.body(build)["ahead"] for build in ("b3", "b1", "b2")] == [0, 1, 2]
 
 
 def test_nobody_waits_for_a_delayed_build(scene: Scene) -> None:
@@ -50,9 +50,9 @@ def test_nobody_waits_for_a_delayed_build(scene: Scene) -> None:
     scene.receive(start("b1", **later), start("b2"))
     scene.refresh()
     scene.receive(start("b3"), start("b4", **later))
-    assert [scene.view(build)["ahead"] for build in ("b2", "b1", "b3", "b4")] == [0, 1, 1, 3]
+    assert [scene.body(build)["ahead"] for build in ("b2", "b1", "b3", "b4")] == [0, 1, 1, 3]
     scene.refresh()
-    assert [scene.view(build)["ahead"] for build in ("b2", "b3", "b1", "b4")] == [0, 1, 2, 3]
+    assert [scene.body(build)["ahead"] for build in ("b2", "b3", "b1", "b4")] == [0, 1, 2, 3]
 
 
 def test_a_delayed_build_waits_from_the_time_it_may_begin(scene: Scene) -> None:
@@ -66,7 +66,7 @@ def test_a_delayed_build_waits_from_the_time_it_may_begin(scene: Scene) -> None:
     )
 
     scene.refresh()
-    assert [scene.view(build)["ahead"] for build in ("b3", "b4", "b1", "b2")] == [0, 1, 2, 3]
+    assert [scene.body(build)["ahead"] for build in ("b3", "b4", "b1", "b2")] == [0, 1, 2, 3]
     moved = scene.refresh(later)
     assert bodies(moved, "build", "ahead") == [("b1", 0), ("b3", 1), ("b2", 2), ("b4", 3)]
 
@@ -75,8 +75,8 @@ def test_a_build_stopped_in_the_queue_is_before_nobody(scene: Scene) -> None:
     scene.receive(start("b1"), start("b2"), stop(start("b1")))
     scene.refresh()
 
-    assert scene.view("b1")["ahead"] is None
-    assert scene.view("b2")["ahead"] == 0
+    assert scene.body("b1")["ahead"] is None
+    assert scene.body("b2")["ahead"] == 0
 
 
 # --- lost
@@ -114,16 +114,16 @@ def test_a_worker_known_from_history_only_has_30_seconds_to_show_up(scene: Scene
     scene.heal(recorded(progress(30)))
 
     scene.after(30).refresh()
-    assert not scene.view()["lost"]
+    assert not scene.body()["lost"]
     scene.after(1).refresh()
-    assert scene.view()["lost"]
+    assert scene.body()["lost"]
 
 
 def test_a_queued_build_is_never_lost(scene: Scene) -> None:
     scene.receive(start())
     scene.after(1000).refresh()
 
-    assert not scene.view()["lost"]
+    assert not scene.body()["lost"]
 
 
 def test_a_build_is_not_lost_any_more_when_it_speaks_again(scene: Scene) -> None:

@@ -18,7 +18,7 @@ async def site() -> Site:
 
 
 def nobody_is_there(site: Site) -> bool:
-    return not (site.wires.watchers or len(site.live.hub) or site.watching._here)
+    return not (site.websocket.watchers or len(site.live.hub) or site.subscriptions._here)
 
 
 @pytest.mark.parametrize("leave", ["41", "drop", "close", "nonsense"])
@@ -32,14 +32,14 @@ async def test_who_leaves_before_the_snapshot_is_there_is_no_watcher(
     for packet in ask:
         client.say(packet)
     await settle()
-    assert site.wires.watchers == len(site.live.hub) == 1
+    assert site.websocket.watchers == len(site.live.hub) == 1
     match leave:
         case "41":
             client.say("41")
         case "drop":
-            site.wires.exchange.lost(client.line)
+            site.websocket.server.lost(client.connection)
         case "close":
-            client.line.close(frames.RESTART, "service restart")
+            client.connection.close(frames.RESTART, "service restart")
         case "nonsense":
             client.say("4x")
     assert nobody_is_there(site)
@@ -57,7 +57,7 @@ async def test_what_the_last_connect_asked_for_is_not_of_the_next(site: Site) ->
         client.say(packet)
     await settle()
     await site.receive(accept())
-    assert site.wires.watchers == 1
+    assert site.websocket.watchers == 1
     assert len(site.live.hub) == 0
     assert client.events() == []
 
@@ -117,7 +117,7 @@ async def test_who_is_refused_is_not_there(site: Site, auth: str) -> None:
 
 
 async def test_leaving_twice_and_asking_afterwards_change_nothing(site: Site) -> None:
-    watching = site.watching
+    watching = site.subscriptions
     filters = watching.enter("a", {"watch": "builds/#"})
     watching.leave("a")
     watching.leave("a")

@@ -5,7 +5,7 @@ import asyncio
 import pytest
 from engineio.async_socket import AsyncSocket
 
-from gateway.transports.polling import Sockets
+from gateway.transports.polling import PollingTransport
 from support.builders import start
 from support.wired import Site, settle
 
@@ -18,8 +18,8 @@ class Polled(Site):
 
     def __init__(self) -> None:
         super().__init__()
-        self.sockets = Sockets(
-            self.live, self.watching, self._find, dict, backlog_bytes=2000, polling=True
+        self.sockets = PollingTransport(
+            self.live, self.subscriptions, self._find, dict, backlog_bytes=2000, polling=True
         )
         self.server = self.sockets.server
         self.below = self.server.eio.sockets[SESSION] = AsyncSocket(self.server.eio, SESSION)
@@ -37,7 +37,7 @@ class Polled(Site):
         """How many there are, by whoever counts them."""
         manager = self.server.manager
         known = manager.rooms.get("/", {}).get(None, {})
-        counted = [self.watching._here, self.live.hub, known, manager.pending_connect]
+        counted = [self.subscriptions._here, self.live.hub, known, manager.pending_connect]
         return {self.sockets.watchers, *map(len, counted)}
 
 

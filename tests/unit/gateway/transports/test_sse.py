@@ -18,7 +18,7 @@ from gateway.http.protocol import Protocol
 from gateway.state.event import Event
 from gateway.state.live import Live
 from gateway.transports import sse
-from gateway.transports.sse import Events
+from gateway.transports.sse import SseTransport
 from support.builders import ending, error, log, progress, start
 from support.scene import recorded
 from support.wired import BeyondTheBoard
@@ -55,7 +55,7 @@ class Stage:
     def __init__(self, port: int) -> None:
         self.history = History()
         self.live = Live(self._send, lambda: 0.0)
-        self.events = Events(
+        self.events = SseTransport(
             self.live,
             BeyondTheBoard(self.live, self.history),
             self._find,
@@ -169,7 +169,7 @@ async def test_the_snapshot_comes_first_then_the_feed_then_what_happens(stage: S
         ("b1", 100),
         ("b2", 40),
     ]
-    shown = stage.live.view(stage.live.board.get("acme", "b2"))
+    shown = stage.live.body(stage.live.board.get("acme", "b2"))
     assert watcher.builds[-1] == json.loads(json.dumps(shown))
 
 

@@ -33,7 +33,7 @@ async def test_a_client_shakes_hands_watches_and_hears(site: Site) -> None:
         "pingTimeout": 20000,
         "maxPayload": 65536,
     }
-    assert connected == f'40{{"sid":"{client.line.sid}"}}'
+    assert connected == f'40{{"sid":"{client.connection.sid}"}}'
     assert feed.startswith('42["feed",')
     assert json.loads(ack[3:]) == [{"watching": ["builds/acme/#"], "builds": [], "more": False}]
     assert [json.loads(event[2:])[1]["kind"] for event in events] == ["start", "status"]
@@ -71,7 +71,7 @@ async def test_what_comes_due_in_one_turn_leaves_in_one_write(
     write = os.write
     monkeypatch.setattr(os, "write", lambda fd, text: writes.append(fd) or write(fd, text))
     await site.receive(start(), accept(), *(progress(n) for n in range(1, 7)))
-    assert sorted(writes) == sorted(client.line.fd for client in clients)
+    assert sorted(writes) == sorted(client.connection.fd for client in clients)
     assert all(len(client.events()) == 8 for client in clients)
 
 
@@ -95,7 +95,7 @@ async def test_one_that_takes_nothing_is_due_the_newest_only_and_hurts_nobody(si
     slow.pipe.release()
     await settle()
     assert slow.picture == quick.picture == {"b1": ("succeeded", 1, 101)}
-    assert site.wires.merged > 50
+    assert site.websocket.merged > 50
 
 
 async def test_of_much_that_comes_due_in_one_turn_little_waits_outside_the_backlog() -> None:
@@ -211,10 +211,10 @@ async def test_one_that_says_too_much_is_closed(site: Site) -> None:
 async def test_who_disconnects_is_forgotten(site: Site) -> None:
     client = await site.connect({"watch": "builds/#"})
     client.say("41")
-    assert site.wires.watchers == 0
+    assert site.websocket.watchers == 0
     assert len(site.live.hub) == 0
     client.say('40{"watch":"builds/#"}')
     await settle()
-    assert site.wires.watchers == 1
-    site.wires.exchange.lost(client.line)
-    assert site.wires.watchers == 0
+    assert site.websocket.watchers == 1
+    site.websocket.server.lost(client.connection)
+    assert site.websocket.watchers == 0

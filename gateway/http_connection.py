@@ -2,7 +2,7 @@
 
 ASGI cannot abort a connection, tell how much of a response waits to be sent, or tell a response
 that the server is about to stop. A stream that never ends needs all three. `http/protocol.py` puts
-a `Connection` into the scope of every request.
+a `HttpConnection` into the scope of every request.
 """
 
 import asyncio
@@ -16,10 +16,10 @@ from starlette.types import Scope
 SMALL_BYTES: Final = 16 * 1024
 
 EXTENSION: Final = "buildfeed.connection"
-"""The key of a request's `Connection` in its scope (ASGI: extensions)."""
+"""The key of a request's `HttpConnection` in its scope (ASGI: extensions)."""
 
 
-class Connection:
+class HttpConnection:
     """The connection that a request came on."""
 
     def __init__(self, transport: asyncio.Transport) -> None:
@@ -73,6 +73,6 @@ class Connection:
         self.on_end()
 
 
-def of(scope: Scope) -> Connection:
+def of(scope: Scope) -> HttpConnection:
     """Return the connection of a request."""
-    return cast(Connection, scope["extensions"][EXTENSION])
+    return cast(HttpConnection, scope["extensions"][EXTENSION])
