@@ -7,29 +7,23 @@ import asyncio
 import contextlib
 import functools
 import logging
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping
-from http import HTTPStatus
-from typing import Protocol
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 
 from starlette.applications import Starlette
-from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
-from starlette.requests import Request
-from starlette.responses import Response
-from starlette.routing import Mount
 
 from buildfeed.activity import Activity
 from buildfeed.broker.amqp.link import AmqpLink
-from buildfeed.errors import HistoryUnavailable
 from buildfeed.history.store import Store
-from gateway import problems
-from gateway.access.access import SOCKETS, Access
+from gateway.access.access import Access
 from gateway.commands.commands import Commands
 from gateway.commands.publisher import AmqpPublisher, MqttPublisher, Publisher
 from gateway.commands.rate_limit import RateLimit
 from gateway.drain import Drain
 from gateway.engine.server import Limits, Server
+from gateway.http import failures
 from gateway.http.api import Api
 from gateway.http.guard import Guard
 from gateway.http.pages import pages
@@ -37,7 +31,7 @@ from gateway.operations.loop_lag import HANG_SECONDS, LoopLag
 from gateway.operations.metrics import Metrics, Vitals
 from gateway.operations.queue_lengths import QueueLengths
 from gateway.operations.routes import Operations
-from gateway.problems import Problem
+from gateway.parts import Part, kept_running
 from gateway.queries.builds import Builds
 from gateway.queries.snapshot import Snapshot
 from gateway.settings import MAX_MESSAGE_BYTES, Settings
@@ -50,6 +44,7 @@ from gateway.state.live import Live
 from gateway.transports.polling import PollingTransport
 from gateway.transports.sse import SseTransport
 from gateway.transports.subscriptions import Subscriptions
+from gateway.transports.transport import Newest, Transport
 from gateway.transports.websocket import WebSocketTransport
 
 CLOSE_SECONDS = 3.0
@@ -66,7 +61,7 @@ def create(settings: Settings) -> Starlette:
         drain = Drain(settings.drain_seconds)
         drain.heed_signals()
         async with _running(settings, app, drain) as server:
-            # For `watcher_socket`, which stands below the application.
+            # For `transports/upgrade.py`, which stands below the application.
             yield {"drain": drain, "access": access, "server": server}
 
     access = Access(settings.origins, settings.host)
@@ -83,9 +78,7 @@ def create(settings: Settings) -> Starlette:
                 expose_headers=["Location", "Retry-After"],
             ),
         ],
-        exception_handlers=dict.fromkeys(
-            (Problem, HTTPException, HistoryUnavailable, Exception), _answer
-        ),
+        exception_handlers=dict.fromkeys(failures.KINDS, failures.answer),
     )
 
 
@@ -95,8 +88,8 @@ async def _running(settings: Settings, app: Starlette, drain: Drain) -> AsyncIte
     store = await asyncio.to_thread(Store, settings.database_url)
 
     def send(event: Event) -> None:
-        for edge in (websocket, sockets, events):
-            edge.deliver(event)
+        for transport in transports:
+            transport.deliver(event)
 
     live = Live(send, loop.time)
     catch_up = CatchUp(store, live)
@@ -125,48 +118,12 @@ async def _running(settings: Settings, app: Starlette, drain: Drain) -> AsyncIte
     builds = Builds(live, store)
     commands = Commands(live, builds, store, publisher, RateLimit(settings.starts_per_minute))
     feed = Feed(subscriber, live, send)
-    snapshot, polling = Snapshot(live, store), settings.workers == 1
-    watching = Subscriptions(live, snapshot)
-    sockets = PollingTransport(
-        live,
-        watching,
-        builds.find,
-        feed.body,
-        backlog_bytes=settings.backlog_kib * 1024,
-        polling=polling,
-    )
-    websocket = WebSocketTransport(
-        live,
-        watching,
-        builds.find,
-        feed.body,
-        backlog_bytes=settings.backlog_kib * 1024,
-        limits=Limits(stuck=settings.stuck_seconds, max_bytes=MAX_MESSAGE_BYTES),
-    )
-    events = SseTransport(
-        live,
-        snapshot,
-        builds.find,
-        feed.body,
-        backlog_bytes=settings.backlog_kib * 1024,
-        stuck_seconds=settings.stuck_seconds,
-    )
+    snapshot, newest = Snapshot(live, store), Newest(live, builds.find, feed.body)
+    server, transports = _transports(settings, live, snapshot, newest)
 
     not_ready = functools.partial(_missing, subscriber, publisher, catch_up)
 
-    def vitals() -> Vitals:
-        return Vitals(
-            ready=not_ready() is None,
-            broker_up=subscriber.alive,
-            broker_lag=subscriber.lag,
-            loop_lag=loop_lag.worst,
-            watchers={"socketio": websocket.watchers + sockets.watchers, "sse": events.watchers},
-            events_sent=websocket.sent + sockets.sent + events.sent,
-            states_merged=websocket.merged + sockets.merged + events.merged,
-            watchers_stuck=websocket.stuck + events.stuck,
-            activities_refused=subscriber.refused,
-        )
-
+    vitals = functools.partial(_vitals, not_ready, subscriber, loop_lag, transports)
     api = Api(live, builds, commands, store, counters=counters, drain=drain, not_ready=not_ready)
     operations = Operations(
         live,
@@ -177,30 +134,69 @@ async def _running(settings: Settings, app: Starlette, drain: Drain) -> AsyncIte
     app.router.routes.extend(
         [
             *api.routes(),
-            *events.routes(),
             *operations.routes(),
             *pages(),
-            Mount(SOCKETS, sockets.app),
+            *(route for transport in transports for route in transport.routes()),
         ]
     )
     links: list[Subscriber | AmqpLink] = [subscriber, *([amqp] if amqp else [])]
     for link in links:
         link.start()
-    parts: list[Part] = [catch_up, feed, websocket, sockets, events, loop_lag, *operations.siblings]
+    parts: list[Part] = [catch_up, feed, *transports, loop_lag, *operations.siblings]
     try:
-        async with _kept_running(parts):
+        async with kept_running(parts):
             if settings.workers > 1:  # the others serve until this one knows what they know
                 await _until_ready(not_ready)
             log.info("gateway.started", extra={"host": settings.host, "port": settings.port})
-            yield websocket.server
+            yield server
     finally:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(CLOSE_SECONDS):
-                await sockets.close()
+                await asyncio.gather(*(transport.close() for transport in transports))
         await commands.close()
         await asyncio.gather(*(asyncio.to_thread(link.stop) for link in links))
         store.close()
         log.info("gateway.stopped")
+
+
+def _transports(
+    settings: Settings, live: Live, snapshot: Snapshot, newest: Newest
+) -> tuple[Server, list[Transport]]:
+    """Return every transport, and the server of the connections that begin as a WebSocket."""
+    subscriptions = Subscriptions(live, snapshot)
+    backlog_bytes, stuck = settings.backlog_kib * 1024, settings.stuck_seconds
+    limits = Limits(stuck=stuck, max_bytes=MAX_MESSAGE_BYTES)
+    websocket = WebSocketTransport(
+        subscriptions, newest, backlog_bytes=backlog_bytes, limits=limits
+    )
+    alone = settings.workers == 1
+    return websocket.server, [
+        websocket,
+        PollingTransport(subscriptions, newest, backlog_bytes=backlog_bytes, polling=alone),
+        SseTransport(live, snapshot, newest, backlog_bytes=backlog_bytes, stuck_seconds=stuck),
+    ]
+
+
+def _vitals(
+    not_ready: Callable[[], str | None],
+    subscriber: Subscriber,
+    loop_lag: LoopLag,
+    transports: Sequence[Transport],
+) -> Vitals:
+    watchers: Counter[str] = Counter()
+    for each in transports:
+        watchers[each.label] += each.watchers
+    return Vitals(
+        ready=not_ready() is None,
+        broker_up=subscriber.alive,
+        broker_lag=subscriber.lag,
+        loop_lag=loop_lag.worst,
+        watchers=watchers,
+        events_sent=sum(each.sent for each in transports),
+        states_merged=sum(each.merged for each in transports),
+        watchers_stuck=sum(each.stuck for each in transports),
+        activities_refused=subscriber.refused,
+    )
 
 
 def _missing(subscriber: Subscriber, publisher: Publisher, catch_up: CatchUp) -> str | None:
@@ -218,53 +214,3 @@ async def _until_ready(missing: Callable[[], str | None]) -> None:
         async with asyncio.timeout(READY_SECONDS):
             while missing():  # noqa: ASYNC110 - it has many parts, and this ends soon
                 await asyncio.sleep(0.02)
-
-
-class Part(Protocol):
-    """Something that runs as long as the gateway does."""
-
-    async def run(self) -> None:
-        """Run until cancelled."""
-
-
-@contextlib.asynccontextmanager
-async def _kept_running(parts: Iterable[Part]) -> AsyncIterator[None]:
-    tasks = [asyncio.create_task(_keep_running(part)) for part in parts]
-    try:
-        yield
-    finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-
-
-async def _keep_running(part: Part) -> None:
-    """Run `part` again when a fault of ours ends it: a page that goes stale in silence is worse."""
-    while True:
-        try:
-            await part.run()
-        except Exception:
-            log.exception("gateway.part_failed", extra={"part": type(part).__name__})
-            await asyncio.sleep(1)
-
-
-async def _answer(request: Request, exc: Exception) -> Response:
-    """Return the problem that tells what went wrong; only a bug of ours gives a 500."""
-    match exc:
-        case Problem():
-            problem = exc
-        case HTTPException():
-            status = HTTPStatus(exc.status_code)
-            slug = status.phrase.lower().replace(" ", "-")
-            detail = f"{request.method} {request.url.path[:200]}: {status.phrase}."
-            problem = Problem(status, slug, detail, headers=dict(exc.headers or {}))
-        case HistoryUnavailable():
-            status = HTTPStatus.SERVICE_UNAVAILABLE
-            detail = f"{exc} Live builds go on; try again in a few seconds."
-            headers = {"Retry-After": "5"}
-            problem = Problem(status, "history-unavailable", detail, headers=headers)
-        case _:
-            log.error("http.failed", exc_info=exc, extra={"path": request.url.path[:200]})
-            status = HTTPStatus.INTERNAL_SERVER_ERROR
-            problem = Problem(status, "internal", "The gateway failed; its log says why.")
-    return problems.answer(problem)

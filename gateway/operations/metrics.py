@@ -66,7 +66,7 @@ class Metrics(Collector):
         """
         families = _of_processes(told) if told else list(self._registry.collect())
         if queues:
-            help_ = "InFlight in a queue of the broker"
+            help_ = "Starts in a queue of the broker"
             families.append(_gauges("queue_messages", help_, "queue", queues))
         encode, content_type = choose_encoder(accept)
         return encode(_Collected(families)), content_type
@@ -86,7 +86,7 @@ class Metrics(Collector):
 
     def _of_commands(self) -> Iterator[Metric]:
         counters = self._counters
-        yield _counters("starts", "InFlight asked of this gateway", "outcome", counters.starts)
+        yield _counters("starts", "Starts asked of this gateway", "outcome", counters.starts)
         yield _counters("stops", "Stops asked of this gateway", "outcome", counters.stops)
         yield _counter("attempts_retaken", "Attempts after the first", counters.retaken)
         bounds = [*map(str, WAITING_BOUNDS), "+Inf"]

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 from buildfeed.activity import timestamp
 from gateway.sources.subscriber import PROBE_SECONDS, Subscriber
-from gateway.state.event import Event
+from gateway.state.event import FEED, Event
 from gateway.state.event_bodies import Body
 from gateway.state.live import Live
 
@@ -43,6 +43,6 @@ class Feed:
             if alive != sent_alive or loop.time() - sent_at >= FEED_SECONDS:
                 if alive:
                     self._live.refresh(datetime.now(UTC))
-                self._send(Event("feed", self.body(), watchers=None))
+                self._send(Event(FEED, self.body(), watchers=None))
                 sent_at, sent_alive = loop.time(), alive
             await asyncio.sleep(PROBE_SECONDS)

@@ -1,9 +1,15 @@
 """An event on its way to watchers. Pure."""
 
+from typing import Final
+
 import msgspec
 
 from buildfeed.activity import Key
 from gateway.state.event_bodies import Body
+
+BUILD: Final = "build"
+LOG: Final = "log"
+FEED: Final = "feed"
 
 
 class Event(msgspec.Struct, frozen=True):

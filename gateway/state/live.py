@@ -12,7 +12,7 @@ from buildfeed.activity import Activity, Key
 from buildfeed.board import Board, BuildState
 from buildfeed.presence import Presence
 from buildfeed.topics import KINDS, Filter, Topic
-from gateway.state.event import Event
+from gateway.state.event import BUILD, LOG, Event
 from gateway.state.event_bodies import Body, build_body, log_body
 from gateway.state.hub import Hub
 from gateway.state.roster import Roster
@@ -53,7 +53,7 @@ class Live:
             self._roster.heard(worker, now)
         if not KINDS[kind].state:
             if watchers := self.hub.log_watchers(*build.key):
-                self._send(Event("log", log_body(activity), watchers, subject=None))
+                self._send(Event(LOG, log_body(activity), watchers, subject=None))
             return None
         key = build.key
         if self.board.forgot and not self.board.get(*key):
@@ -66,7 +66,7 @@ class Live:
         if changed or kind == "error":
             watchers = self.hub.watchers(Topic(*build.key, kind))
             if watchers:
-                self._send(Event("build", self.body(state, kind), watchers, state.key))
+                self._send(Event(BUILD, self.body(state, kind), watchers, state.key))
         return state
 
     def heal(self, states: Iterable[BuildState]) -> None:
@@ -179,7 +179,7 @@ class Live:
 
     def _push(self, state: BuildState) -> None:
         if watchers := self.hub.watchers_of_build(*state.key):
-            self._send(Event("build", self.body(state), watchers, state.key))
+            self._send(Event(BUILD, self.body(state), watchers, state.key))
 
     def _refresh_lost(self) -> None:
         now = self._now()

@@ -1,36 +1,34 @@
-"""The backlog: what is due to one watcher and has not left yet, bounded. Pure."""
+"""The backlog: the messages due to one watcher that have not left yet, bounded. Pure."""
 
 from collections import deque
-from typing import Final
+from typing import Final, Generic, TypeVar
 
 from buildfeed.activity import Key
 
 What = Key | str | int
-"""What a message is about: a build, a thing by its name, or a number that no other has."""
+"""The subject of a message: a build, an event by its name, or a number that no other has."""
 
 LIMIT_BYTES: Final = 256 * 1024
 
 
 class Backlog:
-    """Messages to one watcher, oldest first, `limit` bytes of them at most.
+    """Messages to one watcher, oldest first, at most `limit` bytes of them.
 
-    Every message about the same thing holds its whole state, so a newer one replaces an older
-    one that still waits, in its place. One that does not fit is dropped and only what it was
-    about remembered: whoever takes it fetches the newest state then. So nothing that waits is
-    ever lost but lines of logs, and the last thing a watcher hears of a build is its newest.
+    Every message about the same subject holds its whole state, so a newer one replaces an older
+    one that still waits, in its place. Of a message that does not fit only the subject is kept: its
+    newest state is fetched when its turn comes. So nothing is ever lost but lines of logs, and the
+    last event that a watcher gets of a build is its newest.
     """
 
     def __init__(self, limit: int = LIMIT_BYTES) -> None:
         self._limit = limit
         self._order: deque[What] = deque()
         self._messages: dict[What, bytes | None] = {}
-        self._lines = 0
+        self._numbered = 0
         self.bytes = 0
         """Size of the messages that wait."""
         self.merged = 0
         """Messages left out because newer ones replaced them."""
-        self.left_out = 0
-        """Lines of logs left out because there was no room."""
 
     def __len__(self) -> int:
         return len(self._messages)
@@ -47,21 +45,19 @@ class Backlog:
         self.bytes += len(message) if fits else 0
 
     def owe(self, what: What) -> None:
-        """Add whatever will be the newest state of `what` when its turn comes."""
+        """Add the subject `what` without a message: the newest is fetched when its turn comes."""
         if what not in self._messages:
             self._order.append(what)
             self._messages[what] = None
 
-    def add(self, line: bytes) -> None:
-        """Add what nothing replaces; it is left out when there is no room."""
-        if self.bytes + len(line) <= self._limit:
-            self._lines += 1
-            self.put(self._lines, line)
-        else:
-            self.left_out += 1
+    def add(self, message: bytes) -> None:
+        """Add a message that nothing replaces; without room for it, it is left out."""
+        if self.bytes + len(message) <= self._limit:
+            self._numbered += 1
+            self.put(self._numbered, message)
 
     def take(self) -> tuple[What, bytes | None]:
-        """Take the oldest: what it is about and the message, None when the newest is owed.
+        """Take the oldest: its subject and the message, None when the newest is owed.
 
         Raises IndexError when nothing waits.
         """
@@ -69,3 +65,41 @@ class Backlog:
         message = self._messages.pop(what)
         self.bytes -= len(message or b"")
         return what, message
+
+
+W = TypeVar("W")
+
+
+class Backlogs(Generic[W]):
+    """The backlogs of a transport's watchers, at most `limit` bytes each."""
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        self._of: dict[W, Backlog] = {}
+        self._merged = 0  # in backlogs that are gone
+
+    @property
+    def merged(self) -> int:
+        """States left out in all of them, and in those that are gone."""
+        return self._merged + sum(backlog.merged for backlog in self._of.values())
+
+    @property
+    def behind(self) -> list[W]:
+        """The watchers that have a backlog, empty or not."""
+        return list(self._of)
+
+    def get(self, watcher: W) -> Backlog | None:
+        """Return a watcher's backlog if it has one."""
+        return self._of.get(watcher)
+
+    def of(self, watcher: W) -> Backlog:
+        """Return a watcher's backlog; it has one from now on."""
+        backlog = self._of.get(watcher)
+        if backlog is None:
+            backlog = self._of[watcher] = Backlog(self._limit)
+        return backlog
+
+    def drop(self, watcher: W) -> None:
+        """Forget a watcher's backlog, if it has one, but for the states left out in it."""
+        if backlog := self._of.pop(watcher, None):
+            self._merged += backlog.merged

@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from http import HTTPStatus
 from typing import Any, Final
 from urllib.parse import parse_qs
@@ -14,19 +14,20 @@ import socketio
 from engineio.async_socket import AsyncSocket
 from engineio.packet import NOOP, Packet
 from msgspec import Raw
+from starlette.routing import BaseRoute, Mount
 from starlette.types import Receive, Scope, Send
 
 from buildfeed import documents
-from buildfeed.board import BuildState
 from buildfeed.errors import InvalidFilter
 from buildfeed.topics import Filter
+from gateway.access.access import SOCKETS
 from gateway.problems import Problem
 from gateway.settings import MAX_MESSAGE_BYTES
-from gateway.state.event import Event
+from gateway.state.event import BUILD, FEED, LOG, Event
 from gateway.state.event_bodies import Body
-from gateway.state.live import Live
-from gateway.transports.backlog import Backlog, What
+from gateway.transports.backlog import Backlogs, What
 from gateway.transports.subscriptions import Subscriptions, refusal
+from gateway.transports.transport import Newest
 
 _WEBSOCKET_ONLY = (
     "This gateway runs several processes, so socket.io cannot poll here: connect with "
@@ -97,34 +98,25 @@ class _Server(socketio.AsyncServer):  # type: ignore[misc]  # it is not typed
 
 
 class PollingTransport:
-    """The socket.io server of this process.
+    """The watchers that poll, or did before they upgraded; see Transport.
 
-    `find` returns the newest state of a build that may have fallen off the board, `feed` the
-    body of the `feed` event. `backlog_bytes` may wait for one watcher besides the few events that
-    the library holds. Without `polling`, WebSocket is the only transport: the requests of one
-    poller would reach other processes.
+    At most `backlog_bytes` wait for one watcher besides the few events that the library holds.
+    Without `polling`, WebSocket is the only transport: the requests of one polling client would
+    reach other processes.
     """
 
+    label: Final = "socketio"
+    stuck: Final = 0
+
     def __init__(
-        self,
-        live: Live,
-        subscriptions: Subscriptions,
-        find: Callable[[str, str], Awaitable[BuildState | None]],
-        feed: Callable[[], Body],
-        *,
-        backlog_bytes: int,
-        polling: bool,
+        self, subscriptions: Subscriptions, newest: Newest, *, backlog_bytes: int, polling: bool
     ) -> None:
-        self._live = live
         self._subscriptions = subscriptions
-        self._find = find
-        self._feed = feed
-        self._backlog_bytes = backlog_bytes
+        self._newest = newest
         self._outgoing: asyncio.Queue[Event] = asyncio.Queue()
-        self._behind: dict[str, Backlog] = {}
+        self._backlogs: Backlogs[str] = Backlogs(backlog_bytes)
         self._sids: set[str] = set()
         self._polling = polling
-        self._merged = 0  # of watchers that are not behind any more
         self.sent = 0
         """Events `build` sent to watchers."""
         self.server = _Server(
@@ -141,6 +133,10 @@ class PollingTransport:
         self.server.on("watch", self._watch)
         self.server.on("unwatch", self._unwatch)
         self._app = socketio.ASGIApp(self.server)
+
+    def routes(self) -> list[BaseRoute]:
+        """Return the path of socket.io."""
+        return [Mount(SOCKETS, self.app)]
 
     async def app(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve polling requests, and WebSockets that upgrade a session that polled (ASGI).
@@ -172,7 +168,7 @@ class PollingTransport:
 
     @property
     def watchers(self) -> int:
-        """How many are connected."""
+        """How many watchers are connected."""
         return len(self._sids)
 
     def deliver(self, event: Event) -> None:
@@ -185,7 +181,7 @@ class PollingTransport:
     @property
     def merged(self) -> int:
         """States that were left out because newer ones replaced them."""
-        return self._merged + sum(backlog.merged for backlog in self._behind.values())
+        return self._backlogs.merged
 
     async def run(self) -> None:
         """Send what is queued, until cancelled."""
@@ -197,54 +193,48 @@ class PollingTransport:
         while True:
             event = await self._outgoing.get()
             watchers = self._sids if event.watchers is None else event.watchers
-            prompt = [sid for sid in watchers if not self._put_off(sid, event.name, event.body)]
+            prompt = [sid for sid in watchers if not self._put_off(sid, event)]
             if prompt:
                 await self.server.emit(event.name, event.body, to=prompt)
-            self.sent += len(watchers) if event.name == "build" else 0
+            self.sent += len(watchers) if event.subject else 0
 
-    def _put_off(self, sid: str, name: str, body: Body) -> bool:
+    def _put_off(self, sid: str, event: Event) -> bool:
         """Keep an event for later when the library holds enough for this watcher."""
         if sid not in self._sids:
             return True  # for nobody
-        if sid not in self._behind:
-            if self._queued(sid) < _MOST_QUEUED:
-                return False
-            self._behind[sid] = Backlog(self._backlog_bytes)
-        backlog = self._behind[sid]
-        if name == "feed":
-            backlog.owe(name)
-        elif name == "log":
-            backlog.add(msgspec.json.encode(body))
+        if not self._backlogs.get(sid) and self._queued(sid) < _MOST_QUEUED:
+            return False
+        backlog = self._backlogs.of(sid)
+        if event.watchers is None:
+            backlog.owe(event.name)
+        elif event.subject is None:
+            backlog.add(msgspec.json.encode(event.body))
         else:
-            backlog.put((body["project"], body["build"]), msgspec.json.encode(body))
+            backlog.put(event.subject, msgspec.json.encode(event.body))
         return True
 
     async def _catch_up(self) -> None:
         """Send what waits as the library gets rid of what it holds."""
         while True:
             await asyncio.sleep(_CATCH_UP_SECONDS)
-            for sid, backlog in list(self._behind.items()):
+            for sid in self._backlogs.behind:
+                backlog = self._backlogs.of(sid)
                 while backlog and sid in self._sids and self._queued(sid) < _MOST_QUEUED:
                     name, body = await self._due(*backlog.take())
                     if body is not None:
                         await self.server.emit(name, body, to=sid)
                 if not backlog:
-                    self._forget_backlog(sid)
-
-    def _forget_backlog(self, sid: str) -> None:
-        if sid in self._behind:
-            self._merged += self._behind.pop(sid).merged
+                    self._backlogs.drop(sid)
 
     async def _due(self, what: What, message: bytes | None) -> tuple[str, Body | Raw | None]:
         """Return the name and body of what is due; no body when there is none any more."""
-        if what == "feed":
-            return "feed", self._feed()
+        if what == FEED:
+            return FEED, self._newest.feed()
         if not isinstance(what, tuple):
-            return "log", Raw(message or b"null")
+            return LOG, Raw(message or b"null")
         if message is not None:
-            return "build", Raw(message)
-        state = await self._find(*what)
-        return "build", self._live.body(state) if state else None
+            return BUILD, Raw(message)
+        return BUILD, await self._newest.build(what)
 
     def _queued(self, sid: str) -> int:
         """Return how many packets the library holds for a watcher, of which it counts none."""
@@ -272,16 +262,17 @@ class PollingTransport:
     async def _greet(self, sid: str, filters: list[Filter]) -> None:
         """Send the feed, and the snapshot of what was asked for while connecting."""
         async with self._or_away(sid):
-            await self.server.emit("feed", self._feed(), to=sid)
+            await self.server.emit(FEED, self._newest.feed(), to=sid)
             snapshot = await self._subscriptions.join(sid, filters)
             for body in snapshot["builds"]:
-                if not self._put_off(sid, "build", body):
-                    await self.server.emit("build", body, to=sid)
+                event = Event(BUILD, body, frozenset([sid]), (body["project"], body["build"]))
+                if not self._put_off(sid, event):
+                    await self.server.emit(BUILD, body, to=sid)
 
     async def _disconnect(self, sid: str, reason: str) -> None:
         self._subscriptions.leave(sid)
         self._sids.discard(sid)
-        self._forget_backlog(sid)
+        self._backlogs.drop(sid)
         if (below := self._below(sid)) and not below.closed:
             # The library would let the answer that a client polls for wait until the next ping.
             await below.send(Packet(NOOP))

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import secrets
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from http import HTTPStatus
 from typing import Final
 
@@ -13,67 +13,65 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 from starlette.types import Receive, Scope, Send
 
-from buildfeed.board import BuildState
 from buildfeed.errors import HistoryUnavailable, InvalidFilter
 from buildfeed.topics import Filter
 from gateway import http_connection
 from gateway.http_connection import HttpConnection
 from gateway.problems import Problem
 from gateway.queries.snapshot import Snapshot
-from gateway.state.event import Event
+from gateway.state.event import BUILD, FEED, Event
 from gateway.state.event_bodies import Body
 from gateway.state.live import Live
-from gateway.transports.backlog import Backlog, What
+from gateway.transports.backlog import Backlog, Backlogs, What
 from gateway.transports.sse_stream import Stream
 from gateway.transports.subscriptions import checked
+from gateway.transports.transport import Newest
 
 PING_SECONDS: Final = 15.0
 CHECK_SECONDS: Final = 1.0
 MIN_RETRY_MS, MAX_RETRY_MS = 500, 2500
 """When watchers come back after the end: not all at once."""
-FEED: Final = "feed"
 
 log = logging.getLogger(__name__)
 
 
 class SseTransport:
-    """The streams of this process.
+    """The watchers that read a stream; see Transport.
 
-    `find` returns the newest state of a build that may have fallen off the board, `feed` the
-    body of the `feed` event. `backlog_bytes` may wait for one watcher; one that takes nothing
-    for `stuck_seconds` is closed.
+    At most `backlog_bytes` wait for one watcher; one that takes nothing for `stuck_seconds` is
+    closed.
     """
+
+    label: Final = "sse"
 
     def __init__(
         self,
         live: Live,
         snapshot: Snapshot,
-        find: Callable[[str, str], Awaitable[BuildState | None]],
-        feed: Callable[[], Body],
+        newest: Newest,
         *,
         backlog_bytes: int,
         stuck_seconds: float,
     ) -> None:
         self._live = live
         self._snapshot = snapshot
-        self._find = find
-        self._feed = feed
-        self._backlog_bytes = backlog_bytes
+        self._newest = newest
+        self._backlogs: Backlogs[str] = Backlogs(backlog_bytes)
         self._stuck_seconds = stuck_seconds
         self._streams: dict[str, Stream] = {}
-        self._merged = self._sent = 0  # of streams that are gone
+        self._sent = 0  # to watchers that are gone
         self.stuck = 0
         """Watchers that were closed because they took nothing any more."""
 
     @property
     def watchers(self) -> int:
-        """How many watch."""
+        """How many watchers are connected."""
         return len(self._streams)
 
     @property
     def merged(self) -> int:
         """States that were left out because newer ones replaced them."""
-        return self._merged + sum(each.backlog.merged for each in self._streams.values())
+        return self._backlogs.merged
 
     @property
     def sent(self) -> int:
@@ -105,8 +103,11 @@ class SseTransport:
                     stream.backlog.put(event.subject, text)
                 stream.wake()
 
+    async def close(self) -> None:
+        """Do nothing: the HTTP server ends the streams."""
+
     async def run(self) -> None:
-        """Ping everyone every 15 s and close who is stuck, until cancelled."""
+        """Ping every watcher every 15 s and close the stuck ones, until cancelled."""
         loop = asyncio.get_running_loop()
         while True:
             await asyncio.sleep(CHECK_SECONDS)
@@ -121,8 +122,8 @@ class SseTransport:
     async def serve(self, filters: list[Filter], below: HttpConnection, send: Send) -> None:
         """Send events until the reader goes, is given up, or the server stops."""
         now = asyncio.get_running_loop().time()
-        stream = Stream(below, Backlog(self._backlog_bytes), self._newest, now)
         sid = secrets.token_urlsafe(15)
+        stream = Stream(below, self._backlogs.of(sid), self._owed, now)
         self._streams[sid] = stream
         log.info("watcher.connected", extra={"sid": sid})
         reason = "server stopping"
@@ -135,7 +136,7 @@ class SseTransport:
         finally:
             self._live.hub.leave(sid)
             del self._streams[sid]
-            self._merged += stream.backlog.merged
+            self._backlogs.drop(sid)
             self._sent += stream.builds_sent
             reason = "transport close" if below.lost else reason
             log.info("watcher.disconnected", extra={"sid": sid, "reason": reason})
@@ -148,17 +149,17 @@ class SseTransport:
             if self._live.board.get(*state.key):
                 stream.backlog.owe(state.key)
             else:
-                stream.backlog.put(state.key, _message("build", self._live.body(state)))
+                stream.backlog.put(state.key, _message(BUILD, self._live.body(state)))
         stream.backlog.owe(FEED)
         stream.greeted = True
         stream.wake()
 
-    async def _newest(self, backlog: Backlog, what: What) -> bytes:
+    async def _owed(self, backlog: Backlog, what: What) -> bytes:
         """Return what is owed: the `feed`, or the newest state of a build."""
         if not isinstance(what, tuple):
-            return _message(FEED, self._feed() | {"merged": backlog.merged})
-        state = await self._find(*what)
-        return _message("build", self._live.body(state)) if state else b""
+            return _message(FEED, self._newest.feed() | {"merged": backlog.merged})
+        body = await self._newest.build(what)
+        return _message(BUILD, body) if body else b""
 
 
 class _Answer(Response):

@@ -8,93 +8,91 @@ import asyncio
 import functools
 import logging
 import os
-from collections.abc import Awaitable, Callable, Collection, Coroutine, Iterator
+from collections.abc import Collection, Coroutine, Iterator
 from typing import Any, Final
 
-from buildfeed.board import BuildState
+from starlette.routing import BaseRoute
+
+from buildfeed.activity import Key
 from buildfeed.errors import HistoryUnavailable, InvalidFilter
 from buildfeed.topics import Filter
 from gateway.engine import frames, packets
 from gateway.engine.connection import UNSENT_BYTES, Connection
 from gateway.engine.server import Limits, Server
-from gateway.state.event import Event
+from gateway.state.event import BUILD, FEED, Event
 from gateway.state.event_bodies import Body
-from gateway.state.live import Live
-from gateway.transports.backlog import Backlog, What
+from gateway.transports.backlog import Backlog, Backlogs, What
 from gateway.transports.subscriptions import Subscriptions, refusal
+from gateway.transports.transport import Newest
 
-FEED: Final = "feed"
 _PIECE_BYTES: Final = UNSENT_BYTES
 """Largest single write, in bytes. It bounds what can pile up in a connection's transport, where a
 newer state could no longer replace it."""
 
-_MOST_AUDIENCES: Final = 64
+_MOST_RECIPIENTS: Final = 64
+"""Sets of watchers whose connections are remembered."""
 
-_Due = tuple[What | None, bytes, list[Connection]]
-"""What it is about, nothing that has a newest state if None; its frame; to whom."""
+_Due = tuple[Key | None, bytes, list[Connection]]
+"""An event that is due: its subject, its frame, and the connections that it goes to."""
 
 log = logging.getLogger(__name__)
 
 
 class WebSocketTransport:
-    """The direct watchers of this process.
+    """The watchers that began as a WebSocket; see Transport.
 
-    `find` returns the newest state of a build that may have fallen off the board, `feed` the
-    body of the `feed` event. `backlog_bytes` may wait for one watcher; one that takes nothing
-    for `stuck_seconds` is closed.
+    At most `backlog_bytes` wait for one watcher. `server` has the connections.
     """
 
+    label: Final = "socketio"
+
     def __init__(
-        self,
-        live: Live,
-        subscriptions: Subscriptions,
-        find: Callable[[str, str], Awaitable[BuildState | None]],
-        feed: Callable[[], Body],
-        *,
-        backlog_bytes: int,
-        limits: Limits,
+        self, subscriptions: Subscriptions, newest: Newest, *, backlog_bytes: int, limits: Limits
     ) -> None:
-        self._live = live
         self._subscriptions = subscriptions
-        self._find = find
-        self._feed = feed
-        self._backlog_bytes = backlog_bytes
+        self._newest = newest
         self._connections: dict[str, Connection] = {}
-        self._audiences: dict[int, tuple[frozenset[str], list[Connection]]] = {}
+        self._recipients: dict[frozenset[str], list[Connection]] = {}
         self._due: list[_Due] = []
         self._loop = asyncio.get_running_loop()
         self._tasks: set[asyncio.Task[None]] = set()
-        self._backlogs: dict[Connection, Backlog] = {}
-        self._merged = 0  # of watchers that are gone
+        self._backlogs: Backlogs[Connection] = Backlogs(backlog_bytes)
         self.server = Server(self, limits)
         self.sent = 0
         """Events `build` handed to watchers."""
 
     @property
     def watchers(self) -> int:
-        """How many watch."""
+        """How many watchers are connected."""
         return len(self._connections)
 
     @property
     def merged(self) -> int:
         """States that were left out because newer ones replaced them."""
-        return self._merged + sum(backlog.merged for backlog in self._backlogs.values())
+        return self._backlogs.merged
 
     @property
     def stuck(self) -> int:
         """Watchers that were closed because they took nothing any more."""
         return self.server.stuck
 
+    def routes(self) -> list[BaseRoute]:
+        """Return nothing: its connections never reach the routing table; see `upgrade`."""
+        return []
+
     async def run(self) -> None:
-        """Look after those who are stuck, until cancelled."""
+        """Close stuck watchers, until cancelled."""
         await self.server.run()
 
+    async def close(self) -> None:
+        """Do nothing: the HTTP server closes the connections."""
+
     def deliver(self, event: Event) -> None:
-        """Let an event be due to those of its watchers who are here."""
+        """Let an event be due to those of its watchers who are connected here."""
         if event.watchers is None:
             self._deliver_feed(event)
             return
-        mine = self._here_of(event.watchers)
+        mine = self._connections_of(event.watchers)
         if not mine:
             return
         if not self._due:
@@ -102,22 +100,25 @@ class WebSocketTransport:
         self._due.append((event.subject, _frame(event.name, event.body), mine))
         self.sent += len(mine) if event.subject else 0
 
-    def _here_of(self, watchers: frozenset[str]) -> list[Connection]:
-        """Return those who are here. The hub has the same set until somebody comes or goes."""
-        known, connections = self._audiences.get(id(watchers), (None, []))
-        if known is not watchers:
-            if len(self._audiences) == _MOST_AUDIENCES:
-                self._audiences.clear()
+    def _connections_of(self, watchers: frozenset[str]) -> list[Connection]:
+        """Return the connections of `watchers` that are here.
+
+        The hub hands out the same set until somebody comes or goes, and a frozenset keeps its hash.
+        """
+        connections = self._recipients.get(watchers)
+        if connections is None:
+            if len(self._recipients) == _MOST_RECIPIENTS:
+                self._recipients.clear()
             connections = [self._connections[sid] for sid in self._connections.keys() & watchers]
             connections.sort(key=id)  # as they lie in memory: it is read faster in order
-            self._audiences[id(watchers)] = watchers, connections
+            self._recipients[watchers] = connections
         return connections
 
     def _deliver_feed(self, event: Event) -> None:
         text = _frame(event.name, event.body)
         for connection in self._connections.values():
             if connection.slow:
-                backlog = self._backlog(connection)
+                backlog = self._backlogs.of(connection)
                 backlog.owe(FEED)
                 self._note_held(connection, backlog)
             elif merged := self._merged_for(connection):
@@ -171,7 +172,7 @@ class WebSocketTransport:
                     self._put_off(connection, what, part)
 
     def _put_off(self, connection: Connection, what: What | None, text: bytes) -> None:
-        backlog = self._backlog(connection)
+        backlog = self._backlogs.of(connection)
         if what is None:
             backlog.add(text)
         else:
@@ -181,12 +182,6 @@ class WebSocketTransport:
     def _note_held(self, connection: Connection, backlog: Backlog) -> None:
         connection.holds = bool(backlog)
         connection.settle()
-
-    def _backlog(self, connection: Connection) -> Backlog:
-        backlog = self._backlogs.get(connection)
-        if backlog is None:
-            backlog = self._backlogs[connection] = Backlog(self._backlog_bytes)
-        return backlog
 
     def _merged_for(self, connection: Connection) -> int:
         """Return how many states were left out for a watcher since it last had caught up."""
@@ -223,26 +218,24 @@ class WebSocketTransport:
         self._flush()
         self._subscriptions.leave(connection.sid)
         self._connections.pop(connection.sid, None)
-        self._audiences.clear()
-        backlog = self._backlogs.pop(connection, None)
-        if backlog is not None:
-            self._merged += backlog.merged
+        self._recipients.clear()
+        self._backlogs.drop(connection)
         connection.holds = False
         log.info("watcher.disconnected", extra={"sid": connection.sid, "reason": reason})
 
     def drain(self, connection: Connection) -> None:
         """Send what has waited, a piece at a time: the newest there is."""
-        backlog = self._backlog(connection)
+        backlog = self._backlogs.of(connection)
         pieces, size = [], 0
         while backlog and size < _PIECE_BYTES:
             what, text = backlog.take()
             if text is None:
-                text = self._newest(connection, what)
+                text = self._owed(connection, what)
             pieces.append(text)
             size += len(text)
         connection.write(b"".join(pieces))
         if not backlog and not backlog.merged:
-            self._backlogs.pop(connection, None)
+            self._backlogs.drop(connection)
         self._note_held(connection, backlog)
         if backlog and not connection.slow:
             self._loop.call_soon(self._go_on, connection)
@@ -251,36 +244,32 @@ class WebSocketTransport:
         if connection.holds and not connection.slow and connection.sid in self._connections:
             self.drain(connection)
 
-    def _newest(self, connection: Connection, what: What) -> bytes:
+    def _owed(self, connection: Connection, what: What) -> bytes:
         """Return the frame of what is owed; empty when it must be looked up, and follows."""
         if not isinstance(what, tuple):
-            return _frame(FEED, self._feed() | {"merged": self._merged_for(connection)})
-        if state := self._live.board.get(*what):
-            return _frame("build", self._live.body(state))
-        self._spawn(connection, self._look_up(connection, connection.sid, *what))
+            return _frame(FEED, self._newest.feed() | {"merged": self._merged_for(connection)})
+        if body := self._newest.on_board(what):
+            return _frame(BUILD, body)
+        self._spawn(connection, self._look_up(connection, connection.sid, what))
         return b""
 
-    async def _look_up(self, connection: Connection, sid: str, project: str, build: str) -> None:
+    async def _look_up(self, connection: Connection, sid: str, key: Key) -> None:
         try:
-            state = await self._find(project, build)
+            body = await self._newest.build(key)
         except HistoryUnavailable:  # it comes back, and gets a snapshot again
             if sid in self._connections:
                 connection.close(frames.TRY_LATER, "The history is away.")
             return
-        if state and sid in self._connections:
-            self._send(connection, state)
-
-    def _send(self, connection: Connection, state: BuildState) -> None:
-        text = _frame("build", self._live.body(state))
-        self._hand([connection], [(state.key, text, [connection])])
+        if body and sid in self._connections:
+            self._hand([connection], [(key, _frame(BUILD, body), [connection])])
 
     async def _greet(self, connection: Connection, sid: str, filters: list[Filter]) -> None:
         if sid in self._connections:
-            connection.text(packets.event(FEED, self._feed()))
+            connection.text(packets.event(FEED, self._newest.feed()))
         snapshot = await self._subscriptions.join(sid, filters)
         if sid in self._connections:
             for body in snapshot["builds"]:
-                self._put_off(connection, (body["project"], body["build"]), _frame("build", body))
+                self._put_off(connection, (body["project"], body["build"]), _frame(BUILD, body))
             if not connection.slow and connection.holds:
                 self.drain(connection)
 

@@ -1,4 +1,4 @@
-"""The websocket of a gateway, and clients at their other ends, one of which may take nothing."""
+"""The WebSocket transport of a gateway, and clients at the other ends, which may take nothing."""
 
 import asyncio
 import contextlib
@@ -16,6 +16,7 @@ from gateway.queries.snapshot import Snapshot
 from gateway.state.live import Live
 from gateway.transports.backlog import Backlog
 from gateway.transports.subscriptions import Subscriptions
+from gateway.transports.transport import Newest
 from gateway.transports.websocket import WebSocketTransport
 from support.client_frames import sent
 
@@ -114,20 +115,16 @@ class BeyondTheBoard(Snapshot):
 
 
 class Site:
-    """The websocket of a gateway, and clients at their other ends."""
+    """The WebSocket transport of a gateway, and clients at their other ends."""
 
     def __init__(self, backlog_bytes: int = 2000) -> None:
         loop = asyncio.get_running_loop()
         self.history = History()
         self.live = Live(lambda event: self.websocket.deliver(event), loop.time)  # noqa: PLW0108 - made below
         self.subscriptions = Subscriptions(self.live, BeyondTheBoard(self.live, self.history))
+        self.newest = Newest(self.live, self._find, lambda: {"broker": "up", "merged": 0})
         self.websocket = WebSocketTransport(
-            self.live,
-            self.subscriptions,
-            self._find,
-            lambda: {"broker": "up", "merged": 0},
-            backlog_bytes=backlog_bytes,
-            limits=Limits(),
+            self.subscriptions, self.newest, backlog_bytes=backlog_bytes, limits=Limits()
         )
 
     async def _find(self, project: str, build: str) -> BuildState | None:

@@ -5,6 +5,7 @@ import asyncio
 import pytest
 from engineio.async_socket import AsyncSocket
 
+from gateway.state.event import Event
 from gateway.transports.polling import PollingTransport
 from support.builders import start
 from support.wired import Site, settle
@@ -19,7 +20,7 @@ class Polled(Site):
     def __init__(self) -> None:
         super().__init__()
         self.sockets = PollingTransport(
-            self.live, self.subscriptions, self._find, dict, backlog_bytes=2000, polling=True
+            self.subscriptions, self.newest, backlog_bytes=2000, polling=True
         )
         self.server = self.sockets.server
         self.below = self.server.eio.sockets[SESSION] = AsyncSocket(self.server.eio, SESSION)
@@ -74,7 +75,7 @@ async def test_who_leaves_before_the_snapshot_is_there_is_no_watcher(
     site.history.answers.set()
     await settle()
     assert site.there == {0}
-    assert site.sockets._behind == {}
+    assert not site.sockets._backlogs.behind
 
 
 @pytest.mark.parametrize("packets", [[WATCH], ["0", '2["watch","builds/#"]']])
@@ -87,11 +88,11 @@ async def test_a_fault_leaves_nobody_half_in(site: Polled, packets: list[str]) -
 async def test_who_is_behind_and_leaves_has_no_backlog(site: Polled) -> None:
     await site.say(WATCH)
     (sid,) = site.sockets._sids
-    body = {"project": "acme", "build": "b1"}
+    event = Event("build", {"build": "b1"}, frozenset([sid]), ("acme", "b1"))
     async with asyncio.timeout(5):
-        while not site.sockets._put_off(sid, "build", body):
+        while not site.sockets._put_off(sid, event):
             await site.server.emit("build", body, to=sid)
-    assert site.sockets._behind
+    assert site.sockets._backlogs.behind
     await site.say("1")
-    assert site.sockets._put_off(sid, "build", body)
-    assert site.sockets._behind == {}
+    assert site.sockets._put_off(sid, event)
+    assert not site.sockets._backlogs.behind

@@ -1,0 +1,39 @@
+"""The answer to a request that failed: a problem (RFC 9457) that says why."""
+
+import logging
+from http import HTTPStatus
+
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+
+from buildfeed.errors import HistoryUnavailable
+from gateway import problems
+from gateway.problems import Problem
+
+log = logging.getLogger(__name__)
+
+KINDS = Problem, HTTPException, HistoryUnavailable, Exception
+"""Every exception that `answer` takes, as Starlette looks them up."""
+
+
+async def answer(request: Request, exc: Exception) -> Response:
+    """Return the problem; only a bug of the gateway gives a 500."""
+    match exc:
+        case Problem():
+            problem = exc
+        case HTTPException():
+            status = HTTPStatus(exc.status_code)
+            slug = status.phrase.lower().replace(" ", "-")
+            detail = f"{request.method} {request.url.path[:200]}: {status.phrase}."
+            problem = Problem(status, slug, detail, headers=dict(exc.headers or {}))
+        case HistoryUnavailable():
+            status = HTTPStatus.SERVICE_UNAVAILABLE
+            detail = f"{exc} Live builds go on; try again in a few seconds."
+            headers = {"Retry-After": "5"}
+            problem = Problem(status, "history-unavailable", detail, headers=headers)
+        case _:
+            log.error("http.failed", exc_info=exc, extra={"path": request.url.path[:200]})
+            status = HTTPStatus.INTERNAL_SERVER_ERROR
+            problem = Problem(status, "internal", "The gateway failed; its log says why.")
+    return problems.answer(problem)
