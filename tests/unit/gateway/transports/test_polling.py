@@ -91,7 +91,7 @@ async def test_who_is_behind_and_leaves_has_no_backlog(site: Polled) -> None:
     event = Event("build", {"build": "b1"}, frozenset([sid]), ("acme", "b1"))
     async with asyncio.timeout(5):
         while not site.sockets._put_off(sid, event):
-            await site.server.emit("build", body, to=sid)
+            await site.server.emit("build", event.body, to=sid)
     assert site.sockets._backlogs.behind
     await site.say("1")
     assert site.sockets._put_off(sid, event)
