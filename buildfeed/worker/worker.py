@@ -1,6 +1,16 @@
 """The worker: starts come in, activities go out, in one event loop.
 
-The links have threads of their own and cross over with `call_soon_threadsafe`, nowhere else.
+A start is in one place at a time. It comes as a delivery and is begun as a `Job` when a slot is
+free; without one it waits; while its build may still run elsewhere it is kept (`handoff`). It is
+settled when the build has ended, or handed back when the worker stops, so that the queue, which
+gives each start to one worker only, decides who builds. Everything that may come at any time (a
+start that comes twice, a stop before its start, a start whose build has ended already) finds its
+answer in `_deliver` and `_heard_activity`, which look at these places first.
+
+A worker also hears the statuses of the builds it holds: an ending or a later attempt of another
+worker means that this one was cut off and its start given away, so it drops the build in silence.
+
+The links have threads of their own, and cross over by `call_soon_threadsafe` alone.
 """
 
 import asyncio
@@ -16,49 +26,41 @@ from buildfeed.broker.mqtt.link import Message, MqttLink, Will
 from buildfeed.errors import InvalidActivity, InvalidTopic
 from buildfeed.presence import Presence, RunningBuild
 from buildfeed.recent import Recent
-from buildfeed.topics import STOPS, Topic
+from buildfeed.topics import STOPS
 from buildfeed.worker.handoff.delivery import HeldByPeer
-from buildfeed.worker.handoff.peers import Peers
+from buildfeed.worker.handoff.peers import Peers, status_topic
 from buildfeed.worker.hearing import Hearing
 from buildfeed.worker.heartbeat import Heartbeat
 from buildfeed.worker.job import Job
-from buildfeed.worker.limits import Limits
 from buildfeed.worker.publisher import Publisher
 from buildfeed.worker.queues.queue import Delivery, Queue
 from buildfeed.worker.runner import Runner
+from buildfeed.worker.settings import Settings
 
 log = logging.getLogger(__name__)
 
 _SETTLE_SECONDS: Final = 1.0
+"""How long a worker that stops waits for its last answers to the queue."""
+
 _LOOK_SECONDS: Final = 1.0
 _MAX_SHOWN: Final = 300
-"""Builds named in the presence: all that concurrency allows would not fit into a payload."""
+"""Builds named in a presence: 1000 of them, as slots allow, would not fit into a payload."""
 
 
 class Worker:
-    """Runs at most `slots` builds of `queue` at a time by `runner`, as `name`."""
+    """Runs the builds of `queue` by `runner`."""
 
-    def __init__(
-        self,
-        name: str,
-        *,
-        mqtt_url: str,
-        queue: Queue,
-        runner: Runner,
-        slots: int,
-        limits: Limits,
-        drain_seconds: float,
-    ) -> None:
-        self._name = name
+    def __init__(self, settings: Settings, queue: Queue, runner: Runner) -> None:
+        self._name = settings.name
         self._queue = queue
         self._runner = runner
-        self._slots = slots
-        self._limits = limits
-        self._drain_seconds = drain_seconds
-        gone = Presence(name, "offline")
+        self._slots = settings.slots
+        self._limits = settings.limits
+        self._drain_seconds = settings.drain_seconds
+        gone = Presence(self._name, "offline")
         self._link = MqttLink(
-            mqtt_url,
-            name=name,
+            settings.mqtt_url,
+            name=self._name,
             subscriptions=[(STOPS, 1)],
             on_message=self._heard_in_thread,
             on_up=self._up_in_thread,
@@ -70,18 +72,26 @@ class Worker:
         self._builds: dict[Key, Job] = {}
         self._tasks: dict[Key, asyncio.Task[None]] = {}
         self._waiting: dict[Key, Delivery] = {}
-        self._peers = Peers(name, self._link, self._heartbeat, self._builds, self._tell_ending)
+        self._peers = Peers(
+            self._name,
+            self._link,
+            self._heartbeat,
+            self._builds,
+            begin=self._start,
+            tell_ending=self._tell_ending,
+            changed=self._changed,
+        )
         self._kept_starts = self._peers.kept_starts
         self._stops: Recent[Activity] = Recent()
         self._ended: Recent[Activity] = Recent()
         self._settling: set[asyncio.Task[None]] = set()
         self._freed = asyncio.Event()
-        self._allowed = slots
+        self._allowed = settings.slots
         self._overloaded = False
         self._stopping = False
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Work until `stop` is set, then end what runs within the drain time."""
+        """Work until `stop` is set; the builds that run have the drain time to end."""
         self._loop = asyncio.get_running_loop()
         self._link.start()
         await self._queue.start(self._deliver)
@@ -117,17 +127,17 @@ class Worker:
         ):
             self._settle(delivery)  # it came twice, or a stop has ended it before it began
         elif delivery.doubtful:
-            self._keep(delivery)
+            self._peers.keep(delivery)
         else:
             self._start(delivery)
 
     def _start(self, delivery: Delivery) -> None:
-        """Begin the build when there is room for it; what was asked to stop needs none."""
+        """Begin the build if a slot is free; one that was asked to stop needs no slot."""
         key = delivery.key
         self._kept_starts.release(key)
         self._waiting.pop(key, None)
         if delivery.lost:
-            self._release(key)
+            self._peers.release(key)
         elif self._stopping:
             self._settle(delivery, requeue=True)
         elif key in self._stops or len(self._builds) < self._slots:
@@ -136,7 +146,7 @@ class Worker:
                 self._builds[key].stop()
         else:
             self._waiting[key] = delivery
-            self._link.subscribe(_status_topic(key), 1)  # it may end before its turn
+            self._link.subscribe(status_topic(key), 1)  # it may end before its turn
 
     def _begin(self, delivery: Delivery) -> None:
         build = Job(
@@ -149,25 +159,7 @@ class Worker:
         )
         self._builds[build.key] = build
         self._tasks[build.key] = asyncio.create_task(self._work(build))
-        self._link.subscribe(_status_topic(build.key), 1)
-        self._changed()
-
-    def _keep(self, delivery: Delivery) -> None:
-        """Hold a start whose build may run elsewhere: the broker was away a moment ago."""
-        project, name = delivery.key
-        log.info("build.kept", extra={"project": project, "build": name})
-        self._kept_starts.keep(delivery, self._loop.time())
-        self._link.subscribe(_status_topic(delivery.key), 1)  # before it is said that it is kept
-        self._changed()
-        self._begin_due()
-
-    def _begin_due(self) -> None:
-        for delivery in self._kept_starts.due(self._loop.time()):
-            self._start(delivery)
-
-    def _release(self, key: Key) -> None:
-        self._kept_starts.release(key)
-        self._link.unsubscribe(_status_topic(key))
+        self._link.subscribe(status_topic(build.key), 1)
         self._changed()
 
     async def _work(self, build: Job) -> None:
@@ -194,7 +186,7 @@ class Worker:
     def _forget(self, build: Job) -> None:
         if self._builds.get(build.key) is build:
             del self._builds[build.key], self._tasks[build.key]
-            self._link.unsubscribe(_status_topic(build.key))
+            self._link.unsubscribe(status_topic(build.key))
             self._changed()
             for waiting in list(self._waiting.values()):
                 self._start(waiting)
@@ -209,27 +201,22 @@ class Worker:
         self._loop.call_soon_threadsafe(self._heard, message)
 
     def _up_in_thread(self) -> None:
-        self._loop.call_soon_threadsafe(self._up)
-
-    def _up(self) -> None:
-        self._peers.returned(self._loop.time())
+        self._loop.call_soon_threadsafe(self._peers.returned)
 
     def _heard(self, message: Message) -> None:
         try:
             if message.topic.startswith("workers/"):
                 said = presence.decode(message.topic, message.payload)
-                now = self._loop.time()
                 if said.worker == self._name and not message.retain:
                     self._hearing.heard(said.said)
-                for delivery in self._peers.hear(said, message.connection, now):
-                    self._start(delivery)
+                self._peers.hear(said, message.connection)
             else:
                 self._heard_activity(decode(message.topic, message.payload))
         except (InvalidTopic, InvalidActivity) as exc:
             log.debug("message.refused", extra={"reason": str(exc)})
 
     def _heard_activity(self, activity: Activity) -> None:
-        key = activity.object.project, activity.object.build
+        key = activity.object.key
         build = self._builds.get(key)
         held = self._waiting.get(key) or self._kept_starts.get(key)
         if activity.kind == "stop":
@@ -243,18 +230,18 @@ class Worker:
         elif held and activity.object.ended:
             self._settle(held)
             self._waiting.pop(key, None)
-            self._release(key)
+            self._peers.release(key)
 
     def _is_superseded(self, build: Job, activity: Activity) -> bool:
-        """Tell whether somebody else has begun the build anew, or it has ended without us."""
+        """Tell whether another worker has begun the build anew, or it has ended without us."""
         attempt = activity.object.attempt
         if activity.worker == self._name:  # also of a process before this one
             return activity.object.ended and attempt < build.attempt
         return not build.ended and (activity.object.ended or attempt > build.attempt)
 
     def _say_to_itself(self) -> int:
-        """Say something that comes back; return its number."""
-        self._peers.listen_a_while(self._loop.time())
+        """Publish a presence that comes back to this worker; return its number."""
+        self._peers.listen_a_while()
         self._heartbeat.say()
         return self._heartbeat.said
 
@@ -263,18 +250,14 @@ class Worker:
             self._publisher.publish(ending)
 
     async def _look(self) -> None:
-        """Look after what nobody tells."""
+        """Notice once a second what no message tells: silence, a lost connection, lag."""
         while True:
             await asyncio.sleep(_LOOK_SECONDS)
-            if self._hearing.behind:  # who is silent may have spoken meanwhile
+            if self._hearing.behind:  # a peer that seems silent may have spoken meanwhile
                 with suppress(TimeoutError):
                     async with asyncio.timeout(_LOOK_SECONDS):
                         await self._hearing.catch_up()
-            for delivery in self._kept_starts:
-                if delivery.lost:
-                    self._release(delivery.key)
-            self._begin_due()
-            self._peers.listen(self._loop.time())
+            self._peers.look()
             self._allow()
 
     def _late(self, seconds: float) -> None:
@@ -291,18 +274,17 @@ class Worker:
         self._allow()
 
     def _allow(self) -> None:
-        """Tell the queue how many starts to hold.
+        """Tell the queue how many unsettled starts this worker may have.
 
-        One for each slot: while the start of a build that runs here is astray, it is looked for,
-        and for a moment after the queue was away those of the others are, who may have no room;
-        then the slot of a build whose start another keeps is taken, unless a start kept here
-        takes it.
+        One for each slot. A build whose start a peer keeps takes its slot too, unless a start that
+        is kept here makes up for it; but not while one of our starts is missing, or for a moment
+        after the queue was away: then this worker has to take starts until each is found.
         """
         allowed = self._slots
         if self._stopping or self._overloaded:
             allowed = 0
-        elif not (self._peers.astray or self._queue.returning):
-            allowed -= max(0, self._peers.elsewhere - len(self._kept_starts))
+        elif not (self._peers.start_missing or self._queue.returning):
+            allowed -= self._peers.surplus
         if allowed != self._allowed:
             self._allowed = allowed
             self._queue.allow(allowed)
@@ -325,7 +307,7 @@ class Worker:
         )
 
     async def _drain(self) -> None:
-        """Wait for the builds that run; hand back those that take too long."""
+        """Wait for the builds that run; hand back the starts of those that take too long."""
         for delivery in self._waiting.values():
             self._settle(delivery, requeue=True)
         self._waiting.clear()
@@ -352,7 +334,3 @@ async def _wait(tasks: Iterable[asyncio.Task[None]], seconds: float) -> None:
 def _fields(build: Job) -> dict[str, object]:
     project, name = build.key
     return {"project": project, "build": name, "attempt": build.attempt}
-
-
-def _status_topic(key: Key) -> str:
-    return str(Topic(*key, "status"))

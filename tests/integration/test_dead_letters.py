@@ -30,7 +30,7 @@ Dead = Callable[..., Result]
 
 @pytest.fixture
 def dead(rabbitmq: PrivateRabbitMQ) -> Dead:
-    """Attempt `buildfeed dead …`: `dead("drop", "--all")`."""
+    """Run `buildfeed dead …`: `dead("drop", "--all")`."""
 
     def run(*arguments: str, url: str = rabbitmq.amqp_url) -> Result:
         return CliRunner().invoke(main, ["dead", *arguments], env={"BUILDFEED_AMQP_URL": url})

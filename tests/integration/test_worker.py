@@ -48,7 +48,7 @@ async def watcher(rabbitmq: PrivateRabbitMQ, channel: BlockingChannel) -> AsyncI
 
 @pytest.fixture
 def work(rabbitmq: PrivateRabbitMQ, watcher: Watcher) -> Work:
-    """Attempt a worker: `async with work(slots=1) as w1`."""
+    """Run a worker: `async with work(slots=1) as w1`."""
     return partial(worker, rabbitmq.mqtt_url, partial(AmqpQueue, rabbitmq.amqp_url))
 
 

@@ -11,7 +11,7 @@ ROOT = Path(__file__).parents[2]
 
 @contextmanager
 def lines(*command: object) -> Iterator[list[str]]:
-    """Attempt a program and collect the lines it prints, as they come."""
+    """Run a program and collect the lines it prints, as they come."""
     found: list[str] = []
     process = subprocess.Popen(
         [str(part) for part in command], stdout=subprocess.PIPE, text=True, cwd=ROOT

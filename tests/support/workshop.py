@@ -24,6 +24,7 @@ from buildfeed.topics import worker_status
 from buildfeed.worker.limits import Limits
 from buildfeed.worker.queues.amqp import AmqpQueue
 from buildfeed.worker.queues.embedded import EmbeddedQueue
+from buildfeed.worker.settings import Settings
 from buildfeed.worker.worker import Worker
 from fakebuild.runner import FakeRunner
 
@@ -201,18 +202,19 @@ async def worker(
     drain_seconds: float = 0,
     **limits: Any,
 ) -> AsyncIterator[RunningWorker]:
-    """Attempt a worker; `make_queue(name=…, slots=…)` gives it its starts."""
+    """Run a worker; `make_queue(name=…, slots=…)` gives it its starts."""
     name = name or f"w-{secrets.token_hex(4)}"
     queue = make_queue(name=name, slots=slots)
-    made = Worker(
-        name,
+    settings = Settings(
+        name=name,
         mqtt_url=mqtt_url,
-        queue=queue,
-        runner=FakeRunner(),
+        amqp_url=None,
+        database_url=None,
         slots=slots,
         limits=Limits(**limits),
         drain_seconds=drain_seconds,
     )
+    made = Worker(settings, queue, FakeRunner())
     running = RunningWorker(name, made, queue)
     try:
         await until(lambda: made._link.up and queue._link.up)

@@ -1,4 +1,4 @@
-"""The start of a build that goes on here while another worker keeps it."""
+"""The delivery of a build that runs here while a peer keeps its start."""
 
 from collections.abc import Awaitable, Callable
 
@@ -6,11 +6,11 @@ from buildfeed.activity import Build, Key
 
 
 class HeldByPeer:
-    """A start that `keeper` keeps, for as long as this worker runs the build as `attempt`.
+    """A start that the worker `keeper` keeps while this worker runs its build as `attempt`.
 
     `connected` tells whether the connection is still the one on which the keeper was heard. While
     it is, the broker has told nobody that this worker is gone, and the keeper does not begin.
-    `say` publishes something on that connection, until it is acknowledged.
+    `say` publishes something on that connection, and returns when it is acknowledged.
     """
 
     stopping = False  # a stop reaches the build itself
@@ -35,15 +35,15 @@ class HeldByPeer:
     @property
     def key(self) -> Key:
         """Project and build."""
-        return self.start.project, self.start.build
+        return self.start.key
 
     @property
     def lost(self) -> bool:
-        """True when it may be kept no more."""
+        """True when the keeper may have let go of the start."""
         return self._given_up or not self._connected()
 
-    def given_up(self) -> None:
-        """Take note that the keeper keeps it no more."""
+    def give_up(self) -> None:
+        """Take note that the keeper has let go of the start."""
         self._given_up = True
 
     async def still_mine(self) -> bool:
@@ -53,11 +53,11 @@ class HeldByPeer:
         return not self.lost
 
     async def still_wanted(self) -> bool:
-        """Say yes: it runs here already."""
+        """Return True: the build runs here already."""
         return True
 
     async def ack(self) -> None:
-        """Do nothing: the keeper hears the ending and says so to the queue."""
+        """Do nothing: the keeper hears the ending and acknowledges the start to the queue."""
 
     async def reject(self, *, requeue: bool) -> None:
-        """Do nothing: the keeper hears that the build runs here no more, and begins."""
+        """Do nothing: the keeper hears that the build runs here no longer, and begins."""

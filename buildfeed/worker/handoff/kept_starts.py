@@ -1,9 +1,10 @@
 """Starts that a worker keeps for others, because their builds may still run where they ran.
 
-A broker that comes back hands every unsettled start out anew, to whoever connects first, while the
-builds still run. So the worker that gets such a start does not begin: it says in its presence that
-it keeps the start, and whoever runs the build says so in its own. From then on one builds and the
-other holds the start, until the build ends or its worker does.
+A broker that comes back hands out anew every start that is not settled, to the workers that connect
+first, while the builds still run. So a worker that gets such a start does not begin. It says in its
+presence that it keeps the start, and the worker that runs the build says that in its own. From then
+on one runs the build and the other keeps the start, until the build ends or its worker is gone
+(hinted handoff, as in Dynamo).
 """
 
 from collections.abc import Iterator
@@ -16,10 +17,10 @@ from buildfeed.presence import SILENCE_SECONDS, Presence
 from buildfeed.worker.queues.queue import Delivery
 
 ANSWER_SECONDS: Final = 10.0
-"""How long the worker that may run the build has to come back and say so."""
+"""Seconds that the worker of the build has to come back and to say that it runs it."""
 
 REPEAT_SECONDS: Final = 10.0
-"""How long the keeper goes on to say what it keeps: who runs the build may not listen yet."""
+"""Seconds during which the keeper repeats what it keeps: the build's worker may not listen yet."""
 
 
 class _Kept(msgspec.Struct):
@@ -45,9 +46,9 @@ class KeptStarts:
         return iter([kept.delivery for kept in self._kept.values()])
 
     def has_news(self, now: float) -> bool:
-        """Tell whether some start may be kept without the knowledge of who runs its build.
+        """Tell whether the worker of some build may not know yet that its start is kept here.
 
-        It may have said that it runs the build before it heard the keeper.
+        That worker may have said that it runs the build before it heard the keeper.
         """
         return any(now < kept.news_until for kept in self._kept.values())
 
@@ -57,9 +58,9 @@ class KeptStarts:
         return kept.delivery if kept else None
 
     def keep(self, delivery: Delivery, now: float) -> None:
-        """Keep a start until somebody says that its build runs, or nobody does in time.
+        """Keep a start until a worker says that its build runs, or none does in time.
 
-        When its worker was heard to die meanwhile, it is due at once.
+        The start is due at once when the worker of its build was heard to be gone.
         """
         wait = 0.0 if delivery.key in self._orphans else ANSWER_SECONDS
         self._kept[delivery.key] = _Kept(delivery, now + wait, now + REPEAT_SECONDS)
@@ -69,7 +70,7 @@ class KeptStarts:
         self._kept.pop(key, None)
 
     def hear(self, presence: Presence, now: float) -> list[Delivery]:
-        """Release and return the starts whose builds ran on a worker that runs them no more."""
+        """Release and return the starts whose builds that worker ran, and does not run now."""
         if presence.worker == self._name:
             return []
         runs = {(run.project, run.build) for run in presence.builds}
@@ -89,11 +90,11 @@ class KeptStarts:
         return [self._kept.pop(key).delivery for key in abandoned]
 
     def forget(self) -> None:
-        """Forget what was heard of builds that are not kept here."""
+        """Forget which builds run where, but for those whose starts are kept."""
         self._running.clear()
         self._orphans.clear()
 
     def due(self, now: float) -> list[Delivery]:
-        """Release and return the starts of whose builds nobody has said in time that they run."""
+        """Release and return the starts of builds that no worker has said in time to run."""
         silent = [key for key, kept in self._kept.items() if now >= kept.until]
         return [self._kept.pop(key).delivery for key in silent]

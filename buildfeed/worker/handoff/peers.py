@@ -1,6 +1,15 @@
-"""What workers tell each other, in their presences, while starts are not where their builds run.
+"""The other workers: which of them keeps the start of a build that runs here, and the reverse.
 
-For a while after the broker was away, and for as long as a start is astray.
+A broker that comes back hands out anew every start that is not settled, while the builds still
+run. Workers sort that out among themselves by their presences, each of which names the builds that
+a worker runs and the starts that it keeps. This takes part in that:
+
+* A start came here, and its build may run elsewhere: the start is kept, see `kept_starts`.
+* A build runs here, and its start went elsewhere: when the presence of a peer says that it keeps
+  the start, the build goes on under a delivery that the peer holds, see `delivery`.
+
+Presences are heard only for a while after a new connection, and as long as one of these holds:
+hundreds of workers that hear each other all the time would cost more than all their builds.
 """
 
 import asyncio
@@ -12,7 +21,7 @@ from buildfeed.activity import Key
 from buildfeed.broker.mqtt.link import MqttLink
 from buildfeed.errors import BrokerUnavailable
 from buildfeed.presence import Presence
-from buildfeed.topics import ALL_WORKERS
+from buildfeed.topics import ALL_WORKERS, Topic
 from buildfeed.worker.handoff.delivery import HeldByPeer
 from buildfeed.worker.handoff.kept_starts import ANSWER_SECONDS, KeptStarts
 from buildfeed.worker.heartbeat import Heartbeat
@@ -23,11 +32,12 @@ log = logging.getLogger(__name__)
 
 
 class Peers:
-    """The other workers, for the worker `name` that runs `builds`.
+    """The peers of the worker `name`, which runs `builds`. Belongs to the event loop.
 
-    `kept_starts` are those it keeps for them. `tell_ending` is called with the keys of starts that
-    others keep: their builds may have ended here, and the acknowledgement been lost. Everything
-    belongs to the event loop.
+    `begin` is called with every kept start whose build may begin here now. `tell_ending` is called
+    with the keys of builds whose starts peers keep and that do not run here: they may have ended
+    here while the acknowledgement was lost. `changed` is called when the presence of this worker
+    has something new to say.
     """
 
     def __init__(
@@ -36,74 +46,111 @@ class Peers:
         link: MqttLink,
         heartbeat: Heartbeat,
         builds: Mapping[Key, Job],
+        *,
+        begin: Callable[[Delivery], None],
         tell_ending: Callable[[Key], None],
+        changed: Callable[[], None],
     ) -> None:
         self.kept_starts = KeptStarts(name)
         self._name = name
         self._link = link
         self._heartbeat = heartbeat
         self._builds = builds
+        self._begin = begin
         self._tell_ending = tell_ending
+        self._changed = changed
         self._listening = False
         self._listening_until = 0.0
 
     @property
-    def astray(self) -> bool:
-        """True while the start of a build that runs here is nobody knows where."""
+    def start_missing(self) -> bool:
+        """True while it is not known who has the start of a build that runs here."""
         return any(build.delivery.lost for build in self._builds.values())
 
     @property
-    def elsewhere(self) -> int:
-        """How many builds run here whose starts others keep."""
-        return sum(isinstance(each.delivery, HeldByPeer) for each in self._builds.values())
+    def surplus(self) -> int:
+        """How many more starts peers keep for builds that run here than are kept here."""
+        held = sum(isinstance(each.delivery, HeldByPeer) for each in self._builds.values())
+        return max(0, held - len(self.kept_starts))
 
-    def returned(self, now: float) -> None:
+    def keep(self, delivery: Delivery) -> None:
+        """Keep a start whose build may run elsewhere: the broker was away a moment ago."""
+        project, build = delivery.key
+        log.info("build.kept", extra={"project": project, "build": build})
+        self.kept_starts.keep(delivery, _now())
+        self._link.subscribe(status_topic(delivery.key), 1)  # before others hear that it is kept
+        self._changed()
+        self._begin_due()
+
+    def release(self, key: Key) -> None:
+        """Keep a start no longer: its build has ended, or its connection is gone."""
+        self.kept_starts.release(key)
+        self._link.unsubscribe(status_topic(key))
+        self._changed()
+
+    def look(self) -> None:
+        """Let go of kept starts that are lost, begin those that are due; once a second."""
+        for delivery in self.kept_starts:
+            if delivery.lost:
+                self.release(delivery.key)
+        self._begin_due()
+        self._listen()
+
+    def returned(self) -> None:
         """Take note that the connection is new: the broker may have been away."""
-        self.listen_a_while(now)
-        self._heartbeat.changed()
+        self.listen_a_while()
+        self._changed()
 
-    def listen_a_while(self, now: float) -> None:
-        """Hear the others, and what this worker itself says, from now on for a while."""
-        self._listening_until = now + 2 * ANSWER_SECONDS
-        self.listen(now)
+    def listen_a_while(self) -> None:
+        """Hear every presence, also this worker's own, for a while from now on."""
+        self._listening_until = _now() + 2 * ANSWER_SECONDS
+        self._listen()
 
-    def listen(self, now: float) -> None:
-        """Hear the others while there is something to hear; say again what is news to them."""
-        needed = self.astray or self.elsewhere or self.kept_starts or now < self._listening_until
-        if bool(needed) is not self._listening:
-            self._listening = bool(needed)
-            if self._listening:
-                self._link.subscribe(ALL_WORKERS, 1)
-            else:
-                self._link.unsubscribe(ALL_WORKERS)
-                self.kept_starts.forget()
-        if self.kept_starts.has_news(now):
-            self._heartbeat.changed()
+    def hear(self, said: Presence, connection: int) -> None:
+        """Take a presence that came on `connection`.
 
-    def hear(self, said: Presence, connection: int, now: float) -> list[Delivery]:
-        """Return the starts to begin, since another worker runs their builds no more.
-
-        A build whose start that worker keeps goes on here; `connection` is the one of the message.
+        A build whose start that peer keeps goes on here; a start whose build that peer has ceased
+        to run begins here.
         """
         if said.worker == self._name:
-            return []
+            return
         kept = {(each.project, each.build) for each in said.keeps if said.status == "online"}
         for key, build in self._builds.items():
             delivery = build.delivery
             if key in kept and delivery.lost:
-                build.adopt(self._kept_by(said.worker, build, connection))
-                self._heartbeat.changed()
+                build.adopt(self._held_by(said.worker, build, connection))
+                self._changed()
             elif (
                 key not in kept
                 and isinstance(delivery, HeldByPeer)
                 and delivery.keeper == said.worker
             ):
-                delivery.given_up()
+                delivery.give_up()
         for key in kept - self._builds.keys():
             self._tell_ending(key)
-        return self.kept_starts.hear(said, now)
+        for delivery in self.kept_starts.hear(said, _now()):
+            self._begin(delivery)
 
-    def _kept_by(self, keeper: str, build: Job, connection: int) -> HeldByPeer:
+    def _begin_due(self) -> None:
+        for delivery in self.kept_starts.due(_now()):
+            self._begin(delivery)
+
+    def _listen(self) -> None:
+        """Hear presences while there is something to hear; say again what is news to peers."""
+        held = any(isinstance(each.delivery, HeldByPeer) for each in self._builds.values())
+        awaited = self.start_missing or held or bool(self.kept_starts)
+        listening = awaited or _now() < self._listening_until
+        if listening is not self._listening:
+            self._listening = listening
+            if listening:
+                self._link.subscribe(ALL_WORKERS, 1)
+            else:
+                self._link.unsubscribe(ALL_WORKERS)
+                self.kept_starts.forget()
+        if self.kept_starts.has_news(_now()):
+            self._changed()
+
+    def _held_by(self, keeper: str, build: Job, connection: int) -> HeldByPeer:
         project, name = build.key
         fields = {"project": project, "build": name, "keeper": keeper}
         log.info("build.kept_elsewhere", extra=fields)
@@ -119,3 +166,12 @@ class Peers:
             connected=lambda: self._link.up and self._link.connection == connection,
             say=say,
         )
+
+
+def status_topic(key: Key) -> str:
+    """Return the topic on which a build's beginning and ending are told."""
+    return str(Topic(*key, "status"))
+
+
+def _now() -> float:
+    return asyncio.get_running_loop().time()

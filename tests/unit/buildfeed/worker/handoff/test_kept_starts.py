@@ -112,6 +112,6 @@ async def test_an_ending_needs_a_round_trip_on_the_connection_of_the_keeper() ->
 
 async def test_a_start_that_its_keeper_gave_up_is_lost() -> None:
     delivery = kept_by("w2", Connection())
-    delivery.given_up()
+    delivery.give_up()
     assert delivery.lost
     assert not await delivery.still_mine()

@@ -1,0 +1,58 @@
+"""A worker as a process: its queue, its runner, its signals."""
+
+import asyncio
+import signal
+from typing import Final
+
+from msgspec.structs import replace
+
+from buildfeed.history.store import Store
+from buildfeed.worker.queues.amqp import AmqpQueue
+from buildfeed.worker.queues.embedded import EmbeddedQueue
+from buildfeed.worker.queues.past import Past
+from buildfeed.worker.queues.queue import Queue
+from buildfeed.worker.runner import Runner
+from buildfeed.worker.settings import Settings
+from buildfeed.worker.worker import Worker
+
+_SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
+
+
+def serve(settings: Settings, runner: Runner) -> None:
+    """Take starts and run them by `runner` until SIGINT or SIGTERM.
+
+    Raises HistoryUnavailable when the history cannot be opened.
+    """
+    store = Store(settings.database_url) if settings.database_url else None
+    past = Past(store.get) if store else None
+    queue: Queue
+    if settings.amqp_url:
+        queue = AmqpQueue(settings.amqp_url, past, name=settings.name, slots=settings.slots)
+    elif store and past:
+        queue = EmbeddedQueue(
+            settings.mqtt_url, store.offered, past, name=settings.name, slots=settings.slots
+        )
+        settings = replace(settings, drain_seconds=0)  # its builds go on when it starts again
+    else:
+        raise ValueError("without RabbitMQ a worker needs the history")
+    asyncio.run(_serve(Worker(settings, queue, runner)))
+
+
+async def _serve(worker: Worker) -> None:
+    await worker.run(_stop_signal())
+
+
+def _stop_signal() -> asyncio.Event:
+    """Return an event that the first signal sets; the second ends the process at once."""
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+
+    def first() -> None:
+        stop.set()
+        for number in _SIGNALS:
+            loop.remove_signal_handler(number)
+            signal.signal(number, signal.SIG_DFL)
+
+    for number in _SIGNALS:
+        loop.add_signal_handler(number, first)
+    return stop
