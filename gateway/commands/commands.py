@@ -1,4 +1,11 @@
-"""Start and stop: from a person's wish to a confirmed command, once each."""
+"""Start and stop: from a request to a confirmed command, once each.
+
+A start passes four stations, and each may end it: the claim of its `Idempotency-Key` (the same key
+gives the same build, in every process: `lease`), the rate limit of the project, the publish (joined
+when it is in flight already: `in_flight`), and the confirm of the broker. A stop needs no key, as
+stopping twice is stopping once. But a worker that was cut off while the stop went by does not know
+of it, so a stop is sent again whenever its build is heard to go on.
+"""
 
 import asyncio
 import hashlib
@@ -31,16 +38,16 @@ from gateway.state.live import Live
 
 RESEND_STOP_SECONDS = 2.0
 YOUNG_SECONDS = 60.0
-"""So long may a build be stopped of which neither the board nor history knows yet."""
+"""Age in seconds up to which a build may be stopped that neither board nor history knows yet."""
 FIRST_LOOK_SECONDS = 0.05
 LOOK_SECONDS = 0.5
-"""So often to look, after a while, whether another process has sent a start."""
+"""Longest pause in seconds between two looks whether another process has sent a start."""
 
 log = logging.getLogger(__name__)
 
 
 class Commands:
-    """Makes commands, has them confirmed, and repeats those that must not get lost."""
+    """Makes commands, has them confirmed, and repeats stops that a worker has missed."""
 
     def __init__(
         self,
@@ -63,8 +70,8 @@ class Commands:
         """Return the new build once the broker has it; with `key` the same build each time.
 
         Raises Problem: 409 when the key was used with another body, 429 when the project starts
-        too many, 503 when the broker cannot take it; then nothing was sent, or the build is
-        stopped when the broker answers again, and `key` is free once it is.
+        too many builds, 503 when the broker cannot take the start. After a 503 nothing was sent,
+        or the build is stopped when the broker answers again, and then `key` is free.
         """
         build = names.build_id(time.time_ns() // 1_000_000, secrets.token_bytes(10))
         claim = await self._claim(project, key, build, request) if key is not None else None
@@ -98,7 +105,8 @@ class Commands:
     async def stop(self, project: str, build: str, by: str) -> BuildState:
         """Return the build once the broker has the stop.
 
-        Raises Problem: 404 unknown, 409 ended, 503 when the broker cannot take it.
+        Raises Problem: 404 for an unknown build, 409 for an ended one, 503 when the broker cannot
+        take the stop.
         """
         state = await self._builds.find(project, build)
         if state is None and not _young(build, YOUNG_SECONDS):
@@ -118,8 +126,8 @@ class Commands:
     def insist(self, activity: Activity, state: BuildState) -> None:
         """Send the stop of `state` again when its build goes on, at most every 2 s, with jitter.
 
-        Decided by each activity as it comes in: the board shows a stopped build as stopped, even
-        while a worker that did not hear of it still builds.
+        Each incoming activity decides this, not the board: the board shows a stopped build as
+        stopped even while a worker that missed the stop still builds.
         """
         if activity.object.status != "running" or activity.type == "Undo" or not state.stop:
             return
@@ -131,7 +139,7 @@ class Commands:
         self._resent = recent
 
     async def close(self) -> None:
-        """End what is still being repeated or undone."""
+        """End every repetition and every undoing."""
         await self._in_flight.close()
         await self._leases.close()
         for task in self._tasks:
@@ -139,9 +147,9 @@ class Commands:
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
     async def _claim(self, project: str, key: str, build: str, request: StartRequest) -> Claim:
-        """Return which build `key` belongs to, and whose turn it is to send its start.
+        """Return the build that `key` belongs to, and whether it is our turn to send its start.
 
-        Another process may be sending it in this moment; then that is waited for.
+        Waits while another process is sending it, up to CONFIRM_SECONDS.
         """
         digest = hashlib.sha256(msgspec.json.encode(request)).hexdigest()
         pause, until = FIRST_LOOK_SECONDS, time.monotonic() + CONFIRM_SECONDS
@@ -157,7 +165,7 @@ class Commands:
             pause = min(2 * pause, LOOK_SECONDS)
 
     async def _sent(self, claim: Claim, offer: Activity) -> BuildState | None:
-        """Return the build of a start that was sent already, None when that is our turn.
+        """Return the build of a start that was sent already, None when it is our turn to send.
 
         Raises Problem: 503 while another process sends or undoes it.
         """

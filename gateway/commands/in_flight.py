@@ -1,4 +1,22 @@
-"""Starts on their way: each is published once, however often it is asked for, or undone."""
+"""Starts in flight: published, and not yet confirmed by the broker.
+
+A broker that is short of memory or disk stops reading. A start that was sent to it by then is
+neither refused nor confirmed until that is over, maybe hours later. The client is told after
+CONFIRM_SECONDS that the start failed, so it must not find the build running later: a start that is
+confirmed when nobody waits for it any longer is stopped at once ("undone").
+
+A client that asks for the same start before that joins it, since a second copy would make a second
+worker build. So a start is in one of these states:
+
+    waiting     sent, and at least one request waits for the confirm
+    abandoned   sent, and no request waits; the confirm makes it undone, a new request waiting
+    undoing     confirmed too late, or maybe sent when the connection was lost: its stop is on the
+                way; a new request takes the stop back, or waits for it when that is too late
+    gone        confirmed while a request waited, or taken back unsent, or stopped
+
+A request for the same start in another process waits for the lease, which lasts until the start is
+gone: see `lease`.
+"""
 
 import asyncio
 import uuid
@@ -20,13 +38,8 @@ RETRY_SECONDS = 1.0
 class InFlight:
     """Starts that the broker has not confirmed yet, and those that are being undone.
 
-    A broker that is short of memory or disk reads no more: a start that was sent to it is neither
-    refused nor confirmed until that is over, maybe hours later. Who was told by then that it
-    failed must not find it running: it is stopped as soon as it is confirmed. Who asks for it
-    again before waits for the same one, as a second would make a second worker build. Asked for in
-    another process, that waits for the lease, which lasts until it is known how the start ended.
-
-    `receive` takes what the broker has confirmed. Used from the event loop only.
+    `receive` is called with each command that the broker has confirmed. Used from the event loop
+    only.
     """
 
     def __init__(self, publisher: Publisher, receive: Callable[[Activity], object]) -> None:
@@ -35,16 +48,16 @@ class InFlight:
         self._under_way: dict[Key, _Start] = {}
 
     def under_way(self, key: Key) -> bool:
-        """Tell whether a start of that build waits for the broker, or is being undone."""
+        """Tell whether a start of that build is in flight, or is being undone."""
         return key in self._under_way
 
     async def publish(self, offer: Activity, lease: Lease | None = None) -> None:
-        """Return once the broker has the start; one under way for the same build is joined.
+        """Return once the broker has the start; a start in flight for the same build is joined.
 
-        If not, `lease` is the turn to send it, which ends with it.
+        Otherwise the start is sent, and `lease`, the turn to send it, ends when the start is gone.
 
         Raises BrokerUnavailable within 5 s: nothing was sent, or the build is stopped when the
-        broker answers again, unless `publish` is called for it once more by then.
+        broker answers again, unless `publish` is called for the same build before that.
         """
         key = offer.object.project, offer.object.build
         start = self._under_way.get(key)
@@ -84,7 +97,7 @@ class InFlight:
                 taken_back = True
                 del self._under_way[key]
                 start.end("unsent")
-        # From Python 3.14 on the answer to what was taken back is cancelled in the same moment.
+        # From Python 3.14 on, taking a start back cancels its answer at the same time.
         if taken_back or not start.answer.done():
             raise BrokerUnavailable(sent=not taken_back)
         await start.answer
@@ -104,7 +117,7 @@ class InFlight:
             start.end("sent" if start.confirmed else "unsent")
 
     async def _undo(self, key: Key, start: "_Start") -> None:
-        """Stop a build of which nobody was told that it exists, here or by who took it over."""
+        """Stop a build that no client was told of, while the lease says that this is our turn."""
         undo = command.stop(
             start.offer.object, datetime.now(UTC), by="gateway", uuid=uuid.uuid4().hex
         )
@@ -122,7 +135,7 @@ class InFlight:
 
 
 class _Start:
-    """A start, how many wait for it, and the stop that undoes it once nobody does."""
+    """A start, the number of requests that wait for it, and the stop that undoes it."""
 
     def __init__(self, offer: Activity, submitted: "Future[None]", lease: Lease | None) -> None:
         self.offer = offer
@@ -135,6 +148,6 @@ class _Start:
         self.undoing: asyncio.Task[None] | None = None
 
     def end(self, ending: Ending) -> None:
-        """Let other processes know how it ended."""
+        """Tell other processes how the start ended."""
         if self.lease:
             self.lease.end(ending)

@@ -1,4 +1,11 @@
-"""Leases: whose turn it is to send a start, among the processes that share a history."""
+"""Leases: which process may send a start, among those that share a history.
+
+A client that repeats a start with its `Idempotency-Key` may reach another process. If both sent it,
+two workers would build. So the row of the key names one sender and the moment until which no other
+may send (a lease). The sender renews the lease until it knows how the start ended, and then writes
+that down. A lease that is not renewed expires, and a process that is asked for the same start takes
+it over. Clocks of machines differ, so a holder relies on its lease only for two thirds of it.
+"""
 
 import asyncio
 import logging
@@ -14,7 +21,7 @@ from buildfeed.history.store import Store
 RENEW_SECONDS: Final = 3.0
 RETRY_SECONDS: Final = 1.0
 SURE_SECONDS: Final = LEASE.total_seconds() * 2 / 3
-"""So long after it was renewed a lease holds by the clock of any other machine too."""
+"""Seconds after a renewal during which a lease holds by the clock of any other machine too."""
 
 CLOSE_SECONDS: Final = 1.0
 
@@ -29,22 +36,22 @@ class Leases:
         self._held: set[Lease] = set()
 
     async def take(self, project: str, key: str, build: str, body_hash: str) -> Claim:
-        """Give `key` to `build`, or find whose it is; raises HistoryUnavailable.
+        """Give `key` to `build`, or find the build that has it; raises HistoryUnavailable.
 
-        A turn that falls to this process runs out by itself unless it is held.
+        A turn that falls to this process expires by itself unless `hold` is called.
         """
         now = datetime.now(UTC)
         return await asyncio.to_thread(self._claims.take, project, key, build, body_hash, now)
 
     def hold(self, claim: Claim) -> "Lease":
-        """Keep the turn that was just taken until it is ended."""
+        """Renew the turn that was just taken until it is ended."""
         lease = Lease(self._claims, claim)
         self._held.add(lease)
         lease.task.add_done_callback(lambda _: self._held.discard(lease))
         return lease
 
     async def close(self) -> None:
-        """Write down what has ended; the rest runs out, and another process may take it over."""
+        """Write down which leases have ended; the others expire, and may be taken over."""
         tasks = [lease.close() for lease in self._held]
         if tasks:
             await asyncio.wait(tasks, timeout=CLOSE_SECONDS)
@@ -56,8 +63,8 @@ class Leases:
 class Lease:
     """The turn of this process to send the start of `claim`, renewed until it is ended.
 
-    A process that stands still, or cannot reach the database, for too long loses it to whoever
-    asks for the same start elsewhere.
+    A process that stands still, or cannot reach the database, for too long loses the lease to the
+    next process that is asked for the same start.
     """
 
     def __init__(self, claims: Claims, claim: Claim) -> None:
@@ -70,19 +77,19 @@ class Lease:
         self.task = asyncio.create_task(self._run())
 
     def end(self, ending: Ending) -> None:
-        """End it, as Claims.end says; it is written down as soon as the database answers."""
+        """End the lease, as Claims.end says; written down as soon as the database answers."""
         self._ending = ending
         self._ended.set()
 
     async def holds(self) -> bool:
-        """Tell whether no other process has taken it over; waits until that is certain."""
+        """Tell whether the lease still holds; waits until that is certain."""
         while not self._lost and time.monotonic() > self._sure_until:
             if not await self._renew():
                 await asyncio.sleep(RETRY_SECONDS)
         return not self._lost
 
     def close(self) -> "asyncio.Task[None]":
-        """Renew it no more; return what may still be writing its end down."""
+        """Stop renewing; return the task that may still be writing the end down."""
         if not self._ending:
             self.task.cancel()
         return self.task
@@ -102,7 +109,7 @@ class Lease:
                 return
 
     async def _renew(self) -> bool:
-        """Renew it; False when the database does not say whether it still holds."""
+        """Renew the lease; return False when the database does not answer."""
         began = time.monotonic()
         try:
             holds = await asyncio.to_thread(self._claims.renew, self._claim, datetime.now(UTC))

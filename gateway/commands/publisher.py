@@ -10,7 +10,7 @@ from buildfeed.broker.mqtt.link import MqttLink
 from buildfeed.errors import BrokerUnavailable
 
 CONFIRM_SECONDS = 4.5
-"""So long the broker has to confirm: who asks gets an answer within 5 s."""
+"""Seconds that the broker has to confirm a command, so that the client is answered within 5 s."""
 
 
 class Publisher(Protocol):
@@ -23,13 +23,13 @@ class Publisher(Protocol):
     def submit(self, command: Activity) -> "Future[None]":
         """Publish `command`, without waiting; the future is done once the broker has confirmed.
 
-        To cancel the future takes the command back: True means that nothing was sent and never
-        will be. It fails with BrokerUnavailable.
+        Cancelling the future takes the command back: True means that nothing was sent and never
+        will be. The future fails with BrokerUnavailable.
         """
 
 
 class AmqpPublisher:
-    """Publishes on `amq.topic`, from where a start reaches the work queue and every watcher."""
+    """Publishes on `amq.topic`, which routes a start to the work queue and to every watcher."""
 
     def __init__(self, link: AmqpLink) -> None:
         self._link = link
@@ -61,7 +61,7 @@ class MqttPublisher:
 
 
 async def confirmed(submitted: "Future[None]") -> None:
-    """Return once the broker has confirmed; take the command back when it does not in time.
+    """Return once the broker has confirmed; take the command back when that takes too long.
 
     Raises BrokerUnavailable; its `sent` tells whether the command may have arrived.
     """

@@ -1,4 +1,4 @@
-"""Builds as history and the board have them together: one, the newest, a page, or until it ends."""
+"""Builds, read from the board and from history beyond it: one, a page, the newest, an ending."""
 
 import asyncio
 from collections.abc import Coroutine
@@ -48,9 +48,9 @@ class Builds:
     async def ended(
         self, state: BuildState, seconds: float, leaving: Coroutine[Any, Any, None]
     ) -> BuildState | None:
-        """Return the build as it ended, None when it has not within `seconds`.
+        """Return the build once it has ended, None when that takes longer than `seconds`.
 
-        Nor when `leaving` returns first: the server stops, and it is time to go.
+        Also None when `leaving` returns first: the server stops, and the request has to end.
         """
         if state.ended:
             leaving.close()

@@ -1,4 +1,9 @@
-"""The snapshot: what a watcher sees first. Every unfinished build, then the newest ended."""
+"""The snapshot: the builds that a watcher sees first, every unfinished one and the newest ended.
+
+A watcher is put into the hub before its snapshot is taken, so every activity is in the snapshot, in
+the events after it, or in both; and a state that comes twice folds away. Therefore the board is
+read last, and without waiting.
+"""
 
 import asyncio
 from collections.abc import Sequence
@@ -28,8 +33,7 @@ class Snapshot:
         off_board = {
             state.key: state for filter_ in filters for state in await self._off_board(filter_)
         }
-        # The board is read last and without waiting: nothing can slip in between it and the
-        # events that follow.
+        # Read last and without waiting: no activity can come between the board and the events.
         unfinished, ended = self._live.on_board(filters)
         for state in ended:
             off_board[state.key] = state
@@ -54,4 +58,4 @@ class Snapshot:
                 ended=True,
             )
         except HistoryUnavailable:
-            return []  # whoever catches up says so in the log; the board is still worth sending
+            return []  # `catch_up` logs it; the board alone is still worth sending

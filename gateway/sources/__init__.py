@@ -1,1 +1,1 @@
-"""What fills the picture: MQTT, history, and how live both are."""
+"""The sources of the live picture: MQTT and history, and how live both are."""

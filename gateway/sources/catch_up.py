@@ -1,4 +1,10 @@
-"""Edge: history → the live picture, after every (re)connect and every 3 s from then on."""
+"""Edge: history → the live picture, after every (re)connect and every 3 s from then on.
+
+The recorder numbers every change of a build. The gateway remembers the last number that it has
+read, and asks for the states that changed since. Folding a state twice changes nothing, so the same
+query heals all that may have been missed: activities from before SUBACK, lost QoS 0 messages, a
+recorder that lags. `docs/catching-up.md` says why this is enough.
+"""
 
 import asyncio
 import contextlib
@@ -17,7 +23,7 @@ log = logging.getLogger(__name__)
 
 
 class CatchUp:
-    """Reads the states the recorder changed: heals recorder lag, lost QoS 0, anything missed."""
+    """Folds the states that the recorder changed into the live picture."""
 
     def __init__(self, store: Store, live: Live) -> None:
         self._store = store
@@ -31,17 +37,17 @@ class CatchUp:
 
     @property
     def ready(self) -> bool:
-        """True once everything was read that was recorded before the subscription stood."""
+        """True once everything recorded before SUBACK has been read."""
         return self._subscribed and self._caught_up_with == self._subscription
 
     def subscribed(self) -> None:
-        """Read at once: the subscription is new, something may have been missed before it."""
+        """Read at once: the subscription is new, and activities before it were missed."""
         self._subscription += 1
         self._subscribed = True
         self._again.set()
 
     def unsubscribed(self) -> None:
-        """Not caught up any more: what is published now does not arrive."""
+        """Take note that activities do not arrive now: the picture is not caught up."""
         self._subscribed = False
 
     async def run(self) -> None:
@@ -65,7 +71,7 @@ class CatchUp:
                     await self._again.wait()
 
     async def read(self) -> None:
-        """Read what the recorder has changed since the last time; raise HistoryUnavailable."""
+        """Read the states that changed since the last time; raise HistoryUnavailable."""
         position = await self._read_first() if self._position is None else self._position
         more = True
         while more:
@@ -79,12 +85,12 @@ class CatchUp:
             self._live.unverified.discard(key)
 
     async def _read_first(self) -> int:
-        """Read what matters now; return the position from which on changes are new."""
+        """Read the newest builds; return the number of the last change before."""
         position = await asyncio.to_thread(self._store.position)
         ended = await asyncio.to_thread(self._store.newest, limit=RECENT + 1, ended=True)
         self._live.board.complete = len(ended) <= RECENT
         self._live.heal(reversed(ended))
-        # Page by page, so that the loop goes on, and no more than the board takes.
+        # Page by page, so that the event loop goes on; at most as many as the board holds.
         before: tuple[str, str] | None = None
         for _ in range(MAX_UNFINISHED // PAGE):
             unfinished = await asyncio.to_thread(

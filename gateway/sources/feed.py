@@ -1,4 +1,4 @@
-"""The `feed` event: how live the picture is, so that a page never pretends."""
+"""The `feed` event: it says how live the picture is, so that a page never pretends to be live."""
 
 import asyncio
 import os
@@ -23,7 +23,7 @@ class Feed:
         self._send = send
 
     def body(self) -> Body:
-        """Return the event: lags in ms, `time` for pages to correct their clock by."""
+        """Return the body of the event: lags in ms, `time` to correct the clock of a page by."""
         return {
             "broker": "up" if self._subscriber.alive else "down",
             "lag_ms": round(self._subscriber.lag * 1000, 1),
@@ -34,7 +34,7 @@ class Feed:
         }
 
     async def run(self) -> None:
-        """Probe, refresh what depends on time, and send, until cancelled."""
+        """Probe, refresh places and lost builds, and send, until cancelled."""
         loop = asyncio.get_running_loop()
         sent_at, sent_alive = float("-inf"), False
         while True:

@@ -1,4 +1,9 @@
-"""Edge: MQTT → activities and presence in the event loop, and the probe that measures the way."""
+"""Edge: MQTT → activities and presences in the event loop, and the probe that measures the way.
+
+A connection that stands proves little: a broker may take messages and deliver none. So once a
+second the gateway publishes a probe to itself. Its round trip is the lag that the page shows, and
+without one for SILENT_AFTER the broker counts as down.
+"""
 
 import asyncio
 import logging
@@ -14,7 +19,7 @@ from buildfeed.presence import Presence
 
 PROBE_SECONDS = 1.0
 SILENT_AFTER = 3.0
-"""Seconds without a probe coming back until the broker counts as down."""
+"""Seconds without a probe that comes back, after which the broker counts as down."""
 
 log = logging.getLogger(__name__)
 
@@ -23,8 +28,8 @@ class Subscriber:
     """The gateway's own MQTT session: clean, with a fresh client id per connection.
 
     The callbacks run in the event loop that `start` was called in: `on_activity` and
-    `on_presence` for what comes in, `on_up` after every SUBACK: what was missed before it must be
-    caught up then.
+    `on_presence` with each message, `on_up` after every SUBACK, when activities missed before it
+    must be caught up.
     """
 
     def __init__(
@@ -57,7 +62,7 @@ class Subscriber:
 
     @property
     def link(self) -> MqttLink:
-        """The connection, for those who publish commands on it."""
+        """The connection, on which commands may be published too."""
         return self._link
 
     @property
@@ -75,17 +80,17 @@ class Subscriber:
         self._link.start()
 
     def stop(self) -> None:
-        """Disconnect; blocks for 3 s at the most."""
+        """Disconnect; blocks for at most 3 s."""
         self._link.stop()
 
     def probe(self) -> None:
-        """Send a probe around; call it every PROBE_SECONDS."""
+        """Publish a probe to this process; call it every PROBE_SECONDS."""
         sent = str(self._loop.time()).encode()
         if self._link.up:
             self._link.publish(self._probe_topic, sent, qos=0)
 
     def _arrived(self, message: Message) -> None:
-        # In the link's thread. One wake-up of the loop takes everything that has come by then.
+        # In the thread of the link. One wake-up of the loop takes all messages that are there.
         self._waiting.append(message)
         if len(self._waiting) == 1:
             self._in_loop(self._take)
@@ -104,7 +109,7 @@ class Subscriber:
                 log.warning("activity.refused", extra={"topic": message.topic, "reason": str(exc)})
             except Exception:
                 log.exception("activity.failed", extra={"topic": message.topic})
-            # Taken off last: as long as one is waiting, `_arrived` need not wake the loop again.
+            # Taken off last: while one is waiting, `_arrived` need not wake the loop again.
             self._waiting.popleft()
         if self._waiting:
             self._loop.call_soon(self._take)  # after the sockets had their turn

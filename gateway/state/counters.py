@@ -1,6 +1,6 @@
-"""What one gateway process has counted since it started. Pure.
+"""The counters of one gateway process since it started. Pure.
 
-Plain integers: every activity comes by here.
+They are plain integers, as every activity passes here.
 """
 
 from bisect import bisect_left
@@ -15,15 +15,15 @@ from buildfeed.recent import Recent
 from buildfeed.topics import KINDS
 
 WAITING_BOUNDS: Final = (0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0, 900.0, 3600.0)
-"""Upper bounds in seconds of the classes of waiting times; one more class is above them."""
+"""Upper bounds of the buckets of waiting times, in seconds; one more bucket is above them."""
 _BEGUN: Final = 1000
-"""Of so many builds, those that began last, a beginning that comes again is not counted."""
+"""Builds remembered as begun, newest first: a beginning that is repeated counts once."""
 
 
 class Counters:
     """Activities by kind, attempts that took a build over, waiting times, answers to commands.
 
-    `waiting` holds how many builds waited so long, by class; `waited` is the sum in seconds.
+    `waiting` has the number of builds by bucket of waiting time; `waited` is the sum in seconds.
     `starts` and `stops` are by outcome: `accepted`, or the slug of the problem.
     """
 

@@ -1,4 +1,4 @@
-"""The overview: what waits, what runs where, and how the workers are. Pure."""
+"""The overview: builds that wait, builds that run and where, and the state of the workers. Pure."""
 
 from collections.abc import Iterable
 from datetime import datetime
@@ -12,9 +12,9 @@ from buildfeed.presence import Presence
 
 
 class WorkerLoad(msgspec.Struct, frozen=True):
-    """A worker: builds that it works at, and what it said last of itself.
+    """A worker: the builds that it runs, and its last presence.
 
-    `running` counts those too that have ended for everybody else: they take its slots.
+    `running` also counts builds that have ended for everybody else: they still take its slots.
     """
 
     worker: str
@@ -25,7 +25,7 @@ class WorkerLoad(msgspec.Struct, frozen=True):
 
 
 class Overview(msgspec.Struct, frozen=True):
-    """Builds that wait by priority, for how long the oldest does, running builds, workers.
+    """Builds that wait by priority, the age of the oldest, running builds, workers.
 
     `delayed` builds may not begin yet, and do not count as waiting. `oldest_seconds` is 0 when
     nothing waits. `retaken` builds are in a further attempt.
@@ -46,7 +46,7 @@ def overview(
 ) -> Overview:
     """Return the overview at `now` of `unfinished` builds and of `workers`, online or not.
 
-    A worker that runs a build and has said nothing of itself yet counts as online.
+    A worker that runs a build counts as online before its first presence is heard.
     """
     queued: dict[Priority, int] = {"high": 0, "normal": 0}
     running: dict[str, set[Key]] = {}

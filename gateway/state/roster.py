@@ -1,9 +1,14 @@
-"""The roster: which workers were heard from lately. Pure; time is passed in, in seconds."""
+"""The roster: which workers were heard lately. Pure; time is passed in, in seconds.
+
+A worker counts as lost when it said goodbye, or when nothing was heard of it for SILENCE_SECONDS.
+Silence counts only while the broker is there: `restart` begins to count anew. A worker that was
+never heard is not lost: the gateway may have started a moment ago.
+"""
 
 from buildfeed.presence import SILENCE_SECONDS, Presence
 
 KEPT = 3600.0
-"""Seconds without a word until nobody wants to see a worker any more."""
+"""Seconds of silence after which a worker is no longer shown."""
 
 
 class Roster:
@@ -15,19 +20,19 @@ class Roster:
         self._presence: dict[str, Presence] = {}
 
     def heard(self, worker: str, now: float) -> None:
-        """Note an activity of `worker`: it proves nothing against a goodbye."""
+        """Note an activity of `worker`; it does not undo a goodbye, as it may be older."""
         self._heard[worker] = now
 
     def expect(self, worker: str, now: float) -> None:
-        """Note that `worker` should be there, as history says it runs a build."""
+        """Note that `worker` should be there: history says that it runs a build."""
         self._heard.setdefault(worker, now)
 
     def restart(self, now: float) -> None:
-        """Count silence from now on: before, nobody could be heard."""
+        """Count every silence from now on: before, no worker could be heard."""
         self._heard = dict.fromkeys(self._heard, now)
 
     def presence(self, presence: Presence, now: float) -> None:
-        """Note what a worker, or its last will, says of itself."""
+        """Note the presence of a worker, from itself or from its last will."""
         self._heard[presence.worker] = now
         self._presence[presence.worker] = presence
         if presence.status == "offline":
@@ -36,13 +41,13 @@ class Roster:
             self._offline.discard(presence.worker)
 
     def lost(self, worker: str | None, now: float) -> bool:
-        """Tell whether a build of `worker` has nobody who builds it."""
+        """Tell whether a build of `worker` is lost: nobody runs it."""
         if worker is None or worker not in self._heard:
             return False
         return worker in self._offline or now - self._heard[worker] > SILENCE_SECONDS
 
     def workers(self, now: float) -> list[tuple[Presence, bool]]:
-        """Return what each worker of the last hour said last, and whether it is online."""
+        """Return the last presence of each worker of the last hour, and whether it is online."""
         self._presence = {
             worker: presence
             for worker, presence in self._presence.items()
