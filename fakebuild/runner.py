@@ -1,4 +1,4 @@
-"""The runner of fake builds: says what the script of a start says, when it says so."""
+"""The runner of fake builds: it yields the ticks of a start's script when they are due."""
 
 from collections.abc import AsyncGenerator
 

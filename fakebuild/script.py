@@ -1,4 +1,4 @@
-"""What a fake build does and when: the same script always gives the same plan. Pure."""
+"""The plan of a fake build: the same script always gives the same ticks. Pure."""
 
 from bisect import bisect_right
 from collections.abc import Iterator

@@ -1,6 +1,8 @@
-"""Composition root: opens the edges in the order of the flow, closes them in reverse.
+"""The composition root: makes the parts of a gateway process and joins them.
 
-The only module that knows all the others.
+The only module that knows all the others. Read `_running` as the map: sources fill `live`, `live`
+sends events to the transports, and the API sends commands. Links open before the parts run, and
+close after them.
 """
 
 import asyncio
@@ -200,7 +202,7 @@ def _vitals(
 
 
 def _missing(subscriber: Subscriber, publisher: Publisher, catch_up: CatchUp) -> str | None:
-    """Return what is missing until the process is ready, None when nothing is."""
+    """Return what is missing until the process is ready, None when nothing is missing."""
     if not subscriber.alive:
         return "The broker does not answer."
     if not publisher.up:
@@ -209,7 +211,7 @@ def _missing(subscriber: Subscriber, publisher: Publisher, catch_up: CatchUp) ->
 
 
 async def _until_ready(missing: Callable[[], str | None]) -> None:
-    """Wait until nothing is missing, but not for long: an old picture is better than no page."""
+    """Wait until nothing is missing, for READY_SECONDS at most: an old picture beats no page."""
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(READY_SECONDS):
             while missing():  # noqa: ASYNC110 - it has many parts, and this ends soon

@@ -1,4 +1,4 @@
-"""How a process that stops lets its watchers go: not all of them in the same moment."""
+"""The drain: a process that stops closes its watchers one by one, not all at the same moment."""
 
 import asyncio
 import random
@@ -7,13 +7,13 @@ from types import FrameType
 from typing import Final
 
 A_SECOND: Final = 100
-"""So many watchers go in a second, if there is time for it."""
+"""Watchers closed in a second, if the drain is long enough."""
 
 
 class Drain:
     """Begins with SIGTERM or SIGINT, and lasts `seconds` at most.
 
-    Each watcher, and each request that waits, goes in a random moment of that time.
+    Each watcher, and each request that waits, is let go at a random moment of that time.
     """
 
     def __init__(self, seconds: float) -> None:
@@ -22,7 +22,7 @@ class Drain:
         self._waiting = 0
 
     def heed_signals(self) -> None:
-        """Begin at the signals that stop the server; its own handlers go on to be called."""
+        """Begin at the signals that stop the server; its own handlers are called as well."""
         loop = asyncio.get_running_loop()
         for number in (signal.SIGINT, signal.SIGTERM):
             server = signal.getsignal(number)
@@ -35,7 +35,7 @@ class Drain:
             signal.signal(number, handle)
 
     def moment(self, watchers: int) -> float:
-        """Return after how many seconds one of `watchers` goes: few go sooner."""
+        """Return a random moment, in seconds, for one of `watchers`: few are let go sooner."""
         span = min(self._seconds, watchers / A_SECOND)
         return random.uniform(0, span)  # noqa: S311 - spreads load, no secret
 

@@ -1,8 +1,8 @@
 """The TCP connection below a response: what ASGI does not offer.
 
-ASGI cannot abort a connection, tell how much of a response waits to be sent, or tell a response
+ASGI cannot abort a connection, say how much of a response waits to be sent, or tell a response
 that the server is about to stop. A stream that never ends needs all three. `http/protocol.py` puts
-a `HttpConnection` into the scope of every request.
+an `HttpConnection` into the scope of every request.
 """
 
 import asyncio

@@ -1,4 +1,4 @@
-"""How often something that strangers cause is logged. Pure; time is passed in."""
+"""The limit of log lines that strangers can cause. Pure; time is passed in, in seconds."""
 
 from collections.abc import Hashable
 from typing import Final
@@ -7,9 +7,9 @@ MINUTE: Final = 60.0
 
 
 class LogLimit:
-    """Lets each fact pass once a minute, and at most so many `facts` in it.
+    """Lets each fact pass once a minute, and at most `facts` different ones in a minute.
 
-    Only what has passed is kept, so strangers cannot make it grow.
+    Only facts that have passed are stored, so strangers cannot make it grow.
     """
 
     def __init__(self, facts: int) -> None:
@@ -18,7 +18,7 @@ class LogLimit:
         self._left_out = 0
 
     def take(self, fact: Hashable, now: float) -> int | None:
-        """Return how many were left out before, None to leave this one out too."""
+        """Return how many were left out since the last that passed, None to leave this out too."""
         self._passed = {known: at for known, at in self._passed.items() if now - at < MINUTE}
         if fact in self._passed or len(self._passed) >= self._facts:
             self._left_out += 1

@@ -1,4 +1,4 @@
-"""What a gateway process can be told; built once, in `__main__`."""
+"""The settings of a gateway process; built once, in `__main__`."""
 
 from pathlib import Path
 from typing import Final
@@ -6,16 +6,16 @@ from typing import Final
 import msgspec
 
 MAX_MESSAGE_BYTES: Final = 64 * 1024
-"""Of one socket.io message from a watcher."""
+"""Largest socket.io message of a watcher, in bytes."""
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """The options of `buildfeed gateway`.
 
-    Without `amqp_url` commands travel by MQTT, as the embedded default has it. `origins` are
-    web origins allowed besides the gateway's own, `starts_per_minute` is what each project may.
-    `workers` processes share the port and, if they are several, the directory `shared`.
-    `backlog_kib` may wait for one watcher; who takes nothing for `stuck_seconds` is closed.
+    Without `amqp_url` commands travel by MQTT, as in the embedded default. `origins` are the web
+    origins allowed besides the gateway's own. Each project may start `starts_per_minute` builds.
+    `workers` processes share the port and, if they are several, the directory `shared`. At most
+    `backlog_kib` KiB wait for one watcher; one that takes nothing for `stuck_seconds` is closed.
     """
 
     mqtt_url: str

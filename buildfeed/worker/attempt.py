@@ -1,4 +1,4 @@
-"""One build on one worker: its state and the activities that change it. Pure, time passed in.
+"""One attempt of a build: its state, and the activities that change it. Pure, time passed in.
 
 Every activity carries the whole state. At a step with errors each `Flag` carries the new
 progress too and no `progress` follows: the picture turns 70 % and red in the same moment.
@@ -27,9 +27,9 @@ _MAX_CONTENT_BYTES = 32 * 1024  # escaped as JSON it may double, and an activity
 
 
 class Attempt:
-    """The build that `start` asked for, as `attempt` of `worker`.
+    """The build that `start` asked for, as the attempt number `attempt` of `worker`.
 
-    Of `start` only who, what and when is taken: its state may be of an earlier attempt.
+    The wish is taken from `start`, but not its state, which may be of an earlier attempt.
     """
 
     def __init__(self, start: Build, attempt: int, worker: str) -> None:
@@ -65,11 +65,11 @@ class Attempt:
         return self._next("Accept", now, replace(self._build, status="running", start_time=started))
 
     def tell(self, now: datetime) -> Activity:
-        """Return an `Update` that says the same again: the build goes on."""
+        """Return an `Update` that repeats the state: the build goes on."""
         return self._next("Update", now, self._build)
 
     def advance(self, step: Step, now: datetime) -> Iterator[Activity]:
-        """Yield what happened in a step: its output, then its errors or else its progress."""
+        """Yield the activities of a step: its output, then its errors or else its progress."""
         yield self._next("Add", now, self._build, shorten(step.output, MAX_LOG_BYTES))
         if not step.errors:
             yield self._next("Update", now, replace(self._build, progress=step.progress))

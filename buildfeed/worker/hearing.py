@@ -1,9 +1,12 @@
-"""What was said to this worker while it stood still or was cut off: heard before it says more.
+"""Hear first, then tell: a worker that stood still hears the broker before it publishes anything.
 
 A process that is frozen for 8 s finds all its timers due when it goes on, while a stop that was
 confirmed long ago still waits in its socket, or in its session at the broker. So a worker that was
-late says something to itself by way of the broker, and waits until it hears that: what the broker
-had for it before comes before.
+late publishes a presence that comes back to it, and waits for that echo: messages that the broker
+had for it before arrive before. A PUBACK would not do, as it overtakes messages that are queued.
+
+A freeze is noticed by a pulse: a timer that is late by more than MOMENT. Meanwhile `time` stands
+still, so that a build does not count a freeze as time in which it ran.
 """
 
 import asyncio
@@ -14,20 +17,20 @@ from typing import Final
 from buildfeed.broker.mqtt.link import MqttLink
 
 MOMENT: Final = 0.1
-"""Seconds by which an event loop that is well may be late."""
+"""Lag in seconds that is normal for an event loop: no freeze."""
 
 _PULSE: Final = 0.05
-"""Seconds between two looks at the clock: a freeze that is shorter is not noticed."""
+"""Seconds between two looks at the clock."""
 
 _ECHO_SECONDS: Final = 10.0
-"""How long to wait for the echo on a connection that stands: then the broker gives none."""
+"""Seconds to wait for the echo on a connection that stands; after that the broker sends none."""
 
 
 class Hearing:
-    """The ears of a worker: the connection `link` that stops come on.
+    """How far a worker has heard its connection `link`, on which stops come.
 
-    `say` publishes a presence and returns its number; `heard` is to be called with the number of
-    each own presence that comes back. Everything belongs to the event loop.
+    `say` publishes a presence and returns its number. Call `heard` with the number of each own
+    presence that comes back. Everything belongs to the event loop.
     """
 
     def __init__(self, link: MqttLink, say: Callable[[], int]) -> None:
@@ -51,18 +54,18 @@ class Hearing:
                 self._freezes += 1
 
     def time(self) -> float:
-        """Return the time of a clock that stands still while this worker does, in seconds."""
+        """Return the time in seconds of a clock that stands still while this worker does."""
         return _now() - self._stood_still - self._late
 
     async def sleep_until(self, moment: float) -> None:
         """Return at `moment` of that clock."""
-        await asyncio.sleep(0)  # a build in a hurry must not starve the others
+        await asyncio.sleep(0)  # builds without pauses take turns
         while (left := moment - self.time()) > 0:  # noqa: ASYNC110 - it may stand still meanwhile
             await asyncio.sleep(left)
 
     @property
     def behind(self) -> bool:
-        """True from the moment when the worker was late until it has caught up."""
+        """True from a freeze until the echo has come."""
         return self._caught_up < self._freezes or self._late > 0
 
     @property
@@ -71,15 +74,15 @@ class Hearing:
         return self._link.connection if self._link.up else 0
 
     def heard(self, number: int) -> None:
-        """Take note that an own presence came back."""
+        """Take note that the own presence `number` came back."""
         self._heard = max(self._heard, number)
         self._news.set()
         self._news = asyncio.Event()
 
     async def catch_up(self) -> None:
-        """Return once all that the broker had by now is handled; wait while it is away."""
+        """Return once all messages that the broker had by now are handled; wait for a broker."""
         freezes = self._freezes + (self._late > 0)
-        if _now() - self._said_at > MOMENT:  # else: many are late together
+        if _now() - self._said_at > MOMENT:  # else one is on its way: many are late together
             self._said, self._said_at = self._say(), _now()
         number = self._said
         while self._heard < number:
@@ -93,7 +96,7 @@ class Hearing:
 
     @property
     def _late(self) -> float:
-        """By how much the pulse is late now, 0 when that is nothing."""
+        """By how many seconds the pulse is late now; 0 when that is normal."""
         late = _now() - self._due
         return late if late > MOMENT else 0.0
 

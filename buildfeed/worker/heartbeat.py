@@ -1,4 +1,4 @@
-"""A worker's presence: said on connect, on change and every ten seconds."""
+"""The heartbeat of a worker: its presence, published on connect, on change and every 10 s."""
 
 import asyncio
 from collections.abc import Callable
@@ -13,8 +13,13 @@ from buildfeed.broker.mqtt.link import MqttLink
 from buildfeed.presence import REPEAT_SECONDS, Presence
 
 _TOGETHER_SECONDS: Final = 0.02
+"""Changes within this time make one presence."""
+
 _SETTLE_SECONDS: Final = 0.2
+"""Shortest time between two presences: many short builds are one change."""
+
 _SAMPLE_SECONDS: Final = 0.5
+"""Seconds between two measurements of the lag."""
 
 
 class Heartbeat:
@@ -35,14 +40,14 @@ class Heartbeat:
         self._changed = asyncio.Event()
         self._lag = 0.0
         self.said = 0
-        """How often it was said: the number of the newest presence."""
+        """The number of the newest presence, counted from 1."""
 
     def changed(self) -> None:
-        """Say it again soon. Belongs to the event loop."""
+        """Publish the presence again soon. Belongs to the event loop."""
         self._changed.set()
 
     def say(self) -> "Future[None]":
-        """Say it now; return the future of `MqttLink.publish`."""
+        """Publish the presence now; return the future of `MqttLink.publish`."""
         self.said += 1
         now = replace(self._describe(round(self._lag * 1000)), said=self.said)
         self._lag = 0.0
@@ -61,9 +66,9 @@ class Heartbeat:
                     await self._changed.wait()
             await asyncio.sleep(_TOGETHER_SECONDS)
             self._changed.clear()
-            if self._link.up:  # else the news would pile up, and it is asked for on connect
+            if self._link.up:  # else presences would pile up; on connect there is one anyway
                 self.say()
-                await asyncio.sleep(_SETTLE_SECONDS)  # many short builds are one change
+                await asyncio.sleep(_SETTLE_SECONDS)
 
     async def _measure(self) -> None:
         loop = asyncio.get_running_loop()

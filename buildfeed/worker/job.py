@@ -1,4 +1,15 @@
-"""One build on this worker in real time: from its delivery to its settled ending."""
+"""One build on this worker in real time, from its delivery to its settled ending.
+
+Two things run side by side: the runner, whose steps are published as they come (`_follow`), and the
+question whether the start is still ours (`_until_lost`). The first that ends decides. A build that
+is not ours any more is dropped in silence: another worker tells how it goes on.
+
+A stop may come at any time, also while this worker stands still or its connection is being made
+anew. So before an ending is told, a job that may have missed something hears first (`hearing`), and
+a stop that was confirmed by then wins. The ending is published until the broker has it, and only
+then is the start acknowledged: a worker that dies in between is taken over, and the ending with the
+smaller `(attempt, seq)` counts for everybody.
+"""
 
 import asyncio
 import logging
@@ -21,22 +32,22 @@ log = logging.getLogger(__name__)
 Ending = Callable[[datetime], Activity]
 
 _RETURN_SECONDS: Final = 10.0
-"""How long a build whose connection was lost waits for its start to come back."""
+"""Seconds that a build whose connection was lost waits for its start to come back."""
 
 _LOOK_SECONDS: Final = 1.0
 
 _HEAR_SECONDS: Final = 5.0
-"""How long a build that was late waits for the broker to hear it; only its ending waits longer."""
+"""Seconds that a late build waits for the echo of the broker; only its ending waits longer."""
 
 _REPEAT_SECONDS: Final = 1.5
-"""Within this time gateways say a stop again, once they hear that its build goes on."""
+"""Seconds within which gateways repeat a stop, once they hear that its build goes on."""
 
 
 class Job:
     """The build of one start.
 
-    It has `ended` from the moment its ending is published. To drop it without a word, cancel the
-    task that runs `work`. All methods belong to the event loop.
+    `ended` is true from the moment at which its ending is published. To drop a build in silence,
+    cancel the task that runs `work`. All methods belong to the event loop.
     """
 
     def __init__(
@@ -56,7 +67,7 @@ class Job:
         self._runner = runner
         self._run = Attempt(delivery.start, delivery.attempt, worker)
         self.hopeless = delivery.attempt > limits.max_attempts
-        """True when this is one attempt too many: it is given up at once."""
+        """True when this is one attempt too many: the build is given up at once."""
         self.ended = False
         self._accepted = False
         self._told_on = 0
@@ -73,17 +84,17 @@ class Job:
 
     @property
     def attempt(self) -> int:
-        """The attempt it runs as."""
+        """The attempt that the build runs as."""
         return self._run.attempt
 
     def stop(self) -> None:
-        """End it as `stopped`, now."""
+        """End the build as `stopped`, now."""
         self._cut.set()
 
     def adopt(self, delivery: Delivery) -> None:
-        """Go on under the delivery that came back after the connection of the first was lost.
+        """Go on under the delivery that came after the connection of the first was lost.
 
-        Nothing is begun again, so no attempt is one too many.
+        The build is not begun again, so the attempt does not count against the limit.
         """
         self.delivery = delivery
         if delivery.attempt > self.attempt and not self.ended:
@@ -93,7 +104,7 @@ class Job:
         self._returned.set()
 
     async def work(self) -> Activity | None:
-        """Build; return the ending, None when the build is no longer ours."""
+        """Run the build; return the ending, None when the build is no longer ours."""
         async with asyncio.TaskGroup() as tasks:
             building = tasks.create_task(self._build())
             lost = tasks.create_task(self._until_lost())
@@ -121,7 +132,7 @@ class Job:
         return ending
 
     async def _build(self) -> Ending | None:
-        """Build; return how it ends, None when it is not to be begun any more."""
+        """Run the build; return how it ends, None when it must not be begun any more."""
         cut = await self._cut_before(self._hearing.time() + pause(self.attempt))
         if not await self.delivery.still_wanted():
             return None
@@ -171,16 +182,13 @@ class Job:
         return self._run.fail(reason, now)
 
     async def _cut_before(self, moment: float) -> bool:
-        """Wait until `moment` of a clock that stands still while this worker does.
-
-        Returns True at once when the build is cut short.
-        """
+        """Wait until `moment` of `Hearing.time`; return True at once when it is cut short."""
         while not self._cut.is_set() and (left := moment - self._hearing.time()) > 0:
             await self._cut_within(left)
         return await self._cut_by_now()
 
     async def _cut_by_now(self) -> bool:
-        """Tell whether the build is cut short, after hearing of that if this worker was late."""
+        """Tell whether the build is cut short; a worker that was late hears the broker first."""
         if not self._cut.is_set() and self._hearing.behind:
             with suppress(TimeoutError):
                 async with asyncio.timeout(_HEAR_SECONDS):
@@ -193,10 +201,10 @@ class Job:
                 await self._cut.wait()
 
     async def _hear(self) -> None:
-        """Return when a stop that was confirmed by now has cut the build short.
+        """Return when every stop confirmed by now has had the time to cut the build short.
 
-        One that was said while there was no connection is lost with the session. A gateway says it
-        again when it hears that the build goes on.
+        A stop that was published while there was no connection is lost with the session. So the
+        worker publishes that the build goes on, whereupon a gateway repeats the stop.
         """
         await self._hearing.catch_up()
         if self._accepted and self._hearing.connection != self._told_on:
@@ -205,35 +213,35 @@ class Job:
         await self._cut_within(self._hard_of_hearing)
 
     def _note_telling(self) -> None:
-        """Take note that it was said that the build goes on, on which connection and since when."""
+        """Note on which connection, and since when, others hear that the build goes on."""
         if self._hearing.connection not in (0, self._told_on):
             self._told_on = self._hearing.connection
             self._told_at = asyncio.get_running_loop().time()
 
     @property
     def _hard_of_hearing(self) -> float:
-        """For how many seconds a stop from before this connection may still be said again."""
+        """For how many seconds a stop from before this connection may still be repeated."""
         if not self._told_at:
             return 0.0
         return max(0.0, self._told_at + _REPEAT_SECONDS - asyncio.get_running_loop().time())
 
     @property
     def _may_have_missed(self) -> bool:
-        """True when a stop may have been confirmed and not been heard."""
+        """True when a stop may have been confirmed without reaching this worker."""
         cut_off = self._accepted and self._hearing.connection != self._told_on
         return self._hearing.behind or cut_off or self._hard_of_hearing > 0
 
     async def _until_lost(self) -> None:
-        """Return when somebody else has the start: this worker was frozen, or cut off."""
+        """Return when another worker has the start, as this one was frozen or cut off."""
         while True:
             await asyncio.sleep(_LOOK_SECONDS)
             if self.delivery.lost and not await self._is_ours():
                 return
 
     async def _is_ours(self) -> bool:
-        """Make sure that nobody else has the start now.
+        """Make sure that no other worker has the start now.
 
-        After a lost connection it may come back to this worker within a moment.
+        After a lost connection the start may come back to this worker within a moment.
         """
         while True:
             self._returned.clear()

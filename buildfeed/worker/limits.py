@@ -1,4 +1,4 @@
-"""Which attempts start at once, which wait, which are one too many, and when none starts. Pure."""
+"""The limits of a worker, and the pause before a further attempt. Pure."""
 
 from typing import Final
 
@@ -8,10 +8,10 @@ _LONGEST_PAUSE: Final = 30.0
 
 
 class Limits(msgspec.Struct, frozen=True, kw_only=True):
-    """What a worker puts up with.
+    """The limits of a worker.
 
-    It gives a build up after `max_attempts`, or after `max_seconds` of one attempt, and takes none
-    while its event loop is late by more than `max_lag` seconds.
+    It gives a build up after `max_attempts`, or after `max_seconds` of one attempt. It takes no
+    start while its event loop is late by more than `max_lag` seconds.
     """
 
     max_attempts: int = 10
@@ -22,7 +22,7 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
 def pause(attempt: int) -> float:
     """Return the seconds to wait before `attempt`: 0, 0, 1, 2, 4 … 30.
 
-    A build that takes its worker down with it must not do so many times a second.
+    Without a pause, a build that crashes its worker would do so many times a second.
     """
     doublings = attempt - 3
     return 0.0 if doublings < 0 else min(2.0 ** min(doublings, 5), _LONGEST_PAUSE)

@@ -1,4 +1,4 @@
-"""Activities on their way out."""
+"""The publisher of a worker's activities."""
 
 from concurrent.futures import Future
 
@@ -15,7 +15,7 @@ class Publisher:
         self.published = 0
 
     def publish(self, activity: Activity) -> "Future[None]":
-        """Hand over `activity` at once; the build never waits for the broker.
+        """Hand `activity` to the link at once; the build never waits for the broker.
 
         The future is that of `MqttLink.publish`: for QoS 1 it is done at PUBACK.
         """

@@ -1,1 +1,1 @@
-"""Who is answered: hosts and origins that are ours, and who is served without a login."""
+"""Access: the hosts and origins that are answered, and the clients served without a login."""

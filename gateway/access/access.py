@@ -1,4 +1,4 @@
-"""Who is answered: only hosts that are ours, only commands of pages that are ours."""
+"""Access by host and origin: only hosts that are ours, only commands of pages that are ours."""
 
 from collections.abc import Collection, Sequence
 from http import HTTPStatus
@@ -8,17 +8,18 @@ from gateway.access import hosts
 from gateway.problems import Problem
 
 SOCKETS: Final = "/socket.io"
-"""Where socket.io is served: a request there asks for more than reading."""
+"""The path of socket.io: a request there may do more than read."""
 
 _SHOWN: Final = 80
-"""Characters of a foreign header that are repeated."""
+"""Characters of a foreign header that an answer repeats."""
 
 
 class Access:
     """Answers only to hosts that are ours; lets only our own pages command and connect.
 
-    The pages, and hosts, of `origins` count as ours, and the host `listens`. A request without
-    Origin comes from no page; one without Host from no browser, so nobody has rebound its name.
+    The pages and hosts of `origins` count as ours, and so does the host `listens`. A request
+    without an Origin comes from no page. A request without a Host comes from no browser, so its
+    name cannot have been rebound (DNS rebinding).
     """
 
     def __init__(self, origins: Collection[str], listens: str = "") -> None:
@@ -29,10 +30,10 @@ class Access:
     def refusal(
         self, host: Sequence[str], origin: Sequence[str], *, acts: bool, version: str = "1.1"
     ) -> Problem | None:
-        """Return why not to answer, None to answer.
+        """Return the problem to refuse a request with, None to answer it.
 
-        `host` and `origin` are the lines of these headers, `version` is that of HTTP; `acts` when
-        more than reading is asked for.
+        `host` and `origin` are the values of these headers, `version` is that of HTTP, and `acts`
+        tells whether the request may do more than read.
         """
         if len(host) > 1 or (not host and version == "1.1"):
             detail = f"A request needs one Host header (RFC 9112 §3.2), this has {len(host)}."

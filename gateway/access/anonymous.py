@@ -1,10 +1,10 @@
-"""Who is served without a login: everybody who reaches the port, or nobody. Pure."""
+"""Anonymous access: everybody who reaches the port is served without a login, or nobody. Pure."""
 
 import ipaddress
 from typing import Final, Literal
 
 Anonymous = Literal["all", "none"]
-"""`all`: who has no login may read, start and stop every build. `none`: nobody is served."""
+"""`all`: everybody may read, start and stop every build. `none`: nobody is served."""
 
 ALL_INTERFACES: Final = "0.0.0.0"  # noqa: S104 - a word for it, nothing is opened here
 ALLOWED: Final = "everybody who reaches this port may read, start and stop every build"
@@ -13,8 +13,8 @@ ALLOWED: Final = "everybody who reaches this port may read, start and stop every
 def is_loopback(host: str) -> bool:
     """Tell whether only this machine reaches what listens on `host`.
 
-    That is 127.0.0.0/8 and ::1, also as ::ffff:127.0.0.1, and `localhost` with the names below it,
-    which are nobody else's (RFC 6761 §6.3). No other name is looked up: what it means may change.
+    Loopback is 127.0.0.0/8, ::1, ::ffff:127.0.0.1, and `localhost` with the names below it (RFC
+    6761 §6.3). No other name is looked up, as its address may change.
     """
     name = host.lower()
     if name == "localhost" or name.endswith(".localhost"):

@@ -12,16 +12,16 @@ _DEFAULT_PORTS: Final = {"http": 80, "https": 443}
 
 
 class Host(msgspec.Struct, frozen=True):
-    """A name in lower case without the dot at its end, or an IP address; a port if one is told."""
+    """A name in lower case without the dot at its end, or an IP address; and a port, if any."""
 
     name: str
     port: int | None = None
 
     @property
     def is_fixed(self) -> bool:
-        """True when nobody else can make it point to us (DNS rebinding).
+        """True when nobody else can make it point here (DNS rebinding).
 
-        Such are IP addresses, and localhost with all names below it (RFC 6761 §6.3).
+        True of IP addresses, and of localhost with all names below it (RFC 6761 §6.3).
         """
         if self.name == "localhost" or self.name.endswith(".localhost"):
             return True
@@ -41,7 +41,7 @@ class Origin(msgspec.Struct, frozen=True):
     def is_of(self, host: Host) -> bool:
         """Tell whether its pages were asked for with the header `Host: {host}`.
 
-        By TLS or not, as a proxy may have ended it: the default port of the scheme counts as none.
+        A proxy may have ended TLS, so the default port of either scheme counts as no port.
         """
         return self.scheme in _DEFAULT_PORTS and self.host == _without_default(self.scheme, host)
 
@@ -50,7 +50,7 @@ class Origin(msgspec.Struct, frozen=True):
 
 
 def host(text: str) -> Host | None:
-    """Return the host of a Host header, None when it is none."""
+    """Return the host in a Host header, None when the text is no host."""
     text = text.strip(" \t").lower()  # RFC 9110 §5.5: the parser leaves it in
     if address := _address(text):  # without brackets, as some clients write it
         return Host(address)
@@ -65,7 +65,7 @@ def host(text: str) -> Host | None:
 
 
 def origin(text: str) -> Origin | None:
-    """Return the origin of an Origin header or of an option, None when it is none."""
+    """Return the origin in an Origin header or in an option, None when the text is no origin."""
     scheme, _, rest = text.strip(" \t").lower().partition("://")
     found = host(rest)
     if not found or not _SCHEME.fullmatch(scheme):

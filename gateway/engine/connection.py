@@ -1,4 +1,16 @@
-"""One client's connection: WebSocket, Engine.IO and Socket.IO in one small object."""
+"""One client's connection: WebSocket, Engine.IO and Socket.IO in one small object.
+
+There may be thousands of connections, and most of the time of a gateway is spent on writing the
+same bytes to each. So a connection is one object with slots, without a task or a queue of its own:
+the protocol of the socket calls `received`, `paused` and `resumed`, one timer serves all pings, and
+an event is written straight to the socket while the connection is `ready`.
+
+`ready` says in one look what a write depends on: connected, not slow, not closing, and nothing held
+that must leave first. Each change of one of these has to call `settle`.
+
+Relied on: a selector transport's socket takes `os.write` on its descriptor when the transport's own
+buffer is empty; with a high-water mark of 0 the transport calls `paused` as soon as it is not.
+"""
 
 import asyncio
 import socket
@@ -13,17 +25,19 @@ if TYPE_CHECKING:
 
 MESSAGES_A_SECOND: Final = 20.0
 MESSAGE_BURST: Final = 200
-"""A client may send so many messages: far more than a page needs, far fewer than would hurt."""
+"""Messages that a client may send at once, and MESSAGES_A_SECOND from then on (a token bucket): far
+more than a page needs, far fewer than would hurt."""
 
 UNSENT_BYTES: Final = 16 * 1024
-"""So much of one client's may wait in the system, besides what is on the wire."""
+"""Bytes for one client that may wait in the kernel, besides those on their way (TCP_NOTSENT_LOWAT):
+what waits there cannot be replaced by a newer state."""
 
 
 class Connection:
-    """A client that has shaken hands. Everything belongs to the event loop.
+    """A client after the WebSocket handshake. Everything belongs to the event loop.
 
-    While the system takes no more bytes for it, the connection is `slow`, and the application
-    holds what is due.
+    While the kernel takes no more bytes for it, the connection is `slow`, and the application holds
+    what is due.
     """
 
     __slots__ = (
@@ -46,7 +60,7 @@ class Connection:
 
     def __init__(self, server: "Server", transport: asyncio.Transport, sid: str) -> None:
         self.sid = sid
-        """Of Engine.IO until it connects, then of Socket.IO: another one at each connect."""
+        """The session id: of Engine.IO, then of Socket.IO, a new one at each connect."""
         self.connected = False
         """True from its Socket.IO connect to its disconnect."""
         self.answered = True
@@ -56,9 +70,9 @@ class Connection:
         self.holds = False
         """True while the application holds something for it that must leave first."""
         self.ready = False
-        """True while what comes due may be written at once, to `fd`; `settle` works it out.
+        """True while an event may be written at once, straight to `fd`; see `settle`.
 
-        There is no TLS here: it is what the transport would write.
+        There is no TLS here, so these are the bytes that the transport would write.
         """
         self.moved = (0, 0.0)
         self._tokens = float(MESSAGE_BURST)
@@ -66,14 +80,14 @@ class Connection:
         self._server = server
         self.transport = transport
         self._frames = Frames(server.max_bytes)
-        transport.set_write_buffer_limits(high=0)  # what the system does not take is late
+        transport.set_write_buffer_limits(high=0)  # report every byte that the kernel does not take
         sock: socket.socket = transport.get_extra_info("socket")
         self.fd = sock.fileno()
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, UNSENT_BYTES)
 
     @property
     def waiting(self) -> int:
-        """How many bytes the system has not taken yet."""
+        """How many bytes the kernel has not taken yet."""
         return self.transport.get_write_buffer_size()
 
     def write(self, data: bytes) -> None:
@@ -82,7 +96,7 @@ class Connection:
             self.transport.write(data)
 
     def settle(self) -> None:
-        """Work out `ready` after a change of what it depends on."""
+        """Work out `ready` again, after a change of `connected`, `slow`, `closing` or `holds`."""
         self.ready = self.connected and not (self.slow or self.closing or self.holds)
 
     def text(self, packet: bytes) -> None:
@@ -90,7 +104,7 @@ class Connection:
         self.write(frames.frame(frames.TEXT, packet))
 
     def close(self, code: int, reason: str = "") -> None:
-        """Say why, and end the connection once that has left, or soon."""
+        """Send a close frame that says why; end the connection once it has left, or soon."""
         if not self.closing:
             self.write(frames.close_frame(code, reason))
             self.closing = True
@@ -103,7 +117,7 @@ class Connection:
         self.transport.abort()
 
     def received(self, data: bytes) -> None:
-        """Take what came; whatever it is, only this connection can suffer."""
+        """Take bytes of the client; broken ones close this connection and nothing else."""
         try:
             for opcode, payload in self._frames.feed(data):
                 if self.closing:
@@ -148,13 +162,13 @@ class Connection:
         return self._tokens >= 0
 
     def paused(self) -> None:
-        """Take note that the system takes no more."""
+        """Take note that the kernel takes no more bytes."""
         self.slow = True
         self.settle()
         self._server.slowed(self)
 
     def resumed(self) -> None:
-        """Take note that the system has taken what waited."""
+        """Take note that the kernel has taken the bytes that waited."""
         self.slow = False
         self.settle()
         self._server.drained(self)

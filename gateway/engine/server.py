@@ -1,4 +1,8 @@
-"""All connections of a process: which are open, due for a ping, or slow, and what they send."""
+"""All connections of a process: which are open, due for a ping, or slow, and what they send.
+
+The server owns what concerns many connections at once: timers for pings, pongs and connects, the
+set of slow ones, and what a Socket.IO packet means. What an event means is the application's.
+"""
 
 import asyncio
 import logging
@@ -20,7 +24,7 @@ _SID_BYTES: Final = 15
 
 
 class Limits(msgspec.Struct, frozen=True, kw_only=True):
-    """Of a connection: seconds, but `max_bytes` of one message of a client.
+    """The limits of a connection: in seconds, and `max_bytes` of one message of a client.
 
     A pong is due before the next ping: `ping_timeout` is less than `ping_interval`.
     """
@@ -33,10 +37,10 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Application(Protocol):
-    """What the connections serve."""
+    """The application behind the connections."""
 
     def connect(self, connection: Connection, auth: object) -> tuple[str, object] | None:
-        """Take a client; return (message, data) of a refusal to send it away."""
+        """Take a client; return the (message, data) of a refusal to send it away."""
 
     def event(
         self, connection: Connection, name: str, arguments: list[Any], ack: int | None
@@ -47,7 +51,7 @@ class Application(Protocol):
         """Take note that a client is gone."""
 
     def drain(self, connection: Connection) -> None:
-        """Send what waits in the backlog: the connection is slow no more."""
+        """Send from the backlog: the connection is not slow any more."""
 
 
 class Server:
@@ -56,7 +60,7 @@ class Server:
     def __init__(self, application: Application, limits: Limits) -> None:
         self.max_bytes = limits.max_bytes
         self.stuck = 0
-        """Lines that were given up because they took nothing any more."""
+        """Connections closed because they took nothing for `stuck` seconds."""
         self._application = application
         self._limits = limits
         self._loop = asyncio.get_running_loop()
@@ -84,7 +88,7 @@ class Server:
         return connection
 
     def lost(self, connection: Connection) -> None:
-        """Take note that the connection is gone."""
+        """Take note that a connection is gone."""
         self._end(connection, "transport close")
         self._connections.discard(connection)
         self._slow.discard(connection)
@@ -111,7 +115,7 @@ class Server:
     def _connect(self, connection: Connection, packet: Packet) -> None:
         connection.sid = secrets.token_urlsafe(
             _SID_BYTES
-        )  # what was asked under the last one is void
+        )  # whatever is under way for the last one is void
         connection.connected = True
         if refusal := self._application.connect(connection, packet.data):
             connection.connected = False
@@ -127,18 +131,18 @@ class Server:
             self._application.disconnect(connection, reason)
 
     def slowed(self, connection: Connection) -> None:
-        """Take note that the system takes no more for a connection."""
+        """Take note that the kernel takes no more bytes for a connection."""
         connection.moved = connection.waiting, self.now()
         self._slow.add(connection)
 
     def drained(self, connection: Connection) -> None:
-        """Take note that it has taken everything."""
+        """Take note that the kernel has taken every byte of a connection."""
         self._slow.discard(connection)
         if connection.connected and connection.holds:
             self._application.drain(connection)
 
     async def run(self) -> None:
-        """Give up who takes nothing any more, until cancelled."""
+        """Close stuck connections, until cancelled."""
         while True:
             await asyncio.sleep(_CHECK_SECONDS)
             now = self.now()

@@ -1,4 +1,8 @@
-"""When connections are due for a ping, or overdue with an answer: one timer for all of them."""
+"""Timers: one timer of the event loop for all connections that wait equally long.
+
+As everything waits the same time, the first that was added is the first due, and a queue will do:
+adding costs no heap of timers, however many connections there are.
+"""
 
 import asyncio
 from collections import deque
@@ -19,7 +23,7 @@ class Timers(Generic[T]):
         self._timer: asyncio.TimerHandle | None = None
 
     def add(self, thing: T) -> None:
-        """Let `thing` be due in `seconds`."""
+        """Make `thing` due in `seconds`."""
         moment = self._loop.time() + self._seconds
         self._waiting.append((moment, thing))
         if not self._timer:

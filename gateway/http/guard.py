@@ -1,4 +1,8 @@
-"""ASGI middleware: refuses commands from foreign web pages, and sets the security headers."""
+"""ASGI middleware: refuses requests of foreign hosts and pages, and sets the security headers.
+
+A page of another site can make the browser of a visitor send requests here. `Access` tells those by
+their Host and Origin headers. Every answer, also a refusal, carries the security headers.
+"""
 
 import asyncio
 import logging
@@ -24,7 +28,7 @@ SECURITY_HEADERS: Final = {
 }
 
 HEALTH: Final = "/healthz", "/readyz"
-"""Asked by what balances load, by any host or none; there is nothing in the answer to hide."""
+"""Paths that load balancers ask, by any host or none; their answers hide nothing."""
 
 _READS: Final = "GET", "HEAD", "OPTIONS"
 _LOGGED_A_MINUTE: Final = 20
@@ -94,7 +98,7 @@ class Guard:
 def _explained(scope: Scope, receive: Receive, send: Send) -> Send:
     """Return a `send` that says why a WebSocket is refused, where the application only closes it.
 
-    Browsers keep the answer from their pages, which have to ask by HTTP; others show it.
+    Browsers do not show that answer to their pages, which have to ask by HTTP; other clients do.
     """
     begun = False
 

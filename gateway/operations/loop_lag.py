@@ -1,4 +1,4 @@
-"""How late the event loop of this process is, and its end when it hangs."""
+"""The lag of the event loop of this process, and the end of the process when it hangs."""
 
 import asyncio
 import faulthandler
@@ -8,14 +8,14 @@ from typing import Final
 TICK_SECONDS: Final = 0.25
 WINDOW_SECONDS: Final = 15.0
 HANG_SECONDS: Final = 10
-"""A process that does nothing for so long is replaced."""
+"""Seconds without a turn of the event loop after which a process is replaced."""
 
 
 class LoopLag:
     """Measures by how much a timer is late.
 
-    After `hang_seconds` without a turn of the event loop the process writes to standard error what
-    each thread is at, and ends: for one that somebody replaces. None lets it wait.
+    After `hang_seconds` without a turn of the event loop the process writes a traceback of each
+    thread to standard error and ends, so that its supervisor replaces it. None: it goes on.
     """
 
     def __init__(self, hang_seconds: float | None = None) -> None:
@@ -24,7 +24,7 @@ class LoopLag:
 
     @property
     def worst(self) -> float:
-        """The worst of the last 15 s, in seconds."""
+        """The worst lag of the last 15 s, in seconds."""
         return max(self._late)
 
     async def run(self) -> None:

@@ -1,4 +1,4 @@
-"""Edge: how many starts wait in the queues of the broker, delayed ones and dead letters too."""
+"""Edge: the numbers of starts in the queues of the broker, delayed ones and dead letters too."""
 
 import asyncio
 from typing import Final
@@ -20,7 +20,7 @@ class QueueLengths:
         self._known: dict[str, int] = {}
 
     async def read(self) -> dict[str, int]:
-        """Return the lengths by name of the queue; nothing while the broker does not answer."""
+        """Return the lengths by name of the queue; empty while the broker does not answer."""
         now = asyncio.get_running_loop().time()
         if now - self._asked >= REFRESH_SECONDS:
             self._asked = now

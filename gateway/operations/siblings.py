@@ -1,4 +1,9 @@
-"""What the processes that share a port tell each other, so that any one answers for all."""
+"""The processes that share a port, and what each tells the others: its metrics.
+
+A request for `/metrics` reaches any one of them, and has to be answered for all. So every 2 s each
+process writes its metrics into a file of its own in a shared directory, by a rename, so that a
+reader finds it whole. A file of a process that is gone is removed by the next reader.
+"""
 
 import asyncio
 import os
@@ -10,18 +15,18 @@ from typing import Final
 
 TELL_SECONDS: Final = 2.0
 SILENT_SECONDS: Final = 10.0
-"""Who has told nothing for so long is frozen."""
+"""Seconds after which a process that has written nothing counts as frozen, and is left out."""
 
 
 class Siblings:
-    """A `directory` in which each process leaves what it has to tell, in a file of its own."""
+    """A `directory` in which each process writes the text of `tell`, in a file of its own."""
 
     def __init__(self, directory: Path, tell: Callable[[], str]) -> None:
         self._directory = directory
         self._tell = tell
 
     async def run(self) -> None:
-        """Tell every 2 s, until cancelled."""
+        """Write every 2 s, until cancelled."""
         file = self._directory / f"{os.getpid()}.txt"
         written = file.with_suffix(".new")
         while True:
@@ -30,10 +35,10 @@ class Siblings:
             await asyncio.sleep(TELL_SECONDS)
 
     def told(self) -> dict[str, str]:
-        """Return what each process told last, by its id; what we tell is of this moment."""
+        """Return the newest text of each process by its id; ours is of this moment."""
         found = {}
         for file in sorted(self._directory.glob("*.txt")):
-            with suppress(FileNotFoundError):  # another one may have put it away
+            with suppress(FileNotFoundError):  # another process may have removed it
                 if not _alive(int(file.stem)):
                     file.unlink()
                 elif time.time() - file.stat().st_mtime < SILENT_SECONDS:

@@ -1,4 +1,10 @@
-"""The hub: which watchers hear an activity. Pure; rooms are filters (MQTT 5 §4.7)."""
+"""The hub: which watchers hear an activity. Pure; rooms are filters (MQTT 5 §4.7).
+
+Filters lie in a trie, one level of a topic a node: `+` is a child like a name, and `#` is the set
+`below` of the node above it. So a look-up follows three branches a level at most, however many
+watchers there are. Most activities come on topics that were just looked up, so the answers are kept
+until a watcher comes or goes.
+"""
 
 from collections.abc import Collection, Iterable, Sequence
 from typing import Final
@@ -9,7 +15,7 @@ _MOST_TOPICS: Final = 8192
 
 
 class _Members(set[str]):
-    """The watchers of one filter. `all` is the same object until somebody comes or goes."""
+    """The watchers of one filter. `all` is the same object until a watcher comes or goes."""
 
     __slots__ = ("_all",)
 
@@ -48,18 +54,18 @@ class _Node:
 
 
 class Hub:
-    """Filters of all watchers in a trie: a look-up costs the depth of a topic, not their number."""
+    """The filters of all watchers: a look-up costs the depth of a topic, not their number."""
 
     def __init__(self) -> None:
         self._root = _Node()
         self._filters: dict[str, set[Filter]] = {}
-        self._known: dict[Topic, frozenset[str]] = {}  # until somebody comes or goes
+        self._known: dict[Topic, frozenset[str]] = {}  # until a watcher comes or goes
 
     def __len__(self) -> int:
         return len(self._filters)
 
     def watch(self, watcher: str, filters: Iterable[Filter]) -> None:
-        """Add filters of a watcher; one that it has already changes nothing."""
+        """Add filters to a watcher; one that it has already changes nothing."""
         self._known.clear()
         mine = self._filters.setdefault(watcher, set())
         for filter_ in filters:
@@ -67,7 +73,7 @@ class Hub:
             self._place(filter_).add(watcher)
 
     def unwatch(self, watcher: str, filters: Iterable[Filter]) -> None:
-        """Take filters of a watcher away; unknown ones change nothing."""
+        """Remove filters of a watcher; unknown ones change nothing."""
         self._known.clear()
         mine = self._filters.get(watcher, set())
         for filter_ in set(filters) & mine:
@@ -82,14 +88,14 @@ class Hub:
         self.unwatch(watcher, self.filters(watcher))
 
     def filters(self, watcher: str) -> frozenset[Filter]:
-        """Return what a watcher watches."""
+        """Return the filters of a watcher."""
         return frozenset(self._filters.get(watcher, ()))
 
     def watchers(self, topic: Topic) -> frozenset[str]:
-        """Return who hears an activity on `topic`: each once, however many filters match.
+        """Return the watchers of an activity on `topic`: each once, however many filters match.
 
-        Until somebody comes or goes it is the same object, even for topics that match one and the
-        same filter only.
+        It is the same object until a watcher comes or goes, also for other topics that match the
+        same one filter. Transports rely on that: they keep the connections of a set.
         """
         found = self._known.get(topic)
         if found is None:
@@ -99,12 +105,12 @@ class Hub:
         return found
 
     def watchers_of_build(self, project: str, build: str) -> frozenset[str]:
-        """Return who watches any kind of activity of a build that has a state."""
+        """Return the watchers of any kind of activity of a build that has a state."""
         topics = [Topic(project, build, kind.name) for kind in KINDS.values() if kind.state]
         return _united({self.watchers(topic) for topic in topics})
 
     def log_watchers(self, project: str, build: str) -> frozenset[str]:
-        """Return who asked for the log of this very build."""
+        """Return the watchers that named this build to hear its log."""
         node: _Node | None = self._root
         for level in Topic(project, build, "log").levels:
             node = node.children.get(level) if node else None

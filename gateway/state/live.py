@@ -1,6 +1,10 @@
-"""The live picture: folds what comes in and hands each change to the watchers it concerns.
+"""The live picture: folds activities, and hands each change to the watchers that it concerns.
 
-Pure but for the callbacks and clock it is given; used from the event loop only.
+Activities come from the broker (`receive`), and states from history (`heal`); both fold into the
+board, in any order. A change is sent once, as an event with the whole state of its build. What
+depends on time alone (the place in the queue, workers that fell silent) changes in `refresh`.
+
+Pure but for the callbacks and the clock it is given; used from the event loop only.
 """
 
 from collections.abc import Callable, Iterable
@@ -44,7 +48,7 @@ class Live:
         self._ended_callbacks: dict[Key, list[Callable[[BuildState], None]]] = {}
 
     def receive(self, activity: Activity) -> BuildState | None:
-        """Fold an activity that came from the broker and push it.
+        """Fold an activity that came from the broker, and send the change.
 
         Returns the state of its build since then, None for a `log`, which has none.
         """
@@ -72,7 +76,7 @@ class Live:
     def heal(self, states: Iterable[BuildState]) -> None:
         """Fold in states from history.
 
-        Who watches a build hears of it, whatever kind of activity was missed.
+        The watchers of a build hear of a change, whatever kind of activity was missed.
         """
         for recorded in states:
             state, changed = self.board.merge(recorded)
@@ -84,16 +88,16 @@ class Live:
                 self._push(state)
 
     def reconnected(self) -> None:
-        """Count the silence of workers from now on: before, nobody could be heard."""
+        """Count the silence of workers from now on: before, no worker could be heard."""
         self._roster.restart(self._now())
 
     def hear(self, presence: Presence) -> None:
-        """Take note of a worker's presence; its builds may be lost, or found again."""
+        """Take the presence of a worker; its builds may be lost, or found again."""
         self._roster.presence(presence, self._now())
         self._refresh_lost()
 
     def refresh(self, moment: datetime) -> None:
-        """Recount who waits behind whom at `moment`, and notice workers that fell silent.
+        """Recount the places in the queue at `moment`, and notice workers that fell silent.
 
         Call it every 5 s while the broker is there, not while it is away.
         """
@@ -119,7 +123,7 @@ class Live:
 
     def on_board(self, filters: Iterable[Filter]) -> tuple[list[BuildState], list[BuildState]]:
         """Return the unfinished and the ended builds that `filters` concern, newest first."""
-        wide: list[Filter] = []  # this looks at every build on the board: none twice
+        wide: list[Filter] = []  # no filter twice, as every build on the board is looked at
         for asked in map(_every_kind, filters):
             if not any(other.covers(asked) for other in wide):
                 wide = [other for other in wide if not asked.covers(other)] + [asked]
@@ -135,16 +139,16 @@ class Live:
         return newest_first(self.board.unfinished()), newest_first(self.board.ended())
 
     def recorder_lag(self) -> float:
-        """Return for how many seconds the oldest change has been waiting to be seen in history."""
+        """Return the age in seconds of the oldest change that is not seen in history yet."""
         oldest = min((arrived for _, _, arrived in self._unrecorded.values()), default=None)
         return 0.0 if oldest is None else self._now() - oldest
 
     def workers(self) -> list[tuple[Presence, bool]]:
-        """Return what each worker of the last hour said last, and whether it is online."""
+        """Return the last presence of each worker of the last hour, and whether it is online."""
         return self._roster.workers(self._now())
 
     def when_ended(self, key: Key, callback: Callable[[BuildState], None]) -> Callable[[], None]:
-        """Call `callback` once when the build ends; return what takes the request back."""
+        """Call `callback` once when the build ends; return a function that cancels that."""
         self._ended_callbacks.setdefault(key, []).append(callback)
 
         def cancel() -> None:
@@ -157,7 +161,7 @@ class Live:
         return cancel
 
     def _last_place(self, state: BuildState) -> int:
-        """Return how many are ahead of a build that is queued since the last refresh."""
+        """Return how many builds are ahead of one that was queued since the last refresh."""
         behind = len(self._delayed)
         if state.newest.object.not_before is not UNSET:
             self._delayed.add(state.key)
@@ -201,7 +205,7 @@ class Live:
 
 
 def _queue_order(state: BuildState, moment: datetime) -> tuple[bool, bool, datetime, str]:
-    """Return the place of a queued build; nobody waits for one that is still delayed."""
+    """Return the sort key of a queued build; one that is still delayed comes last."""
     build = state.newest.object
     delayed = build.is_delayed(moment)
     due = state.newest.published if build.due_time is UNSET else build.due_time

@@ -1,4 +1,4 @@
-"""What a watcher asks over socket.io, whichever way it is connected."""
+"""Subscriptions: what a watcher asks for over socket.io, by WebSocket or polling."""
 
 from collections.abc import Collection, Sequence
 from typing import Final
@@ -13,10 +13,10 @@ MAX_FILTERS: Final = 100
 
 
 class Subscriptions:
-    """The watchers over socket.io, by their ids, and the answers to what they ask.
+    """The watchers over socket.io, by their ids, and the answers to `watch` and `unwatch`.
 
-    A watcher is in the hub only between `enter` and `leave`: whatever else of it is still under
-    way reaches nothing. So an id belongs to one connect, and never comes again.
+    A watcher is in the hub only between `enter` and `leave`, and an id belongs to one connect. So
+    a snapshot that is still being read when its watcher leaves adds nobody to the hub.
     """
 
     def __init__(self, live: Live, snapshot: Snapshot) -> None:
@@ -25,7 +25,7 @@ class Subscriptions:
         self._here: set[str] = set()
 
     def enter(self, sid: str, auth: object) -> list[Filter]:
-        """Take a watcher that connects; return what it asks for with `auth`, to be joined.
+        """Take a watcher that connects; return the filters in its `auth`, to be joined.
 
         Raises InvalidFilter; the watcher is not taken then.
         """
@@ -57,14 +57,14 @@ class Subscriptions:
         return {"watching": self._watched(sid)}
 
     async def join(self, sid: str, filters: list[Filter]) -> Body:
-        """Let a watcher hear of `filters` from now on; return the snapshot of before.
+        """Subscribe a watcher to `filters` from now on; return the snapshot.
 
-        Nothing for one that is not here. Without a snapshot it hears nothing new either.
+        The snapshot of a watcher that has left is empty. If it fails, so does the subscription.
         """
         if not filters or sid not in self._here:
             return {"builds": [], "more": False}
-        # From here on every activity is queued for this watcher; the snapshot, taken after,
-        # holds the ones before. What is in both folds away.
+        # From here on every activity is sent to this watcher; the snapshot, taken after, holds
+        # the ones before. A state that is in both folds away.
         new = set(filters) - self._live.hub.filters(sid)
         self._live.hub.watch(sid, filters)
         try:

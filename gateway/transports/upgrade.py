@@ -1,7 +1,7 @@
 """The WebSocket of a watcher, as uvicorn hands it over: the other place that reaches below ASGI.
 
-One that begins as a WebSocket is served by `engine`, at a fifth of the CPU and memory. What
-upgrades a polling session, and what is refused, is left to uvicorn and python-socketio.
+A watcher that begins as a WebSocket is served by `engine`, at a tenth of the CPU and memory. A
+WebSocket that upgrades a polling session, or is refused, is left to uvicorn and python-socketio.
 
 Relied on besides asyncio's protocol interface: the arguments of the constructor (`app_state` is
 what the lifespan yields), that the first data is the head of the request and the protocol is set
@@ -24,7 +24,7 @@ from gateway.engine.server import Server
 
 
 class WatcherSocket(asyncio.Protocol):
-    """A WebSocket of either kind; which one, the head of its request tells."""
+    """A WebSocket; the head of its request decides who serves it."""
 
     __slots__ = ("__weakref__", "_connection", "_general", "_served", "_transport")
 

@@ -1,7 +1,11 @@
 """Edge: socket.io for watchers that begin as a WebSocket; `build`, `log` and `feed` go out.
 
-An event is encoded and framed once. What comes due to a watcher in one turn of the event loop
-leaves together. To one that takes no more, the newest state of each build is due, no more.
+An event is encoded and framed once, however many watchers it goes to. Events that come due in one
+turn of the event loop leave in one write to each watcher. Such a write goes straight to the socket
+(`os.write`), past asyncio's transport, which would cost a tenth of a delivery more.
+
+A watcher whose socket takes no more bytes is slow. Its events wait in its backlog, where a newer
+state replaces an older one, and leave piece by piece as the socket takes them.
 """
 
 import asyncio
@@ -39,7 +43,7 @@ log = logging.getLogger(__name__)
 
 
 class WebSocketTransport:
-    """The watchers that began as a WebSocket; see Transport.
+    """The watchers that began as a WebSocket: see Transport.
 
     At most `backlog_bytes` wait for one watcher. `server` has the connections.
     """
@@ -110,7 +114,7 @@ class WebSocketTransport:
             if len(self._recipients) == _MOST_RECIPIENTS:
                 self._recipients.clear()
             connections = [self._connections[sid] for sid in self._connections.keys() & watchers]
-            connections.sort(key=id)  # as they lie in memory: it is read faster in order
+            connections.sort(key=id)  # in the order of memory, which reads faster
             self._recipients[watchers] = connections
         return connections
 
@@ -127,15 +131,17 @@ class WebSocketTransport:
                 connection.write(text)
 
     def _flush(self) -> None:
-        """Write what came due in this turn: to each watcher all of it at once."""
+        """Write what came due in this turn: to each watcher, all of it in one write."""
         due, self._due = self._due, []
-        if not due:  # somebody left, and it went out before that
+        if not due:  # a watcher left, and it went out before that
             return
         connections = due[0][2]
         if all(each[2] is connections for each in due):
             self._hand(connections, due)
             return
-        parts: dict[Connection, int] = {}  # by watcher, a bit for each of what is due to it
+        # Watchers with the same events due get the same bytes, joined once: they are grouped by a
+        # bit mask of their events, which costs the least.
+        parts: dict[Connection, int] = {}
         for bit, (_, _, connections) in enumerate(due):
             for connection in connections:
                 parts[connection] = parts.get(connection, 0) | 1 << bit
@@ -184,11 +190,11 @@ class WebSocketTransport:
         connection.settle()
 
     def _merged_for(self, connection: Connection) -> int:
-        """Return how many states were left out for a watcher since it last had caught up."""
+        """Return how many states were left out for a watcher since it had caught up last."""
         backlog = self._backlogs.get(connection)
         return 0 if backlog is None else backlog.merged
 
-    # What the server calls.
+    # What the server calls: see engine.server.Application.
 
     def connect(self, connection: Connection, auth: object) -> tuple[str, object] | None:
         """Take a watcher, or refuse what it asks for."""
@@ -214,7 +220,7 @@ class WebSocketTransport:
                 connection.text(packets.answer(ack, body))
 
     def disconnect(self, connection: Connection, reason: str) -> None:
-        """Forget a watcher: its connection may connect again, and is another's then."""
+        """Forget a watcher; a connect on the same connection is a new one."""
         self._flush()
         self._subscriptions.leave(connection.sid)
         self._connections.pop(connection.sid, None)
@@ -224,7 +230,7 @@ class WebSocketTransport:
         log.info("watcher.disconnected", extra={"sid": connection.sid, "reason": reason})
 
     def drain(self, connection: Connection) -> None:
-        """Send what has waited, a piece at a time: the newest there is."""
+        """Send from the backlog, a piece at a time, the newest states."""
         backlog = self._backlogs.of(connection)
         pieces, size = [], 0
         while backlog and size < _PIECE_BYTES:
@@ -281,7 +287,7 @@ class WebSocketTransport:
             connection.text(packets.answer(ack, body))
 
     def _spawn(self, connection: Connection, work: Coroutine[Any, Any, None]) -> None:
-        """Do `work` for the watcher that is on the connection now."""
+        """Do `work` for the watcher that the connection belongs to now."""
         task = self._loop.create_task(work)
         self._tasks.add(task)  # the loop keeps no reference of its own
         task.add_done_callback(functools.partial(self._done, connection, connection.sid))
@@ -299,7 +305,7 @@ def _frame(name: str, body: Body) -> bytes:
 
 
 def _pieces(due: list[_Due]) -> Iterator[list[_Due]]:
-    """Divide what is due, in its order, into what may be written at once."""
+    """Divide the events that are due, in their order, into single writes."""
     piece: list[_Due] = []
     size = 0
     for each in due:

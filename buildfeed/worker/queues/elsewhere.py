@@ -1,4 +1,4 @@
-"""The builds that other workers run, and since when nothing was heard of each."""
+"""The builds that other workers run, and how long nothing was heard of each."""
 
 from collections.abc import Mapping
 
@@ -14,7 +14,7 @@ class _Run(msgspec.Struct):
 
 
 class Elsewhere:
-    """Builds that others run, by what is heard of them. Pure; `now` is a monotonic clock in s."""
+    """Builds that other workers run. Pure; `now` is a monotonic clock in seconds."""
 
     def __init__(self) -> None:
         self._runs: dict[Key, _Run] = {}
@@ -22,11 +22,11 @@ class Elsewhere:
 
     @property
     def workers(self) -> dict[Key, str | None]:
-        """Who runs each build; None when a stop came last, which does not name the worker."""
+        """The worker of each build; None when a stop came last, which does not name it."""
         return {key: run.worker for key, run in self._runs.items()}
 
     def update(self, workers: Mapping[Key, str | None], now: float) -> None:
-        """Take note that exactly these builds are run by others, by these workers."""
+        """Take the builds that others run, all of them, with their workers."""
         before = self._runs
         self._runs = {}
         for key, worker in workers.items():
@@ -42,7 +42,7 @@ class Elsewhere:
             run.heard = now
 
     def hear_worker(self, said: Presence, now: float) -> None:
-        """Take note of what a worker says of itself."""
+        """Take the presence of a worker."""
         runs = [run for run in self._runs.values() if run.worker == said.worker]
         if runs and said.status == "offline":
             self._left.add(said.worker)
@@ -52,7 +52,7 @@ class Elsewhere:
                 run.heard = now
 
     def restart(self, now: float) -> None:
-        """Count every silence from now on: before, nothing could be heard."""
+        """Count every silence from now on: before, no worker could be heard."""
         for run in self._runs.values():
             run.heard = now
 

@@ -1,4 +1,4 @@
-"""What has become of a build, as the history has it: asked right before it is begun."""
+"""The past of a build, as the history has it: a worker asks for it right before it begins."""
 
 import asyncio
 import logging
@@ -13,10 +13,10 @@ from buildfeed.errors import BuildfeedError
 log = logging.getLogger(__name__)
 
 _ANSWER_SECONDS: Final = 2.0
-"""A build waits no longer than this for a history that does not answer."""
+"""Seconds that a build waits for a history that does not answer."""
 
 _PAUSE_SECONDS: Final = 10.0
-"""For how long a history that could not be read is not asked again."""
+"""Seconds for which a history that could not be read is not asked again."""
 
 
 class Past:

@@ -1,4 +1,4 @@
-"""Where a worker's starts come from: the one seam between RabbitMQ and the embedded mode."""
+"""The queue of a worker's starts: the one seam between RabbitMQ and the embedded mode."""
 
 from collections.abc import Callable
 from typing import Protocol
@@ -15,11 +15,11 @@ class Delivery(Protocol):
 
     @property
     def attempt(self) -> int:
-        """How often this start was delivered, counted from 1."""
+        """The number of times that this start was delivered."""
 
     @property
     def stopping(self) -> bool:
-        """True when it is known that somebody has asked to stop it; `still_wanted` finds out."""
+        """True when a stop of the build is known; `still_wanted` looks for one."""
 
     @property
     def key(self) -> Key:
@@ -27,14 +27,14 @@ class Delivery(Protocol):
 
     @property
     def lost(self) -> bool:
-        """True when the connection it came on is gone: the queue hands the start out again."""
+        """True when its connection is gone, so that the queue hands the start out again."""
 
     @property
     def doubtful(self) -> bool:
         """True when its build may still run elsewhere: the broker was away a moment ago."""
 
     async def still_mine(self) -> bool:
-        """Ask the broker; while it cannot be reached, wait for it."""
+        """Ask the broker whether this worker still has the start; wait while it is away."""
 
     async def still_wanted(self) -> bool:
         """Ask the history, where there is one, before the build begins.
@@ -43,24 +43,24 @@ class Delivery(Protocol):
         """
 
     async def ack(self) -> None:
-        """Say that the build has ended. Nothing happens when the delivery is lost."""
+        """Acknowledge the start, as its build has ended. Does nothing when the delivery is lost."""
 
     async def reject(self, *, requeue: bool) -> None:
-        """Hand the start back (its next attempt), or else give it up as dead."""
+        """Hand the start back for its next attempt, or else give it up as a dead letter."""
 
 
 class Queue(Protocol):
-    """Hands out starts, never more unsettled ones than it is allowed to."""
+    """Hands out starts, and at most the allowed number of unsettled ones."""
 
     @property
     def returning(self) -> bool:
-        """True when it was away a moment ago, so that what it hands out may be doubtful."""
+        """True when the queue was away a moment ago, so that its starts may be doubtful."""
 
     async def start(self, deliver: Callable[[Delivery], None]) -> None:
         """Call `deliver` in the running event loop with every start, from now on."""
 
     def allow(self, starts: int) -> None:
-        """Let no more than `starts` be unsettled from now on; those that are, stay so."""
+        """Hand out a start only while fewer than `starts` are unsettled, from now on."""
 
     async def stop(self) -> None:
         """Close the connection."""
