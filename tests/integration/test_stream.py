@@ -44,7 +44,7 @@ def empty_stream(rabbitmq: PrivateRabbitMQ) -> None:
         connection.channel().queue_delete(STREAM)
         assert_stream(connection)
     # RabbitMQ writes down that it has streams some seconds after the first one was declared. One
-    # that crashes before never starts its streams again: see docs/architecture.md.
+    # that crashes before never starts its streams again: see docs/brokers.md.
     rabbitmq.ctl("eval", "[dets:sync(Table) || Table <- dets:all()].")
 
 

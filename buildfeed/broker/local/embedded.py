@@ -1,6 +1,6 @@
 """An MQTT broker in this process, for the mode that needs no RabbitMQ: amqtt, made to fit.
 
-It speaks MQTT 3.1.1 only and keeps everything in memory. docs/architecture.md lists what it does
+It speaks MQTT 3.1.1 only and keeps everything in memory. docs/brokers.md lists what it does
 not promise.
 """
 

@@ -1,0 +1,41 @@
+"""Documents name files and pages that exist, so that a reader finds each at the first try."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+DOCUMENTS = [*sorted(ROOT.glob("docs/*.md")), *map(ROOT.joinpath, ("README.md", "CONTRIBUTING.md"))]
+FOLDERS = "benchmarks|buildfeed|deploy|docs|examples|fakebuild|gateway|tests|web"
+PATH = re.compile(rf"`((?:{FOLDERS})/[\w./*-]*)`")
+LINK = re.compile(r"\]\((?!https?:|#)([^)#\s]+)")
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda document: document.name)
+def test_every_path_is_there(document: Path) -> None:
+    paths = PATH.findall(document.read_text())
+    assert [path for path in paths if not list(ROOT.glob(path))] == []
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda document: document.name)
+def test_every_link_leads_somewhere(document: Path) -> None:
+    links = LINK.findall(document.read_text())
+    assert [link for link in links if not (document.parent / link).exists()] == []
+
+
+def test_the_front_page_leads_to_every_idea() -> None:
+    linked = set(LINK.findall((ROOT / "docs/architecture.md").read_text()))
+    ideas = {"fold-and-order.md", "commands.md", "catching-up.md", "fan-out.md", "brokers.md"}
+    assert ideas <= linked
+
+
+def test_the_front_page_has_every_room() -> None:
+    text = (ROOT / "docs/architecture.md").read_text()
+    folders = {
+        f"{folder.relative_to(ROOT)}/"
+        for package in ("buildfeed", "fakebuild", "gateway")
+        for folder in [ROOT / package, *(ROOT / package).rglob("*")]
+        if (folder / "__init__.py").exists() and "migrations" not in folder.parts
+    }
+    assert {room for room in folders if f"`{room}" not in text} == set()
