@@ -111,8 +111,8 @@ class Fleet:
     def until_ended(self, promised: set[Key], seconds: float) -> list[Key]:
         """Wait likewise; return the builds that nobody was promised by a 202, and no queue has.
 
-        A gateway that is killed before the confirm may leave one: see docs/commands.md, "What
-        may surprise".
+        A gateway that is killed before the confirm may leave one: see docs/commands.md, "What can
+        still go wrong".
         """
         try:
             self.until_quiet(seconds)
