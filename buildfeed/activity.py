@@ -57,7 +57,7 @@ class Script(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
 
 class Actor(msgspec.Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True):
-    """Who did it: a worker is a `Service`, somebody who starts or stops is a `Person`."""
+    """The actor: a worker is a `Service`, somebody who starts or stops is a `Person`."""
 
     type: Literal["Service", "Person"]
     name: ShortText
@@ -92,7 +92,7 @@ class Build(msgspec.Struct, frozen=True, kw_only=True, gc=False, rename="camel")
 
     @property
     def ended(self) -> bool:
-        """True when no more progress can follow."""
+        """True when the build has ended: no progress can follow."""
         return self.status in ENDINGS
 
     @property

@@ -12,7 +12,7 @@ from buildfeed.activity import Activity, Key
 
 
 class BuildState(msgspec.Struct, frozen=True):
-    """What is known of one build.
+    """The known state of one build.
 
     `newest` is the activity whose state counts, `stop` the earliest request to stop it.
     """
@@ -37,7 +37,7 @@ class BuildState(msgspec.Struct, frozen=True):
 
     @property
     def stopped_by(self) -> str | None:
-        """Who asked first to stop it."""
+        """The name of the first one who asked to stop it."""
         return self.stop.actor.name if self.stop else None
 
 
@@ -107,7 +107,7 @@ class Board:
 
     @property
     def complete(self) -> bool:
-        """True while history knows no build that is not here; False until somebody says so."""
+        """True while history has no build that is not on the board; False until that is known."""
         return self._complete and not self.forgot
 
     @complete.setter

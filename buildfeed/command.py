@@ -9,7 +9,7 @@ from msgspec import UNSET, UnsetType
 from buildfeed.activity import Activity, Actor, Build, Priority, Script, summarize, urn
 
 ANONYMOUS: Final = "anonymous"
-"""Who asks when nobody says so."""
+"""The name of somebody who does not say who asks."""
 
 
 def start(

@@ -1,4 +1,4 @@
-"""What happened lately, by build, bounded."""
+"""The newest facts, by build, bounded."""
 
 from typing import Generic, TypeVar
 

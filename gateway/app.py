@@ -147,7 +147,7 @@ async def _running(settings: Settings, app: Starlette, drain: Drain) -> AsyncIte
     parts: list[Part] = [catch_up, feed, *transports, loop_lag, *operations.siblings]
     try:
         async with kept_running(parts):
-            if settings.workers > 1:  # the others serve until this one knows what they know
+            if settings.workers > 1:  # other processes serve until this one has caught up
                 await _until_ready(not_ready)
             log.info("gateway.started", extra={"host": settings.host, "port": settings.port})
             yield server

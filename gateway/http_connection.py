@@ -35,7 +35,7 @@ class HttpConnection:
 
     @property
     def waiting(self) -> int:
-        """How many bytes the system has not taken yet."""
+        """How many bytes the kernel has not taken yet."""
         return self._transport.get_write_buffer_size()
 
     @property
@@ -58,7 +58,7 @@ class HttpConnection:
             self._transport.abort()
 
     def pause(self) -> None:
-        """Note that the system takes no more for now."""
+        """Note that the kernel takes no more bytes for now."""
         self._writable.clear()
 
     def resume(self) -> None:

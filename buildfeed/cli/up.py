@@ -257,7 +257,7 @@ def _environment(settings: Settings, urls: Urls) -> dict[str, str]:
 
 
 async def _announce(settings: Settings, urls: Urls) -> None:
-    """Say where everything is once the gateway is ready."""
+    """Print the addresses once the gateway is ready."""
     host = _reachable(settings.host)
     page = f"http://{ports.in_url(host)}:{settings.port}"
     while True:

@@ -11,7 +11,7 @@ from buildfeed.history.schema import starts
 
 KEY_LIFETIME: Final = timedelta(hours=24)
 LEASE: Final = timedelta(seconds=15)
-"""So long a turn lasts that is not renewed. Clocks may differ by a third of it."""
+"""A lease that is not renewed expires after this. Clocks may differ by a third of it."""
 
 Turn = Literal["first", "again", "taken", "sent"]
 Ending = Literal["sent", "unsent", "undone"]
@@ -40,9 +40,9 @@ _END: Final = {
 class Claim(msgspec.Struct, frozen=True):
     """The build that `key` belongs to, and whose turn it is to send its start.
 
-    `first`: the caller's, as nobody used the key before. `again`: the caller's too, as it was never
-    sent, or its sender is silent; then it may be running all the same. `taken`: somebody's who is
-    sending or undoing it now. `sent`: nobody's any more.
+    `first`: the caller's, as the key was never used. `again`: the caller's too, as the start was
+    never sent, or its sender is silent; then the build may be running all the same. `taken`: that
+    of a process which sends or undoes the start now. `sent`: nobody's, as the start was sent.
     """
 
     project: str
@@ -81,7 +81,7 @@ class Claims:
             ours = self._database.dialect.take_key(connection, row)
             if ours is not None:
                 return Claim(project, key, ours, body_hash, "first" if ours == build else "again")
-            # It is still there: whoever tried to take it has locked it.
+            # It is still there: a process that tried to take it has locked it.
             found = connection.execute(_FIND, {"project": project, "key": key}).one()
         turn: Turn = "sent" if found.lease is None else "taken"
         return Claim(project, key, found.build, found.body_hash, turn)
@@ -95,8 +95,8 @@ class Claims:
     def end(self, claim: Claim, ending: Ending) -> None:
         """End the turn, unless another process has taken it over.
 
-        After `sent` nobody sends it again; after `unsent`, whoever asks next. After `undone` the
-        key is free.
+        After `sent` no process sends the start again; after `unsent` the next one that is asked
+        does. After `undone` the key is free.
         """
         with self._database.transaction() as connection:
             connection.execute(_END[ending], self._ours(claim))

@@ -1,4 +1,4 @@
-"""What came on a build topic and is no activity, as it is set aside. Pure."""
+"""Malformed payloads: they came on a build topic, are no activities, and are set aside. Pure."""
 
 from datetime import datetime
 from typing import Final

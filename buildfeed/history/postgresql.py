@@ -1,4 +1,4 @@
-"""What only PostgreSQL does, or does in its own way.
+"""PostgreSQL: the statements and settings in which it differs.
 
 Rows travel as one array for each column: a row by itself costs the driver twice as much.
 """
@@ -33,7 +33,7 @@ LIMITS: Final = {
 }
 """A database out of reach fails within seconds (libpq): a call that hangs keeps its thread."""
 
-_LOCK: Final = 0x6275696C64  # "build"; whoever upgrades has it
+_LOCK: Final = 0x6275696C64  # "build"; a process holds it while it upgrades
 
 
 def _given(columns: Iterable[Column[Any]]) -> TableValuedAlias:

@@ -31,7 +31,7 @@ _LEAST_PAUSE: Final = 0.02
 
 
 class Keep(msgspec.Struct, frozen=True):
-    """How many days and how many builds of each project are kept; 0 keeps all."""
+    """The days, and the number of builds of each project, that are kept; 0 keeps all."""
 
     days: int
     builds: int
@@ -142,7 +142,7 @@ def _beyond(project: str, limit: int) -> ColumnElement[bool]:
 
 
 def _delete(connection: Connection, keys: Sequence[Key]) -> int:
-    """Delete the first activities of `keys`, and builds that have no more; return how many."""
+    """Delete the first activities of `keys`, then builds without any; return the number."""
     left = MAX_DELETED
     for done, (project, build) in enumerate(keys):
         of_build = (activities.c.project == project) & (activities.c.build == build)

@@ -65,7 +65,7 @@ builds: Final = Table(
     Index("builds_by_end", "ended", "build", "project"),
     Index("builds_by_status", "status", "build", "project"),
 )
-"""What the activities of each build fold to; `changed` is the number of the last change."""
+"""The folded state of each build; `changed` is the number of its last change."""
 
 STATE: Final = (
     builds.c.project,
@@ -74,7 +74,7 @@ STATE: Final = (
     builds.c.stop,
     builds.c.changed,
 )
-"""What `rows.state` reads."""
+"""The columns that `rows.state` reads."""
 
 START_ID: Final = literal("urn:buildfeed:") + builds.c.project + ":" + builds.c.build + ":0.0"
 """The id of the start of a build, its activity `(0, 0)`."""
@@ -106,7 +106,7 @@ marks: Final = Table(
     Column("changed", BigInteger, primary_key=True, autoincrement=False),
     Column("time", DateTime(timezone=True), nullable=False),
 )
-"""How far `counter` had come at which time: so an age is a change number."""
+"""The value of `counter` at moments in the past: it turns an age into a change number."""
 
 starts: Final = Table(
     "starts",

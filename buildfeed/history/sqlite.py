@@ -1,4 +1,4 @@
-"""What only SQLite does, or does in its own way."""
+"""SQLite: the statements and settings in which it differs."""
 
 import time
 from collections.abc import Iterator, Sequence

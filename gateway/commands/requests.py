@@ -1,4 +1,4 @@
-"""What people send to start or stop a build: a misspelt key is refused, not ignored. Pure."""
+"""The bodies of a start and a stop: a misspelt key is refused, not ignored. Pure."""
 
 from typing import Annotated
 

@@ -1,4 +1,4 @@
-"""What people send over HTTP, decoded strictly: a misspelt key is refused, not ignored."""
+"""Requests over HTTP, decoded strictly: a misspelt key is refused, not ignored."""
 
 import re
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""What an operator's Prometheus reads: computed when it asks, from what the gateway knows."""
+"""Metrics for Prometheus, computed from the state of the gateway when they are asked for."""
 
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -24,7 +24,7 @@ from gateway.state.overview import Overview, overview
 
 
 class Vitals(msgspec.Struct, frozen=True, kw_only=True):
-    """How the parts of the process are: lags in seconds, counters since it started."""
+    """The condition of the parts of a process: lags in seconds, counters since it started."""
 
     ready: bool
     broker_up: bool

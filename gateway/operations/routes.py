@@ -18,7 +18,7 @@ from gateway.state.overview import overview
 
 
 class Operations:
-    """What waits and why; `queues` is None where commands travel by MQTT.
+    """The endpoints for operators; `queues` is None where commands travel by MQTT.
 
     The processes of one port, if there are several, have the directory `shared`.
     """

@@ -1,1 +1,1 @@
-"""What this process knows: the live picture, who watches what, counters. Pure."""
+"""The state of this process: the live picture, subscriptions, counters. Pure."""

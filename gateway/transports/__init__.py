@@ -1,1 +1,1 @@
-"""How watchers hear: socket.io by WebSocket or polling, and Server-Sent Events."""
+"""The transports to watchers: socket.io by WebSocket or polling, and Server-Sent Events."""

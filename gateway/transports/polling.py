@@ -43,7 +43,7 @@ _MOST_QUEUED: Final = 12
 """Packets in one answer to a poll: python-socketio's client refuses more than 16."""
 _CATCH_UP_SECONDS: Final = 0.1
 _EVENTS: Final = "watch", "unwatch"
-"""What a client may send."""
+"""Events that a client may send."""
 
 log = logging.getLogger(__name__)
 

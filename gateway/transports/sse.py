@@ -30,7 +30,7 @@ from gateway.transports.transport import Newest
 PING_SECONDS: Final = 15.0
 CHECK_SECONDS: Final = 1.0
 MIN_RETRY_MS, MAX_RETRY_MS = 500, 2500
-"""When watchers come back after the end: not all at once."""
+"""Range of the delay after which a watcher connects again: not all come back at once."""
 
 log = logging.getLogger(__name__)
 
@@ -83,7 +83,7 @@ class SseTransport:
         return [Route("/api/events", self.events)]
 
     async def events(self, request: Request) -> Response:
-        """200 and events until somebody ends it: the snapshot, `feed`, then what happens."""
+        """200 and events until either side ends it: the snapshot, `feed`, then every event."""
         return _Answer(self, _asked(request.query_params.multi_items()))
 
     def deliver(self, event: Event) -> None:

@@ -65,7 +65,7 @@ class Stream:
                     break
                 await self.write(send, await self._chunk())
                 if self.backlog:
-                    await asyncio.sleep(0)  # a long one lets the others have their turn
+                    await asyncio.sleep(0)  # other streams get their turn
 
     async def write(self, send: Send, chunk: bytes) -> None:
         """Write something now."""
@@ -73,7 +73,7 @@ class Stream:
         await send({"type": "http.response.body", "body": chunk, "more_body": True})
 
     def wake(self) -> None:
-        """Say that something is due."""
+        """Note that something is due."""
         self._due.set()
 
     def ping_if_due(self, now: float, seconds: float) -> None:

@@ -18,7 +18,7 @@ from gateway.state.live import Live
 
 
 class Transport(Protocol):
-    """What the gateway needs of a transport. Used from the event loop only."""
+    """A transport, as the gateway uses it. Used from the event loop only."""
 
     @property
     def label(self) -> str:

@@ -107,7 +107,7 @@ class WebSocketTransport:
     def _connections_of(self, watchers: frozenset[str]) -> list[Connection]:
         """Return the connections of `watchers` that are here.
 
-        The hub hands out the same set until somebody comes or goes, and a frozenset keeps its hash.
+        The hub hands out one set until a watcher comes or goes, and a frozenset keeps its hash.
         """
         connections = self._recipients.get(watchers)
         if connections is None:

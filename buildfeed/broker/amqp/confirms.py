@@ -11,7 +11,7 @@ from pika.spec import Basic
 from buildfeed.errors import BrokerUnavailable
 
 WINDOW: Final = 64
-"""So many publishes may be unconfirmed, and arrive though nobody was told that they did."""
+"""Publishes that may be unconfirmed at a time. As many may arrive though no caller was told so."""
 
 Message = tuple[str, str, bytes, BasicProperties]
 """Exchange, routing key, body, properties."""

@@ -48,8 +48,8 @@ class AmqpLink:
     link's thread, as are consumers and `call`s: none of them may block for long. A channel or a
     consumer that the broker closes counts as a failure of the connection.
 
-    With `declares=False`, for a user that may not make queues, somebody else asserts the topology;
-    until then a consumer of a missing queue is a failure of the connection, tried again. The
+    With `declares=False`, for a user that may not make queues, another process asserts the
+    topology; until then a consumer of a missing queue is a failure of the connection, tried again. The
     stream is asserted 2 s after the topology.
 
     A broker that is short of memory or disk reads nothing more from who publishes. What was

@@ -1,4 +1,4 @@
-"""How many starts wait in the queues of the broker, delayed ones and dead letters too."""
+"""The lengths of the broker's queues: starts, delayed starts and dead letters."""
 
 from typing import Final
 

@@ -115,7 +115,7 @@ def _is_user(user: str, password: str, given: tuple[str | None, str | None]) -> 
 
 
 class _Malformed(Exception):
-    """What a client sent first is no CONNECT."""
+    """The first packet of a client is no CONNECT."""
 
 
 async def _read_connect(reader: asyncio.StreamReader) -> tuple[bytes, bytes]:
@@ -143,7 +143,7 @@ class _Reader(StreamReaderAdapter):  # type: ignore[misc]  # amqtt is not typed
 
 
 class _Writer(StreamWriterAdapter):  # type: ignore[misc]  # amqtt is not typed
-    """A stream whose end waits for nobody: a client that reads no more would hold it up."""
+    """A stream that closes at once: a client that has stopped reading would delay the end."""
 
     async def close(self) -> None:
         self.is_closed = True
@@ -155,7 +155,7 @@ class OneUser(BaseAuthPlugin):  # type: ignore[misc]  # amqtt is not typed
 
     @dataclass
     class Config:
-        """What amqtt hands over from its configuration."""
+        """The configuration, as amqtt hands it over."""
 
         user: str
         password: str

@@ -1,4 +1,4 @@
-"""What a private RabbitMQ is told: environment, rabbitmq.conf, plugins, definitions. No I/O."""
+"""The configuration of a private RabbitMQ: environment, files, plugins, definitions. No I/O."""
 
 import base64
 import hashlib
@@ -55,7 +55,7 @@ class Instance(msgspec.Struct, frozen=True):
 
     @property
     def mark(self) -> str:
-        """What only its own processes have in their environment."""
+        """The part of the environment that only its own processes have."""
         return f"RABBITMQ_MNESIA_BASE={self.directory}/mnesia"
 
     def environment(self) -> dict[str, str]:

@@ -24,10 +24,10 @@ from buildfeed.broker.mqtt.version import V5
 
 CONNECT_SECONDS: Final = 3.0
 ANSWER_SECONDS: Final = 5.0
-"""How long a CONNACK or SUBACK may take; RabbitMQ 4.0 takes 3 s to refuse a password."""
+"""Seconds that a CONNACK or SUBACK may take; RabbitMQ 4.0 takes 3 s to refuse a password."""
 
 SESSION_SECONDS: Final = 7 * 24 * 3600
-"""How long the broker keeps a durable session for a client that is away."""
+"""Seconds for which the broker keeps a durable session of a client that is away."""
 
 _BURST: Final = 50
 _CONNECT: Final = 0  # no packet has this id: it stands for the CONNECT
@@ -124,7 +124,7 @@ class Connection:
 
     @property
     def overdue(self) -> str | None:
-        """What the broker owes for too long, None when all is well."""
+        """The answer that the broker has owed for too long, None when it owes none."""
         if self._unanswered:
             asked = next(iter(self._unanswered.values()))[0]
             if time.monotonic() - asked > ANSWER_SECONDS:

@@ -1,4 +1,4 @@
-"""Work that other threads hand to the thread of a link."""
+"""The inbox: work that other threads hand to the thread of a link."""
 
 import socket
 import threading
@@ -11,9 +11,9 @@ _ONE_BYTE: Final = b"\0"
 
 
 class Inbox:
-    """What is posted from any thread is run by one, in order, so that its state needs no lock.
+    """Runs work that any thread posts in one thread, in order, so that its state needs no lock.
 
-    `waker` becomes readable when there is something to run: it belongs in that thread's selector.
+    `waker` becomes readable when there is work: it belongs in the selector of that thread.
     """
 
     def __init__(self) -> None:
@@ -24,7 +24,7 @@ class Inbox:
         self._closed = False
 
     def post(self, work: Work) -> bool:
-        """Have `work` run soon; False once the inbox is closed: then it never will be."""
+        """Have `work` run soon; return False once the inbox is closed, as then it never runs."""
         with self._lock:
             if self._closed:
                 return False
@@ -46,11 +46,11 @@ class Inbox:
             work()
 
     def wait(self, seconds: float) -> None:
-        """Return when something is there to run, at the latest after `seconds`."""
+        """Return when there is work, at the latest after `seconds`."""
         self._posted.wait(seconds)
 
     def close(self) -> None:
-        """Take no more work; what was posted before is run here."""
+        """Refuse work from now on; run the work posted before."""
         with self._lock:
             self._closed = True
         self.run()

@@ -1,4 +1,9 @@
-"""The MQTT link: one connection that heals itself, in a thread of its own."""
+"""The MQTT link: one connection that heals itself, in a thread of its own.
+
+All state belongs to that thread. Other threads hand work over by the inbox, and publishes wait in
+the outbox until the broker has them, whatever happens to the connection. Each connection is a new
+`Connection` with a new client id: a broker may still hold the old one, and would close both.
+"""
 
 import logging
 import math
@@ -41,7 +46,7 @@ class MqttLink:
 
     A link has a clean session and a client id of its own for every connection, unless `durable_id`
     names a durable session: then the broker keeps QoS 1 messages for 7 days, until `ack`.
-    Messages on topics that were not asked for are ignored, some brokers send them. A QoS 1 publish
+    Messages on topics without a subscription are ignored; some brokers send them. A QoS 1 publish
     that waits longer than `puback_seconds` for its PUBACK has the connection made anew.
     """
 

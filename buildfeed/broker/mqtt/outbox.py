@@ -13,13 +13,13 @@ from buildfeed.activity import MAX_BYTES
 from buildfeed.errors import BrokerUnavailable, InvalidActivity, InvalidTopic
 
 WINDOW: Final = 100
-"""How many publishes may be unacknowledged at a time."""
+"""Publishes that may be unacknowledged at a time."""
 
 RETRY_SECONDS: Final = 0.5
-"""When a publish that the broker refused for now is sent again."""
+"""Seconds after which a publish that the broker refused for now is sent again."""
 
 MAX_LOSSES: Final = 5
-"""How many connections the broker may close over one publish before it is given up."""
+"""Connections that the broker may close over one publish before it is given up."""
 
 MAX_TOPIC_BYTES: Final = 255
 """A longer topic is no AMQP routing key: it kills every AMQP consumer that it reaches."""
@@ -47,7 +47,7 @@ class Publish:
     def checked(cls, topic: str, payload: bytes, *, qos: int, retain: bool) -> Self:
         """Return a publish; raise InvalidTopic or InvalidActivity for what no broker would take.
 
-        It has to be refused here: what a broker refuses is sent to it again and again.
+        It has to be refused here: a publish that a broker refuses is sent again and again.
         """
         try:
             size = len(topic.encode())
@@ -65,7 +65,7 @@ class Publish:
         return cls(topic, payload, qos, retain)
 
     def fail(self) -> None:
-        """Give up; the exception says whether the broker may have it all the same."""
+        """Give up; the exception says whether the broker may have received it."""
         sent = self.future.running()
         if sent or self.future.set_running_or_notify_cancel():
             self.future.set_exception(BrokerUnavailable(sent=sent))
@@ -74,9 +74,9 @@ class Publish:
 class Outbox:
     """Publishes waiting, sent and refused for now. Times are seconds of a monotonic clock.
 
-    RabbitMQ closes the connection over a publish that it does not permit, without saying which
-    (tried on 3.10). So what was unacknowledged when the broker closed is sent again one at a time,
-    and what was alone on too many lost connections is given up.
+    RabbitMQ closes the connection over a publish that it does not permit, and does not say which
+    one (tried on 3.10). So the publishes that were unacknowledged when the broker closed are sent
+    again one at a time, and one that was alone on MAX_LOSSES lost connections is given up.
     """
 
     def __init__(self) -> None:

@@ -11,7 +11,7 @@ _PUBLISH, _KIND = 0x30, 0xF0  # the upper half of the first byte
 _QOS, _AT_LEAST_ONCE, _RETAIN = 0x06, 0x02, 0x01
 _MORE: Final = 0x80  # in a byte of a length: another one follows
 _SPARE: Final = 4
-"""So many bytes must follow: then what is looked at next is there. paho reads the last few."""
+"""Bytes that must follow a packet, so that each byte looked at is there; paho reads the last."""
 
 
 def publishes(

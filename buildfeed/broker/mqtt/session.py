@@ -36,7 +36,7 @@ class Address(msgspec.Struct, frozen=True):
 
 
 class Will(msgspec.Struct, frozen=True):
-    """What the broker publishes, QoS 1, when the connection ends without a DISCONNECT."""
+    """The last will: published at QoS 1 when the connection ends without a DISCONNECT."""
 
     topic: str
     payload: bytes
@@ -44,7 +44,7 @@ class Will(msgspec.Struct, frozen=True):
 
 
 class Session(msgspec.Struct, frozen=True):
-    """What one CONNECT says beside the address; `connection` counts those of its link."""
+    """The fields of one CONNECT but for the address; `connection` numbers those of its link."""
 
     connection: int
     client_id: str

@@ -1,6 +1,6 @@
 """Starts from RabbitMQ's two quorum queues: all the AMQP of a worker.
 
-A worker holds no more unsettled starts than it is allowed, counted over both queues. Quorum queues
+The number of unsettled starts is limited over both queues together. Quorum queues
 refuse the `global` prefetch that would say so, hence: while it may hold another, `basic.get` takes
 what waits; when nothing does, a consumer on each queue waits for one start.
 """
@@ -25,7 +25,7 @@ log = logging.getLogger(__name__)
 
 _NORMAL_EVERY: Final = 4
 _DOUBT_SECONDS: Final = 10.0
-"""How long after it came back the broker may hand out starts whose workers are still coming."""
+"""Seconds after a new connection in which a start may be of a worker that has yet to come back."""
 
 Work = Callable[[BlockingChannel], None]
 
@@ -58,7 +58,7 @@ class AmqpQueue:
         self._link.start()
 
     def allow(self, starts: int) -> None:
-        """Hold no more than `starts` from now on; those that are held can still be settled."""
+        """Limit the unsettled starts to `starts` from now on; those that are held stay."""
         self._allowed = starts
         self._link.call(self._fill)
 
@@ -236,7 +236,7 @@ class AmqpDelivery:
         return not state.ended
 
     async def ack(self) -> None:
-        """Say that the build has ended."""
+        """Acknowledge the start: its build has ended."""
         await self._settle(lambda channel: channel.basic_ack(self._tag))
 
     async def reject(self, *, requeue: bool) -> None:

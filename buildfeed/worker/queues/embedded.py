@@ -81,7 +81,7 @@ class EmbeddedQueue:
         self._reader = asyncio.create_task(self._read_on())
 
     def allow(self, starts: int) -> None:
-        """Hand out no more than `starts` at a time."""
+        """Hand out at most `starts` at a time."""
         self._slots = starts
         self._fill()
 
@@ -254,7 +254,7 @@ class EmbeddedDelivery:
         return await self._queue.still_wanted(self)
 
     async def ack(self) -> None:
-        """Say that the build has ended."""
+        """Note that the build has ended."""
         self._queue.settle(self, again=False)
 
     async def reject(self, *, requeue: bool) -> None:

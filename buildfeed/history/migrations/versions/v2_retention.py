@@ -1,4 +1,4 @@
-"""What removes old builds, and where malformed payloads are set aside.
+"""Retention of old builds, and a table for malformed payloads.
 
 From now on PostgreSQL orders names as SQLite and Python do, by their bytes, in whatever language
 the database is: pages of builds are put together from all of them.

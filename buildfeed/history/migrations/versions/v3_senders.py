@@ -1,4 +1,4 @@
-"""Who sends the start that an `Idempotency-Key` belongs to, and until when nobody else may."""
+"""The sender of the start of an `Idempotency-Key`, and the end of its lease."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -8,6 +8,6 @@ down_revision = "2"
 
 
 def upgrade() -> None:
-    """Add both to the keys; those that are there have none, so whoever asks looks for the build."""
+    """Add both to the keys. Keys without them: a process that is asked looks for the build."""
     op.add_column("starts", sa.Column("sender", sa.String))
     op.add_column("starts", sa.Column("lease", sa.DateTime(timezone=True)))
