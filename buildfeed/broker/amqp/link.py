@@ -49,8 +49,8 @@ class AmqpLink:
     consumer that the broker closes counts as a failure of the connection.
 
     With `declares=False`, for a user that may not make queues, another process asserts the
-    topology; until then a consumer of a missing queue is a failure of the connection, tried again. The
-    stream is asserted 2 s after the topology.
+    topology; until then a consumer of a missing queue is a failure of the connection, tried again.
+    The stream is asserted 2 s after the topology.
 
     A broker that is short of memory or disk reads nothing more from who publishes. What was
     published then waits until that is over, and the calls behind it; after `blocked_seconds`, if
