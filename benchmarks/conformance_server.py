@@ -115,8 +115,8 @@ def main(port: str, server: str, suite: str) -> None:
 
     @contextlib.asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[Mapping[str, object]]:
-        server = (EngineEcho if suite == "engine" else Server)(SocketEcho(), LIMITS)
-        yield {"drain": Drain(0), "access": Access(()), "server": server}
+        engine = (EngineEcho if suite == "engine" else Server)(SocketEcho(), LIMITS)
+        yield {"drain": Drain(0), "access": Access(()), "server": engine}
 
     app = Starlette(
         lifespan=lifespan,
