@@ -10,9 +10,10 @@ from chart import bars
 _PAGE: Final = """\
 # What a delivery costs
 
-`make bench` writes this page: the gateway beside other servers that do the same, in one go on one
-machine. Medians of {runs} interleaved runs; in brackets, times that of stock socket.io in Node: the
-median of what each round says, as the machine is quicker in one than in the next.
+`make bench` writes this page. It compares the gateway with other servers that do the same job, in
+one session on one machine. Figures are medians of {runs} interleaved runs. In brackets: the ratio
+to stock socket.io in Node. It is the median of the ratios of each round, because the machine is
+faster in one round than in the next.
 
 ![CPU time per delivery](performance.svg)
 
@@ -23,21 +24,24 @@ median of what each round says, as the machine is quicker in one than in the nex
   eight builds by QoS 0. A load client in C, one thread with epoll, watches `builds/bench/#` with
   all its connections, by socket.io over WebSocket, without compression.
 - CPU time is that of the server process with all its threads (`/proc/PID/stat`) in a window of
-  {seconds:g} s. Reading from the broker is part of it: with few watchers, much of it.
+  {seconds:g} s. Reading from the broker is included; with few watchers it is a large part.
 - *Single*: {single} deliveries a second, evenly. *Bursts*: {burst}, in bursts of 8 activities at
-  once. python-socketio gets a tenth of both: with all of it, it only falls further behind.
-- p50 is the time from the publisher to the client. An event has about {ours:.0f} bytes from the
-  gateway and {node:.0f} from Node.
+  once. python-socketio gets a tenth of both: with the full load it would only fall further
+  behind.
+- p50 is the median time from the publisher to the client. An event has about {ours:.0f} bytes
+  from the gateway and {node:.0f} from Node.
 - KiB per idle watcher: growth of the resident memory from 100 watchers to all of them. Accepts:
   from the handshake to the answer to `watch`, 64 at a time.
-- Taken in: a backlog of 60 000 activities, by QoS 0, without a watcher: read, checked, folded.
-- *socket.io (Node)* is socket.io with mqtt.js as the manuals have it: parse, `io.to(room).emit`.
-  *python-socketio* is the same with paho on uvicorn. Both are in `benchmarks/peers`. *send() in C*
-  makes one system call for each delivery and knows no slow watcher, ping or filter: the floor.
-- Servers run on one core; broker, publisher and client on another. Compare ratios: how long a
-  microsecond is depends on the machine, on what else runs there, and on whether the client sleeps
-  when a send wakes it. Where deliveries/s are below the load, the server was behind, and its p50
-  says only that.
+- CPU µs per activity taken in: the server reads, checks and folds 60 000 activities that waited
+  for it, by QoS 0, without a watcher.
+- *socket.io (Node)* is socket.io with mqtt.js as their manuals show it: parse,
+  `io.to(room).emit`. *python-socketio* is the same with paho, on uvicorn. Both are in
+  `benchmarks/peers`. *send() in C* makes one system call for each delivery, and has no slow
+  watchers, pings or filters: it is the least that a delivery can cost with one call each.
+- Servers run on one core; broker, publisher and client on another. Compare ratios, not
+  microseconds: those depend on the machine, on what else runs there, and on whether the client
+  sleeps when a send wakes it. Where deliveries/s are below the load, the server was behind, and
+  its p50 says only that.
 
 {machine}.
 """
