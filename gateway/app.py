@@ -80,7 +80,7 @@ def create(settings: Settings) -> Starlette:
                 expose_headers=["Location", "Retry-After"],
             ),
         ],
-        exception_handlers=dict.fromkeys(failures.KINDS, failures.answer),
+        exception_handlers=dict.fromkeys(failures.EXCEPTIONS, failures.answer),
     )
 
 

@@ -65,7 +65,7 @@ class Job:
         self._publish = publish
         self._hearing = hearing
         self._runner = runner
-        self._run = Attempt(delivery.start, delivery.attempt, worker)
+        self._attempt = Attempt(delivery.start, delivery.attempt, worker)
         self.hopeless = delivery.attempt > limits.max_attempts
         """True when this is one attempt too many: the build is given up at once."""
         self.ended = False
@@ -85,7 +85,7 @@ class Job:
     @property
     def attempt(self) -> int:
         """The attempt that the build runs as."""
-        return self._run.attempt
+        return self._attempt.attempt
 
     def stop(self) -> None:
         """End the build as `stopped`, now."""
@@ -98,9 +98,9 @@ class Job:
         """
         self.delivery = delivery
         if delivery.attempt > self.attempt and not self.ended:
-            self._run.again(delivery.attempt)
+            self._attempt.again(delivery.attempt)
             if self._accepted and not self.hopeless:
-                self._publish(self._run.accept(_now()))
+                self._publish(self._attempt.accept(_now()))
         self._returned.set()
 
     async def work(self) -> Activity | None:
@@ -120,7 +120,7 @@ class Job:
         if self._may_have_missed:
             await self._hear()
         if self._cut.is_set():
-            end = self._run.stop
+            end = self._attempt.stop
         ending = self._give_up(_now()) if self.hopeless else end(_now())
         self.ended = True
         acknowledged = asyncio.wrap_future(self._publish(ending))
@@ -137,12 +137,12 @@ class Job:
         if not await self.delivery.still_wanted():
             return None
         if cut or self.delivery.stopping:
-            return self._run.stop
+            return self._attempt.stop
         self._accepted = True
         project, build = self.key
         fields = {"project": project, "build": build, "attempt": self.attempt}
         log.info("build.started", extra=fields)
-        self._publish(self._run.accept(_now()))
+        self._publish(self._attempt.accept(_now()))
         self._told_on = self._hearing.connection
         return await self._follow(self._runner.run(self.delivery.start, self._hearing))
 
@@ -158,16 +158,16 @@ class Job:
                     left = limit - self._hearing.time()
                     if left <= 0:
                         reason = f"The build took longer than {self._limits.max_seconds:g} seconds."
-                        return partial(self._run.fail, reason)
+                        return partial(self._attempt.fail, reason)
                     first = {coming, cut}
                     await asyncio.wait(first, timeout=left, return_when=asyncio.FIRST_COMPLETED)
                 if await self._cut_by_now():
-                    return self._run.stop
+                    return self._attempt.stop
                 match coming.result():
                     case Outcome() as outcome:
-                        return partial(self._run.finish, outcome)
+                        return partial(self._attempt.finish, outcome)
                     case step:
-                        for activity in self._run.advance(step, _now()):
+                        for activity in self._attempt.advance(step, _now()):
                             self._publish(activity)
                         self._note_telling()
         finally:
@@ -179,7 +179,7 @@ class Job:
 
     def _give_up(self, now: datetime) -> Activity:
         reason = f"Given up: {self.attempt - 1} attempts were begun and none ended."
-        return self._run.fail(reason, now)
+        return self._attempt.fail(reason, now)
 
     async def _cut_before(self, moment: float) -> bool:
         """Wait until `moment` of `Hearing.time`; return True at once when it is cut short."""
@@ -208,7 +208,7 @@ class Job:
         """
         await self._hearing.catch_up()
         if self._accepted and self._hearing.connection != self._told_on:
-            self._publish(self._run.tell(_now()))
+            self._publish(self._attempt.tell(_now()))
             self._note_telling()
         await self._cut_within(self._hard_of_hearing)
 

@@ -13,7 +13,7 @@ from gateway.problems import Problem
 
 log = logging.getLogger(__name__)
 
-KINDS = Problem, HTTPException, HistoryUnavailable, Exception
+EXCEPTIONS = Problem, HTTPException, HistoryUnavailable, Exception
 """Every exception that `answer` takes, as Starlette looks them up."""
 
 

@@ -101,5 +101,6 @@ class Backlogs(Generic[W]):
 
     def drop(self, watcher: W) -> None:
         """Forget a watcher's backlog, if it has one, but for the states left out in it."""
-        if backlog := self._of.pop(watcher, None):
+        backlog = self._of.pop(watcher, None)
+        if backlog is not None:  # an empty one is false
             self._merged += backlog.merged

@@ -202,7 +202,8 @@ class PollingTransport:
         """Keep an event for later when the library holds enough for this watcher."""
         if sid not in self._sids:
             return True  # for nobody
-        if not self._backlogs.get(sid) and self._queued(sid) < _MOST_QUEUED:
+        # One that is empty, and still there, has its last state on the way: nothing overtakes it.
+        if self._backlogs.get(sid) is None and self._queued(sid) < _MOST_QUEUED:
             return False
         backlog = self._backlogs.of(sid)
         if event.watchers is None:

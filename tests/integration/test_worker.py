@@ -324,7 +324,7 @@ async def test_a_start_that_waits_for_a_slot_goes_when_its_build_ends(
     async with work(slots=1) as w1:
         publish(channel, first)
         await watcher.until_running(first)
-        w1.queue.allow(2)  # as while a start of its own is astray
+        w1.queue.allow(2)  # as while a start of its own is missing
         publish(channel, second)
         await until(lambda: w1.waits_for_a_slot(second))
         ending = by_another(second, "Update", seq=3, status="failed")

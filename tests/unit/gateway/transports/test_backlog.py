@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from buildfeed.activity import Key
-from gateway.transports.backlog import Backlog
+from gateway.transports.backlog import Backlog, Backlogs
 
 B1, B2, B3 = ("acme", "b1"), ("acme", "b2"), ("zoo", "b1")
 UNBOUNDED = 10**9
@@ -81,6 +81,18 @@ def test_lines_of_logs_are_left_out_when_there_is_no_room() -> None:
         backlog.add(line)
     assert [message for _, message in taken(backlog)] == [b"first", b"third"]
     assert backlog.merged == 0
+
+
+def test_states_left_out_are_counted_though_their_backlog_is_empty_and_gone() -> None:
+    backlogs: Backlogs[str] = Backlogs(100)
+    for message in (b"10 %", b"20 %"):
+        backlogs.of("w1").put(B1, message)
+    assert taken(backlogs.of("w1")) == [(B1, b"20 %")]
+    assert backlogs.merged == 1
+
+    backlogs.drop("w1")
+    backlogs.drop("w1")
+    assert (backlogs.merged, backlogs.get("w1"), backlogs.behind) == (1, None, [])
 
 
 def test_taking_from_an_empty_one_is_an_error() -> None:

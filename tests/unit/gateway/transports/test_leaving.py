@@ -117,11 +117,15 @@ async def test_who_is_refused_is_not_there(site: Site, auth: str) -> None:
 
 
 async def test_leaving_twice_and_asking_afterwards_change_nothing(site: Site) -> None:
-    watching = site.subscriptions
-    filters = watching.enter("a", {"watch": "builds/#"})
-    watching.leave("a")
-    watching.leave("a")
-    assert await watching.join("a", filters) == {"builds": [], "more": False}
-    assert await watching.watch("a", ["builds/#"]) == {"watching": [], "builds": [], "more": False}
-    assert watching.unwatch("a", ["builds/#"]) == {"watching": []}
+    subscriptions = site.subscriptions
+    filters = subscriptions.enter("a", {"watch": "builds/#"})
+    subscriptions.leave("a")
+    subscriptions.leave("a")
+    assert await subscriptions.join("a", filters) == {"builds": [], "more": False}
+    assert await subscriptions.watch("a", ["builds/#"]) == {
+        "watching": [],
+        "builds": [],
+        "more": False,
+    }
+    assert subscriptions.unwatch("a", ["builds/#"]) == {"watching": []}
     assert nobody_is_there(site)

@@ -96,3 +96,12 @@ async def test_who_is_behind_and_leaves_has_no_backlog(site: Polled) -> None:
     await site.say("1")
     assert site.sockets._put_off(sid, event)
     assert not site.sockets._backlogs.behind
+
+
+async def test_nothing_overtakes_the_last_of_what_waited(site: Polled) -> None:
+    await site.say(WATCH)
+    (sid,) = site.sockets._sids
+    site.sockets._backlogs.of(sid)  # empty: its last state is being looked up
+
+    event = Event("build", {"build": "b1"}, frozenset([sid]), ("acme", "b1"))
+    assert site.sockets._put_off(sid, event)
