@@ -35,10 +35,14 @@ class Loss(msgspec.Struct, frozen=True):
 
 
 class Ear:
-    """Hears the status of every build, also what was said while the broker was away."""
+    """Hears the status of every build, also what was said while the broker was away.
+
+    QoS 1 may deliver a message again after a broken connection: the first one is heard.
+    """
 
     def __init__(self, mqtt_url: str) -> None:
         self.heard: list[Heard] = []
+        self._ids: set[str] = set()
         self.link = MqttLink(
             mqtt_url,
             name="ear",
@@ -48,7 +52,10 @@ class Ear:
         )
 
     def _hear(self, message: Message) -> None:
-        self.heard.append(Heard(time.monotonic(), decode(message.topic, message.payload)))
+        activity = decode(message.topic, message.payload)
+        if activity.id not in self._ids:
+            self._ids.add(activity.id)
+            self.heard.append(Heard(time.monotonic(), activity))
         self.link.ack(message)
 
     def of(self, key: Key) -> list[Heard]:

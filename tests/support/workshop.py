@@ -68,12 +68,14 @@ def by_another(build: Activity, type_: Type = "Accept", **facts: Any) -> Activit
 class Watcher:
     """Sees every activity and presence, and sends commands as MQTT clients may.
 
-    With a `durable_id` also what is published while the broker is restarted.
+    With a `durable_id` also what is published while the broker is restarted. QoS 1 may deliver a
+    message again after a broken connection (MQTT 5 §4.3.2): the same bytes are seen once.
     """
 
     def __init__(self, url: str, durable_id: str | None = None) -> None:
         self.activities: list[Activity] = []
         self.presences: dict[str, Presence] = {}
+        self._seen: set[tuple[str, bytes]] = set()
         self.link = MqttLink(
             url,
             name="watcher",
@@ -98,6 +100,9 @@ class Watcher:
             found = presence.decode(message.topic, message.payload)
             self.presences[found.worker] = found
             return
+        if (message.topic, message.payload) in self._seen:
+            return
+        self._seen.add((message.topic, message.payload))
         try:
             self.activities.append(decode(message.topic, message.payload))
         except (InvalidTopic, InvalidActivity):
