@@ -80,7 +80,7 @@ def too_late(load: Load, states: dict[Key, BuildState]) -> list[tuple[Key, str, 
 
 
 def endings(fleet: Fleet, key: Key) -> int:
-    """How many attempts of the build were heard to end; what is said twice has the same id."""
+    """How many attempts of the build were heard to end."""
     return len(fleet.ear.endings(key))
 
 
