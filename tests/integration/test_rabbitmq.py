@@ -13,8 +13,7 @@ import pytest
 
 from buildfeed.broker.local import ports
 from buildfeed.broker.local import rabbitmq as module
-from buildfeed.broker.local.rabbitmq import PrivateRabbitMQ
-from buildfeed.errors import RabbitMQFailed, RabbitMQMissing
+from buildfeed.broker.local.rabbitmq import PrivateRabbitMQ, RabbitMQFailed, RabbitMQMissing
 
 Make = Callable[..., PrivateRabbitMQ]
 

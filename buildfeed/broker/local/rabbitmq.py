@@ -22,7 +22,7 @@ from typing import Final, TextIO
 
 from buildfeed.broker.local import ports
 from buildfeed.broker.local.instance import BLOCK, Instance
-from buildfeed.errors import RabbitMQFailed, RabbitMQMissing
+from buildfeed.errors import BuildfeedError
 
 log = logging.getLogger(__name__)
 
@@ -32,6 +32,22 @@ the user `rabbitmq` and starts the instance of the system."""
 
 _STOP_SECONDS: Final = 10
 _LOG_LINES: Final = 12
+
+
+class RabbitMQMissing(BuildfeedError):
+    """No RabbitMQ is installed on this machine."""
+
+    def __init__(self) -> None:
+        super().__init__("RabbitMQ is not installed: apt-get install rabbitmq-server.")
+
+
+class RabbitMQFailed(BuildfeedError):
+    """The private RabbitMQ failed, for `reason`; `log` is the end of its output, line by line."""
+
+    def __init__(self, reason: str, log: str = "") -> None:
+        super().__init__(f"The private RabbitMQ failed: {reason}.{log and chr(10) + log}")
+        self.reason = reason
+        self.log = log
 
 
 class PrivateRabbitMQ:
