@@ -34,6 +34,8 @@ _JITTER: Final = SystemRandom()
 _FIRST_DELAY: Final = 0.2
 _LONGEST_DELAY: Final = 4.0
 _TICK: Final = 1.0
+_HEARTBEAT_SECONDS: Final = 5
+_STOP_SECONDS: Final = 3.0
 _SOCKET_TIMEOUT: Final = 5.0
 _CONNECT_TIMEOUT: Final = 10.0
 _STREAM_DELAY: Final = 2.0  # a broker that starts accepts connections before it has its streams
@@ -64,14 +66,13 @@ class AmqpLink:
         url: str,
         *,
         name: str,
-        heartbeat: int = 5,
         declares: bool = True,
         blocked_seconds: float | None = None,
         on_up: Callable[[BlockingChannel], None] | None = None,
         on_down: Callable[[str], None] | None = None,
     ) -> None:
         self._parameters = URLParameters(url)
-        self._parameters.heartbeat = heartbeat
+        self._parameters.heartbeat = _HEARTBEAT_SECONDS
         self._parameters.socket_timeout = _SOCKET_TIMEOUT
         self._parameters.stack_timeout = _CONNECT_TIMEOUT
         self._parameters.blocked_connection_timeout = blocked_seconds
@@ -96,15 +97,15 @@ class AmqpLink:
         """Start connecting, for ever until `stop`."""
         self._thread.start()
 
-    def stop(self, timeout: float = 3) -> None:
+    def stop(self) -> None:
         """Close the connection; calls that wait fail with BrokerUnavailable(sent=False).
 
-        A call that hangs longer than `timeout` seconds is left behind with its thread.
+        A call that hangs longer than 3 s is left behind with its thread.
         """
         self._stopping.set()
         self._wake()
         if self._thread.is_alive():
-            self._thread.join(timeout)
+            self._thread.join(_STOP_SECONDS)
         self._refuse_calls()
 
     def call(self, work: Work[T]) -> Future[T]:

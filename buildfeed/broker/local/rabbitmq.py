@@ -15,7 +15,7 @@ import signal
 import subprocess
 import time
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Final, TextIO
@@ -30,6 +30,7 @@ BIN: Final = Path("/usr/lib/rabbitmq/bin")
 """Where the packages put it. The `rabbitmq-server` on the PATH is another script: it changes to
 the user `rabbitmq` and starts the instance of the system."""
 
+_START_SECONDS: Final = 60
 _STOP_SECONDS: Final = 10
 _LOG_LINES: Final = 12
 
@@ -53,18 +54,15 @@ class RabbitMQFailed(BuildfeedError):
 class PrivateRabbitMQ:
     """A RabbitMQ of our own in `directory`, listening on loopback only.
 
-    `port_base` is the first of ten ports; None takes a free block at the first start, for one
-    directory the same one whenever possible. `plugins` adds to MQTT any of `management`,
-    `prometheus`, `web_mqtt`. Data, user and password stay in the directory: a later start goes on
-    with them. Not thread-safe. Ended when this process exits; if that is killed, by the next start.
+    The first start takes a block of free ports; for one directory the same block whenever possible.
+    Data, user and password stay in the directory, and a later start goes on with them. Not
+    thread-safe. It ends when this process exits; if this process is killed, at the next start.
     """
 
-    def __init__(
-        self, directory: Path, *, port_base: int | None = None, plugins: Sequence[str] = ()
-    ) -> None:
+    def __init__(self, directory: Path) -> None:
         directory = directory.resolve()
         directory.mkdir(parents=True, exist_ok=True)
-        self._instance = Instance(directory, port_base or 0, tuple(plugins))
+        self._instance = Instance(directory)
         self.user = "buildfeed"
         self.password = _secret(directory / "password")
         self._console = directory / "log" / "console.log"
@@ -81,10 +79,6 @@ class PrivateRabbitMQ:
         """The port for MQTT clients."""
         return self._instance.port("mqtt")
 
-    def plugin_port(self, plugin: str) -> int:
-        """Return the port of a plugin that it was given."""
-        return self._instance.port(plugin)
-
     @property
     def amqp_url(self) -> str:
         """amqp://user:password@host:port/, from the first start on."""
@@ -95,11 +89,12 @@ class PrivateRabbitMQ:
         """mqtt://user:password@host:port, from the first start on."""
         return f"mqtt://{self.user}:{self.password}@{ports.LOOPBACK}:{self.mqtt_port}"
 
-    def start(self, timeout: float = 60) -> None:
-        """Return once AMQP and MQTT clients can connect, at most after `timeout` seconds.
+    def start(self) -> None:
+        """Return once AMQP and MQTT clients can connect.
 
-        What a crashed run left behind in this directory is ended first.
-        Raises RabbitMQMissing, or RabbitMQFailed with the last lines of the log.
+        Processes that a crashed run left behind in this directory are ended first. Raises
+        RabbitMQMissing, or RabbitMQFailed with the last lines of the log, e.g. when clients cannot
+        connect after 60 s.
         """
         version = _version()
         began = time.monotonic()
@@ -109,7 +104,7 @@ class PrivateRabbitMQ:
             self._end_leftovers()
             self._configure(version)
             self._launch()
-            self._wait(began + timeout)
+            self._wait(began + _START_SECONDS)
         except BaseException:
             self.kill()
             self.stop()
@@ -122,7 +117,6 @@ class PrivateRabbitMQ:
         if not self._lock:
             return  # not started, or what runs here is another process's
         if self._process and self._process.poll() is None:
-            self.thaw()
             self._process.terminate()
             try:
                 self._process.wait(_STOP_SECONDS)
@@ -140,30 +134,6 @@ class PrivateRabbitMQ:
         if self._process:
             self._process.kill()
             self._process.wait()
-
-    def freeze(self) -> None:
-        """Let it hang: connections stay open and nothing answers."""
-        if self._process and self._process.poll() is None:
-            self._process.send_signal(signal.SIGSTOP)
-            os.waitid(os.P_PID, self._process.pid, os.WSTOPPED)  # every thread of it has stopped
-
-    def thaw(self) -> None:
-        """Let a frozen one go on."""
-        if self._process:
-            self._process.send_signal(signal.SIGCONT)
-
-    def ctl(self, *args: str) -> str:
-        """Return the output of `rabbitmqctl ARGS`; raise RabbitMQFailed when it fails."""
-        done = subprocess.run(  # noqa: S603 - a fixed program, its arguments are the caller's
-            [BIN / "rabbitmqctl", "--silent", *args],
-            env=self._instance.environment(),
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        if done.returncode:
-            raise RabbitMQFailed(f"rabbitmqctl {' '.join(args)}", done.stderr.strip())
-        return done.stdout
 
     def _take_directory(self) -> None:
         """Make sure that what runs in the directory is a leftover, not another's live broker."""
@@ -236,7 +206,7 @@ def _version() -> tuple[int, int]:
 
 
 def _free_ports(directory: Path) -> int:
-    """Return the first of ten free ports; a directory gets the same ones as long as they are."""
+    """Return the first of `BLOCK` free ports; for one directory the same while they are free."""
     base = ports.free_block(BLOCK, zlib.crc32(os.fsencode(directory)))
     if base is None:
         raise RabbitMQFailed(f"no {BLOCK} free ports in a row")

@@ -26,6 +26,9 @@ CONNECT_SECONDS: Final = 3.0
 ANSWER_SECONDS: Final = 5.0
 """Seconds that a CONNACK or SUBACK may take; RabbitMQ 4.0 takes 3 s to refuse a password."""
 
+KEEP_ALIVE_SECONDS: Final = 5
+"""Seconds without a packet after which a PING is sent; its answer may take as long again."""
+
 SESSION_SECONDS: Final = 7 * 24 * 3600
 """Seconds for which the broker keeps a durable session of a client that is away."""
 
@@ -97,7 +100,7 @@ class Connection:
 
     def _open(self) -> None:
         durable = self._session.durable
-        address, keepalive = self._address, self._session.keepalive
+        address = self._address
         self._unanswered[_CONNECT] = time.monotonic(), []
         if self.version is V5:
             properties = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]  # paho's
@@ -105,12 +108,12 @@ class Connection:
             self._client.connect(
                 address.host,
                 address.port,
-                keepalive,
+                KEEP_ALIVE_SECONDS,
                 clean_start=not durable,
                 properties=properties,
             )
         else:
-            self._client.connect(address.host, address.port, keepalive)
+            self._client.connect(address.host, address.port, KEEP_ALIVE_SECONDS)
         sock = self._socket()
         if sock is None:
             raise ConnectionError("the connection ended at once")

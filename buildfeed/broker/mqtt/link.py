@@ -31,6 +31,9 @@ log = logging.getLogger(__name__)
 
 FIRST_DELAY_SECONDS: Final = 0.2
 MAX_DELAY_SECONDS: Final = 4.0
+PUBACK_SECONDS: Final = 10.0
+"""Seconds that a PUBACK may take before the connection is made anew."""
+
 _TICK_SECONDS: Final = 0.5
 _JITTER: Final = secrets.SystemRandom()
 _FOR_GOOD: Final = frozenset({0x87, 0x90, 0x99})
@@ -46,8 +49,7 @@ class MqttLink:
 
     A link has a clean session and a client id of its own for every connection, unless `durable_id`
     names a durable session: then the broker keeps QoS 1 messages for 7 days, until `ack`.
-    Messages on topics without a subscription are ignored; some brokers send them. A QoS 1 publish
-    that waits longer than `puback_seconds` for its PUBACK has the connection made anew.
+    Messages on topics without a subscription are ignored; some brokers send them.
     """
 
     def __init__(
@@ -61,8 +63,6 @@ class MqttLink:
         on_down: Callable[[str], None] | None = None,
         durable_id: str | None = None,
         will: Will | None = None,
-        keepalive: int = 5,
-        puback_seconds: float = 10,
     ) -> None:
         if will:
             Publish.checked(will.topic, will.payload, qos=1, retain=will.retain)
@@ -74,8 +74,6 @@ class MqttLink:
         self._on_down = on_down
         self._durable_id = durable_id
         self._will = will
-        self._keepalive = keepalive
-        self._puback_seconds = puback_seconds
         self._inbox = Inbox()
         self._outbox = Outbox()
         self._choice = VersionChoice()
@@ -120,19 +118,13 @@ class MqttLink:
         QoS 1 is kept and sent, again after every reconnect, until its PUBACK completes the future,
         in the order of the calls. QoS 0 is sent now, or dropped while the link is down. The future
         fails with BrokerUnavailable when it was dropped, the broker refuses it for good, or the
-        link is stopped. Raises InvalidTopic or InvalidActivity for what no broker would take.
+        link is stopped. To cancel it takes back the publish: True means that it never was nor will
+        be sent. Raises InvalidTopic or InvalidActivity for what no broker would take.
         """
         publish = Publish.checked(topic, payload, qos=qos, retain=retain)
         if (qos == 0 and not self._up) or not self._inbox.post(partial(self._add, publish)):
             publish.fail()
         return publish.future
-
-    def withdraw(self, future: Future[None]) -> bool:
-        """Take back a publish; True if nothing of it was sent, and never will be.
-
-        Cancelling the future does the same.
-        """
-        return future.cancel()
 
     def subscribe(self, filter_: str, qos: int) -> None:
         """Add a subscription, now and on every later connection; raise InvalidFilter."""
@@ -185,7 +177,6 @@ class MqttLink:
             connection=self._connections,
             client_id=self._durable_id or f"{self._name}-{secrets.token_hex(4)}",
             durable=self._durable_id is not None,
-            keepalive=self._keepalive,
             will=self._will,
         )
         try:
@@ -228,7 +219,7 @@ class MqttLink:
             if self._up:
                 self._send(connection)
             sent = self._outbox.oldest()
-            if sent is not None and time.monotonic() - sent > self._puback_seconds:
+            if sent is not None and time.monotonic() - sent > PUBACK_SECONDS:
                 return "no PUBACK"
             if connection.overdue:
                 return connection.overdue

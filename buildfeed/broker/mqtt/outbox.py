@@ -93,7 +93,7 @@ class Outbox:
         publish.number = next(self._numbers)
         self._waiting.append(publish)
 
-    def take(self, now: float, window: int = WINDOW) -> Publish | None:
+    def take(self, now: float, window: int) -> Publish | None:
         """Return the next publish to send, None when nothing may be sent now.
 
         At most `window` are unacknowledged at a time. One whose future was cancelled before it was

@@ -49,7 +49,6 @@ class Session(msgspec.Struct, frozen=True):
     connection: int
     client_id: str
     durable: bool
-    keepalive: int
     will: Will | None
 
 
