@@ -1,4 +1,15 @@
-"""Publishes that do not wait for each other's confirms."""
+"""Publishes that do not wait for each other's confirms.
+
+A confirm takes a write to the broker's disk and a turn of both processes. pika's BlockingChannel
+waits for each before the next publish, which limits the starts per second. Here up to `WINDOW`
+publishes are under way, each with a future. The broker numbers the publishes of a channel from 1
+and confirms a number, or every one up to it (`multiple`), in any order (RabbitMQ: "publisher
+confirms").
+
+Relied on in pika: `BlockingChannel._impl` is its asynchronous `Channel`, usable in the thread of
+the connection; `process_data_events` writes what it published and runs its callbacks, and returns
+once a callback of `add_callback_threadsafe` is due, also one added by the callbacks it runs.
+"""
 
 from concurrent.futures import Future
 from typing import Any, Final
@@ -18,16 +29,12 @@ Message = tuple[str, str, bytes, BasicProperties]
 
 
 class Confirms:
-    """A channel of its own to publish on; used in the thread of the connection only.
-
-    One confirm takes the broker's disk and both processes a turn. Waiting for each before the next
-    publish, as pika's BlockingChannel does, makes that the limit of starts per second.
-    """
+    """A channel of its own, in confirm mode; used in the thread of the connection only."""
 
     def __init__(self, connection: BlockingConnection) -> None:
         self._connection = connection
         blocking: Any = connection.channel()
-        self._channel: Channel = blocking._impl  # noqa: SLF001 - it tells confirms by callback
+        self._channel: Channel = blocking._impl  # noqa: SLF001 - see "Relied on"
         self._channel.confirm_delivery(self._confirmed)
         connection.add_on_connection_blocked_callback(lambda *_: self._block(blocked=True))
         connection.add_on_connection_unblocked_callback(lambda *_: self._block(blocked=False))

@@ -1,7 +1,17 @@
-"""An MQTT broker in this process, for the mode that needs no RabbitMQ: amqtt, made to fit.
+"""The embedded MQTT broker: amqtt in this process, for the mode without RabbitMQ.
 
-It speaks MQTT 3.1.1 only and keeps everything in memory. docs/brokers.md lists what it does
-not promise.
+It speaks MQTT 3.1.1 only and keeps everything in memory. docs/brokers.md lists the promises of
+RabbitMQ that it does not keep.
+
+amqtt takes over the session of a client id before it asks for the password, so a stranger could
+end the connection of any client. Therefore we listen ourselves: the CONNECT of a new connection is
+read and checked here, and amqtt gets only connections that may log in, with the CONNECT put back
+in front of the stream.
+
+Relied on in amqtt, beside what it documents: a listener of type EXTERNAL opens no port;
+`external_connected` returns when the connection has ended; the adapters' `is_closed` and
+`StreamWriterAdapter._writer`; and the exceptions that `ConnectPacket.from_stream` raises, listed
+in `_knows`.
 """
 
 import asyncio

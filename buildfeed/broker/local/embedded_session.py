@@ -9,9 +9,16 @@ acknowledged, before a DISCONNECT 9 to 73 arrived.
 Here a message is in the queue of every session that it is for before it is acknowledged, and one
 that was sent stays in its session until it is acknowledged. Order within a session is kept.
 
-Relied on, beside what amqtt documents: `Session.delivered_message_queue`, `retained_messages` and
-`inflight_out`; `ProtocolHandler._send_packet` and `_retry_deliveries`; the methods of `Broker` that
-are overridden here, and that `_sessions` has the newest handler of each client id.
+Relied on in amqtt, beside what it documents:
+
+* What a client publishes is put into `Session.delivered_message_queue` before its PUBACK. Of its
+  `retained_messages` and `inflight_out` amqtt itself reads only `next_packet_id` once the methods
+  below are overridden. `transitions` has the state "connected".
+* `ProtocolHandler._send_packet` sends every packet, and turns a cancellation into a
+  ProtocolHandlerError; `_retry_deliveries` is called when a connection begins.
+* The methods of `Broker` and `BrokerProtocolHandler` that are overridden here, and of `Broker`
+  also `_handle_subscription` and `_handle_unsubscription`, which await a future with the packet,
+  `_topic_filtering`, `_matches`, and `_get_handler`: the newest handler of a client id.
 """
 
 import asyncio
@@ -90,7 +97,7 @@ class LosslessBroker(Broker):  # type: ignore[misc]  # amqtt is not typed
 
         Its QoS is the lower of those of publish and subscription (MQTT 3.1.1 §3.8.4).
         """
-        for filter_, subscriptions in self._subscriptions.items():
+        for filter_, subscriptions in self.subscriptions.items():
             if self._matches(topic, filter_):
                 for session, granted in subscriptions:
                     qos = granted if force_qos is None else min(granted, force_qos)

@@ -1,6 +1,20 @@
-"""paho's client, cheaper: it makes four system calls to receive a message and one for its PUBACK.
+"""paho's client with buffers: many messages in one system call, and many PUBACKs.
 
-Besides their own cost, each is a chance for another thread to take the interpreter.
+paho makes four system calls to receive a message and one to acknowledge it. Besides its own cost,
+each is a chance for another thread to take the interpreter. Here one call receives up to 64 KiB.
+`packets` finds the plain messages in them; paho parses all other packets from the same bytes. So
+the stream is read in order, whoever parses it: a packet is either taken whole here, or paho begins
+with its first byte and is not interrupted before its last.
+
+Relied on in paho:
+
+* `loop_read` takes every byte from `_sock_recv`, which raises BlockingIOError when nothing has
+  arrived and returns no bytes at the end of the connection; it has dealt with both, and with other
+  OSErrors, when it returns.
+* `_in_packet["command"]` is 0 while no packet is half read.
+* `_last_bytes_received` is what the keep-alive looks at, in seconds of `time.monotonic`.
+* PUBACKs, paho's own and those of `ack`, go through `_send_puback`.
+* `_packet_queue` sends bytes as they are, several packets at once too, when the socket takes them.
 """
 
 import struct
