@@ -145,7 +145,7 @@ def test_a_link_makes_the_stream(
 ) -> None:
     with connect(rabbitmq) as connection:
         connection.channel().queue_delete(STREAM)
-    monkeypatch.setattr(amqp, "_STREAM_DELAY", 0)
+    monkeypatch.setattr(amqp, "_STREAM_DELAY_SECONDS", 0)
     link()
     eventually(lambda: is_up(rabbitmq))
 

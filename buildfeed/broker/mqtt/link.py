@@ -109,7 +109,7 @@ class MqttLink:
         """
         self._inbox.post(partial(setattr, self, "_stop_by", time.monotonic() + timeout))
         if self._thread.ident is None:
-            self._abandon_all()
+            self._close()
         else:
             self._thread.join(timeout + 1)
 
@@ -169,7 +169,7 @@ class MqttLink:
             if not again:
                 self._pause(_RANDOM.uniform(delay / 2, delay))
                 delay = min(2 * delay, MAX_DELAY_SECONDS)
-        self._abandon_all()
+        self._close()
 
     def _finished(self) -> bool:
         stopping = self._stop_by < math.inf
@@ -181,7 +181,7 @@ class MqttLink:
             self._inbox.wait(left)
             self._inbox.run()
 
-    def _abandon_all(self) -> None:
+    def _close(self) -> None:
         self._inbox.close()
         self._outbox.abandon()
 
