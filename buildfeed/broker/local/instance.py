@@ -11,11 +11,13 @@ import msgspec
 from buildfeed.broker.amqp.topology import SESSION_POLICY
 from buildfeed.broker.local.ports import LOOPBACK
 
-_NODE: Final = "buildfeed@localhost"  # the name of the data; it has an epmd of its own
+_NODE_NAME: Final = (
+    "buildfeed@localhost"  # part of the names of its files; each instance has its own epmd
+)
 _LISTENERS: Final = ("amqp", "mqtt", "dist", "epmd")
 
 BLOCK: Final = len(_LISTENERS)
-"""Ports of one instance, in a row."""
+"""Number of ports of one instance, which are in a row."""
 
 LOOPBACK_ONLY: Final = "-kernel inet_dist_use_interface {127,0,0,1}"
 """Arguments for Erlang: its distribution listens on loopback."""
@@ -31,7 +33,7 @@ class Instance(msgspec.Struct, frozen=True):
     base: int = 0
 
     def at(self, base: int) -> Self:
-        """Return the same with ports from `base` on."""
+        """Return the same instance with ports from `base` on."""
         return msgspec.structs.replace(self, base=base)
 
     def port(self, listener: str) -> int:
@@ -40,12 +42,12 @@ class Instance(msgspec.Struct, frozen=True):
 
     @property
     def ports(self) -> dict[str, int]:
-        """The ports it listens on, by listener."""
+        """The ports by the names of their listeners, as in `port`."""
         return {listener: self.port(listener) for listener in _LISTENERS}
 
     @property
     def mark(self) -> str:
-        """The part of the environment that only its own processes have."""
+        """The variable, NAME=value, that is in the environment of its own processes only."""
         return f"RABBITMQ_MNESIA_BASE={self.directory}/mnesia"
 
     def environment(self) -> dict[str, str]:
@@ -56,10 +58,10 @@ class Instance(msgspec.Struct, frozen=True):
             "PATH": "/usr/sbin:/usr/bin:/sbin:/bin",
             "LANG": "C.UTF-8",
             "HOME": f"{self.directory}/home",
-            "RABBITMQ_NODENAME": _NODE,
+            "RABBITMQ_NODENAME": _NODE_NAME,
             "RABBITMQ_LOG_BASE": f"{self.directory}/log",
             "RABBITMQ_ENABLED_PLUGINS_FILE": f"{self.directory}/enabled_plugins",
-            # All four, or the configuration of the system's RabbitMQ in /etc is read as well.
+            # All four: else it also reads the configuration of the system's RabbitMQ, in /etc.
             "RABBITMQ_CONF_ENV_FILE": "/dev/null",
             "RABBITMQ_CONFIG_FILE": f"{self.directory}/rabbitmq.conf",
             "RABBITMQ_CONFIG_FILES": f"{self.directory}/conf.d",
@@ -68,14 +70,14 @@ class Instance(msgspec.Struct, frozen=True):
             "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS": LOOPBACK_ONLY,
             "ERL_EPMD_PORT": str(self.port("epmd")),
             "ERL_EPMD_ADDRESS": LOOPBACK,
-            # The start script then becomes the broker instead of waiting beside it.
+            # With this the start script becomes the broker (exec) and does not wait beside it.
             "RUNNING_UNDER_SYSTEMD": "true",
         }
 
     def files(
         self, version: tuple[int, int], user: str, password: str, salt: bytes
     ) -> dict[str, str]:
-        """Return the texts of its configuration files by name; `salt` is four random bytes."""
+        """Return its configuration files, text by name; `salt` is 4 random bytes."""
         return {
             "rabbitmq.conf": self._settings(version),
             "enabled_plugins": "[rabbitmq_mqtt].\n",
@@ -83,7 +85,7 @@ class Instance(msgspec.Struct, frozen=True):
         }
 
     def _settings(self, version: tuple[int, int]) -> str:
-        # An unknown key stops the boot, so each version gets the name that it knows.
+        # RabbitMQ does not boot with an unknown key, so each version gets the one that it knows.
         expiry = (
             "mqtt.max_session_expiry_interval_seconds = 604800"
             if version >= (3, 13)
@@ -102,7 +104,7 @@ class Instance(msgspec.Struct, frozen=True):
 
 
 def _definitions(user: str, password: str, salt: bytes) -> dict[str, object]:
-    """Return what is imported at every boot; with it the user `guest` is never created."""
+    """Return the definitions that every boot imports; with them no user `guest` is made."""
     hashed = salt + hashlib.sha256(salt + password.encode()).digest()
     return {
         "users": [

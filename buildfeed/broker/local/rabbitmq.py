@@ -1,7 +1,12 @@
 """A private RabbitMQ from the installed binary: own directory, ports, user and epmd.
 
-For `buildfeed up --broker rabbitmq` and the tests. Works with RabbitMQ 3.10 and newer, as root or
-as anybody else, beside a RabbitMQ that the system runs. Linux only: it reads /proc.
+For `buildfeed up --broker rabbitmq` and the tests. It works with RabbitMQ 3.10 and newer, for root
+or any other user, beside a RabbitMQ of the system. Linux only: it reads /proc.
+
+A broker is several processes: the server, its helpers, and epmd (Erlang's name server), which
+detaches and outlives the server. So they are found by a variable in their environment,
+`Instance.mark`, which no other process has. A lock on a file in the directory tells a broker in use
+from the leftovers of a crash: the kernel releases it when its holder dies.
 """
 
 import atexit
@@ -27,12 +32,17 @@ from buildfeed.errors import BuildfeedError
 log = logging.getLogger(__name__)
 
 BIN: Final = Path("/usr/lib/rabbitmq/bin")
-"""Where the packages put it. The `rabbitmq-server` on the PATH is another script: it changes to
-the user `rabbitmq` and starts the instance of the system."""
+"""The programs, as packages install them. The `rabbitmq-server` on the PATH is another script: it
+changes to the user `rabbitmq` and starts the instance of the system."""
 
 _START_SECONDS: Final = 60
+"""Seconds that a start may take until clients can connect."""
+
 _STOP_SECONDS: Final = 10
+"""Seconds that a process may take to end, before it is killed and after that."""
+
 _LOG_LINES: Final = 12
+"""Lines of the log in an error."""
 
 
 class RabbitMQMissing(BuildfeedError):
@@ -92,9 +102,8 @@ class PrivateRabbitMQ:
     def start(self) -> None:
         """Return once AMQP and MQTT clients can connect.
 
-        Processes that a crashed run left behind in this directory are ended first. Raises
-        RabbitMQMissing, or RabbitMQFailed with the last lines of the log, e.g. when clients cannot
-        connect after 60 s.
+        Processes that a crashed run left in this directory are ended first. Raises RabbitMQMissing,
+        or RabbitMQFailed with lines of the log, e.g. when clients cannot connect after 60 s.
         """
         version = _version()
         began = time.monotonic()
@@ -113,9 +122,9 @@ class PrivateRabbitMQ:
         log.info("rabbitmq.up", extra={"version": "{}.{}".format(*version), "seconds": seconds})
 
     def stop(self) -> None:
-        """End it gracefully within 10 seconds, by force after them; leaves no process behind."""
+        """End it, by force if it takes longer than 10 s; leaves no process behind."""
         if not self._lock:
-            return  # not started, or what runs here is another process's
+            return  # not started, or the broker in this directory is another process's
         if self._process and self._process.poll() is None:
             self._process.terminate()
             try:
@@ -130,13 +139,13 @@ class PrivateRabbitMQ:
         self._lock = None
 
     def kill(self) -> None:
-        """Let it crash (SIGKILL); `start` or `stop` cleans up."""
+        """Crash the server (SIGKILL); the next `start` or `stop` cleans up."""
         if self._process:
             self._process.kill()
             self._process.wait()
 
     def _take_directory(self) -> None:
-        """Make sure that what runs in the directory is a leftover, not another's live broker."""
+        """Lock the directory; raise RabbitMQFailed if another process uses the broker in it."""
         if self._lock:
             return
         lock = (self._instance.directory / "lock").open("w")
@@ -148,9 +157,9 @@ class PrivateRabbitMQ:
         self._lock = lock
 
     def _end_leftovers(self) -> None:
-        """End every process started in this directory: epmd outlives the broker it served."""
+        """End all processes of this directory; epmd is one even after an orderly stop."""
         while left := list(_processes(self._instance.mark)):
-            if not all(_end(pid) for pid in left):
+            if not all(_kill_process(pid) for pid in left):
                 raise RabbitMQFailed(f"processes {left} do not end")
 
     def _configure(self, version: tuple[int, int]) -> None:
@@ -162,7 +171,7 @@ class PrivateRabbitMQ:
         directory = self._instance.directory
         for name in ("home", "log", "mnesia"):
             (directory / name).mkdir(exist_ok=True)
-        _secret(directory / "home" / ".erlang.cookie")  # what Erlang makes up can be guessed
+        _secret(directory / "home" / ".erlang.cookie")  # Erlang's own can be guessed
         files = self._instance.files(version, self.user, self.password, secrets.token_bytes(4))
         for name, text in files.items():
             (directory / name).write_text(text, encoding="utf-8")
@@ -176,21 +185,21 @@ class PrivateRabbitMQ:
                 stdin=subprocess.DEVNULL,
                 stdout=console,
                 stderr=subprocess.STDOUT,
-                start_new_session=True,  # Ctrl-C is for us
+                start_new_session=True,  # else Ctrl-C would end it too
                 umask=0o077,
             )
 
     def _wait(self, deadline: float) -> None:
-        # Its exit code says nothing: 3.10 ends with 0 when its configuration is wrong.
+        # The exit code says nothing: 3.10 ends with 0 when its configuration is wrong.
         while not (ports.accepts(self.amqp_port) and ports.accepts(self.mqtt_port)):
             if self._process and self._process.poll() is not None:
-                raise RabbitMQFailed("it ended while it started", self._last_words())
+                raise RabbitMQFailed("it ended while it started", self._log_excerpt())
             if time.monotonic() > deadline:
-                raise RabbitMQFailed("it did not start in time", self._last_words())
+                raise RabbitMQFailed("it did not start in time", self._log_excerpt())
             time.sleep(0.05)
 
-    def _last_words(self) -> str:
-        """Return the first errors it printed, or the last lines if there are none."""
+    def _log_excerpt(self) -> str:
+        """Return the first errors in its output, or the last lines if it has no errors."""
         lines = self._console.read_text("utf-8", "replace").splitlines()
         errors = [line for line in lines if "[error]" in line][:_LOG_LINES]
         return "\n".join(errors or lines[-_LOG_LINES:])
@@ -214,7 +223,7 @@ def _free_ports(directory: Path) -> int:
 
 
 def _secret(path: Path) -> str:
-    """Return the secret kept in `path`, a new one the first time."""
+    """Return the secret in the file `path`; make file and secret the first time."""
     if not path.exists():
         with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
             file.write(secrets.token_urlsafe(16))
@@ -224,13 +233,13 @@ def _secret(path: Path) -> str:
 def _processes(mark: str) -> Iterator[int]:
     """Yield the pids of the processes with `mark`, NAME=value, in their environment."""
     for environ in Path("/proc").glob("[0-9]*/environ"):
-        with suppress(OSError):  # ended meanwhile, or another user's
+        with suppress(OSError):  # it has ended, or is another user's
             if os.fsencode(mark) in environ.read_bytes().split(b"\0"):
                 yield int(environ.parent.name)
 
 
-def _end(pid: int) -> bool:
-    """Kill a process, wait until its ports are free again; False when that takes too long."""
+def _kill_process(pid: int) -> bool:
+    """Kill a process and wait for its end, when its ports are free; False after 10 s."""
     try:
         process = os.pidfd_open(pid)
     except ProcessLookupError:
