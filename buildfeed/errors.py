@@ -6,7 +6,7 @@ BuildfeedError
 ├── InvalidFilter       a filter that breaks MQTT 5 §4.7 or can match no build
 ├── InvalidActivity     a payload that is not an activity of its topic
 ├── BrokerUnavailable   the broker did not confirm a publish
-└── HistoryUnavailable  the history database did not do what it was asked
+└── HistoryUnavailable  the history database failed
 
 An exception of one room stands in the module that raises it, e.g. `Problem` in
 `gateway/problems.py`, `RabbitMQFailed` in `buildfeed/broker/local/rabbitmq.py`.

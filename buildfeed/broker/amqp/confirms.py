@@ -7,7 +7,7 @@ and confirms a number, or every one up to it (`multiple`), in any order (RabbitM
 confirms").
 
 Relied on in pika: `BlockingChannel._impl` is its asynchronous `Channel`, usable in the thread of
-the connection; `process_data_events` writes what it published and runs its callbacks, and returns
+the connection; `process_data_events` writes its publishes and runs its callbacks, and returns
 once a callback of `add_callback_threadsafe` is due, also one added by the callbacks it runs.
 """
 

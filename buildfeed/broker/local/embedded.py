@@ -8,7 +8,7 @@ end the connection of any client. Therefore we listen ourselves: the CONNECT of 
 read and checked here, and amqtt gets only connections that may log in, with the CONNECT put back
 in front of the stream.
 
-Relied on in amqtt, beside what it documents: a listener of type EXTERNAL opens no port;
+Relied on in amqtt, beside its documented interface: a listener of type EXTERNAL opens no port;
 `external_connected` returns when the connection has ended; the adapters' `is_closed` and
 `StreamWriterAdapter._writer`; and the exceptions that `ConnectPacket.from_stream` raises, listed
 in `_may_log_in`.
@@ -111,7 +111,7 @@ class EmbeddedBroker:
                 writer.write(_CONNACK_REFUSED)
             else:
                 await self._broker.external_connected(
-                    _ReplayingReader(reader, first + body), _AbortingWriter(writer), _LISTENER
+                    _ReplayingReader(reader, first + body), _PromptWriter(writer), _LISTENER
                 )
         except (OSError, EOFError, _MalformedConnect):
             log.debug("embedded.client_lost", exc_info=True)
@@ -158,7 +158,7 @@ class _ReplayingReader(StreamReaderAdapter):  # type: ignore[misc]  # amqtt is n
         return first + rest
 
 
-class _AbortingWriter(StreamWriterAdapter):  # type: ignore[misc]  # amqtt is not typed
+class _PromptWriter(StreamWriterAdapter):  # type: ignore[misc]  # amqtt is not typed
     """A stream that closes without a wait: a client that does not read would make it wait."""
 
     async def close(self) -> None:

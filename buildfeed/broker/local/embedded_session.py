@@ -11,7 +11,7 @@ Here a message is acknowledged after it is in the queue of every session that su
 message that was sent stays in its session until the client acknowledges it; a new connection sends
 it again, first. At most `WINDOW` are unacknowledged. The order within a session is kept.
 
-Relied on in amqtt, beside what it documents:
+Relied on in amqtt, beside its documented interface:
 
 * A message from a client is put into its `Session.delivered_message_queue` before the PUBACK.
 * `Session.retained_messages` and `inflight_out` are ours, once the methods below are overridden:

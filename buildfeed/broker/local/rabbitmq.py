@@ -53,7 +53,7 @@ class RabbitMQMissing(BuildfeedError):
 
 
 class RabbitMQFailed(BuildfeedError):
-    """The private RabbitMQ failed, for `reason`; `log` is the end of its output, line by line."""
+    """The private RabbitMQ failed, for `reason`; `log` has lines of its output."""
 
     def __init__(self, reason: str, log: str = "") -> None:
         super().__init__(f"The private RabbitMQ failed: {reason}.{log and chr(10) + log}")

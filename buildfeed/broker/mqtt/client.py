@@ -3,8 +3,8 @@
 paho makes four system calls to receive a message and one to acknowledge it. Besides its own cost,
 each is a chance for another thread to take the interpreter. Here one call receives up to 64 KiB.
 `packets` finds the plain messages in them; paho parses all other packets from the same bytes. So
-the stream is read in order, whoever parses it: a packet is either taken whole here, or paho begins
-with its first byte and is not interrupted before its last.
+the stream is read in order: a packet is either taken whole here, or paho begins with its first byte
+and is not interrupted before its last.
 
 Relied on in paho:
 
@@ -12,7 +12,7 @@ Relied on in paho:
   arrived and returns no bytes at the end of the connection; it has dealt with both, and with other
   OSErrors, when it returns.
 * `_in_packet["command"]` is 0 while no packet is half read.
-* `_last_bytes_received` is what the keep-alive looks at, in seconds of `time.monotonic`.
+* The keep-alive looks at `_last_bytes_received`, in seconds of `time.monotonic`.
 * PUBACKs, paho's own and those of `ack`, go through `_send_puback`.
 * `_packet_queue` sends bytes as they are, several packets at once too, when the socket takes them.
 """
@@ -35,7 +35,7 @@ _PACKET_ID_BYTES: Final = 2
 
 
 class BufferedClient(Client):
-    """Receives what has arrived in one call, and holds PUBACKs back until `send_pubacks`.
+    """Receives all data that has arrived at once, and holds PUBACKs back until `send_pubacks`.
 
     Plain messages go to `on_plain_message`, all others to paho's `on_message`.
     """

@@ -42,7 +42,7 @@ _PACKETS_A_TURN: Final = 50
 _CONNECT_ID: Final = 0
 """Stands for the CONNECT among packet ids, which begin at 1 (MQTT 3.1.1 §2.3.1)."""
 
-# Reason codes (MQTT 5 §2.4). paho uses them for what it finds out itself, too.
+# Reason codes (MQTT 5 §2.4). paho uses them for its own findings, too.
 _UNSPECIFIED_ERROR: Final = 0x80
 _UNSUPPORTED_VERSION: Final = 0x84
 _KEEP_ALIVE_TIMEOUT: Final = 0x8D
