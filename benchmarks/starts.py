@@ -31,7 +31,7 @@ from buildfeed.activity import Activity, Script, encode  # noqa: E402
 from buildfeed.broker.amqp.link import AmqpLink  # noqa: E402
 from buildfeed.broker.amqp.topology import BUILDS, TOPIC_EXCHANGE, assert_topology  # noqa: E402
 from buildfeed.broker.local import ports  # noqa: E402
-from buildfeed.broker.local.rabbitmq import PrivateRabbitMQ  # noqa: E402
+from support.rabbitmq import ControlledRabbitMQ  # noqa: E402
 from support.service import Web  # noqa: E402
 
 PROPERTIES = pika.BasicProperties(delivery_mode=2, headers={"priority": "normal"})
@@ -40,7 +40,9 @@ PROPERTIES = pika.BasicProperties(delivery_mode=2, headers={"priority": "normal"
 class Benchmark:
     """`count` starts each way, `at_a_time` of them unconfirmed."""
 
-    def __init__(self, broker: PrivateRabbitMQ, folder: Path, count: int, at_a_time: int) -> None:
+    def __init__(
+        self, broker: ControlledRabbitMQ, folder: Path, count: int, at_a_time: int
+    ) -> None:
         self._broker = broker
         self._folder = folder
         self._count = count
@@ -195,7 +197,7 @@ def _idempotency_key() -> dict[str, str]:
 def main(count: str = "2000", at_a_time: str = "32") -> None:
     """Measure `count` starts each way."""
     with tempfile.TemporaryDirectory() as folder:
-        broker = PrivateRabbitMQ(Path(folder) / "rabbitmq")
+        broker = ControlledRabbitMQ(Path(folder) / "rabbitmq")
         broker.start()
         try:
             Benchmark(broker, Path(folder), int(count), int(at_a_time)).run()

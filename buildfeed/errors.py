@@ -1,28 +1,30 @@
-"""Every exception this project raises on purpose, with its facts as attributes.
+"""The exceptions that several rooms raise or catch, with their facts as attributes.
 
 BuildfeedError
-├── InvalidName        a project, build or worker name outside the allowed characters
-├── InvalidTopic       a topic that is not builds/{project}/{build}/{kind}
-├── InvalidFilter      a filter that breaks MQTT 5 §4.7 or can match no build
-├── InvalidActivity    a payload that is not an activity of its topic
-├── BrokerUnavailable  a command the broker did not confirm in time
-├── HistoryUnavailable the history database did not do what it was asked
-├── RabbitMQMissing    a private RabbitMQ was asked for, and none is installed
-└── RabbitMQFailed     the private RabbitMQ did not start, or refused a command
+├── InvalidName         a project, build or worker name outside the allowed characters
+├── InvalidTopic        a topic that is not builds/{project}/{build}/{kind}
+├── InvalidFilter       a filter that breaks MQTT 5 §4.7 or can match no build
+├── InvalidActivity     a payload that is not an activity of its topic
+├── BrokerUnavailable   the broker did not confirm a publish
+└── HistoryUnavailable  the history database failed
+
+An exception of one room stands in the module that raises it, e.g. `Problem` in
+`gateway/problems.py`, `RabbitMQFailed` in `buildfeed/broker/local/rabbitmq.py`.
 """
 
 import reprlib
 from typing import Final
 
 _MAX_REASON: Final = 200
+"""Characters of the reason that InvalidActivity quotes; of a longer one both ends are kept."""
 
 
 class BuildfeedError(Exception):
-    """The common root: catch it to catch all of them."""
+    """Their root: catch it to catch each of them, and the errors of the private RabbitMQ."""
 
 
 class InvalidName(BuildfeedError):
-    """`text` is no name of a `what`: names are refused, never cleaned up."""
+    """`text` cannot name a `what` (project, build, worker): it is refused, never cleaned up."""
 
     def __init__(self, what: str, text: object) -> None:
         super().__init__(
@@ -46,7 +48,7 @@ class InvalidFilter(BuildfeedError):
     """`filter` cannot be watched, for `reason`."""
 
     def __init__(self, filter_: object, reason: str) -> None:
-        # Whatever JSON it is: to write out all of what is nested deeply may fail.
+        # It may be any JSON value. `reprlib` cuts short a deeply nested one; `repr` would raise.
         text = filter_ if isinstance(filter_, str) else reprlib.repr(filter_)
         super().__init__(f"Filter {text[:80]!r} is refused: {reason}.")
         self.filter = filter_
@@ -56,7 +58,7 @@ class InvalidFilter(BuildfeedError):
 class InvalidActivity(BuildfeedError):
     """The payload on `topic` is not an activity of that topic, for `reason`.
 
-    The middle of a long `reason` is left out: it may quote the payload, and ends with the member.
+    A long `reason` loses its middle, which may quote the payload; its end names the member.
     """
 
     def __init__(self, topic: str, reason: str) -> None:
@@ -70,7 +72,7 @@ class InvalidActivity(BuildfeedError):
 class BrokerUnavailable(BuildfeedError):
     """The broker did not confirm a publish.
 
-    `sent` tells whether it may have arrived all the same: False means that nothing was sent.
+    `sent` is True when the message may have arrived all the same, False when nothing was sent.
     """
 
     def __init__(self, *, sent: bool) -> None:
@@ -82,24 +84,8 @@ class BrokerUnavailable(BuildfeedError):
         self.sent = sent
 
 
-class RabbitMQMissing(BuildfeedError):
-    """No RabbitMQ is installed on this machine."""
-
-    def __init__(self) -> None:
-        super().__init__("RabbitMQ is not installed: apt-get install rabbitmq-server.")
-
-
-class RabbitMQFailed(BuildfeedError):
-    """The private RabbitMQ failed, for `reason`; `log` has its last words, one per line."""
-
-    def __init__(self, reason: str, log: str = "") -> None:
-        super().__init__(f"The private RabbitMQ failed: {reason}.{log and chr(10) + log}")
-        self.reason = reason
-        self.log = log
-
-
 class HistoryUnavailable(BuildfeedError):
-    """The database did not do what it was asked, for `reason`; asked again later it may."""
+    """The history database failed, for `reason`; the same request may succeed later."""
 
     def __init__(self, reason: str) -> None:
         super().__init__(f"The history database cannot be used: {reason}.")

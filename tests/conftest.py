@@ -13,9 +13,9 @@ from pathlib import Path
 import pytest
 
 from buildfeed.broker.local import ports
-from buildfeed.broker.local.rabbitmq import PrivateRabbitMQ
 from buildfeed.history.store import Store
 from support.postgresql import PostgreSQL
+from support.rabbitmq import ControlledRabbitMQ
 
 PROXIES = ("http_proxy", "https_proxy", "ws_proxy", "wss_proxy", "all_proxy", "no_proxy")
 
@@ -114,9 +114,9 @@ def database_url(empty_database: Callable[[], str]) -> str:
 
 
 @pytest.fixture(scope="session")
-def rabbitmq(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PrivateRabbitMQ]:
+def rabbitmq(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ControlledRabbitMQ]:
     """One RabbitMQ for the whole test run; a test that ends it starts it again."""
-    broker = PrivateRabbitMQ(tmp_path_factory.mktemp("rabbitmq"))
+    broker = ControlledRabbitMQ(tmp_path_factory.mktemp("rabbitmq"))
     broker.start()
     yield broker
     broker.kill()  # to end gracefully takes it seconds
@@ -124,13 +124,13 @@ def rabbitmq(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PrivateRabbit
 
 
 @pytest.fixture
-def private_rabbitmq(tmp_path: Path) -> Iterator[Callable[..., PrivateRabbitMQ]]:
+def private_rabbitmq(tmp_path: Path) -> Iterator[Callable[[], ControlledRabbitMQ]]:
     """A function that makes a RabbitMQ of the test's own, not yet started. A first start takes
     10 s: prefer `rabbitmq`."""
-    made: list[PrivateRabbitMQ] = []
+    made: list[ControlledRabbitMQ] = []
 
-    def make(**options: object) -> PrivateRabbitMQ:
-        made.append(PrivateRabbitMQ(tmp_path / f"rabbitmq-{len(made)}", **options))
+    def make() -> ControlledRabbitMQ:
+        made.append(ControlledRabbitMQ(tmp_path / f"rabbitmq-{len(made)}"))
         return made[-1]
 
     yield make

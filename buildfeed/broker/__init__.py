@@ -1,4 +1,5 @@
-"""Everything that knows a broker.
+"""Connections to message brokers, by protocol, and brokers that we start ourselves.
 
-`mqtt` and `amqp` are connections that heal themselves, `local` starts brokers of our own.
+`mqtt` and `amqp` have connections that are made again whenever they are lost; `local` starts the
+embedded broker or a private RabbitMQ.
 """

@@ -1,4 +1,4 @@
-"""The command line options that every process of ours shares."""
+"""The command line options of every process that talks to a broker."""
 
 from collections.abc import Callable
 from typing import Any, Final, TypeVar
@@ -19,7 +19,7 @@ def mqtt_url(command: Command) -> Command:
         default="mqtt://127.0.0.1:1883",
         show_default=True,
         callback=check_url,
-        help="Where MQTT is spoken: mqtt://user:password@host:port, or mqtts:// for TLS.",
+        help="The broker's MQTT address: mqtt://user:password@host:port, or mqtts:// for TLS.",
     )(command)
 
 
@@ -29,8 +29,8 @@ def amqp_url(command: Command) -> Command:
         "--amqp-url",
         envvar="BUILDFEED_AMQP_URL",
         callback=check_url,
-        help="Where AMQP is spoken: amqp://user:password@host:port/vhost, or amqps:// for TLS. "
-        "Without it commands travel by MQTT, and the queue is the history.",
+        help="The broker's AMQP address: amqp://user:password@host:port/vhost, or amqps:// for "
+        "TLS. Without it commands travel by MQTT, and the queue is the history.",
     )(command)
 
 
@@ -47,7 +47,7 @@ def log_level(command: Command) -> Command:
 
 
 def check_url(_context: click.Context, option: click.Parameter, value: str | None) -> str | None:
-    """Return the URL of `--mqtt-url` or `--amqp-url`; raise click.BadParameter for no such URL."""
+    """Return the value of `--mqtt-url` or `--amqp-url`; raise click.BadParameter if it is wrong."""
     if value is None:
         return None
     protocol = "mqtt" if option.name == "mqtt_url" else "amqp"
@@ -57,6 +57,6 @@ def check_url(_context: click.Context, option: click.Parameter, value: str | Non
     except ValueError:
         valid = False
     if not valid:
-        # Not quoted: it may contain a password.
+        # The value is not quoted: it may contain a password.
         raise click.BadParameter(f"it is not {protocol}://user:password@host:port.")
     return value

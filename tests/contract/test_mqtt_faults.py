@@ -10,10 +10,10 @@ from concurrent.futures import Future
 
 import pytest
 
-from buildfeed.broker.local.rabbitmq import PrivateRabbitMQ
 from buildfeed.broker.mqtt import connection, link
 from buildfeed.errors import BrokerUnavailable
 from support.peers import DISCONNECT, PUBACK, V5, V311, Connect, Peer, StartScript
+from support.rabbitmq import ControlledRabbitMQ
 
 
 def serve(peer: Peer) -> None:
@@ -67,7 +67,7 @@ def test_every_connection_has_a_client_id_of_its_own(
     scripted: StartScript, connect: Connect
 ) -> None:
     broker = scripted(lambda peer: serve(peer) if peer.number == 2 else peer.accept())
-    client = connect(broker.url, name="Worker_1", keepalive=7)
+    client = connect(broker.url, name="Worker_1")
     client.until(lambda: len(broker.peers) == 3)
     ids = {peer.client_id for peer in broker.peers}
     assert len(ids) == 3
@@ -282,7 +282,7 @@ def test_garbage_does_not_end_the_link(
 
 
 @pytest.fixture(scope="module")
-def restricted(rabbitmq: PrivateRabbitMQ) -> Iterator[str]:
+def restricted(rabbitmq: ControlledRabbitMQ) -> Iterator[str]:
     """Return the URL of a user who may use topics below `builds/` only."""
     rabbitmq.ctl("add_user", "restricted", "secret")
     rabbitmq.ctl("set_permissions", "restricted", ".*", ".*", ".*")

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from buildfeed.broker.mqtt import connection, link
 from buildfeed.broker.mqtt.link import Message, MqttLink, Will
 from buildfeed.errors import BrokerUnavailable, InvalidActivity, InvalidTopic
 from support.brokers import Broker
@@ -148,31 +149,31 @@ def test_qos_0_is_dropped_while_down(proxy: Proxy, connect: Connect, root: str) 
     assert not caught.value.sent
 
 
-def test_a_publish_that_was_never_sent_can_be_withdrawn(
+def test_a_publish_that_was_never_sent_can_be_cancelled(
     proxy: Proxy, broker_url: str, connect: Connect, root: str
 ) -> None:
     watcher = connect(broker_url, subscriptions=[(root, 1)])
     publisher = connect(proxy.url)
     proxy.close()
     publisher.until(lambda: publisher.downs)
-    withdrawn = publisher.link.publish(root, b"withdrawn", qos=1)
+    cancelled = publisher.link.publish(root, b"cancelled", qos=1)
     kept = publisher.link.publish(root, b"kept", qos=1)
-    assert publisher.link.withdraw(withdrawn)
+    assert cancelled.cancel()
     proxy.open()
     kept.result(10)
-    assert not publisher.link.withdraw(kept)
+    assert not kept.cancel()
     watcher.until(lambda: watcher.messages)
     assert watcher.payloads == [b"kept"]
 
 
-def test_a_publish_that_was_sent_cannot_be_withdrawn(
+def test_a_publish_that_was_sent_cannot_be_cancelled(
     proxy: Proxy, connect: Connect, root: str
 ) -> None:
     publisher = connect(proxy.url)
     proxy.freeze()
     future = publisher.link.publish(root, b"sent", qos=1)
     publisher.until(future.running)
-    assert not publisher.link.withdraw(future)
+    assert not future.cancel()
     proxy.thaw()
     future.result(5)
 
@@ -366,8 +367,11 @@ def test_a_handler_that_raises_is_logged_and_the_link_goes_on(
     assert [record.getMessage() for record in caplog.records] == ["mqtt.handler_failed"]
 
 
-def test_a_frozen_broker_is_noticed(proxy: Proxy, connect: Connect) -> None:
-    client = connect(proxy.url, keepalive=1)
+def test_a_frozen_broker_is_noticed(
+    proxy: Proxy, connect: Connect, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(connection, "KEEP_ALIVE_SECONDS", 1)
+    client = connect(proxy.url)
     proxy.freeze()
     client.until(lambda: client.downs, 5)
     assert client.downs == ["Keep alive timeout"]
@@ -377,9 +381,10 @@ def test_a_frozen_broker_is_noticed(proxy: Proxy, connect: Connect) -> None:
 
 
 def test_a_publish_that_is_not_acknowledged_in_time_is_sent_again(
-    proxy: Proxy, connect: Connect, root: str
+    proxy: Proxy, connect: Connect, root: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    client = connect(proxy.url, puback_seconds=0.5)
+    monkeypatch.setattr(link, "PUBACK_SECONDS", 0.5)
+    client = connect(proxy.url)
     proxy.freeze()
     future = client.link.publish(root, b"1", qos=1)
     client.until(lambda: client.downs, 5)

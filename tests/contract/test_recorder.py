@@ -128,7 +128,7 @@ def test_stopping_records_what_has_arrived(scene: Scene) -> None:
     said = scene.life(ticks=1_000)
     for each in said:
         topic, payload = str(each.topic), encode(each)
-        recorder._receive(Message(topic, payload, qos=1, retain=False, mid=0, connection=0))
+        recorder._receive(Message(topic, payload, qos=1, retain=False, packet_id=0, connection=0))
     recorder.stop(timeout=10)
     assert scene.recorded() == said
     assert not recorder.up

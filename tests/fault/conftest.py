@@ -4,14 +4,14 @@ from collections.abc import Iterator
 
 import pytest
 
-from buildfeed.broker.local.rabbitmq import PrivateRabbitMQ
 from support.fleet import Fleet
+from support.rabbitmq import ControlledRabbitMQ
 
 
 @pytest.fixture(scope="session")
 def fleet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Fleet]:
     directory = tmp_path_factory.mktemp("fault")
-    broker = PrivateRabbitMQ(directory / "rabbitmq")
+    broker = ControlledRabbitMQ(directory / "rabbitmq")
     broker.start()
     with Fleet.on(broker, directory) as fleet:
         yield fleet

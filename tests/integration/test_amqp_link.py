@@ -12,11 +12,12 @@ from pika.adapters.blocking_connection import BlockingChannel
 
 from buildfeed import command
 from buildfeed.activity import Activity, Script
+from buildfeed.broker.amqp import link as module
 from buildfeed.broker.amqp.confirms import WINDOW
 from buildfeed.broker.amqp.link import AmqpLink
 from buildfeed.broker.amqp.topology import BUILDS, TOPIC_EXCHANGE
-from buildfeed.broker.local.rabbitmq import PrivateRabbitMQ
 from buildfeed.errors import BrokerUnavailable
+from support.rabbitmq import ControlledRabbitMQ
 
 
 def start(build: str) -> Activity:
@@ -153,7 +154,7 @@ def test_a_consumer_whose_queue_is_deleted_comes_back(
 
 
 def test_it_survives_that_the_broker_closes_all_connections(
-    rabbitmq: PrivateRabbitMQ, link: Link, eventually: Eventually
+    rabbitmq: ControlledRabbitMQ, link: Link, eventually: Eventually
 ) -> None:
     ups: list[BlockingChannel] = []
     downs: list[str] = []
@@ -182,7 +183,7 @@ def test_a_handler_that_fails_does_not_end_the_link(link: Link, eventually: Even
     assert len(tries) == 2
 
 
-def test_the_broker_knows_it_by_name(rabbitmq: PrivateRabbitMQ, link: Link) -> None:
+def test_the_broker_knows_it_by_name(rabbitmq: ControlledRabbitMQ, link: Link) -> None:
     link().call(depth).result(5)
     assert '"connection_name","test"' in rabbitmq.ctl("list_connections", "client_properties")
 
@@ -222,8 +223,12 @@ def test_without_a_broker_a_call_waits_until_it_is_cancelled_or_the_link_stops(
 
 
 def test_a_frozen_broker_does_not_hold_up_stop(
-    rabbitmq: PrivateRabbitMQ, link: Link, eventually: Eventually
+    rabbitmq: ControlledRabbitMQ,
+    link: Link,
+    eventually: Eventually,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setattr(module, "_STOP_SECONDS", 0.5)
     amqp = link()
     eventually(lambda: amqp.up)
     rabbitmq.freeze()
@@ -231,7 +236,7 @@ def test_a_frozen_broker_does_not_hold_up_stop(
         call = amqp.call(depth)
         eventually(call.running)
         began = time.monotonic()
-        amqp.stop(timeout=0.5)
+        amqp.stop()
         assert time.monotonic() - began < 1
     finally:
         rabbitmq.thaw()
@@ -239,7 +244,7 @@ def test_a_frozen_broker_does_not_hold_up_stop(
 
 
 def test_what_was_sent_to_a_broker_that_dies_may_have_arrived_and_the_rest_waits_for_its_return(
-    rabbitmq: PrivateRabbitMQ, link: Link, eventually: Eventually
+    rabbitmq: ControlledRabbitMQ, link: Link, eventually: Eventually
 ) -> None:
     amqp = link()
     amqp.call(lambda channel: channel.queue_purge(BUILDS)).result(5)

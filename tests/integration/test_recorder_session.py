@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from buildfeed.broker.local.rabbitmq import PrivateRabbitMQ
+from support.rabbitmq import ControlledRabbitMQ
 from support.recorders import Process, Session
 from support.recording import Scene
 
@@ -50,7 +50,7 @@ def test_what_is_not_recorded_is_not_acknowledged(scene: Scene, session: Session
 
 
 def test_a_lost_connection_loses_nothing_and_repeats_nothing(
-    scene: Scene, session: Session, rabbitmq: PrivateRabbitMQ
+    scene: Scene, session: Session, rabbitmq: ControlledRabbitMQ
 ) -> None:
     scene.start(session.id)
     said = scene.life(ticks=3_000)

@@ -16,8 +16,8 @@ from buildfeed.activity import Activity
 from buildfeed.broker.amqp import link as amqp
 from buildfeed.broker.amqp.link import AmqpLink
 from buildfeed.broker.amqp.stream import STREAM, STREAM_ARGUMENTS, assert_stream
-from buildfeed.broker.local.rabbitmq import PrivateRabbitMQ
 from support.databases import SQLite
+from support.rabbitmq import ControlledRabbitMQ
 from support.recording import Scene
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "replay.py"
@@ -25,11 +25,11 @@ EXAMPLE = Path(__file__).parents[2] / "examples" / "replay.py"
 Eventually = Callable[..., None]
 
 
-def connect(rabbitmq: PrivateRabbitMQ) -> pika.BlockingConnection:
+def connect(rabbitmq: ControlledRabbitMQ) -> pika.BlockingConnection:
     return pika.BlockingConnection(pika.URLParameters(rabbitmq.amqp_url))
 
 
-def is_up(rabbitmq: PrivateRabbitMQ) -> bool:
+def is_up(rabbitmq: ControlledRabbitMQ) -> bool:
     with connect(rabbitmq) as connection:
         try:
             connection.channel().queue_declare(STREAM, passive=True)
@@ -39,7 +39,7 @@ def is_up(rabbitmq: PrivateRabbitMQ) -> bool:
 
 
 @pytest.fixture
-def empty_stream(rabbitmq: PrivateRabbitMQ) -> None:
+def empty_stream(rabbitmq: ControlledRabbitMQ) -> None:
     with connect(rabbitmq) as connection:
         connection.channel().queue_delete(STREAM)
         assert_stream(connection)
@@ -49,7 +49,7 @@ def empty_stream(rabbitmq: PrivateRabbitMQ) -> None:
 
 
 @pytest.fixture
-def scene(rabbitmq: PrivateRabbitMQ, tmp_path: Path) -> Iterator[Scene]:
+def scene(rabbitmq: ControlledRabbitMQ, tmp_path: Path) -> Iterator[Scene]:
     with Scene.opened(rabbitmq.mqtt_url, SQLite(tmp_path)) as scene:
         yield scene
 
@@ -99,7 +99,7 @@ def lines(said: list[Activity]) -> list[str]:
 
 @pytest.mark.usefixtures("empty_stream")
 def test_a_replay_loses_nothing_when_it_or_the_broker_is_killed(
-    rabbitmq: PrivateRabbitMQ, scene: Scene, tmp_path: Path, eventually: Eventually
+    rabbitmq: ControlledRabbitMQ, scene: Scene, tmp_path: Path, eventually: Eventually
 ) -> None:
     before, away, after = scene.life("b1", 200), scene.life("b2", 200), scene.life("b3", 20)
     scene.publish(before)
@@ -119,7 +119,7 @@ def test_a_replay_loses_nothing_when_it_or_the_broker_is_killed(
 
 @pytest.mark.usefixtures("empty_stream")
 def test_a_replay_starts_anywhere(
-    rabbitmq: PrivateRabbitMQ, scene: Scene, tmp_path: Path, eventually: Eventually
+    rabbitmq: ControlledRabbitMQ, scene: Scene, tmp_path: Path, eventually: Eventually
 ) -> None:
     first, second = scene.life("b1"), scene.life("b2")
     scene.publish(first)
@@ -138,20 +138,20 @@ def test_a_replay_starts_anywhere(
 
 
 def test_a_link_makes_the_stream(
-    rabbitmq: PrivateRabbitMQ,
+    rabbitmq: ControlledRabbitMQ,
     link: Callable[[], AmqpLink],
     monkeypatch: pytest.MonkeyPatch,
     eventually: Eventually,
 ) -> None:
     with connect(rabbitmq) as connection:
         connection.channel().queue_delete(STREAM)
-    monkeypatch.setattr(amqp, "_STREAM_DELAY", 0)
+    monkeypatch.setattr(amqp, "_STREAM_DELAY_SECONDS", 0)
     link()
     eventually(lambda: is_up(rabbitmq))
 
 
 def test_a_stream_that_somebody_made_otherwise_stays_and_is_bound(
-    rabbitmq: PrivateRabbitMQ,
+    rabbitmq: ControlledRabbitMQ,
 ) -> None:
     arguments = STREAM_ARGUMENTS | {"x-max-age": "1h"}
     with connect(rabbitmq) as connection:

@@ -18,10 +18,10 @@ from buildfeed.broker.amqp.topology import (
     assert_topology,
     publish,
 )
-from buildfeed.broker.local.rabbitmq import PrivateRabbitMQ
 from buildfeed.broker.mqtt.link import Message, MqttLink
 from buildfeed.errors import BrokerUnavailable
 from buildfeed.topics import ALL_BUILDS
+from support.rabbitmq import ControlledRabbitMQ
 
 NOW = datetime(2026, 11, 21, tzinfo=UTC)
 Eventually = Callable[[Callable[[], object]], None]
@@ -42,7 +42,7 @@ def take(channel: BlockingChannel, queue: str) -> tuple[int, pika.BasicPropertie
 
 
 @pytest.fixture
-def mqtt(rabbitmq: PrivateRabbitMQ, eventually: Eventually) -> Iterator[tuple[MqttLink, list]]:
+def mqtt(rabbitmq: ControlledRabbitMQ, eventually: Eventually) -> Iterator[tuple[MqttLink, list]]:
     """An MQTT watcher of all builds, and what it has received."""
     received: list[Message] = []
     link = MqttLink(
@@ -151,7 +151,7 @@ def test_a_start_that_a_queue_refuses_may_have_been_sent(
 
 
 def test_sessions_are_bounded_but_not_those_of_recorders(
-    channel: BlockingChannel, rabbitmq: PrivateRabbitMQ, eventually: Eventually
+    channel: BlockingChannel, rabbitmq: ControlledRabbitMQ, eventually: Eventually
 ) -> None:
     links = [
         MqttLink(rabbitmq.mqtt_url, name=name, subscriptions=[(ALL_BUILDS, 1)], durable_id=name)

@@ -14,7 +14,7 @@ from paho.mqtt.enums import CallbackAPIVersion
 from pika.adapters.blocking_connection import BlockingChannel
 
 from buildfeed.broker.local import rabbitmq
-from buildfeed.broker.local.rabbitmq import PrivateRabbitMQ
+from support.rabbitmq import ControlledRabbitMQ
 
 ROOT = Path(__file__).parents[2]
 OLD_KEYS = {
@@ -44,7 +44,7 @@ class ComposeRabbitMQ:
                 settings = settings.replace(new, old)
         (directory / "conf.d").mkdir()
         (directory / "conf.d" / "90-buildfeed.conf").write_text(settings)
-        self.server = PrivateRabbitMQ(directory)
+        self.server = ControlledRabbitMQ(directory)
 
     @contextmanager
     def channel(self, user: str, password: str | None = None) -> Iterator[BlockingChannel]:

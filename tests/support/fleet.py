@@ -9,9 +9,9 @@ from typing import Self
 from buildfeed.activity import Key
 from buildfeed.board import BuildState
 from buildfeed.broker.local import ports
-from buildfeed.broker.local.rabbitmq import PrivateRabbitMQ
 from buildfeed.history.store import Store
 from support.ear import Ear
+from support.rabbitmq import ControlledRabbitMQ
 from support.service import Service, Web, until
 from support.virtual_host import VirtualHost
 
@@ -23,7 +23,7 @@ class Fleet:
     """A Buildfeed of three workers that can be struck; `gateway`: options of that."""
 
     def __init__(
-        self, broker: PrivateRabbitMQ | VirtualHost, directory: Path, **gateway: object
+        self, broker: ControlledRabbitMQ | VirtualHost, directory: Path, **gateway: object
     ) -> None:
         self.broker = broker
         self.ear = Ear(broker.mqtt_url)
@@ -41,7 +41,7 @@ class Fleet:
     @classmethod
     @contextmanager
     def on(
-        cls, broker: PrivateRabbitMQ | VirtualHost, directory: Path, **gateway: object
+        cls, broker: ControlledRabbitMQ | VirtualHost, directory: Path, **gateway: object
     ) -> Iterator[Self]:
         with ExitStack() as stack:
             fleet = cls(broker, directory, **gateway)

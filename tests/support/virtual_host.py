@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 from buildfeed.broker.amqp.topology import SESSION_POLICY
-from buildfeed.broker.local.rabbitmq import PrivateRabbitMQ
+from support.rabbitmq import ControlledRabbitMQ
 
 
 class VirtualHost:
@@ -13,7 +13,7 @@ class VirtualHost:
     To kill, stop and start it is to do that to the whole broker.
     """
 
-    def __init__(self, broker: PrivateRabbitMQ, name: str, directory: Path) -> None:
+    def __init__(self, broker: ControlledRabbitMQ, name: str, directory: Path) -> None:
         self.mqtt_port, self.amqp_port = broker.mqtt_port, broker.amqp_port
         # RabbitMQ takes the virtual host of an MQTT client from its user name: `host:user`.
         self.mqtt_url = broker.mqtt_url.replace("mqtt://", f"mqtt://{name}%3A")

@@ -1,1 +1,1 @@
-"""One AMQP connection that heals itself, and what it asserts: exchanges, queues, stream."""
+"""An AMQP connection that is made again whenever it is lost; exchanges, queues and the stream."""

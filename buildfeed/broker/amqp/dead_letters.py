@@ -1,7 +1,8 @@
-"""Dead letters: the starts in `builds.dead`, read, tried again and dropped by the operator.
+"""Dead letters: starts that were given up, in `builds.dead`, for an operator to retry or drop.
 
-To read one is to take it and hand it back, which the queue counts as a delivery; DEAD_ARGUMENTS
-says how many it allows.
+AMQP cannot read a queue without taking from it. So every message is taken, and all that are not
+acknowledged are handed back at the end. The queue counts each time as a delivery; `DEAD_ARGUMENTS`
+allows a million of them.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -27,9 +28,9 @@ _REASONS: Final = {
 class DeadLetter(msgspec.Struct, frozen=True, kw_only=True):
     """One start in `builds.dead`.
 
-    `project` and `build` are those of its topic, which need not be names; `start` is None when the
-    payload is not an activity. `attempts` is None when only a worker knew: RabbitMQ keeps the
-    number of deliveries with a queue, not with a message.
+    `project` and `build` come from its topic and may be invalid names. `start` is None when the
+    payload is not an activity. `reason`: why it was given up. `attempts` is None when a worker gave
+    it up: RabbitMQ counts deliveries in a queue, and the message does not take the number along.
     """
 
     project: str
@@ -41,7 +42,7 @@ class DeadLetter(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class _Death(msgspec.Struct, frozen=True, rename="kebab"):
-    """The newest entry of the header `x-death`, as RabbitMQ writes it."""
+    """One entry of the header `x-death`, which RabbitMQ adds to a dead letter."""
 
     reason: str = ""
     time: Annotated[datetime, Meta(tz=True)] | None = None
@@ -49,7 +50,7 @@ class _Death(msgspec.Struct, frozen=True, rename="kebab"):
 
 
 def read(channel: BlockingChannel) -> list[DeadLetter]:
-    """Return all dead letters and leave them where they are."""
+    """Return all dead letters; they stay in the queue."""
     letters = [letter for _, letter in _take(channel)]
     _hand_back(channel)
     return letters
@@ -72,11 +73,12 @@ def retry(
     new_build: Callable[[], str],
     now: datetime,
 ) -> list[tuple[DeadLetter, Build | None]]:
-    """Start each `wanted` build again as a new one and remove its letters.
+    """Start each `wanted` build again as a new one, and remove its letters.
 
-    Returns the letters with their new builds, None for one that is not an activity: it stays.
-    Letters of the same build, e.g. of a start that was published twice, make one new build. A
-    letter goes only after the broker has confirmed the start; raises BrokerUnavailable.
+    Returns the letters with their new builds. A letter that is not an activity stays in the queue,
+    and is returned with None. Several letters of one build, e.g. of a start that was published
+    twice, make one new build. A letter is removed only after the broker has confirmed the new
+    start. Raises BrokerUnavailable.
     """
     retried: list[tuple[DeadLetter, Build | None]] = []
     started: dict[str, Build] = {}
@@ -97,7 +99,7 @@ def retry(
 
 
 def _take(channel: BlockingChannel) -> Iterator[tuple[int, DeadLetter]]:
-    """Yield delivery tag and letter until the queue is empty: what is handed back comes later."""
+    """Yield delivery tags and letters until the queue is empty; `_hand_back` has to follow."""
     while True:
         method, properties, body = channel.basic_get(BUILDS_DEAD)
         if method is None or properties is None or body is None:
@@ -106,9 +108,9 @@ def _take(channel: BlockingChannel) -> Iterator[tuple[int, DeadLetter]]:
 
 
 def _hand_back(channel: BlockingChannel) -> None:
-    """Put back what was taken and not acknowledged, and wait until the broker has done so."""
+    """Put back all letters that are not acknowledged, and wait until the broker has done it."""
     channel.basic_nack(0, multiple=True, requeue=True)
-    channel.basic_qos(prefetch_count=0)  # any method with an answer
+    channel.basic_qos(prefetch_count=0)  # waits: it is answered after the nack
 
 
 def _letter(routing_key: str, properties: BasicProperties, body: bytes) -> DeadLetter:
@@ -132,7 +134,7 @@ def _letter(routing_key: str, properties: BasicProperties, body: bytes) -> DeadL
 
 
 def _death(headers: Mapping[str, Any]) -> _Death:
-    """Return the newest death; an empty one for a message that was put here by hand."""
+    """Return the newest entry of `x-death`, an empty one if a person put the message here."""
     try:
         return msgspec.convert(headers.get("x-death", []), list[_Death])[0]
     except (msgspec.ValidationError, IndexError):

@@ -1,10 +1,12 @@
-"""The stream that keeps what happened to builds, for applications that read it again.
+"""The stream of all activities, for applications that read them again.
 
     amq.topic ──builds.#──▶ stream builds.stream
 
-Nothing of ours reads it, and who reads takes nothing away. What is published in the moment (0.6 s
-were seen) between a start of the broker and that of the stream is confirmed, but not in it, unless
-the broker keeps its metadata in Khepri, its default from 4.2 on. Queues and history have it.
+A stream is a log: reading takes nothing away. No process of Buildfeed reads it.
+
+A broker that starts accepts messages before it has its streams (0.6 s were seen). It confirms
+messages of that moment, but they are missing in the stream, unless the broker keeps its metadata in
+Khepri, its default from 4.2 on. Queues and history have them.
 """
 
 import logging
@@ -18,12 +20,12 @@ from buildfeed.broker.amqp.topology import TOPIC_EXCHANGE
 log = logging.getLogger(__name__)
 
 STREAM: Final = "builds.stream"
-STREAM_KEY: Final = "builds.#"
+_BINDING_KEY: Final = "builds.#"
 
 STREAM_ARGUMENTS: Final[dict[str, Any]] = {
     "x-queue-type": "stream",
-    # Old files go as a whole, and when a new one is begun. So there is at most one file more on the
-    # disk than the bytes say, and what is beyond its age stays until the newest file is full.
+    # Whole files are deleted, when a new one is begun. So the disk holds up to one file more than
+    # these bytes, and messages may stay longer than this age, until the newest file is full.
     "x-max-length-bytes": 1_073_741_824,
     "x-max-age": "7D",
     "x-stream-max-segment-size-bytes": 16_777_216,
@@ -34,15 +36,16 @@ _PRECONDITION_FAILED: Final = 406
 
 
 def assert_stream(connection: BlockingConnection) -> None:
-    """Declare and bind it, on channels of its own; one that is there keeps its arguments.
+    """Declare and bind the stream, on channels of its own; an existing one keeps its arguments.
 
-    Not by definitions.json: RabbitMQ 4.0 reads that before it has its streams, and every second
-    start fails on a binding to one. Commands do without: what the broker refuses is only logged.
+    It is not in definitions.json: RabbitMQ 4.0 reads that before it has its streams, and every
+    second boot fails on a binding to one. Commands do not need the stream, so a refusal of the
+    broker is only logged.
     """
     try:
         _declare(connection)
         channel = connection.channel()
-        channel.queue_bind(STREAM, TOPIC_EXCHANGE, STREAM_KEY)
+        channel.queue_bind(STREAM, TOPIC_EXCHANGE, _BINDING_KEY)
         channel.close()
     except ChannelClosedByBroker as exc:
         log.warning("amqp.no_stream", extra={"reason": exc.reply_text})

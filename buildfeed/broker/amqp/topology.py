@@ -3,10 +3,10 @@
     amq.topic ──builds.*.*.start──▶ builds.start (headers) ──priority: high──▶ queue builds.high
                                        ├──delay: yes──▶ a ladder of queues, see delay.py
                                        └──all else──▶ builds.start.normal ──▶ queue builds
-    what a worker rejects, or nobody finishes in 31 deliveries ──▶ queue builds.dead
+    rejected by a worker, or delivered 31 times ──▶ queue builds.dead
 
-A start is published once, on the topic of its build: the queues, every watcher and the recorder
-get it from there. One without a priority, e.g. of an MQTT client, goes to `builds`.
+A start is published once, on the topic of its build. The queues, every watcher and the recorder
+get it from there. A start without a priority, e.g. of an MQTT client, goes to `builds`.
 """
 
 from typing import Any, Final
@@ -22,38 +22,41 @@ from buildfeed.broker.amqp.delay import LADDER, assert_ladder, headers
 from buildfeed.errors import BrokerUnavailable
 
 TOPIC_EXCHANGE: Final = "amq.topic"
-"""Where RabbitMQ publishes MQTT messages and subscribes MQTT clients; its default."""
+"""The exchange of MQTT: RabbitMQ publishes to it for MQTT clients, and binds their queues to it."""
 
 START_EXCHANGE: Final = "builds.start"
 NORMAL_EXCHANGE: Final = "builds.start.normal"
-START_KEY: Final = "builds.*.*.start"
+_START_BINDING_KEY: Final = "builds.*.*.start"
 
 BUILDS_HIGH: Final = "builds.high"
 BUILDS: Final = "builds"
 BUILDS_DEAD: Final = "builds.dead"
 
 DELIVERY_LIMIT: Final = 30
+"""Deliveries after the first, without an acknowledgement, before a start is a dead letter."""
 
 WORK_ARGUMENTS: Final[dict[str, Any]] = {
     "x-queue-type": "quorum",
     "x-delivery-limit": DELIVERY_LIMIT,
     "x-dead-letter-exchange": "",
     "x-dead-letter-routing-key": BUILDS_DEAD,
-    # A dead letter leaves the queue only once builds.dead has it; that needs reject-publish.
+    # A dead letter leaves the queue only when builds.dead has it. RabbitMQ does that only for
+    # queues with reject-publish.
     "x-dead-letter-strategy": "at-least-once",
     "x-overflow": "reject-publish",
 }
-"""Arguments of `builds` and `builds.high`. RabbitMQ refuses to declare a queue with others."""
+"""Arguments of `builds` and `builds.high`. RabbitMQ refuses to declare an existing queue with other
+ones."""
 
 DEAD_ARGUMENTS: Final[dict[str, Any]] = {
     "x-queue-type": "quorum",
-    # To list dead letters is to take them and hand them back; RabbitMQ 4 drops a message for good
-    # after 20 times unless the queue says otherwise.
+    # Each listing delivers all dead letters and takes them back. RabbitMQ 4 drops a message after
+    # 20 deliveries unless the queue has another limit.
     "x-delivery-limit": 1_000_000,
 }
 
 SESSION_MAX_LENGTH: Final = 100_000
-"""Activities kept for a subscriber that is away; older ones are dropped first."""
+"""Messages kept in a session for a subscriber that is away; the oldest are dropped first."""
 
 SESSION_POLICY: Final[dict[str, Any]] = {
     "vhost": "/",
@@ -63,13 +66,14 @@ SESSION_POLICY: Final[dict[str, Any]] = {
     "priority": 0,
     "definition": {"max-length": SESSION_MAX_LENGTH, "overflow": "drop-head"},
 }
-"""A policy as in definitions.json. Recorders are not limited: they must not lose anything."""
+"""A policy, as definitions.json has it. Sessions of recorders have no limit: they must not lose a
+message."""
 
 
 def assert_topology(channel: BlockingChannel) -> None:
-    """Declare everything; changes nothing where it exists already.
+    """Declare all exchanges, queues and bindings; existing ones are not changed.
 
-    Raises pika's ChannelClosedByBroker when it exists with other arguments.
+    Raises pika's ChannelClosedByBroker when one exists with other arguments.
     """
     channel.queue_declare(BUILDS_DEAD, durable=True, arguments=DEAD_ARGUMENTS)
     for queue in (BUILDS, BUILDS_HIGH):
@@ -87,15 +91,16 @@ def assert_topology(channel: BlockingChannel) -> None:
     )
     assert_ladder(channel, high=BUILDS_HIGH, normal=NORMAL_EXCHANGE)
     channel.exchange_bind(LADDER, START_EXCHANGE, arguments={"x-match": "all", "delay": "yes"})
-    # Last: from here on starts arrive, and every queue is there to take them.
-    channel.exchange_bind(START_EXCHANGE, TOPIC_EXCHANGE, START_KEY)
+    # The last one: with it starts arrive, and by now every queue can take them.
+    channel.exchange_bind(START_EXCHANGE, TOPIC_EXCHANGE, _START_BINDING_KEY)
 
 
 def publish(channel: BlockingChannel, activity: Activity) -> None:
-    """Publish a command and return once the broker has it; `channel` is in confirm mode.
+    """Publish a command, and return once the broker has confirmed it.
 
-    Raises BrokerUnavailable(sent=True) when a queue refused it (others may have it), and
-    InvalidActivity before anything is sent when it is too long.
+    `channel` must be in confirm mode. Raises BrokerUnavailable(sent=True) when a queue refused the
+    command (another queue may have it), and InvalidActivity, before anything is sent, when the
+    command is too long.
     """
     try:
         channel.basic_publish(*message(activity))
@@ -104,7 +109,7 @@ def publish(channel: BlockingChannel, activity: Activity) -> None:
 
 
 def message(activity: Activity) -> Message:
-    """Return what to publish for a command; raise InvalidActivity when it is too long."""
+    """Return the message of a command; raise InvalidActivity when it is too long."""
     properties = BasicProperties(
         content_type=MEDIA_TYPE,
         delivery_mode=DeliveryMode.Persistent,

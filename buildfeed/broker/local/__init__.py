@@ -1,1 +1,1 @@
-"""Brokers that we start ourselves: the embedded one, a private RabbitMQ, and ports for them."""
+"""Brokers that we start ourselves, the embedded one and a private RabbitMQ, and their ports."""

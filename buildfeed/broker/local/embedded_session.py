@@ -1,17 +1,27 @@
-"""Sessions of the embedded broker that lose nothing of QoS 1: amqtt's, mended.
+"""Sessions of the embedded broker that lose no QoS 1 message: amqtt's, repaired.
 
-amqtt 0.12.1 acknowledges a message when it is in a queue of its connection, and throws that queue
-away when the connection ends; it sends a subscriber everything at once and forgets what is not
-acknowledged within 5 s, or is under way when the connection breaks. From Python 3.12 on a reader
-no longer gives way to other tasks between two packets, so of 500 messages that were sent, and
-acknowledged, before a DISCONNECT 9 to 73 arrived.
+QoS 1 means at least once: an acknowledgement takes over the duty to deliver the message. amqtt
+0.12.1 acknowledges a message when it is in a queue of its connection, and drops that queue when the
+connection ends. To a subscriber it sends all messages at once. It forgets those that are not
+acknowledged within 5 s, or under way when the connection breaks. From Python 3.12 on, its reader
+gives other tasks no turn between two packets: of 500 messages that were sent and acknowledged
+before a DISCONNECT, 9 to 73 arrived.
 
-Here a message is in the queue of every session that it is for before it is acknowledged, and one
-that was sent stays in its session until it is acknowledged. Order within a session is kept.
+Here a message is acknowledged after it is in the queue of every session that subscribes to it. A
+message that was sent stays in its session until the client acknowledges it; a new connection sends
+it again, first. At most `WINDOW` are unacknowledged. The order within a session is kept.
 
-Relied on, beside what amqtt documents: `Session.delivered_message_queue`, `retained_messages` and
-`inflight_out`; `ProtocolHandler._send_packet` and `_retry_deliveries`; the methods of `Broker` that
-are overridden here, and that `_sessions` has the newest handler of each client id.
+Relied on in amqtt, beside its documented interface:
+
+* A message from a client is put into its `Session.delivered_message_queue` before the PUBACK.
+* `Session.retained_messages` and `inflight_out` are ours, once the methods below are overridden:
+  amqtt uses them only to choose `next_packet_id`.
+* `Session.transitions` has the state "connected" and the event `connect`.
+* `ProtocolHandler._send_packet` sends every packet, and turns a cancellation into a
+  ProtocolHandlerError; `_retry_deliveries` is called when a connection begins.
+* The methods of `Broker` and `BrokerProtocolHandler` that are overridden here, and of `Broker`
+  also `_handle_subscription` and `_handle_unsubscription`, which await a future with the packet,
+  `_topic_filtering`, `_matches`, and `_get_handler`: the newest handler of a client id.
 """
 
 import asyncio
@@ -39,7 +49,7 @@ _CONNECTED: Final = "connected"
 
 
 class LosslessBroker(Broker):  # type: ignore[misc]  # amqtt is not typed
-    """A broker whose sessions queue what they are to get: `SESSION_MAX_LENGTH` messages each."""
+    """A broker whose sessions have queues, of up to `SESSION_MAX_LENGTH` messages each."""
 
     async def _initialize_client_session(self, *connection: Any) -> tuple["_Handler", Session]:  # noqa: ANN401
         _, session = await super()._initialize_client_session(*connection)
@@ -48,15 +58,15 @@ class LosslessBroker(Broker):  # type: ignore[misc]  # amqtt is not typed
     async def _handle_disconnect(
         self, session: Session, handler: "_Handler", waiter: "asyncio.Future[Any]"
     ) -> None:
-        """End a connection; its session stays connected if a newer connection has it by now."""
+        """End a connection; its session stays connected if a newer connection has taken it over."""
         await super()._handle_disconnect(session, handler, waiter)
         if self._get_handler(session) is not handler:
-            be_connected(session)
+            _mark_connected(session)
 
     async def receive(self, session: Session, message: ApplicationMessage) -> bool:
-        """Queue what a client published for those it is for; False if MQTT forbids its topic.
+        """Queue a client's message for its subscribers; False if MQTT forbids its topic.
 
-        As amqtt's, which forgets the QoS (MQTT 3.1.1 §4.7, §3.3.2.1).
+        In place of amqtt's, which drops the QoS (MQTT 3.1.1 §4.7, §3.3.2.1).
         """
         topic = message.topic
         if not topic or "#" in topic or "+" in topic or topic.startswith("$"):
@@ -71,13 +81,13 @@ class LosslessBroker(Broker):  # type: ignore[misc]  # amqtt is not typed
         self, session: Session, handler: "_Handler", subscription: Subscription
     ) -> None:
         """Add the subscriptions of a SUBSCRIBE, and answer it."""
-        await self._handle_subscription(session, handler, _done(subscription))
+        await self._handle_subscription(session, handler, _completed(subscription))
 
     async def unsubscribe(
         self, session: Session, handler: "_Handler", unsubscription: UnSubscription
     ) -> None:
         """Remove the subscriptions of an UNSUBSCRIBE, and answer it."""
-        await self._handle_unsubscription(session, handler, _done(unsubscription))
+        await self._handle_unsubscription(session, handler, _completed(unsubscription))
 
     async def _broadcast_message(
         self,
@@ -90,11 +100,11 @@ class LosslessBroker(Broker):  # type: ignore[misc]  # amqtt is not typed
 
         Its QoS is the lower of those of publish and subscription (MQTT 3.1.1 §3.8.4).
         """
-        for filter_, subscriptions in self._subscriptions.items():
+        for filter_, subscriptions in self.subscriptions.items():
             if self._matches(topic, filter_):
                 for session, granted in subscriptions:
                     qos = granted if force_qos is None else min(granted, force_qos)
-                    enqueue(session, OutgoingApplicationMessage(None, topic, qos, data, False))
+                    _enqueue(session, OutgoingApplicationMessage(None, topic, qos, data, False))
 
     async def _publish_session_retained_messages(self, _session: Session) -> None:
         """Do nothing: the queue of a session is sent by its handler."""
@@ -102,14 +112,14 @@ class LosslessBroker(Broker):  # type: ignore[misc]  # amqtt is not typed
     async def _publish_retained_messages_for_subscription(
         self, subscription: tuple[str, int], session: Session
     ) -> None:
-        """Send retained messages for what `session` asked for, not for every known filter."""
+        """Send the retained messages of a filter only if `session` subscribes to it."""
         subscribers = self.subscriptions.get(subscription[0], ())
         if any(subscriber.client_id == session.client_id for subscriber, _ in subscribers):
             await super()._publish_retained_messages_for_subscription(subscription, session)
 
 
 class _Handler(BrokerProtocolHandler):  # type: ignore[misc]  # amqtt is not typed
-    """One connection of a session: takes what the client publishes, sends what is queued for it."""
+    """One connection of a session: receives the client's messages, and sends it the queued ones."""
 
     def __init__(self, broker: LosslessBroker, session: Session) -> None:
         super().__init__(broker.plugins_manager)
@@ -120,7 +130,7 @@ class _Handler(BrokerProtocolHandler):  # type: ignore[misc]  # amqtt is not typ
 
     async def start(self) -> None:
         await super().start()
-        be_connected(self.session)
+        _mark_connected(self.session)
         self._sender = asyncio.create_task(self._send_queued(self.session))
 
     async def stop(self) -> None:
@@ -139,11 +149,11 @@ class _Handler(BrokerProtocolHandler):  # type: ignore[misc]  # amqtt is not typ
     ) -> OutgoingApplicationMessage:
         """Queue a message; amqtt waits here until it is acknowledged."""
         message = OutgoingApplicationMessage(None, topic, qos, data, retain)
-        enqueue(self.session, message)
+        _enqueue(self.session, message)
         return message
 
     async def handle_subscribe(self, subscribe: SubscribePacket) -> None:
-        # At once, as amqtt's loop would let a PUBLISH that came later overtake it.
+        # Done at once: in amqtt's loop a later PUBLISH could overtake it.
         wanted = Subscription(subscribe.variable_header.packet_id, subscribe.payload.topics)
         await self._broker.subscribe(self.session, self, wanted)
 
@@ -152,7 +162,7 @@ class _Handler(BrokerProtocolHandler):  # type: ignore[misc]  # amqtt is not typ
         await self._broker.unsubscribe(self.session, self, unwanted)
 
     async def _handle_qos0_message_flow(self, message: ApplicationMessage) -> None:
-        # As QoS 1: by `put_nowait` a message that came later could overtake it.
+        # As at QoS 1: with amqtt's `put_nowait` a later message could overtake this one.
         await self.session.delivered_message_queue.put(message)
 
     async def handle_puback(self, puback: PubackPacket) -> None:
@@ -160,7 +170,7 @@ class _Handler(BrokerProtocolHandler):  # type: ignore[misc]  # amqtt is not typ
         self._acknowledged.set()
 
     async def _retry_deliveries(self) -> None:
-        """Do nothing: the sender begins with what the last connection left unacknowledged."""
+        """Do nothing: the sender begins with the messages that are still unacknowledged."""
 
     async def _send_queued(self, session: Session) -> None:
         for message in list(session.inflight_out.values()):
@@ -170,7 +180,7 @@ class _Handler(BrokerProtocolHandler):  # type: ignore[misc]  # amqtt is not typ
                 self._acknowledged.clear()
                 await self._acknowledged.wait()
             message = await session.retained_messages.get()
-            if message.qos:  # nothing may be awaited before it is in flight: it would be lost
+            if message.qos:  # no await until it is in flight: a cancellation there would lose it
                 message.packet_id = session.next_packet_id
                 session.inflight_out[message.packet_id] = message
             await self._send_packet(message.build_publish_packet())
@@ -181,14 +191,14 @@ class _Handler(BrokerProtocolHandler):  # type: ignore[misc]  # amqtt is not typ
         except OSError:
             await self.handle_connection_closed()
         except ProtocolHandlerError as exc:
-            # It stands for a cancellation, which must stay one.
+            # amqtt made it of a cancellation, which must go on as one.
             raise asyncio.CancelledError from exc
 
 
 class _Received(asyncio.Queue[ApplicationMessage]):
-    """Where amqtt puts what a client published; it passes through at once, so it is always empty.
+    """The queue that amqtt puts a client's messages into, each before it is acknowledged.
 
-    A message is put in before it is acknowledged.
+    It hands every message on at once, so it is always empty.
     """
 
     def __init__(self, broker: LosslessBroker, session: Session, handler: _Handler) -> None:
@@ -198,21 +208,21 @@ class _Received(asyncio.Queue[ApplicationMessage]):
         self._handler = handler
 
     async def put(self, message: ApplicationMessage) -> None:
-        """Hand a message on; of one that MQTT forbids, close the connection."""
+        """Hand a message on; close the connection if MQTT forbids its topic."""
         if not await self._broker.receive(self._session, message):
             await self._handler.handle_connection_closed()
 
 
-def _done(value: Any) -> "asyncio.Future[Any]":  # noqa: ANN401 - amqtt takes results of tasks
+def _completed(value: Any) -> "asyncio.Future[Any]":  # noqa: ANN401 - amqtt takes results of tasks
     done: asyncio.Future[Any] = asyncio.Future()
     done.set_result(value)
     return done
 
 
-def enqueue(session: Session, message: OutgoingApplicationMessage) -> None:
-    """Queue `message` for `session`, unless that is away and it need not be kept.
+def _enqueue(session: Session, message: OutgoingApplicationMessage) -> None:
+    """Queue `message` for `session`; drop it if the client is away and it need not be kept.
 
-    The oldest message makes room for one that is too many, as in RabbitMQ.
+    A full queue drops its oldest message, as RabbitMQ's does.
     """
     away = session.transitions.state != _CONNECTED
     if away and (session.clean_session or not message.qos):
@@ -223,7 +233,7 @@ def enqueue(session: Session, message: OutgoingApplicationMessage) -> None:
     queue.put_nowait(message)
 
 
-def be_connected(session: Session) -> None:
-    """Make `session` connected, which another connection's end may have undone."""
+def _mark_connected(session: Session) -> None:
+    """Mark `session` as connected: the end of an older connection may have unmarked it."""
     if session.transitions.state != _CONNECTED:
         session.transitions.connect()

@@ -1,4 +1,4 @@
-"""The configuration of a private RabbitMQ: environment, files, plugins, definitions. No I/O."""
+"""The configuration of a private RabbitMQ: environment, files, definitions. No I/O."""
 
 import base64
 import hashlib
@@ -11,93 +11,81 @@ import msgspec
 from buildfeed.broker.amqp.topology import SESSION_POLICY
 from buildfeed.broker.local.ports import LOOPBACK
 
-BLOCK: Final = 10
-"""Ports of one instance, in a row."""
+_NODE_NAME: Final = (
+    "buildfeed@localhost"  # part of the names of its files; each instance has its own epmd
+)
+_LISTENERS: Final = ("amqp", "mqtt", "dist", "epmd")
 
-_NODE: Final = "buildfeed@localhost"  # the name of the data; it has an epmd of its own
-_OFFSETS: Final = {
-    "amqp": 0,
-    "mqtt": 1,
-    "dist": 2,
-    "epmd": 3,
-    "management": 4,
-    "prometheus": 5,
-    "web_mqtt": 6,
-    "ctl": 7,
-}
-_LOOPBACK_ONLY: Final = "-kernel inet_dist_use_interface {127,0,0,1}"
+BLOCK: Final = len(_LISTENERS)
+"""Number of ports of one instance, which are in a row."""
+
+LOOPBACK_ONLY: Final = "-kernel inet_dist_use_interface {127,0,0,1}"
+"""Arguments for Erlang: its distribution listens on loopback."""
 
 
 class Instance(msgspec.Struct, frozen=True):
     """A RabbitMQ that keeps everything in `directory` and takes its ports from `base` on.
 
-    `base` is 0 as long as nobody has chosen it.
-    `plugins` are those beside MQTT: `management`, `prometheus`, `web_mqtt`.
+    `base` is 0 until it is chosen.
     """
 
     directory: Path
-    base: int
-    plugins: tuple[str, ...] = ()
+    base: int = 0
 
     def at(self, base: int) -> Self:
-        """Return the same with ports from `base` on."""
+        """Return the same instance with ports from `base` on."""
         return msgspec.structs.replace(self, base=base)
 
     def port(self, listener: str) -> int:
-        """Return the port of `amqp`, `mqtt`, `dist`, `epmd`, `ctl` or of a plugin."""
-        return self.base + _OFFSETS[listener]
+        """Return the port of `amqp`, `mqtt`, `dist` (Erlang's distribution) or `epmd`."""
+        return self.base + _LISTENERS.index(listener)
 
     @property
     def ports(self) -> dict[str, int]:
-        """The ports it listens on, by listener."""
-        listeners = ("amqp", "mqtt", "dist", "epmd", *self.plugins)
-        return {listener: self.port(listener) for listener in listeners}
+        """The ports by the names of their listeners, as in `port`."""
+        return {listener: self.port(listener) for listener in _LISTENERS}
 
     @property
     def mark(self) -> str:
-        """The part of the environment that only its own processes have."""
+        """The variable, NAME=value, that is in the environment of its own processes only."""
         return f"RABBITMQ_MNESIA_BASE={self.directory}/mnesia"
 
     def environment(self) -> dict[str, str]:
-        """Return the whole environment of the broker and of rabbitmqctl."""
+        """Return the whole environment of the broker."""
         name, _, value = self.mark.partition("=")
         return {
             name: value,
             "PATH": "/usr/sbin:/usr/bin:/sbin:/bin",
             "LANG": "C.UTF-8",
             "HOME": f"{self.directory}/home",
-            "RABBITMQ_NODENAME": _NODE,
+            "RABBITMQ_NODENAME": _NODE_NAME,
             "RABBITMQ_LOG_BASE": f"{self.directory}/log",
             "RABBITMQ_ENABLED_PLUGINS_FILE": f"{self.directory}/enabled_plugins",
-            # All four, or the configuration of the system's RabbitMQ in /etc is read as well.
+            # All four: else it also reads the configuration of the system's RabbitMQ, in /etc.
             "RABBITMQ_CONF_ENV_FILE": "/dev/null",
             "RABBITMQ_CONFIG_FILE": f"{self.directory}/rabbitmq.conf",
             "RABBITMQ_CONFIG_FILES": f"{self.directory}/conf.d",
             "RABBITMQ_ADVANCED_CONFIG_FILE": f"{self.directory}/advanced.config",
             "RABBITMQ_DIST_PORT": str(self.port("dist")),
-            "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS": _LOOPBACK_ONLY,
-            "RABBITMQ_CTL_ERL_ARGS": _LOOPBACK_ONLY,
-            "RABBITMQ_CTL_DIST_PORT_MIN": str(self.port("ctl")),
-            "RABBITMQ_CTL_DIST_PORT_MAX": str(self.base + BLOCK - 1),
+            "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS": LOOPBACK_ONLY,
             "ERL_EPMD_PORT": str(self.port("epmd")),
             "ERL_EPMD_ADDRESS": LOOPBACK,
-            # The start script then becomes the broker instead of waiting beside it.
+            # With this the start script becomes the broker (exec) and does not wait beside it.
             "RUNNING_UNDER_SYSTEMD": "true",
         }
 
     def files(
         self, version: tuple[int, int], user: str, password: str, salt: bytes
     ) -> dict[str, str]:
-        """Return the texts of its configuration files by name; `salt` is four random bytes."""
-        plugins = ",".join(f"rabbitmq_{plugin}" for plugin in ("mqtt", *self.plugins))
+        """Return its configuration files, text by name; `salt` is 4 random bytes."""
         return {
             "rabbitmq.conf": self._settings(version),
-            "enabled_plugins": f"[{plugins}].\n",
+            "enabled_plugins": "[rabbitmq_mqtt].\n",
             "definitions.json": json.dumps(_definitions(user, password, salt), indent=1),
         }
 
     def _settings(self, version: tuple[int, int]) -> str:
-        # An unknown key stops the boot, so each version gets the name that it knows.
+        # RabbitMQ does not boot with an unknown key, so each version gets the one that it knows.
         expiry = (
             "mqtt.max_session_expiry_interval_seconds = 604800"
             if version >= (3, 13)
@@ -112,14 +100,11 @@ class Instance(msgspec.Struct, frozen=True):
             "consumer_timeout = 86400000",
             f"load_definitions = {self.directory}/definitions.json",
         ]
-        for plugin in self.plugins:
-            settings.append(f"{plugin}.tcp.ip = {LOOPBACK}")
-            settings.append(f"{plugin}.tcp.port = {self.port(plugin)}")
         return "\n".join(settings) + "\n"
 
 
 def _definitions(user: str, password: str, salt: bytes) -> dict[str, object]:
-    """Return what is imported at every boot; with it the user `guest` is never created."""
+    """Return the definitions that every boot imports; with them no user `guest` is made."""
     hashed = salt + hashlib.sha256(salt + password.encode()).digest()
     return {
         "users": [

@@ -7,13 +7,14 @@ from typing import Final
 LOOPBACK: Final = "127.0.0.1"
 
 _FIRST: Final = 20_000
-_LAST: Final = 32_000  # from 32768 on, any outgoing connection may hold a port
+_LAST: Final = 32_000
+"""Ports are taken from this range. From 32768 on, Linux gives ports to outgoing connections."""
 
 
 def free_block(size: int, start: int) -> int | None:
     """Return the first of `size` free ports in a row, None if there is no such block.
 
-    `start` is any number; the same one gives the same block as long as that is free.
+    `start` is any number; an equal number gives the same block while that is free.
     """
     bases = range(_FIRST, _LAST, size)
     first = start % len(bases)
@@ -44,5 +45,5 @@ def accepts(port: int) -> bool:
 
 
 def in_url(host: str) -> str:
-    """Return `host` as a URL has it: an IPv6 address in brackets (RFC 3986 §3.2.2)."""
+    """Return `host` as it is written in a URL: IPv6 addresses in brackets (RFC 3986 §3.2.2)."""
     return f"[{host}]" if ":" in host else host

@@ -1,7 +1,12 @@
 """A private RabbitMQ from the installed binary: own directory, ports, user and epmd.
 
-For `buildfeed up --broker rabbitmq` and the tests. Works with RabbitMQ 3.10 and newer, as root or
-as anybody else, beside a RabbitMQ that the system runs. Linux only: it reads /proc.
+For `buildfeed up --broker rabbitmq` and the tests. It works with RabbitMQ 3.10 and newer, for root
+or any other user, beside a RabbitMQ of the system. Linux only: it reads /proc.
+
+A broker is several processes: the server, its helpers, and epmd (Erlang's name server), which
+detaches and outlives the server. So they are found by a variable in their environment,
+`Instance.mark`, which no other process has. A lock on a file in the directory tells a broker in use
+from the leftovers of a crash: the kernel releases it when its holder dies.
 """
 
 import atexit
@@ -15,40 +20,59 @@ import signal
 import subprocess
 import time
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Final, TextIO
 
 from buildfeed.broker.local import ports
 from buildfeed.broker.local.instance import BLOCK, Instance
-from buildfeed.errors import RabbitMQFailed, RabbitMQMissing
+from buildfeed.errors import BuildfeedError
 
 log = logging.getLogger(__name__)
 
 BIN: Final = Path("/usr/lib/rabbitmq/bin")
-"""Where the packages put it. The `rabbitmq-server` on the PATH is another script: it changes to
-the user `rabbitmq` and starts the instance of the system."""
+"""The programs, as packages install them. The `rabbitmq-server` on the PATH is another script: it
+changes to the user `rabbitmq` and starts the instance of the system."""
+
+_START_SECONDS: Final = 60
+"""Seconds that a start may take until clients can connect."""
 
 _STOP_SECONDS: Final = 10
+"""Seconds that a process may take to end, before it is killed and after that."""
+
 _LOG_LINES: Final = 12
+"""Lines of the log in an error."""
+
+
+class RabbitMQMissing(BuildfeedError):
+    """No RabbitMQ is installed on this machine."""
+
+    def __init__(self) -> None:
+        super().__init__("RabbitMQ is not installed: apt-get install rabbitmq-server.")
+
+
+class RabbitMQFailed(BuildfeedError):
+    """The private RabbitMQ failed, for `reason`; `log` has lines of its output."""
+
+    def __init__(self, reason: str, log: str = "") -> None:
+        super().__init__(f"The private RabbitMQ failed: {reason}.{log and chr(10) + log}")
+        self.reason = reason
+        self.log = log
 
 
 class PrivateRabbitMQ:
     """A RabbitMQ of our own in `directory`, listening on loopback only.
 
-    `port_base` is the first of ten ports; None takes a free block at the first start, for one
-    directory the same one whenever possible. `plugins` adds to MQTT any of `management`,
-    `prometheus`, `web_mqtt`. Data, user and password stay in the directory: a later start goes on
-    with them. Not thread-safe. Ended when this process exits; if that is killed, by the next start.
+    The first start takes a block of free ports; for one directory the same block whenever possible.
+    Data, user and password stay in the directory, and a later start goes on with them. Not
+    thread-safe. It ends when this process exits; if this process is killed, at the next start.
     """
 
-    def __init__(
-        self, directory: Path, *, port_base: int | None = None, plugins: Sequence[str] = ()
-    ) -> None:
+    def __init__(self, directory: Path) -> None:
         directory = directory.resolve()
         directory.mkdir(parents=True, exist_ok=True)
-        self._instance = Instance(directory, port_base or 0, tuple(plugins))
+        self._instance = Instance(directory)
         self.user = "buildfeed"
         self.password = _secret(directory / "password")
         self._console = directory / "log" / "console.log"
@@ -65,10 +89,6 @@ class PrivateRabbitMQ:
         """The port for MQTT clients."""
         return self._instance.port("mqtt")
 
-    def plugin_port(self, plugin: str) -> int:
-        """Return the port of a plugin that it was given."""
-        return self._instance.port(plugin)
-
     @property
     def amqp_url(self) -> str:
         """amqp://user:password@host:port/, from the first start on."""
@@ -79,11 +99,11 @@ class PrivateRabbitMQ:
         """mqtt://user:password@host:port, from the first start on."""
         return f"mqtt://{self.user}:{self.password}@{ports.LOOPBACK}:{self.mqtt_port}"
 
-    def start(self, timeout: float = 60) -> None:
-        """Return once AMQP and MQTT clients can connect, at most after `timeout` seconds.
+    def start(self) -> None:
+        """Return once AMQP and MQTT clients can connect.
 
-        What a crashed run left behind in this directory is ended first.
-        Raises RabbitMQMissing, or RabbitMQFailed with the last lines of the log.
+        Processes that a crashed run left in this directory are ended first. Raises RabbitMQMissing,
+        or RabbitMQFailed with lines of the log, e.g. when clients cannot connect after 60 s.
         """
         version = _version()
         began = time.monotonic()
@@ -93,7 +113,7 @@ class PrivateRabbitMQ:
             self._end_leftovers()
             self._configure(version)
             self._launch()
-            self._wait(began + timeout)
+            self._wait(began + _START_SECONDS)
         except BaseException:
             self.kill()
             self.stop()
@@ -102,11 +122,10 @@ class PrivateRabbitMQ:
         log.info("rabbitmq.up", extra={"version": "{}.{}".format(*version), "seconds": seconds})
 
     def stop(self) -> None:
-        """End it gracefully within 10 seconds, by force after them; leaves no process behind."""
+        """End it, by force if it takes longer than 10 s; leaves no process behind."""
         if not self._lock:
-            return  # not started, or what runs here is another process's
+            return  # not started, or the broker in this directory is another process's
         if self._process and self._process.poll() is None:
-            self.thaw()
             self._process.terminate()
             try:
                 self._process.wait(_STOP_SECONDS)
@@ -120,37 +139,13 @@ class PrivateRabbitMQ:
         self._lock = None
 
     def kill(self) -> None:
-        """Let it crash (SIGKILL); `start` or `stop` cleans up."""
+        """Crash the server (SIGKILL); the next `start` or `stop` cleans up."""
         if self._process:
             self._process.kill()
             self._process.wait()
 
-    def freeze(self) -> None:
-        """Let it hang: connections stay open and nothing answers."""
-        if self._process and self._process.poll() is None:
-            self._process.send_signal(signal.SIGSTOP)
-            os.waitid(os.P_PID, self._process.pid, os.WSTOPPED)  # every thread of it has stopped
-
-    def thaw(self) -> None:
-        """Let a frozen one go on."""
-        if self._process:
-            self._process.send_signal(signal.SIGCONT)
-
-    def ctl(self, *args: str) -> str:
-        """Return the output of `rabbitmqctl ARGS`; raise RabbitMQFailed when it fails."""
-        done = subprocess.run(  # noqa: S603 - a fixed program, its arguments are the caller's
-            [BIN / "rabbitmqctl", "--silent", *args],
-            env=self._instance.environment(),
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        if done.returncode:
-            raise RabbitMQFailed(f"rabbitmqctl {' '.join(args)}", done.stderr.strip())
-        return done.stdout
-
     def _take_directory(self) -> None:
-        """Make sure that what runs in the directory is a leftover, not another's live broker."""
+        """Lock the directory; raise RabbitMQFailed if another process uses the broker in it."""
         if self._lock:
             return
         lock = (self._instance.directory / "lock").open("w")
@@ -162,9 +157,9 @@ class PrivateRabbitMQ:
         self._lock = lock
 
     def _end_leftovers(self) -> None:
-        """End every process started in this directory: epmd outlives the broker it served."""
+        """End all processes of this directory; epmd is one even after an orderly stop."""
         while left := list(_processes(self._instance.mark)):
-            if not all(_end(pid) for pid in left):
+            if not all(_kill_process(pid) for pid in left):
                 raise RabbitMQFailed(f"processes {left} do not end")
 
     def _configure(self, version: tuple[int, int]) -> None:
@@ -176,7 +171,7 @@ class PrivateRabbitMQ:
         directory = self._instance.directory
         for name in ("home", "log", "mnesia"):
             (directory / name).mkdir(exist_ok=True)
-        _secret(directory / "home" / ".erlang.cookie")  # what Erlang makes up can be guessed
+        _secret(directory / "home" / ".erlang.cookie")  # Erlang's own can be guessed
         files = self._instance.files(version, self.user, self.password, secrets.token_bytes(4))
         for name, text in files.items():
             (directory / name).write_text(text, encoding="utf-8")
@@ -190,21 +185,21 @@ class PrivateRabbitMQ:
                 stdin=subprocess.DEVNULL,
                 stdout=console,
                 stderr=subprocess.STDOUT,
-                start_new_session=True,  # Ctrl-C is for us
+                start_new_session=True,  # else Ctrl-C would end it too
                 umask=0o077,
             )
 
     def _wait(self, deadline: float) -> None:
-        # Its exit code says nothing: 3.10 ends with 0 when its configuration is wrong.
+        # The exit code says nothing: 3.10 ends with 0 when its configuration is wrong.
         while not (ports.accepts(self.amqp_port) and ports.accepts(self.mqtt_port)):
             if self._process and self._process.poll() is not None:
-                raise RabbitMQFailed("it ended while it started", self._last_words())
+                raise RabbitMQFailed("it ended while it started", self._log_excerpt())
             if time.monotonic() > deadline:
-                raise RabbitMQFailed("it did not start in time", self._last_words())
+                raise RabbitMQFailed("it did not start in time", self._log_excerpt())
             time.sleep(0.05)
 
-    def _last_words(self) -> str:
-        """Return the first errors it printed, or the last lines if there are none."""
+    def _log_excerpt(self) -> str:
+        """Return the first errors in its output, or the last lines if it has no errors."""
         lines = self._console.read_text("utf-8", "replace").splitlines()
         errors = [line for line in lines if "[error]" in line][:_LOG_LINES]
         return "\n".join(errors or lines[-_LOG_LINES:])
@@ -220,7 +215,7 @@ def _version() -> tuple[int, int]:
 
 
 def _free_ports(directory: Path) -> int:
-    """Return the first of ten free ports; a directory gets the same ones as long as they are."""
+    """Return the first of `BLOCK` free ports; for one directory the same while they are free."""
     base = ports.free_block(BLOCK, zlib.crc32(os.fsencode(directory)))
     if base is None:
         raise RabbitMQFailed(f"no {BLOCK} free ports in a row")
@@ -228,7 +223,7 @@ def _free_ports(directory: Path) -> int:
 
 
 def _secret(path: Path) -> str:
-    """Return the secret kept in `path`, a new one the first time."""
+    """Return the secret in the file `path`; make file and secret the first time."""
     if not path.exists():
         with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
             file.write(secrets.token_urlsafe(16))
@@ -238,13 +233,13 @@ def _secret(path: Path) -> str:
 def _processes(mark: str) -> Iterator[int]:
     """Yield the pids of the processes with `mark`, NAME=value, in their environment."""
     for environ in Path("/proc").glob("[0-9]*/environ"):
-        with suppress(OSError):  # ended meanwhile, or another user's
+        with suppress(OSError):  # it has ended, or is another user's
             if os.fsencode(mark) in environ.read_bytes().split(b"\0"):
                 yield int(environ.parent.name)
 
 
-def _end(pid: int) -> bool:
-    """Kill a process, wait until its ports are free again; False when that takes too long."""
+def _kill_process(pid: int) -> bool:
+    """Kill a process and wait for its end, when its ports are free; False after 10 s."""
     try:
         process = os.pidfd_open(pid)
     except ProcessLookupError:

@@ -1,1 +1,1 @@
-"""One MQTT connection that heals itself; `link` is its face."""
+"""An MQTT connection that is made again whenever it is lost; its interface is `link`."""

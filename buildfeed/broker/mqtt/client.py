@@ -1,6 +1,20 @@
-"""paho's client, cheaper: it makes four system calls to receive a message and one for its PUBACK.
+"""paho's client with buffers: many messages in one system call, and many PUBACKs.
 
-Besides their own cost, each is a chance for another thread to take the interpreter.
+paho makes four system calls to receive a message and one to acknowledge it. Besides its own cost,
+each is a chance for another thread to take the interpreter. Here one call receives up to 64 KiB.
+`packets` finds the plain messages in them; paho parses all other packets from the same bytes. So
+the stream is read in order: a packet is either taken whole here, or paho begins with its first byte
+and is not interrupted before its last.
+
+Relied on in paho:
+
+* `loop_read` takes every byte from `_sock_recv`, which raises BlockingIOError when nothing has
+  arrived and returns no bytes at the end of the connection; it has dealt with both, and with other
+  OSErrors, when it returns.
+* `_in_packet["command"]` is 0 while no packet is half read.
+* The keep-alive looks at `_last_bytes_received`, in seconds of `time.monotonic`.
+* PUBACKs, paho's own and those of `ack`, go through `_send_puback`.
+* `_packet_queue` sends bytes as they are, several packets at once too, when the socket takes them.
 """
 
 import struct
@@ -14,15 +28,16 @@ from paho.mqtt.enums import CallbackAPIVersion, MessageType, MQTTErrorCode, MQTT
 from buildfeed.broker.mqtt.packets import publishes
 from buildfeed.broker.mqtt.session import Message, Session
 
-_CHUNK: Final = 64 * 1024
+_CHUNK_BYTES: Final = 64 * 1024
+"""Bytes that one system call receives at most, unless paho asks for more."""
 _PUBACK: Final = struct.Struct("!BBH")
-_ID_BYTES: Final = 2
+_PACKET_ID_BYTES: Final = 2
 
 
 class BufferedClient(Client):
-    """Receives all that is there at once, and holds PUBACKs back until `send_pubacks`.
+    """Receives all data that has arrived at once, and holds PUBACKs back until `send_pubacks`.
 
-    Plain messages go straight to `on_plain_message`, all others to paho's `on_message`.
+    Plain messages go to `on_plain_message`, all others to paho's `on_message`.
     """
 
     def __init__(
@@ -31,64 +46,67 @@ class BufferedClient(Client):
         session: Session,
         on_plain_message: Callable[[Message], None],
     ) -> None:
-        self._five = version is MQTTProtocolVersion.MQTTv5
+        self._is_mqtt_5 = version is MQTTProtocolVersion.MQTTv5
         super().__init__(
             CallbackAPIVersion.VERSION2,
             client_id=session.client_id,
-            clean_session=None if self._five else not session.durable,
+            clean_session=None if self._is_mqtt_5 else not session.durable,
             protocol=version,
             reconnect_on_failure=False,
             manual_ack=session.durable,
         )
         self._session = session
         self._on_plain_message = on_plain_message
-        self._chunk, self._at = b"", 0
+        self._chunk, self._offset = b"", 0
         self._pubacks = b""
 
     @property
     def unread(self) -> bool:
-        """True while `loop_read` has something to do that no selector knows of."""
-        return self._at < len(self._chunk)
+        """True while received bytes wait for `loop_read`: no selector knows of them."""
+        return self._offset < len(self._chunk)
 
     def loop_read(self, max_packets: int = 1) -> MQTTErrorCode:
-        """Read the plain messages that are here, else one packet of any kind."""
+        """Read the plain messages that have arrived, else one packet of any type."""
         if self._in_packet["command"] or not self._take_plain_messages():
             return super().loop_read(max_packets)
         return MQTTErrorCode.MQTT_ERR_SUCCESS
 
     def send_pubacks(self) -> None:
-        """Send what was held back, in one piece."""
+        """Send all PUBACKs that were held back, in one piece."""
         if self._pubacks:
             packets, self._pubacks = self._pubacks, b""
             self._packet_queue(MessageType.PUBACK, packets, 0, 1)
 
     def _take_plain_messages(self) -> bool:
-        """Tell whether there were any."""
+        """Hand on the plain messages that come next; tell whether there were any."""
         if not self.unread:
             try:
-                self._receive(_CHUNK)
-            except OSError:  # paho has it too, and knows what to do
+                self._receive(_CHUNK_BYTES)
+            except OSError:  # paho gets the same error when it reads, and deals with it
                 return False
-        messages, self._at = publishes(
-            self._chunk, self._at, properties=self._five, connection=self._session.connection
+        messages, self._offset = publishes(
+            self._chunk,
+            self._offset,
+            properties=self._is_mqtt_5,
+            connection=self._session.connection,
         )
         for message in messages:
             self._on_plain_message(message)
             if message.qos and not self._session.durable:
-                self._send_puback(message.mid)
+                self._send_puback(message.packet_id)
         self._last_bytes_received = time.monotonic()
         return bool(messages)
 
     def _receive(self, size: int) -> None:
-        self._chunk, self._at = super()._sock_recv(max(size, _CHUNK)), 0
+        self._chunk, self._offset = super()._sock_recv(max(size, _CHUNK_BYTES)), 0
 
     def _sock_recv(self, bufsize: int) -> bytes:
         if not self.unread:
             self._receive(bufsize)
-        taken = self._chunk[self._at : self._at + bufsize]
-        self._at += len(taken)
+        taken = self._chunk[self._offset : self._offset + bufsize]
+        self._offset += len(taken)
         return taken
 
     def _send_puback(self, mid: int) -> MQTTErrorCode:
-        self._pubacks += _PUBACK.pack(MessageType.PUBACK, _ID_BYTES, mid)
+        self._pubacks += _PUBACK.pack(MessageType.PUBACK, _PACKET_ID_BYTES, mid)
         return MQTTErrorCode.MQTT_ERR_SUCCESS

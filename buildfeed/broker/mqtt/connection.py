@@ -1,7 +1,8 @@
 """One MQTT connection, from CONNECT to its end: a paho client driven by the thread of its link.
 
-paho's own loops are not used: they send from whichever thread publishes, and their `select` fails
-for ever in a process with more than 1024 sockets. Its interface for other loops has neither.
+paho's own loops are not used. They send from any thread that publishes, and `select` takes no
+socket whose number is above 1023, so in a process with many sockets they fail for ever. paho's
+interface for other loops (`loop_read`, `loop_write`, `loop_misc`) has neither problem.
 """
 
 import selectors
@@ -23,26 +24,37 @@ from buildfeed.broker.mqtt.session import Address, Message, Session
 from buildfeed.broker.mqtt.version import V5
 
 CONNECT_SECONDS: Final = 3.0
+"""Seconds that the TCP connection may take."""
+
 ANSWER_SECONDS: Final = 5.0
 """Seconds that a CONNACK or SUBACK may take; RabbitMQ 4.0 takes 3 s to refuse a password."""
+
+KEEP_ALIVE_SECONDS: Final = 5
+"""Seconds without a packet after which a PINGREQ is sent. Without an answer in another 5 s the
+connection ends."""
 
 SESSION_SECONDS: Final = 7 * 24 * 3600
 """Seconds for which the broker keeps a durable session of a client that is away."""
 
-_BURST: Final = 50
-_CONNECT: Final = 0  # no packet has this id: it stands for the CONNECT
-_UNSUPPORTED_VERSION: Final = 0x84  # MQTT 5 §3.2.2.2
+_PACKETS_A_TURN: Final = 50
+"""Reads of buffered packets in one `turn`; after them the link sends, and does its other work."""
+
+_CONNECT_ID: Final = 0
+"""Stands for the CONNECT among packet ids, which begin at 1 (MQTT 3.1.1 §2.3.1)."""
+
+# Reason codes (MQTT 5 §2.4). paho uses them for its own findings, too.
+_UNSPECIFIED_ERROR: Final = 0x80
+_UNSUPPORTED_VERSION: Final = 0x84
 _KEEP_ALIVE_TIMEOUT: Final = 0x8D
-_UNSPECIFIED: Final = 0x80
 
 
 class Connection:
-    """One connection, made when constructed: OSError says that nobody listens or TLS fails.
+    """One connection; its constructor connects, and raises OSError if nobody listens or TLS fails.
 
-    Everything happens in the thread of its link, `turn` on `turn`. `answered`: the broker knows
-    this version of MQTT. `accepted`: it took the CONNECT. `refused`: filters it did not take.
-    `window`: how many publishes it lets be unacknowledged. `reason`: why the connection ended, and
-    `by_broker` whether the broker ended it.
+    The thread of its link calls `turn` again and again; everything happens there. `answered`: the
+    broker knows this version of MQTT. `accepted`: it accepted the CONNECT. `refused`: the filters
+    it refused. `window`: publishes that it allows to be unacknowledged. `reason`: why the
+    connection ended. `by_broker`: whether the broker ended it.
     """
 
     def __init__(
@@ -67,7 +79,7 @@ class Connection:
         self._session = session
         self._subscriptions = subscriptions
         self._unanswered: dict[int, tuple[float, list[str]]] = {}
-        self._events = 0
+        self._watched_events = 0
         self._selector = selectors.DefaultSelector()
         self._selector.register(waker, selectors.EVENT_READ)
         self._on_message = on_message
@@ -81,7 +93,7 @@ class Connection:
         session, address = self._session, self._address
         client = BufferedClient(self.version, session, self._on_message)
         client.connect_timeout = CONNECT_SECONDS
-        client.max_inflight_messages_set(0)  # no limit: the outbox keeps to `window`
+        client.max_inflight_messages_set(0)  # no limit: the outbox has one
         client.username_pw_set(address.user, address.password)
         if address.tls:
             client.tls_set_context(ssl.create_default_context())
@@ -97,34 +109,34 @@ class Connection:
 
     def _open(self) -> None:
         durable = self._session.durable
-        address, keepalive = self._address, self._session.keepalive
-        self._unanswered[_CONNECT] = time.monotonic(), []
+        address = self._address
+        self._unanswered[_CONNECT_ID] = time.monotonic(), []
         if self.version is V5:
             properties = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]  # paho's
             properties.SessionExpiryInterval = SESSION_SECONDS if durable else 0
             self._client.connect(
                 address.host,
                 address.port,
-                keepalive,
+                KEEP_ALIVE_SECONDS,
                 clean_start=not durable,
                 properties=properties,
             )
         else:
-            self._client.connect(address.host, address.port, keepalive)
+            self._client.connect(address.host, address.port, KEEP_ALIVE_SECONDS)
         sock = self._socket()
         if sock is None:
             raise ConnectionError("the connection ended at once")
-        # Without it a small publish waits for the TCP acknowledgement of the one before.
+        # Else a small publish waits for the TCP acknowledgement of the one before (Nagle).
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
     @property
     def ready(self) -> bool:
-        """True when the broker has said yes to the CONNECT and to every SUBSCRIBE."""
+        """True once the broker has accepted the CONNECT and every SUBSCRIBE."""
         return self.accepted and not self._unanswered and not self.refused
 
     @property
     def overdue(self) -> str | None:
-        """The answer that the broker has owed for too long, None when it owes none."""
+        """The answer that is missing for more than `ANSWER_SECONDS`; None if none is."""
         if self._unanswered:
             asked = next(iter(self._unanswered.values()))[0]
             if time.monotonic() - asked > ANSWER_SECONDS:
@@ -132,7 +144,7 @@ class Connection:
         return None
 
     def turn(self, seconds: float) -> bool:
-        """Wait up to `seconds` for the network or the waker and do what is due.
+        """Wait up to `seconds` for the network or the waker, then read, write and ping as due.
 
         Returns False once the connection has ended.
         """
@@ -153,8 +165,8 @@ class Connection:
         return self._socket() is not None
 
     def _read(self) -> None:
-        """Read what has arrived, packet by packet, as far as it takes no long time."""
-        for _ in range(_BURST):
+        """Read the packets that have arrived, up to `_PACKETS_A_TURN` times."""
+        for _ in range(_PACKETS_A_TURN):
             self._client.loop_read()
             if not self._client.unread or self._socket() is None:
                 return
@@ -163,11 +175,11 @@ class Connection:
         events = selectors.EVENT_READ
         if self._client.want_write():
             events |= selectors.EVENT_WRITE
-        if not self._events:
+        if not self._watched_events:
             self._selector.register(sock, events)
-        elif events != self._events:
+        elif events != self._watched_events:
             self._selector.modify(sock, events)
-        self._events = events
+        self._watched_events = events
 
     def _socket(self) -> socket.socket | None:
         sock = self._client.socket()
@@ -179,7 +191,7 @@ class Connection:
 
     @property
     def congested(self) -> bool:
-        """True while the network does not take what was sent before."""
+        """True while earlier packets wait for the network to take them."""
         return self._client.want_write()
 
     def subscribe(self, subscriptions: Iterable[tuple[str, int]]) -> None:
@@ -200,13 +212,13 @@ class Connection:
         self._client.ack(packet_id, 1)
 
     def disconnect(self) -> None:
-        """Send DISCONNECT, as far as the network takes it, so that the will is not published."""
+        """Send DISCONNECT if the network takes it, so that the will is not published."""
         self._client.send_pubacks()
         self._client.disconnect()
         self.turn(0)
 
     def close(self, reason: str) -> None:
-        """End the connection here and now, for `reason` unless it has ended already."""
+        """Close the socket; `reason` counts unless the connection has ended for another."""
         if self.refused:
             self.reason = f"subscription refused: {', '.join(self.refused)}"
         self.reason = self.reason or reason
@@ -228,7 +240,7 @@ class Connection:
             return
         self.accepted = True
         self.window = min(WINDOW, getattr(properties, "ReceiveMaximum", WINDOW))
-        del self._unanswered[_CONNECT]
+        del self._unanswered[_CONNECT_ID]
         self.subscribe(self._subscriptions())
 
     def _on_subscribe(
@@ -247,7 +259,7 @@ class Connection:
     def _on_received(self, _client: Client, _data: object, received: MQTTMessage) -> None:
         try:
             topic = received.topic
-        except UnicodeDecodeError:  # an AMQP publisher's routing key can be any bytes
+        except UnicodeDecodeError:  # the routing key of an AMQP publisher may be any bytes
             self.acknowledge(received.mid)
             return
         self._on_message(
@@ -271,7 +283,7 @@ class Connection:
     ) -> None:
         self.by_broker = code.value != _KEEP_ALIVE_TIMEOUT
         if not self.reason:
-            said_why = flags.is_disconnect_packet_from_server or code.value != _UNSPECIFIED
+            said_why = flags.is_disconnect_packet_from_server or code.value != _UNSPECIFIED_ERROR
             self.reason = str(code) if said_why else "the broker closed the connection"
-            if self.accepted and self._unanswered:  # RabbitMQ 3.10 refuses a filter like this
+            if self.accepted and self._unanswered:  # as RabbitMQ 3.10 refuses a filter
                 self.reason += " before the SUBACK"

@@ -1,4 +1,8 @@
-"""The inbox: work that other threads hand to the thread of a link."""
+"""The inbox: work that other threads hand to the thread of a link.
+
+State that one thread alone touches needs no lock. Other threads post functions, and that thread
+runs them between two waits for the network. One byte through a pair of sockets ends such a wait.
+"""
 
 import socket
 import threading
@@ -11,9 +15,9 @@ _ONE_BYTE: Final = b"\0"
 
 
 class Inbox:
-    """Runs work that any thread posts in one thread, in order, so that its state needs no lock.
+    """Posted functions, in order, for the one thread that calls `run`.
 
-    `waker` becomes readable when there is work: it belongs in the selector of that thread.
+    `waker` is readable while there is work: register it in the selector of that thread.
     """
 
     def __init__(self) -> None:
@@ -24,7 +28,7 @@ class Inbox:
         self._closed = False
 
     def post(self, work: Work) -> bool:
-        """Have `work` run soon; return False once the inbox is closed, as then it never runs."""
+        """Have `work` run soon, from any thread; return False if the inbox is closed."""
         with self._lock:
             if self._closed:
                 return False
@@ -35,7 +39,7 @@ class Inbox:
         return True
 
     def run(self) -> None:
-        """Run everything that was posted, without waiting."""
+        """Run all posted work, without waiting for more."""
         if not self._posted.is_set():
             return
         with self._lock:

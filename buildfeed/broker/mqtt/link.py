@@ -1,8 +1,14 @@
-"""The MQTT link: one connection that heals itself, in a thread of its own.
+"""The MQTT link: a connection that is made again whenever it is lost, in a thread of its own.
 
-All state belongs to that thread. Other threads hand work over by the inbox, and publishes wait in
-the outbox until the broker has them, whatever happens to the connection. Each connection is a new
-`Connection` with a new client id: a broker may still hold the old one, and would close both.
+All state belongs to that thread. Other threads hand work over through the inbox. Publishes wait in
+the outbox until the broker has them, on one connection or another. Each connection is a new
+`Connection` with a new client id, unless the session is durable. A broker that has not noticed yet
+that the old connection is lost would then hold two with one id, and may close both.
+
+Each connection goes the same way: CONNECT, in the version that `VersionChoice` names; SUBSCRIBE to
+all filters; then the link is up, and sends its outbox. Between two connections it pauses, at first
+0.1 to 0.2 s, each time twice as long, up to 4 s. The pauses are random, so that the clients of a
+broker that restarts do not come back all at once.
 """
 
 import logging
@@ -31,23 +37,32 @@ log = logging.getLogger(__name__)
 
 FIRST_DELAY_SECONDS: Final = 0.2
 MAX_DELAY_SECONDS: Final = 4.0
+"""Longest first pause, and longest pause of all, before the link connects again. After a connection
+that lasted longer than MAX_DELAY_SECONDS the pauses begin with the first again."""
+
+PUBACK_SECONDS: Final = 10.0
+"""Seconds that a PUBACK may take before the connection is made anew."""
+
 _TICK_SECONDS: Final = 0.5
-_JITTER: Final = secrets.SystemRandom()
-_FOR_GOOD: Final = frozenset({0x87, 0x90, 0x99})
-"""PUBACK reasons that no repetition changes (MQTT 5 §3.4.2.1): not authorized, topic, payload."""
+"""Longest wait for the network in one turn. Retries and time-outs may be late by this much."""
+
+_RANDOM: Final = secrets.SystemRandom()
+_FINAL_REFUSALS: Final = frozenset({0x87, 0x90, 0x99})
+"""Reason codes of a PUBACK that no retry changes (MQTT 5 §3.4.2.1): not authorized, invalid topic
+name, invalid payload format."""
 
 
 class MqttLink:
     """One MQTT connection to `url`, made again whenever it is lost.
 
-    Handlers run in the thread of the link and must not block; what they raise is logged. `on_up`
-    comes after the CONNACK and the SUBACK of every subscription. `on_down(reason)` comes when the
-    link goes down or cannot come up, again whenever the reason changes, and not after `stop`.
+    Handlers run in the thread of the link and must not block; their exceptions are logged. `on_up`
+    is called after the CONNACK and the SUBACK of every subscription. `on_down(reason)` is called
+    when the link goes down or cannot come up, again whenever the reason changes, and not after
+    `stop`.
 
-    A link has a clean session and a client id of its own for every connection, unless `durable_id`
-    names a durable session: then the broker keeps QoS 1 messages for 7 days, until `ack`.
-    Messages on topics without a subscription are ignored; some brokers send them. A QoS 1 publish
-    that waits longer than `puback_seconds` for its PUBACK has the connection made anew.
+    Every connection has a clean session and a client id of its own, unless `durable_id` names a
+    durable session: then the broker keeps QoS 1 messages for 7 days, until `ack`. Messages on
+    topics without a subscription are ignored; some brokers send them.
     """
 
     def __init__(
@@ -61,8 +76,6 @@ class MqttLink:
         on_down: Callable[[str], None] | None = None,
         durable_id: str | None = None,
         will: Will | None = None,
-        keepalive: int = 5,
-        puback_seconds: float = 10,
     ) -> None:
         if will:
             Publish.checked(will.topic, will.payload, qos=1, retain=will.retain)
@@ -74,16 +87,14 @@ class MqttLink:
         self._on_down = on_down
         self._durable_id = durable_id
         self._will = will
-        self._keepalive = keepalive
-        self._puback_seconds = puback_seconds
         self._inbox = Inbox()
         self._outbox = Outbox()
-        self._choice = VersionChoice()
-        self._is_wanted = lru_cache(maxsize=2048)(self._matches)  # topics come again and again
+        self._version_choice = VersionChoice()
+        self._is_wanted = lru_cache(maxsize=2048)(self._matches)  # topics repeat
         self._connection: Connection | None = None
         self._connections = 0
         self._up = False
-        self._reason = ""
+        self._reported_reason = ""
         self._stop_by = math.inf
         self._thread = threading.Thread(target=self._run, name=f"mqtt-{self._name}", daemon=True)
 
@@ -92,13 +103,13 @@ class MqttLink:
         self._thread.start()
 
     def stop(self, timeout: float = 3) -> None:
-        """Wait up to `timeout` seconds until all is acknowledged, then disconnect for good.
+        """Wait up to `timeout` seconds until all publishes are acknowledged, then disconnect.
 
-        What is left then fails with BrokerUnavailable.
+        Publishes that are left then fail with BrokerUnavailable.
         """
         self._inbox.post(partial(setattr, self, "_stop_by", time.monotonic() + timeout))
         if self._thread.ident is None:
-            self._end()
+            self._close()
         else:
             self._thread.join(timeout + 1)
 
@@ -109,7 +120,7 @@ class MqttLink:
 
     @property
     def connection(self) -> int:
-        """Which connection this is, as `Message.connection` counts them."""
+        """The number of the connection, as in `Message.connection`; 0 before the first."""
         return self._connections
 
     def publish(
@@ -117,25 +128,21 @@ class MqttLink:
     ) -> Future[None]:
         """Publish from any thread, without waiting.
 
-        QoS 1 is kept and sent, again after every reconnect, until its PUBACK completes the future,
-        in the order of the calls. QoS 0 is sent now, or dropped while the link is down. The future
-        fails with BrokerUnavailable when it was dropped, the broker refuses it for good, or the
-        link is stopped. Raises InvalidTopic or InvalidActivity for what no broker would take.
+        A QoS 1 publish is kept and sent, again after every reconnect, until its PUBACK completes
+        the future, in the order of the calls; one that the broker refuses for now is sent later,
+        after others. A QoS 0 publish is sent now, or dropped while
+        the link is down. The future fails with BrokerUnavailable when the publish was dropped, the
+        broker refuses it for good, or the link is stopped. `cancel()` of the future takes the
+        publish back; it returns False when that was sent. Raises InvalidTopic or InvalidActivity
+        for a publish that no broker would take.
         """
         publish = Publish.checked(topic, payload, qos=qos, retain=retain)
         if (qos == 0 and not self._up) or not self._inbox.post(partial(self._add, publish)):
             publish.fail()
         return publish.future
 
-    def withdraw(self, future: Future[None]) -> bool:
-        """Take back a publish; True if nothing of it was sent, and never will be.
-
-        Cancelling the future does the same.
-        """
-        return future.cancel()
-
     def subscribe(self, filter_: str, qos: int) -> None:
-        """Add a subscription, now and on every later connection; raise InvalidFilter."""
+        """Add a subscription to this and every later connection; raise InvalidFilter."""
         parsed = Filter.parse(filter_)
         self._inbox.post(lambda: self._subscribe(parsed, qos))
 
@@ -146,11 +153,11 @@ class MqttLink:
     def ack(self, *messages: Message) -> None:
         """Acknowledge QoS 1 messages of a durable session, from any thread.
 
-        Does nothing when their connection is gone: they come again.
+        Does nothing once their connection is lost: the broker delivers them again.
         """
         self._inbox.post(lambda: self._ack(*messages))
 
-    # What follows runs in the thread of the link.
+    # The methods below run in the thread of the link.
 
     def _run(self) -> None:
         delay = FIRST_DELAY_SECONDS
@@ -160,9 +167,9 @@ class MqttLink:
             if time.monotonic() - began > MAX_DELAY_SECONDS:
                 delay = FIRST_DELAY_SECONDS
             if not again:
-                self._pause(_JITTER.uniform(delay / 2, delay))
+                self._pause(_RANDOM.uniform(delay / 2, delay))
                 delay = min(2 * delay, MAX_DELAY_SECONDS)
-        self._end()
+        self._close()
 
     def _finished(self) -> bool:
         stopping = self._stop_by < math.inf
@@ -174,7 +181,7 @@ class MqttLink:
             self._inbox.wait(left)
             self._inbox.run()
 
-    def _end(self) -> None:
+    def _close(self) -> None:
         self._inbox.close()
         self._outbox.abandon()
 
@@ -185,13 +192,12 @@ class MqttLink:
             connection=self._connections,
             client_id=self._durable_id or f"{self._name}-{secrets.token_hex(4)}",
             durable=self._durable_id is not None,
-            keepalive=self._keepalive,
             will=self._will,
         )
         try:
             connection = Connection(
                 self._address,
-                self._choice.version,
+                self._version_choice.version,
                 session,
                 waker=self._inbox.waker,
                 subscriptions=lambda: [(text, qos) for text, (_, qos) in self._filters.items()],
@@ -199,7 +205,7 @@ class MqttLink:
                 on_puback=self._acknowledged,
             )
         except (OSError, ValueError) as exc:
-            self._choice.away()
+            self._version_choice.away()
             self._report("mqtt.down", str(exc))
             return False
         self._connection = connection
@@ -215,30 +221,30 @@ class MqttLink:
         return self._conclude(connection)
 
     def _serve(self, connection: Connection) -> str:
-        """Serve a connection until it ends, or return why to end it."""
+        """Serve a connection until it ends; return the reason to end it, "" if it has ended."""
         while connection.turn(_TICK_SECONDS) and not connection.refused:
             self._inbox.run()
             if self._finished():
                 connection.disconnect()
                 return "stopped"
             if connection.ready and not self._up:
-                self._up, self._reason = True, ""
+                self._up, self._reported_reason = True, ""
                 log.info("mqtt.up", extra={"link": self._name, "protocol": int(connection.version)})
-                self._call(self._on_up)
+                self._call_handler(self._on_up)
             if self._up:
                 self._send(connection)
             sent = self._outbox.oldest()
-            if sent is not None and time.monotonic() - sent > self._puback_seconds:
+            if sent is not None and time.monotonic() - sent > PUBACK_SECONDS:
                 return "no PUBACK"
             if connection.overdue:
                 return connection.overdue
         return ""
 
     def _conclude(self, connection: Connection) -> bool:
-        """Learn from how a connection ended; tell whether to try again at once."""
+        """Note how a connection ended; tell whether to try again at once."""
         if connection.answered:
-            self._choice.answered()
-        elif self._choice.silent():
+            self._version_choice.answered()
+        elif self._version_choice.silent():
             return True
         event = "mqtt.down"
         if connection.refused:
@@ -249,12 +255,12 @@ class MqttLink:
         return False
 
     def _report(self, event: str, reason: str) -> None:
-        if reason != self._reason and self._stop_by == math.inf:
-            self._reason = reason
+        if reason != self._reported_reason and self._stop_by == math.inf:
+            self._reported_reason = reason
             log.warning(event, extra={"link": self._name, "reason": reason})
-            self._call(self._on_down, reason)
+            self._call_handler(self._on_down, reason)
 
-    def _call(self, handler: Callable[..., None] | None, *args: object) -> None:
+    def _call_handler(self, handler: Callable[..., None] | None, *args: object) -> None:
         try:
             if handler:
                 handler(*args)
@@ -279,7 +285,7 @@ class MqttLink:
         if not code.is_failure:
             self._outbox.acknowledged(packet_id)
             return
-        for_good = code.value in _FOR_GOOD
+        for_good = code.value in _FINAL_REFUSALS
         if publish := self._outbox.refused(packet_id, time.monotonic(), for_good=for_good):
             self._log_refusal(publish.topic, str(code))
 
@@ -302,11 +308,11 @@ class MqttLink:
     def _ack(self, *messages: Message) -> None:
         for message in messages:
             if self._connection and message.connection == self._connections and message.qos:
-                self._connection.acknowledge(message.mid)
+                self._connection.acknowledge(message.packet_id)
 
     def _receive(self, message: Message) -> None:
         if self._is_wanted(message.topic):
-            self._call(self._on_message, message)
+            self._call_handler(self._on_message, message)
         else:
             self._ack(message)
 

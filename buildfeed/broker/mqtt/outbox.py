@@ -1,5 +1,15 @@
 """The outbox of a link: publishes in order, kept until the broker has them. No I/O, no clock.
 
+A QoS 1 publish waits, is sent, and is done with its PUBACK. A PUBACK may also refuse it: for good,
+or for now, and then it is sent again later. When the connection is lost, every unacknowledged
+publish waits again, in the order of the calls (MQTT 3.1.1 §4.6). So a publish can arrive twice, and
+the receivers must bear that; the fold of activities does.
+
+RabbitMQ closes the connection over a publish that it does not permit, and does not say which one
+(tried on 3.10). Sent together, all publishes would be lost with it again and again. So those that
+were unacknowledged when the broker closed are sent one at a time from then on, and one that was
+alone on `MAX_LOSSES` lost connections is given up.
+
 Only the thread of the link touches it.
 """
 
@@ -13,7 +23,7 @@ from buildfeed.activity import MAX_BYTES
 from buildfeed.errors import BrokerUnavailable, InvalidActivity, InvalidTopic
 
 WINDOW: Final = 100
-"""Publishes that may be unacknowledged at a time."""
+"""Publishes that may be unacknowledged at a time; the broker may set a lower limit (MQTT 5)."""
 
 RETRY_SECONDS: Final = 0.5
 """Seconds after which a publish that the broker refused for now is sent again."""
@@ -22,15 +32,16 @@ MAX_LOSSES: Final = 5
 """Connections that the broker may close over one publish before it is given up."""
 
 MAX_TOPIC_BYTES: Final = 255
-"""A longer topic is no AMQP routing key: it kills every AMQP consumer that it reaches."""
+"""Bytes of an AMQP routing key at most: a longer topic breaks each AMQP consumer it reaches."""
 
 
 @dataclass(slots=True, eq=False)
 class Publish:
     """One publish; its future is running from the moment it is first sent.
 
-    `number` counts the publishes of its outbox, `losses` the connections that the broker closed
-    while this one waited for its PUBACK, `time` is when it was last sent or refused.
+    `number` is its place among the publishes of its outbox. `losses` counts the connections that
+    the broker closed while this publish waited for its PUBACK. `time`: when it was last sent or
+    refused.
     """
 
     topic: str
@@ -45,9 +56,9 @@ class Publish:
 
     @classmethod
     def checked(cls, topic: str, payload: bytes, *, qos: int, retain: bool) -> Self:
-        """Return a publish; raise InvalidTopic or InvalidActivity for what no broker would take.
+        """Return a publish; raise InvalidTopic or InvalidActivity if no broker would take it.
 
-        It has to be refused here: a publish that a broker refuses is sent again and again.
+        Later it would be too late: a publish that a broker refuses for now is sent again for ever.
         """
         try:
             size = len(topic.encode())
@@ -65,19 +76,14 @@ class Publish:
         return cls(topic, payload, qos, retain)
 
     def fail(self) -> None:
-        """Give up; the exception says whether the broker may have received it."""
+        """Fail its future with BrokerUnavailable, which says whether the broker may have it."""
         sent = self.future.running()
         if sent or self.future.set_running_or_notify_cancel():
             self.future.set_exception(BrokerUnavailable(sent=sent))
 
 
 class Outbox:
-    """Publishes waiting, sent and refused for now. Times are seconds of a monotonic clock.
-
-    RabbitMQ closes the connection over a publish that it does not permit, and does not say which
-    one (tried on 3.10). So the publishes that were unacknowledged when the broker closed are sent
-    again one at a time, and one that was alone on MAX_LOSSES lost connections is given up.
-    """
+    """Publishes waiting, sent and refused for now. Times are seconds of a monotonic clock."""
 
     def __init__(self) -> None:
         self._waiting: deque[Publish] = deque()
@@ -89,15 +95,15 @@ class Outbox:
         return len(self._waiting) + len(self._sent) + len(self._refused)
 
     def add(self, publish: Publish) -> None:
-        """Put a new publish behind all others."""
+        """Append a new publish."""
         publish.number = next(self._numbers)
         self._waiting.append(publish)
 
-    def take(self, now: float, window: int = WINDOW) -> Publish | None:
+    def take(self, now: float, window: int) -> Publish | None:
         """Return the next publish to send, None when nothing may be sent now.
 
-        At most `window` are unacknowledged at a time. One whose future was cancelled before it was
-        ever sent is dropped.
+        At most `window` are unacknowledged at a time. A publish whose future was cancelled before
+        it was ever sent is dropped.
         """
         due = []
         while self._refused and self._refused[0].time + RETRY_SECONDS <= now:
@@ -119,7 +125,7 @@ class Outbox:
         return not suspect and len(self._sent) < window
 
     def sent(self, publish: Publish, packet_id: int, now: float) -> None:
-        """Note that `publish` went out: QoS 0 is done, QoS 1 waits for its PUBACK."""
+        """Note that `publish` was sent: at QoS 0 it is done, at QoS 1 it waits for its PUBACK."""
         if publish.qos:
             publish.time = now
             self._sent[packet_id] = publish
@@ -132,9 +138,9 @@ class Outbox:
             publish.future.set_result(None)
 
     def refused(self, packet_id: int, now: float, *, for_good: bool) -> Publish | None:
-        """Note a PUBACK that says no: give up, or try again later without holding up others.
+        """Note a PUBACK that refuses: give up (`for_good`), or send it later, after others.
 
-        Returns the publish when this was its first refusal.
+        Returns the publish if this was its first refusal.
         """
         publish = self._sent.pop(packet_id, None)
         if publish is None:
@@ -147,9 +153,9 @@ class Outbox:
         return publish if first else None
 
     def lost(self, *, by_broker: bool) -> list[Publish]:
-        """Note that the connection is gone: QoS 0 fails, QoS 1 is sent again in the old order.
+        """Note that the connection is lost: QoS 0 fails, QoS 1 is sent again in the old order.
 
-        Returns what is given up, because the broker closes every connection that it is sent on.
+        Returns the publishes that are given up: the broker closed every connection they came on.
         """
         given_up = []
         for publish in self._sent.values():
@@ -169,10 +175,10 @@ class Outbox:
         return given_up
 
     def abandon(self) -> None:
-        """Fail everything: the link is stopped."""
+        """Fail all publishes: the link is stopped."""
         for publish in (*self._sent.values(), *self._refused, *self._waiting):
             publish.fail()
 
     def oldest(self) -> float | None:
-        """Return when the oldest publish that waits for its PUBACK was sent."""
+        """Return when the oldest unacknowledged publish was sent, None without one."""
         return next(iter(self._sent.values())).time if self._sent else None

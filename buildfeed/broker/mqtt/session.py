@@ -1,4 +1,4 @@
-"""The values of an MQTT connection: where, who, what comes in, what is left behind."""
+"""The values of an MQTT connection: address, session, will, message."""
 
 from typing import Final, Self
 from urllib.parse import unquote, urlsplit
@@ -9,7 +9,7 @@ _DEFAULT_PORTS: Final = {"mqtt": 1883, "mqtts": 8883}
 
 
 class Address(msgspec.Struct, frozen=True):
-    """Where the broker is, and who we are there."""
+    """Host and port of the broker, and the user to log in as; None without a login."""
 
     host: str
     port: int
@@ -44,21 +44,27 @@ class Will(msgspec.Struct, frozen=True):
 
 
 class Session(msgspec.Struct, frozen=True):
-    """The fields of one CONNECT but for the address; `connection` numbers those of its link."""
+    """The session that one CONNECT asks for.
+
+    `connection` numbers the connections of a link. A `durable` session stays at the broker while
+    its client is away.
+    """
 
     connection: int
     client_id: str
     durable: bool
-    keepalive: int
     will: Will | None
 
 
 class Message(msgspec.Struct, frozen=True, gc=False):
-    """A message that came on `topic`; `connection` counts the connections of its link."""
+    """A message that the broker sent; `connection` is the number of the connection it came on.
+
+    `packet_id` is 0 at QoS 0.
+    """
 
     topic: str
     payload: bytes
     qos: int
     retain: bool
-    mid: int
+    packet_id: int
     connection: int

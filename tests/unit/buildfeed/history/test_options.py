@@ -117,7 +117,9 @@ def test_what_waits_is_bounded_by_dropping_progress_and_logs(
     store = Store(f"sqlite:///{tmp_path}/history.db")
     recorder = Recorder(store, "mqtt://127.0.0.1", recorder_id=None)
     for qos in (*[0] * (MAX_WAITING + 100), 1):
-        recorder._receive(Message("builds/a/b/log", b"", qos, retain=False, mid=0, connection=0))
+        recorder._receive(
+            Message("builds/a/b/log", b"", qos, retain=False, packet_id=0, connection=0)
+        )
     assert recorder._arrived.qsize() == MAX_WAITING + 1
     (record,) = caplog.records
     assert (record.levelno, record.getMessage()) == (logging.WARNING, "recorder.dropped")

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from buildfeed.broker.local.instance import Instance
+from buildfeed.broker.local.instance import BLOCK, Instance
 
-INSTANCE = Instance(Path("/data"), 20_000, ("management",))
+INSTANCE = Instance(Path("/data"), 20_000)
 
 
 @pytest.mark.parametrize(
@@ -30,8 +30,5 @@ def test_no_file_and_no_variable_has_the_password() -> None:
     assert not any("pa55word" in text for text in (*texts, *INSTANCE.environment().values()))
 
 
-def test_plugins_get_a_port_of_their_own() -> None:
-    files = INSTANCE.files((4, 0), "ada", "secret", b"salt")
-    assert files["enabled_plugins"] == "[rabbitmq_mqtt,rabbitmq_management].\n"
-    assert "management.tcp.port = 20004" in files["rabbitmq.conf"]
-    assert len(set(INSTANCE.ports.values())) == len(INSTANCE.ports)
+def test_each_listener_has_a_port_of_its_own_in_the_block() -> None:
+    assert set(INSTANCE.ports.values()) == set(range(20_000, 20_000 + BLOCK))

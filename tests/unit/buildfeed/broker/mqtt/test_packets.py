@@ -98,7 +98,7 @@ def same(ours: Message, data: bytes, *, five: bool) -> bool:
         theirs = decode_publish(data[0], data[begin : begin + length], version)
     except MalformedPacket:
         return five  # its properties, which are passed over
-    return (ours.topic.encode(), ours.payload, ours.qos, ours.retain, ours.mid) == (
+    return (ours.topic.encode(), ours.payload, ours.qos, ours.retain, ours.packet_id) == (
         theirs.topic,
         theirs.payload,
         theirs.qos,
