@@ -70,7 +70,7 @@ class SocketEcho:
 
 
 class EngineEcho(Server):
-    """The Engine.IO part of the engine alone; it sends every message back."""
+    """Only the Engine.IO of the engine: messages come back."""
 
     def message(self, connection: Connection, text: str) -> None:
         """Send it back."""

@@ -35,7 +35,7 @@ class Loss(msgspec.Struct, frozen=True):
 
 
 class Ear:
-    """Hears the status of every build, by a durable session also those of a broken connection."""
+    """Hears the status of every build, also what was said while the broker was away."""
 
     def __init__(self, mqtt_url: str) -> None:
         self.heard: list[Heard] = []

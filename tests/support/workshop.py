@@ -68,7 +68,7 @@ def by_another(build: Activity, type_: Type = "Accept", **facts: Any) -> Activit
 class Watcher:
     """Sees every activity and presence, and sends commands as MQTT clients may.
 
-    With a `durable_id` it also sees activities that are published while it is disconnected.
+    With a `durable_id` also what is published while the broker is restarted.
     """
 
     def __init__(self, url: str, durable_id: str | None = None) -> None:
@@ -94,14 +94,14 @@ class Watcher:
         self.link.ack(message)
         if message.topic.startswith("workers/"):
             if not message.payload:
-                return  # a test has removed the retained presence
+                return  # a test has taken it back
             found = presence.decode(message.topic, message.payload)
             self.presences[found.worker] = found
             return
         try:
             self.activities.append(decode(message.topic, message.payload))
         except (InvalidTopic, InvalidActivity):
-            return  # a test has sent a malformed payload
+            return  # a test has sent it
 
     async def send(self, activity: Activity) -> None:
         await self.send_payload(str(activity.topic), encode(activity))
