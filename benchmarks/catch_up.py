@@ -1,4 +1,4 @@
-"""Measures how soon a gateway is ready with many builds in history, and how much memory it takes.
+"""Measures the time until a gateway with a long history is ready, and its memory.
 
 On SQLite and on a private PostgreSQL, with a private RabbitMQ. `ready` counts from the start of the
 process, `caught up` from its connection with the broker.
@@ -33,7 +33,7 @@ from support.postgresql import PostgreSQL  # noqa: E402
 
 
 def main(builds: str = "100000", unfinished: str = "1000") -> None:
-    """Measure with so many ended builds and so many that have not."""
+    """Measure with an empty history, and with `builds` ended and `unfinished` other builds."""
     with tempfile.TemporaryDirectory() as folder, PostgreSQL(durable=True) as postgresql:
         broker = PrivateRabbitMQ(Path(folder) / "rabbitmq")
         broker.start()
@@ -52,7 +52,7 @@ def main(builds: str = "100000", unfinished: str = "1000") -> None:
 
 
 def fill(url: str, ended: int, unfinished: int) -> None:
-    """Store so many builds; of each its last activity will do."""
+    """Store builds of which `ended` have ended; of each only the last activity."""
     lives = (life(number, ends=number < ended)[-1] for number in range(ended + unfinished))
     with closing(Store(url)) as store:
         store.position()
@@ -61,7 +61,7 @@ def fill(url: str, ended: int, unfinished: int) -> None:
 
 
 def measure(url: str, broker: PrivateRabbitMQ) -> str:
-    """Run a gateway until it is ready; return what it took."""
+    """Run a gateway until it is ready; return times and memory as text."""
     port = ports.free_block(1, secrets.randbelow(100_000))
     environment = os.environ | {
         "BUILDFEED_MQTT_URL": broker.mqtt_url,

@@ -2,7 +2,7 @@
 
 The suites are those of the Socket.IO project, MIT licence: clone socketio/engine.io-protocol and
 socketio/socket.io-protocol from GitHub into one directory, and run `npm ci` in the `test-suite`
-of both. Fails when a WebSocket test fails for no reason that is known below.
+of both. Fails when a WebSocket test fails that is not listed below with its reason.
 usage: python benchmarks/conformance.py DIRECTORY
 """
 
@@ -48,7 +48,7 @@ def running(server: str, suite: str) -> Iterator[int]:
 
 
 def outcome(folder: Path, port: int) -> dict[str, str]:
-    """Run the suite in `folder`; return why each test failed, an empty text for one that passed."""
+    """Run the suite in `folder`; return for each test why it failed, "" when it passed."""
     text = (folder / "test-suite.js").read_text()
     ours = folder / "test-suite-here.js"
     text = text.replace("localhost:3000", f"localhost:{port}").replace("/engine.io/", "/socket.io/")
@@ -66,7 +66,7 @@ def by_websocket(title: str) -> bool:
 
 
 def passes(found: dict[str, str]) -> str:
-    """Return how many pass of how many."""
+    """Return passed and all tests as text, "8 of 9"."""
     return f"{list(found.values()).count('')} of {len(found)}"
 
 

@@ -1,8 +1,8 @@
-"""A server that echoes, as the test suites of Engine.IO and Socket.IO ask for one.
+"""The echo server that the test suites of Engine.IO and Socket.IO ask for.
 
 usage: python conformance_server.py PORT stock|gateway engine|socket
-`stock` is python-socketio on uvicorn. `gateway` puts the gateway's own engine before it, which
-takes the WebSockets that begin as such, as in the gateway.
+`stock` is python-socketio on uvicorn. `gateway` puts the gateway's engine in front of it, which
+serves clients that begin as a WebSocket, as in the gateway.
 """
 
 import asyncio
@@ -42,12 +42,13 @@ OPTIONS: dict[str, Any] = {
 
 
 class SocketEcho:
-    """An application of the engine: `auth` after a connect, and what the suite says comes back."""
+    """Application of the engine that sends `auth` after a connect, and every event back."""
 
     def connect(self, connection: Connection, auth: object) -> None:
         """Tell the client its own `auth`.
 
-        The suite would miss what arrives together with the answer to its connect.
+        After a delay, as the suite misses an event that comes together with the answer to its
+        connect.
         """
         loop = asyncio.get_running_loop()
         loop.call_later(AUTH_SECONDS, connection.text, packets.event("auth", auth or {}))

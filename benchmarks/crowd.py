@@ -1,4 +1,4 @@
-"""Measures the gateway with watchers that stop reading, or with very many.
+"""Measures the gateway with very many watchers, or with some that stop reading.
 
 Publisher, broker and load client are those of fanout.py. At the end each watcher's picture is
 compared with the gateway's own.
@@ -39,7 +39,7 @@ def picture(port: int) -> list[int]:
 
 
 def main(watchers: str, rate: str, seconds: str, stalled: str = "0") -> None:
-    """Measure a window without, then one with those that stop reading."""
+    """Measure a window in which all watchers read, then one in which `stalled` others do not."""
     allow_many_files()
     build()
     with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:

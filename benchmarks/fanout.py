@@ -2,7 +2,7 @@
 
 Every server is a process of its own, fed by one publisher through one Mosquitto, and watched by
 the same load client (load.c). Servers run on one core; broker, publisher and load client on
-another. Runs are interleaved: each server once, then each of them again.
+another. Runs are interleaved: one run of each server, then the next of each.
 usage: python benchmarks/fanout.py --help
 """
 
@@ -39,15 +39,15 @@ from support.service import Web, until  # noqa: E402
 HERE = Path(__file__).parent
 BUILT = ROOT / ".buildfeed" / "bench"
 FILTER = "builds/bench/#"
-DELIVERIES = 50_000  # a second, of distinct events
+DELIVERIES = 50_000  # per second, one activity at a time
 BURST = 8
 BURST_DELIVERIES = 100_000
-WARM_UP = 100  # watchers before the others are counted
+WARM_UP = 100  # watchers that connect before the measurement of memory and accepts
 SETTLE_SECONDS = 1.0
-SETTLED_SECONDS = 0.02  # of CPU time in the former: it does nothing more
-INGESTED = 60_000  # activities that wait for a server that was frozen
+SETTLED_SECONDS = 0.02  # CPU time in SETTLE_SECONDS below which a server has nothing left to do
+INGESTED = 60_000  # activities that wait for a frozen server
 SHARE = {"python": 0.1}
-"""What a server gets of the load: with all of it, this one would only fall further behind."""
+"""Part of the load that a server gets. With all of it, this one would only fall further behind."""
 SERVER_CORE, OTHER_CORE = 0, 1
 
 Start = Callable[[Path, str, int, ExitStack], int]
@@ -55,7 +55,7 @@ Start = Callable[[Path, str, int, ExitStack], int]
 
 
 class Program:
-    """A program that answers lines with lines."""
+    """A program that answers each line on its standard input with one line."""
 
     def __init__(self, *command: object) -> None:
         self._process = subprocess.Popen(
@@ -86,13 +86,13 @@ class Program:
 
 
 def gateway(directory: Path, url: str, port: int, stack: ExitStack) -> int:
-    """Start ours, as it is."""
+    """Start the gateway."""
     web = stack.enter_context(Web("gateway", directory, mqtt_url=url, port=port))
     return web.until_ready().pid
 
 
 def program(*command: str) -> Start:
-    """Return what starts a program that takes a port and the URL of the broker."""
+    """Return the Start of a program whose arguments are a port and the URL of the broker."""
 
     def start(directory: Path, url: str, port: int, stack: ExitStack) -> int:
         with (directory / "log").open("wb") as output:
@@ -100,7 +100,7 @@ def program(*command: str) -> Start:
         stack.callback(process.wait)
         stack.callback(process.kill)
         until(lambda: _listens(port), f"{command[0]} listens: {directory}/log")
-        time.sleep(SETTLE_SECONDS)  # its subscription
+        time.sleep(SETTLE_SECONDS)  # until it has subscribed
         return process.pid
 
     return start
@@ -115,7 +115,7 @@ SERVERS: dict[str, Start] = {
 
 
 class Bench:
-    """The broker and the publisher that all share, and what was measured."""
+    """The broker and the publisher, which all servers share, and the measurements."""
 
     def __init__(self, directory: Path, stack: ExitStack, seconds: float) -> None:
         self._directory = directory
@@ -150,7 +150,7 @@ class Bench:
         shutil.rmtree(directory)
 
     def publish(self, rate: float, burst: int = 1) -> None:
-        """Let so many activities a second go out from now on, in bursts."""
+        """Publish `rate` activities a second from now on, in bursts of `burst`."""
         self._publisher.tell(f"{rate} {burst}")
 
     def _measure(self, load: Program, pid: int, name: str, size: int) -> Figures:
@@ -184,7 +184,7 @@ class Bench:
         """Return the seconds of CPU time that a server without watchers takes for a backlog."""
         os.kill(pid, signal.SIGSTOP)
         self._publisher.ask(f"0 {INGESTED}")
-        time.sleep(SETTLE_SECONDS)  # the broker has it all
+        time.sleep(SETTLE_SECONDS)  # until the broker has all of them
         before = used = cpu_seconds(pid)
         os.kill(pid, signal.SIGCONT)
         while True:
@@ -202,12 +202,12 @@ class Bench:
             self.publish(0)
             time.sleep(SETTLE_SECONDS)
             while load.ask("measure 0.2")["events"]:
-                pass  # it is still behind
+                pass  # the server is still behind
 
 
 @contextlib.contextmanager
 def on_core(core: int) -> Iterator[None]:
-    """Let processes that start in here run on one core, if there are several."""
+    """Run processes that are started in this context on `core`, if there are several cores."""
     all_cores = os.sched_getaffinity(0)
     os.sched_setaffinity(0, {core} & all_cores or all_cores)
     try:
@@ -250,7 +250,7 @@ def allow_many_files() -> None:
 
 
 def main() -> None:
-    """Measure what is asked for, print each run, write the medians."""
+    """Measure as the options say, print each run, write the page of medians."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--servers", default=",".join(SERVERS), help="default: %(default)s")
     parser.add_argument("--sizes", default="100,1000,5000", help="default: %(default)s")

@@ -1,8 +1,8 @@
 /* The floor of `make bench`: one send() for each watcher and event, in C, and nothing else.
 
    usage: floor PORT MQTT_URL
-   It speaks as much MQTT, WebSocket and socket.io as the load client needs, and passes what is
-   published on as it is. Not a server: it trusts everybody, pings nobody, and waits for slow ones. */
+   It speaks the part of MQTT, WebSocket and socket.io that the load client needs, and passes payloads
+   on unchanged. It is no real server: no checks, no pings, and a slow watcher holds up all others. */
 
 #define _GNU_SOURCE
 #include <arpa/inet.h>
@@ -18,7 +18,7 @@
 
 enum { MOST = 1 << 17, BUFFER = 1 << 20 };
 
-/* The answer to the one key that the load client has (RFC 6455 1.3), and the open packet. */
+/* The answer to the load client's fixed key (RFC 6455 1.3), and the open packet. */
 static const char SWITCHED[] =
     "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
     "Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n";
@@ -121,7 +121,7 @@ rest:
     memmove(buffer, buffer + at, kept);
 }
 
-/* Each thing that the load client says gets the answer that is due. */
+/* Answers each message of the load client in turn. */
 static void hear(int fd) {
     static uint8_t heard[4096];
     if (recv(fd, heard, sizeof heard, 0) <= 0) {

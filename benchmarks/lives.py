@@ -15,7 +15,7 @@ NOW = datetime(2026, 11, 21, 10, 15, tzinfo=UTC)
 
 
 def interleaved(count: int, ticks: int = TICKS) -> Iterator[Activity]:
-    """Yield `count` activities of builds of which 50 run at a time, 16 of each by default."""
+    """Yield `count` activities of builds, 50 at a time; a build has `ticks` + 3 activities."""
     made = 0
     while made < count:
         lives = [life(made + number, ticks) for number in range(AT_A_TIME)]
@@ -28,7 +28,7 @@ def interleaved(count: int, ticks: int = TICKS) -> Iterator[Activity]:
 
 
 def life(number: int, ticks: int = TICKS, *, ends: bool = True) -> list[Activity]:
-    """Return all that is said of the `number`th build."""
+    """Return the activities of build `number`, from its start to its ending if it `ends`."""
     project = f"project-{number % 10}"
     wish: dict[str, Any] = {"by": "ada", "script": Script(), "priority": "normal"}
     said = [command.start(project, f"{number:032x}", NOW, **wish)]

@@ -142,7 +142,7 @@ static void take(struct watcher *w, const uint8_t *text, size_t size) { /* an En
     }
 }
 
-/* Returns how many bytes of `data` were whole frames. */
+/* Handles the whole frames in `data`; returns their length in bytes. */
 static size_t frames(struct watcher *w, const uint8_t *data, size_t size) {
     size_t at = 0;
     while (size - at >= 2) {

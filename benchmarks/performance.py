@@ -57,8 +57,8 @@ TITLES: Final = {
 class Figures(msgspec.Struct, frozen=True, kw_only=True):
     """One run of one server.
 
-    `_us` are microseconds of its CPU time, `_rate` events delivered a second. Where there are not
-    enough watchers, nothing is said of memory and accepts.
+    `_us` are microseconds of its CPU time, `_rate` events delivered a second. Memory and accepts
+    are None where there are not enough watchers.
     """
 
     server: str
@@ -155,7 +155,7 @@ def _table(runs: list[Figures], size: int) -> str:
 
 
 def _cell(mine: list[Figures], runs: list[Figures], field: str, form: str) -> str:
-    """Return the median, in brackets that of the ratios to Node in the same round."""
+    """Return the median; in brackets, the median of the ratios to Node in the same round."""
     ours = _median(mine, field)
     if ours is None:
         return ""

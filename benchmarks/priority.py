@@ -1,7 +1,7 @@
-"""Measures how long high and normal builds of a backlog wait until a worker comes and takes them.
+"""Measures how long high and normal builds of a backlog wait for the one worker.
 
-On a private RabbitMQ. Seconds from queued to running, and which part of the deliveries was normal
-as long as there were high ones: one in four is the rule.
+On a private RabbitMQ. Prints seconds from queued to running, and the share of normal builds while
+high ones waited: one in four is the rule.
 usage: python benchmarks/priority.py [BUILDS] [SECONDS_OF_A_BUILD]
 """
 
@@ -51,7 +51,7 @@ def main(builds: str = "100", seconds: str = "0.5") -> None:
 def taken(
     broker: PrivateRabbitMQ, folder: Path, priorities: Iterable[Priority], script: Script
 ) -> list[Activity]:
-    """Queue the backlog, let a worker come, return its first words on each build in order."""
+    """Queue the backlog, start a worker, return its first activity of each build in order."""
     begun: list[Activity] = []
     ended: list[Activity] = []
 

@@ -1,10 +1,9 @@
 """Publishes progress at a steady pace: the load of `make bench`.
 
 usage: python publisher.py MQTT_URL
-Commands on standard input: `RATE BURST` lets so many activities a second go out from now on, in
-bursts of so many in one piece; `0 1` stops it; `0 BURST` sends one burst and answers `{}`. The
-builds take turns.
-Each carries the nanosecond of its publishing as `by`.
+Commands on standard input: `RATE BURST` publishes RATE activities a second from now on, in bursts
+of BURST in one write; `0 1` stops it; `0 BURST` sends one burst and answers `{}`. The builds take
+turns. Each activity has the time of its publishing, in ns, as `by`.
 """
 
 import select
@@ -29,7 +28,7 @@ _KEEPALIVE = 20
 
 
 class Publisher:
-    """A connection by MQTT 3.1.1, which sends several packets in one system call."""
+    """A connection by MQTT 3.1.1 that sends several packets in one system call."""
 
     def __init__(self, url: str) -> None:
         address = urlsplit(url)
@@ -50,7 +49,7 @@ class Publisher:
         self._sent_at = time.monotonic()
 
     def keep_alive(self) -> None:
-        """Ping the broker when nothing was published for long."""
+        """Ping the broker when nothing was published for _KEEPALIVE seconds."""
         if time.monotonic() - self._sent_at > _KEEPALIVE:
             self._socket.sendall(_PINGREQ)
             self._sent_at = time.monotonic()
@@ -76,7 +75,7 @@ class Publisher:
 
 
 def run(publisher: Publisher) -> None:
-    """Publish as told until standard input ends."""
+    """Follow the commands until standard input ends."""
     rate, burst = 0.0, 1
     due = time.monotonic()
     while True:

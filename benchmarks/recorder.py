@@ -1,7 +1,7 @@
 """Measures how fast a recorder stores, on SQLite and on a private PostgreSQL that syncs to disk.
 
-`store`: batches handed to the store by one process. `drain`: a recorder process that comes back to
-a backlog in its durable session on a private RabbitMQ. CPU is that of the recorder's process only.
+`store`: one process hands batches to the store. `drain`: a recorder process comes back to a backlog
+in its durable session on a private RabbitMQ. CPU is that of the recorder's process only.
 usage: python benchmarks/recorder.py [COUNT] [sqlite|postgresql]
 """
 
@@ -68,9 +68,9 @@ def store(name: str, url: str, count: int) -> None:
 
 
 def drain(name: str, url: str, broker: PrivateRabbitMQ, count: int) -> None:
-    """Let a recorder record what was published while it was away."""
+    """Let a recorder record activities that were published while it was away."""
     with recorder(url, broker):
-        pass  # now it has its session
+        pass  # the session exists now
     publish(broker, count)
     used, began = cpu_of_children(), time.monotonic()
     with recorder(url, broker):
@@ -84,7 +84,7 @@ def drain(name: str, url: str, broker: PrivateRabbitMQ, count: int) -> None:
 
 @contextmanager
 def recorder(url: str, broker: PrivateRabbitMQ) -> Iterator[None]:
-    """Run the recorder's process, from `recorder.ready` on."""
+    """Run the recorder's process; it logs `recorder.ready` before this yields."""
     environment = os.environ | {
         "BUILDFEED_MQTT_URL": broker.mqtt_url,
         "BUILDFEED_DATABASE_URL": url,
@@ -103,14 +103,14 @@ def recorder(url: str, broker: PrivateRabbitMQ) -> Iterator[None]:
 
 
 def publish(broker: PrivateRabbitMQ, count: int) -> None:
-    """Have the broker keep `count` activities for the recorder."""
+    """Publish `count` activities, which the broker keeps for the recorder."""
     with closing(pika.BlockingConnection(pika.URLParameters(broker.amqp_url))) as connection:
         channel = connection.channel()
         lasting = pika.BasicProperties(delivery_mode=2)
         for activity in interleaved(count):
             key = str(activity.topic).replace("/", ".")
             channel.basic_publish("amq.topic", key, encode(activity), lasting)
-        # An answer says that all before it is in the queue.
+        # An answer means that everything published before it is in the queue.
         channel.confirm_delivery()
         channel.basic_publish("amq.topic", "nothing", b"", lasting)
 

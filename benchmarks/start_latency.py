@@ -1,4 +1,4 @@
-"""Measures how long after pressing start another browser shows the build running.
+"""Measures the time from a press on start until another browser shows the build running.
 
 Two pages in a real Chromium on a gateway that runs already; prints p50 and max in ms.
 usage: python benchmarks/start_latency.py [URL] [COUNT]

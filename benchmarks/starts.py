@@ -1,8 +1,9 @@
-"""Measures what a start costs: confirmed starts a second, CPU of who publishes and of the broker.
+"""Measures the cost of a start: confirmed starts a second, CPU of publisher and broker.
 
-On a private RabbitMQ, without workers and recorder. `pika` is a bare client with the same messages:
-the floor. `link` is the gateway's AMQP connection, `http` a gateway process with keep-alive clients
-whose CPU does not count, `key` the same with an Idempotency-Key each.
+On a private RabbitMQ, without workers and recorder. `pika` is a bare client with the same messages,
+which is the least that a start can cost. `link` is the gateway's AMQP connection. `http` is a
+gateway process with keep-alive clients, whose CPU does not count; `key` adds an Idempotency-Key to
+each start.
 usage: python benchmarks/starts.py [COUNT] [AT_A_TIME]
 """
 
@@ -38,7 +39,7 @@ PROPERTIES = pika.BasicProperties(delivery_mode=2, headers={"priority": "normal"
 
 
 class Benchmark:
-    """`count` starts each way, `at_a_time` of them unconfirmed."""
+    """`count` starts in each way, with at most `at_a_time` unconfirmed."""
 
     def __init__(
         self, broker: ControlledRabbitMQ, folder: Path, count: int, at_a_time: int
@@ -116,7 +117,7 @@ class Benchmark:
 
     @contextmanager
     def _measured(self, name: str, publisher: int) -> Iterator[None]:
-        """Print a line of the table; the starts must have arrived, and are removed."""
+        """Print a line of the table; check that the starts are in the queue, and remove them."""
         pids = publisher, self._broker_pid
         used, began = [*map(cpu_seconds, pids)], time.monotonic()
         yield
@@ -140,7 +141,7 @@ class Benchmark:
 
 
 class Pipeline:
-    """Publishes with pika alone, `at_a_time` unconfirmed."""
+    """Publishes with pika alone, with at most `at_a_time` unconfirmed."""
 
     def __init__(self, url: str, todo: list[Activity], at_a_time: int) -> None:
         self._url = url
@@ -185,7 +186,7 @@ def starts(count: int) -> Iterator[Activity]:
 
 
 def cpu_seconds(pid: int) -> float:
-    """Return what a process has used so far."""
+    """Return the CPU time that a process has used so far."""
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 

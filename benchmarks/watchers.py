@@ -1,8 +1,8 @@
-"""Measures what many watchers see when a gateway process is killed, and when one is stopped.
+"""Measures how soon many watchers have the right picture after a gateway process ends.
 
-Gateway processes, recorder and worker on a private RabbitMQ, watchers by WebSocket from this one
-process. A picture is wrong when its watcher is not connected, or knows less of a build than anyone
-knew half a second before. Who comes back is right from the first moment that it is not.
+Gateway processes, recorder and worker run on a private RabbitMQ; this process has all watchers, by
+WebSocket. One gateway process is killed, then one is stopped. A watcher's picture is wrong while
+the watcher is not connected, or while any other had a newer one already 0.5 s (GRACE) before.
 usage: python benchmarks/watchers.py [WATCHERS] [PROCESSES]
 """
 
@@ -34,16 +34,16 @@ from support.service import HTTP, Service, Web  # noqa: E402
 
 BUILDS = 4
 SCRIPT_SECONDS = 60
-SCRIPT = {"seconds": SCRIPT_SECONDS, "steps": 30, "errors": [50]}  # 2000 events a second for 1000
+SCRIPT = {"seconds": SCRIPT_SECONDS, "steps": 30, "errors": [50]}  # 1000 watchers: 2000 events/s
 GRACE = 0.5
 SAMPLE = 0.05
-AWAY = 2.0  # seconds of reconnecting, at the most; the first try comes within one, as the page's
+AWAY = 2.0  # longest delay of a reconnect, in seconds; the first is at most 1 s, as in the page
 
 Rank = tuple[bool, int, int]
 
 
 class Everyone:
-    """What anyone has seen, and since when: the picture that all should have."""
+    """The newest states that any watcher has seen, and when: the picture that all should have."""
 
     def __init__(self) -> None:
         self.seen: dict[str, list[tuple[float, Rank]]] = {}
@@ -55,7 +55,7 @@ class Everyone:
             history.append((time.monotonic(), rank))
 
     def at(self, moment: float) -> dict[str, Rank]:
-        """Return what was known of each build at that moment."""
+        """Return the newest state of each build at `moment`."""
         known = {}
         for build, history in self.seen.items():
             before = [rank for at, rank in history[-10:] if at <= moment]
@@ -65,7 +65,7 @@ class Everyone:
 
 
 class Watcher:
-    """A socket.io client by hand: an official one for each would cost more than is measured."""
+    """A minimal socket.io client: official ones would cost more CPU than the gateway."""
 
     def __init__(self, url: str, everyone: Everyone) -> None:
         self._url = url.replace("http", "ws") + "/socket.io/?EIO=4&transport=websocket"
@@ -116,7 +116,7 @@ class Watcher:
             self._everyone.learn(build, rank)
 
     def wrong(self, known: dict[str, Rank]) -> bool:
-        """Whether it shows less than `known`, or shows it without being connected."""
+        """Whether it is not connected, or its picture is older than `known`."""
         nothing = (False, 0, -1)
         return not self.whole or any(
             self.picture.get(build, nothing) < rank for build, rank in known.items()
@@ -124,7 +124,7 @@ class Watcher:
 
 
 class Crowd:
-    """All watchers, and what they see."""
+    """All watchers and their pictures."""
 
     def __init__(self, url: str, size: int) -> None:
         self._everyone = Everyone()
@@ -136,7 +136,7 @@ class Crowd:
         return Counter(watcher.pid for watcher in self.watchers)
 
     async def until(self, condition: Callable[[], bool], seconds: float = 60) -> None:
-        """Wait until the crowd is so."""
+        """Wait until `condition` holds."""
         deadline = time.monotonic() + seconds
         while not condition():
             if time.monotonic() > deadline:
@@ -144,7 +144,7 @@ class Crowd:
             await asyncio.sleep(SAMPLE)
 
     async def hit(self, number: signal.Signals, seconds: float) -> None:
-        """Send a signal to the process with the most watchers, and tell what that did to them."""
+        """Send a signal to the process with the most watchers; print when they were right again."""
         ((victim, _),) = self.spread().most_common(1)
         if victim is None:
             raise RuntimeError("Nobody is connected.")
@@ -199,7 +199,7 @@ def wait_for_all(web: Web, processes: int) -> None:
     ready = re.compile(r'^buildfeed_ready{process="\d+"} 1', re.MULTILINE)
     while len(ready.findall(HTTP.get(f"{web.url}/metrics").text)) < processes:
         time.sleep(SAMPLE)
-    time.sleep(1)  # until all listen
+    time.sleep(1)  # until every process listens
 
 
 def spread(crowd: Crowd) -> str:

@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
-"""Health check of a container: it has connections to these remote TCP ports, and they last.
+"""Health check of a container: it has lasting connections to these remote TCP ports.
 
 usage: connected PORT...
 
-RabbitMQ takes 3 s to refuse a password, so a connection counts when it stands for longer.
+RabbitMQ takes 3 s to refuse a password, so a connection counts if it lasts for 4 s.
 """
 
 import sys
@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Final
 
 SECONDS: Final = 4
+"""How long a connection has to last."""
 ESTABLISHED: Final = "01"  # TCP_ESTABLISHED in the kernel's tcp_states.h
 
 
@@ -26,7 +27,7 @@ def connections() -> Iterator[tuple[str, str]]:
 
 
 def main() -> None:
-    """Exit with 0 if all stand, else with 1 and the missing ports."""
+    """Exit with 0 if all ports have a lasting connection, else with 1 and the missing ports."""
     first = set(connections())
     time.sleep(SECONDS)
     reached = {int(remote.rpartition(":")[2], 16) for _, remote in first & set(connections())}

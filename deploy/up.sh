@@ -1,6 +1,6 @@
 #!/bin/sh
-# Starts Buildfeed with Docker Compose and returns when all of it is healthy.
-# The first time it makes .env: a random password for each user, readable by you alone.
+# Starts Buildfeed with Docker Compose, and returns when every service is healthy. The first run makes
+# .env, with a random password for each user; only you can read it. Options go to `docker compose up`.
 set -eu
 cd "$(dirname "$0")/.."
 

@@ -1,5 +1,7 @@
 #!/bin/sh
-# Installs the named Debian packages that are missing; without the right to do so it says how.
+# Installs those of the named Debian packages that are missing. Without the right to, it prints the
+# command and fails.
+# usage: setup/packages.sh PACKAGE...
 set -eu
 
 missing=""
@@ -19,7 +21,7 @@ else
 fi
 
 echo "Installing$missing …"
-# A package's own service must not start: it would take the standard ports.
+# Keeps the services of the packages from starting: they would take the standard ports.
 policy=/usr/sbin/policy-rc.d
 if [ ! -e $policy ]; then
     printf '#!/bin/sh\nexit 101\n' | $as_root tee $policy >/dev/null

@@ -1,10 +1,10 @@
 #!/bin/sh
-# Makes .venv and installs what the lock file names, and this project, into it.
+# Makes .venv, and installs the packages of the lock file and this project into it.
 # usage: setup/venv.sh LOCK_FILE
 set -eu
 
 if ! python3 -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then
-    echo "Python 3.11 or newer is needed as python3." >&2
+    echo "python3 has to be Python 3.11 or newer. Install it and run this again." >&2
     exit 1
 fi
 if [ ! -x .venv/bin/pip ]; then

@@ -1,4 +1,4 @@
-// Stock socket.io with mqtt.js: what one would write in Node to do what the gateway does.
+// Stock socket.io with mqtt.js: the plain way in Node to do the gateway's job.
 // usage: node node.mjs PORT MQTT_URL
 import { createServer } from "node:http";
 import mqtt from "mqtt";

@@ -1,4 +1,4 @@
-"""Stock python-socketio with paho: what one would write in Python to do what the gateway does.
+"""Stock python-socketio with paho: the plain way in Python to do the gateway's job.
 
 usage: python stock.py PORT MQTT_URL
 """
@@ -19,7 +19,7 @@ sio = socketio.AsyncServer(async_mode="asgi", transports=["websocket"])
 
 @sio.event
 async def watch(sid: str, filter_: str) -> dict[str, Any]:
-    """Let the watcher hear of a filter."""
+    """Subscribe the watcher to a filter."""
     await sio.enter_room(sid, filter_)
     return {"watching": [filter_], "builds": [], "more": False}
 

@@ -87,7 +87,7 @@ def test_what_is_in_front_of_the_gateway_is_not_taken_for_it(
     page.route("**/socket.io/**", lambda route: route.abort())
     page.route_web_socket("**/socket.io/**", lambda socket: socket.close())
     page.goto(proxy.url)
-    expect(page.locator("#build-list")).to_contain_text("has to hand on WebSockets")
+    expect(page.locator("#build-list")).to_contain_text("has to pass on WebSockets")
     proxy.become("return 502;")
     expect(page.locator("#build-list")).to_contain_text("in front of the gateway answers 502")
     expect(page.locator("#connection-status")).to_contain_text("Connecting…")

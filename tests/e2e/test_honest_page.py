@@ -124,7 +124,7 @@ def test_a_frozen_gateway_is_told_within_8_s(
 ) -> None:
     page = open_live(new_page(), up, running)
     with frozen(gateway_pid(page)) as struck:
-        expect_not_live(page, "Nothing heard", struck, within=8)
+        expect_not_live(page, "Gateway silent", struck, within=8)
     expect_live(page)
 
 
@@ -140,7 +140,7 @@ def test_a_build_whose_worker_vanished_is_lost_until_another_takes_over(
 ) -> None:
     page = open_live(new_page(), up, running)
     os.kill(until(lambda: child_pid(up, "fakebuild"), "the worker"), signal.SIGKILL)
-    expect(page.get_by_text("its worker is gone, another takes over")).to_be_visible()
+    expect(page.get_by_text("its worker is gone; another will take over")).to_be_visible()
     expect(page.locator(".build-card")).to_have_attribute("data-look", "lost")
     expect(page.get_by_text("attempt 2")).to_be_visible(timeout=30_000)
     expect(page.locator(".build-card")).to_have_attribute("data-look", "running")

@@ -193,7 +193,7 @@ def test_axe_finds_nothing_whatever_is_shown(up: Web, new_page: NewPage) -> None
     expect(page.get_by_text("1 online")).to_be_visible()
     sockets[-1].send("42" + json.dumps(["build", lost]))
     expect(page.get_by_text("Waits until")).to_be_visible()
-    expect(page.get_by_text("its worker is gone, another takes over")).to_be_visible()
+    expect(page.get_by_text("its worker is gone; another will take over")).to_be_visible()
     expect(page.get_by_text("history lags behind")).to_be_visible()
     expect(page.get_by_text("history is 42 s behind")).to_be_visible()
     assert problems(page) == []

@@ -1,4 +1,4 @@
-"""The brokers that the contract holds for."""
+"""The brokers of the contract tests."""
 
 import asyncio
 import contextlib
@@ -25,7 +25,7 @@ def free_port() -> int:
 
 
 class Broker(Protocol):
-    """A broker that can go away and come back at the same place."""
+    """A broker that can be stopped and started again on the same port."""
 
     url: str
 
@@ -78,7 +78,7 @@ class RabbitMQ:
 
 
 class Mosquitto:
-    """Has MQTT 5, as RabbitMQ from 3.13 on, and no AMQP."""
+    """Mosquitto: MQTT 5, as RabbitMQ has it from 3.13 on, and no AMQP."""
 
     protocol = 5
 

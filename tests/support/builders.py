@@ -1,4 +1,4 @@
-"""Activities of any build, with only the facts that a test is about."""
+"""Builders of activities: a test names only the facts that it is about."""
 
 from typing import Any
 from uuid import uuid4
@@ -11,38 +11,38 @@ from support.samples import ADA, NOW, QUEUED
 
 
 def start(build: str = "b1", **facts: Any) -> Activity:
-    """Ada asks for the build."""
+    """Return the start of `build`, by ada."""
     return Activity.about(_state(build, **facts), "Offer", ADA, NOW)
 
 
 def stop(known: Activity, by: str = "bob") -> Activity:
-    """Somebody asks to stop the build, of which `known` is the newest they know."""
+    """Return a stop that carries the state of `known`."""
     return command.stop(known.object, NOW, by=by, uuid=uuid4().hex)
 
 
 def accept(attempt: int = 1, **facts: Any) -> Activity:
-    """A worker begins an attempt."""
+    """Return the beginning of an attempt, with `seq` 0."""
     return _said("Accept", attempt, 0, **facts)
 
 
 def progress(percent: int, attempt: int = 1, **facts: Any) -> Activity:
-    """A worker has done so much; one activity per percent, so that is its `seq` too."""
+    """Return the progress at `percent`, which is its `seq` too: one activity for each percent."""
     return _said("Update", attempt, percent, progress=percent, **facts)
 
 
 def error(text: str, percent: int, attempt: int = 1, **facts: Any) -> Activity:
-    """A worker has met the first error of the build, in its place among the progress."""
+    """Return the first error of the build, at `percent`, which is its `seq` too."""
     facts |= {"progress": percent, "errors": 1, "error": text}
     return _said("Flag", attempt, percent, content=text, **facts)
 
 
 def ending(status: Status = "succeeded", attempt: int = 1, **facts: Any) -> Activity:
-    """A worker has ended the build."""
+    """Return the ending of an attempt, with `seq` 101: after all progress."""
     return _said("Update", attempt, 101, status=status, progress=100, end_time=NOW, **facts)
 
 
 def log(lines: str, percent: int, attempt: int = 1, **facts: Any) -> Activity:
-    """A worker passes on some output."""
+    """Return output of a worker."""
     return _said("Add", attempt, percent, content=lines, progress=percent, **facts)
 
 

@@ -12,7 +12,7 @@ from support.samples import NOW, RUNNING, W1
 def activity(
     build: str, status: Status = "running", *, project: str = "acme", seq: int = 0
 ) -> Activity:
-    """Return what a worker says in its first attempt."""
+    """Return an activity of a worker in its first attempt."""
     state = structs.replace(
         RUNNING,
         id=urn(project, build),

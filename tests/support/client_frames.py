@@ -4,7 +4,7 @@ import secrets
 
 
 def sent(opcode: int, payload: bytes, *, fin: bool = True, masked: bool = True) -> bytes:
-    """What a client sends (RFC 6455 §5.2)."""
+    """Return a masked frame (RFC 6455 §5.2)."""
     size, bit = len(payload), 0x80 if masked else 0
     head = bytes([opcode | (0x80 if fin else 0)])
     if size < 126:

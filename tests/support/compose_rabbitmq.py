@@ -1,4 +1,4 @@
-"""The RabbitMQ of compose.yaml, run by the installed binary, and MQTT sessions to try it with."""
+"""The RabbitMQ of compose.yaml, run by the installed binary, and MQTT sessions on it."""
 
 import re
 import threading
@@ -21,11 +21,11 @@ OLD_KEYS = {
     "mqtt.max_session_expiry_interval_seconds = 604800": "mqtt.subscription_ttl = 604800000",
     "mqtt.max_packet_size_authenticated = 131072": "",
 }
-"""Their names before RabbitMQ 3.13: it does not start with a key that it does not know."""
+"""Keys by their names before RabbitMQ 3.13, which does not start with an unknown key."""
 
 
 class ComposeRabbitMQ:
-    """A RabbitMQ that starts with what compose.yaml gives its own; passwords are the names."""
+    """A RabbitMQ with the configuration of compose.yaml; each user's password is the user name."""
 
     def __init__(self, directory: Path) -> None:
         definitions = directory / "definitions"
@@ -98,7 +98,7 @@ class Session:
         self._client.loop_stop()
 
     def _wait(self) -> bool:
-        """Return whether the broker said yes."""
+        """Return whether the broker accepted."""
         assert self._answered.wait(10), "the broker does not answer"
         return not self._refused
 

@@ -1,4 +1,4 @@
-"""The databases that a history may be in: each empty at first, and one that can fail."""
+"""The databases that a history may be in. Each is empty at first, and can be made to fail."""
 
 import signal
 from pathlib import Path
@@ -7,14 +7,14 @@ from support.postgresql import PostgreSQL
 
 
 class SQLite:
-    """A file in `folder`."""
+    """SQLite in a file in `folder`."""
 
     def __init__(self, folder: Path) -> None:
         self._file = folder / "history.db"
         self.url = f"sqlite:///{self._file}"
 
     def fail(self) -> None:
-        """Cannot be opened from now on; before the first use only."""
+        """Let it not be opened from now on; only before its first use."""
         self._file.mkdir()
 
     def mend(self) -> None:
@@ -22,14 +22,14 @@ class SQLite:
 
 
 class OnPostgreSQL:
-    """The database of `server` that tests share."""
+    """The database on `server` that the tests share."""
 
     def __init__(self, server: PostgreSQL) -> None:
         self.server = server
         self.url = server.emptied_database()
 
     def fail(self) -> None:
-        """The server crashes."""
+        """Let the server crash."""
         self.server.stop(signal.SIGQUIT)
 
     def mend(self) -> None:

@@ -1,4 +1,4 @@
-"""A watcher that notes when it heard what workers say, and from that how long takeovers took."""
+"""A subscriber that measures takeovers: it notes when each status of a worker arrived."""
 
 import time
 from typing import Any
@@ -11,7 +11,7 @@ from buildfeed.worker.limits import pause
 
 
 class Heard(msgspec.Struct, frozen=True):
-    """A status of a worker; `at` in monotonic seconds."""
+    """A status of a worker, and when it arrived: `at`, in monotonic seconds."""
 
     at: float
     activity: Activity
@@ -26,7 +26,7 @@ class Heard(msgspec.Struct, frozen=True):
 
 
 class Loss(msgspec.Struct, frozen=True):
-    """A build that ran as `attempt` on `worker` when that was struck, `at` monotonic seconds."""
+    """A build that ran as `attempt` on `worker` when that was struck, `at` in monotonic seconds."""
 
     at: float
     key: Key
@@ -68,7 +68,7 @@ class Ear:
         return [heard for heard in self.of(key) if heard.activity.object.ended]
 
     def lost_with(self, worker: str) -> list[Loss]:
-        """The builds that are running on `worker` now, which is being struck."""
+        """The builds that run on `worker`, which is being struck now."""
         now = time.monotonic()
         newest: dict[Key, Heard] = {}
         for heard in list(self.heard):
@@ -83,18 +83,18 @@ class Ear:
         ]
 
     def takeover(self, loss: Loss) -> Heard | None:
-        """The next attempt's first word, None when there was none: the build had ended."""
+        """The first status of the next attempt; None when the build had ended."""
         after = (h for h in self.of(loss.key) if h.attempt > loss.attempt and h.at > loss.at)
         return min(after, key=lambda heard: heard.at, default=None)
 
 
 def seconds(loss: Loss, taken: Heard) -> float:
-    """How long the takeover took, without the pause that an attempt from the third on makes."""
+    """Length of the takeover, without the pause before the attempt (from the third on)."""
     return taken.at - loss.at - pause(taken.attempt)
 
 
 def summary(times: list[float]) -> dict[str, Any]:
-    """Percentiles in milliseconds."""
+    """Number and percentiles of `times` (in seconds), in milliseconds."""
     if not times:
         return {"n": 0}
     ordered = sorted(times)

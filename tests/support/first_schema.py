@@ -51,7 +51,7 @@ START = "INSERT INTO starts VALUES ('acme', 'k', 'b1', 'h', '2026-11-21 10:15:00
 
 
 def fill(url: str) -> None:
-    """Make the tables, with one build that has ended and the key that started it."""
+    """Make the tables, with one ended build and the key of its start."""
     engine = create_engine(url)
     with engine.begin() as connection:
         for statement in TABLES.format(**TYPES[engine.dialect.name]).split(";"):

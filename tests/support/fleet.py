@@ -1,4 +1,4 @@
-"""Recorder, gateway and workers as processes on a RabbitMQ, and what may befall them."""
+"""Recorder, gateway and workers as processes on a RabbitMQ, and the faults that strike them."""
 
 import signal
 from collections.abc import Iterator
@@ -20,7 +20,7 @@ WORKERS = 3
 
 
 class Fleet:
-    """A Buildfeed of three workers that can be struck; `gateway`: options of that."""
+    """A Buildfeed with three workers that can be struck; `gateway`: options of its gateway."""
 
     def __init__(
         self, broker: ControlledRabbitMQ | VirtualHost, directory: Path, **gateway: object
@@ -58,7 +58,7 @@ class Fleet:
             yield fleet
 
     def another_gateway(self) -> Web:
-        """One more, on the same history."""
+        """Return one more gateway on the same history, not started yet."""
         return Web("gateway", self._directory, port=ports.free_block(1, 0), **self._urls)
 
     def add_worker(self) -> Service:
@@ -70,18 +70,18 @@ class Fleet:
         return worker
 
     def until_staffed(self) -> None:
-        """Wait until every worker takes starts, or did before it was struck."""
+        """Wait until every worker has taken starts at some time."""
         for worker in self.workers:
             worker.until_logged("amqp.up", seconds=60)
 
     def kill_worker(self, worker: Service) -> None:
-        """Let it crash and put another in its place."""
+        """Kill a worker and start another."""
         self.workers.remove(worker)
         worker.kill()
         self.add_worker()
 
     def replace_worker(self, worker: Service) -> None:
-        """Upgrade it: it ends or hands back what it runs, another comes."""
+        """Stop a worker as for an upgrade: it ends or hands back its builds. Start another."""
         self.workers.remove(worker)
         worker.stop()
         self.add_worker().until_logged("amqp.up")
@@ -97,7 +97,7 @@ class Fleet:
         return next(each for each in self.workers if each.options["name"] == name)
 
     def states(self) -> list[BuildState]:
-        """What history has of every build."""
+        """The state of every build in the history."""
         store = Store(f"sqlite:///{self._directory}/history.db")
         try:
             return store.newest(limit=100_000)
@@ -105,13 +105,14 @@ class Fleet:
             store.close()
 
     def until_quiet(self, seconds: float) -> None:
-        """Wait until no build of history is unfinished."""
+        """Wait until every build in the history has ended."""
         until(lambda: all(state.ended for state in self.states()), "every build ended", seconds)
 
     def until_ended(self, promised: set[Key], seconds: float) -> list[Key]:
-        """Wait likewise; return the builds that nobody was promised by a 202, and no queue has.
+        """Wait until every build has ended but those that were lost; return these.
 
-        A gateway that is killed before the confirm may leave one: see docs/commands.md, "What can
+        A build is lost when it waits, no queue has its start, and nobody got a 202 for it. A
+        gateway that is killed before the confirm may lose one: see docs/commands.md, "What can
         still go wrong".
         """
         try:

@@ -18,10 +18,10 @@ PROJECT = "load"
 
 
 class Load:
-    """Until `count` builds have got their 202; a refused start is no start. Seeded.
+    """Starts builds until `count` of them have got a 202. Seeded.
 
     `started`: the builds that got a 202. `stops`: when a stop got its 202. `refused`: how often
-    each other answer came, `waits`: seconds until a `Prefer: wait` was answered.
+    each other answer came. `waits`: seconds until a `Prefer: wait` was answered.
     """
 
     def __init__(
@@ -72,7 +72,7 @@ class Load:
                 return
             pressed = {each for each in pressed if not each.done()}
             if len(self.started) + len(pressed) >= self._count:
-                continue  # these may be enough
+                continue  # the pending starts may be enough
             stop_after = self._random.uniform(0, 3) if self._random.random() < 0.2 else None
             body = {"script": self._script(), "by": "ada"}
             pressed.add(self._pool.submit(self._start, body, stop_after))
@@ -100,7 +100,7 @@ class Load:
                 self.stops[project, build] = datetime.now(UTC)
 
     def _post(self, path: str, body: dict[str, Any]) -> httpx.Response | None:
-        """Return the answer when it is yes."""
+        """Return the answer if it is a success."""
         try:
             answer = self._client.post(path, json=body, headers=self._prefer)
         except httpx.TransportError as exc:

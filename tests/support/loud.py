@@ -1,4 +1,4 @@
-"""Builds of the project `loud`, with 1 KiB to say each time: published as a worker would."""
+"""Builds of the project `loud`, whose activities have 1 KiB: published as by a worker."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -16,7 +16,7 @@ NOW = datetime(2026, 11, 21, 10, 15, tzinfo=UTC)
 
 @contextmanager
 def speaking(rabbitmq: PrivateRabbitMQ) -> Iterator[Callable[[str, int, str], None]]:
-    """Yield a function that publishes the state of a build: its id, `seq` and status."""
+    """Yield a function of a build's id, `seq` and status that publishes this state."""
     client = paho.Client(paho.CallbackAPIVersion.VERSION2)
     client.username_pw_set(rabbitmq.user, rabbitmq.password)
     client.connect("127.0.0.1", rabbitmq.mqtt_port)

@@ -1,4 +1,4 @@
-"""Random faults, one after the other; a frozen worker thaws while others come."""
+"""Random faults, one after the other; a frozen worker thaws while others strike."""
 
 import random
 import signal
@@ -18,13 +18,13 @@ FROZEN_SECONDS = 17.0
 """Longer than three heartbeats."""
 
 BROKER_SECONDS = 20.0
-"""After so long a restart of the broker is over and all are connected again."""
+"""Time after which a restart of the broker is over and everybody is connected again."""
 
 
 class Misfortune:
-    """Strikes the fleet `count` times at random moments; notes which builds lost their worker.
+    """Strikes the fleet `count` times at random moments; notes builds that lost their worker.
 
-    `only`: faults that have this in their name.
+    `only`: just the faults with this in their name.
     """
 
     def __init__(self, fleet: Fleet, seed: int, count: int, only: str = "") -> None:
@@ -62,7 +62,7 @@ class Misfortune:
 
     def _strike_worker(self, fault: str) -> None:
         fleet = self._fleet
-        fleet.until_staffed()  # else there may be nobody to take over
+        fleet.until_staffed()  # somebody has to take the builds over
         awake = [each for each in fleet.workers if each is not self._frozen]
         running = {each: fleet.ear.lost_with(str(each.options["name"])) for each in awake}
         worker = self._random.choice([each for each in awake if running[each]] or awake)
@@ -76,13 +76,13 @@ class Misfortune:
         self._thaw.start()
 
     def _thaw_now(self) -> None:
-        """Wait until the frozen worker has thawed."""
+        """Wait until the frozen worker, if any, has thawed."""
         if self._frozen:
             self._thaw.join()
             self._frozen = None
 
     def takeovers(self, fault: str, *, disturbed: bool) -> list[float]:
-        """Seconds from each loss to the next attempt's first word.
+        """Seconds from each loss to the first status of the next attempt.
 
         A takeover is disturbed when the broker was away or the next worker was struck too.
         """

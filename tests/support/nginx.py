@@ -34,7 +34,7 @@ http {{
 
 
 class Nginx:
-    """Serves `port` from a gateway with some directives of a location; `become` changes them."""
+    """An nginx on `port` whose one location passes on to a gateway, with `directives` in it."""
 
     def __init__(self, directory: Path, port: int, gateway: str, directives: str) -> None:
         self.url = f"http://127.0.0.1:{port}"
@@ -51,7 +51,7 @@ class Nginx:
         self._end()
 
     def become(self, directives: str) -> None:
-        """Go on with other directives; connections that went by the old ones are closed."""
+        """Restart with other directives; open connections are closed."""
         self._end()
         self._start(directives)
 

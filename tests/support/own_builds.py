@@ -1,4 +1,4 @@
-"""Builds of somebody's own beside `buildfeed up`."""
+"""Builds that somebody else publishes beside `buildfeed up`."""
 
 from typing import Self
 
@@ -15,7 +15,7 @@ def mqtt_url(up: Web) -> str:
 
 
 class Own:
-    """Somebody who publishes builds of their own, and hears everything."""
+    """A program that publishes builds of its own, and hears all builds."""
 
     def __init__(self, url: str) -> None:
         self._heard: list[Activity] = []

@@ -1,4 +1,4 @@
-"""What a link is seen through and what it meets: a client, a bad network, a scripted broker."""
+"""The peers of a link under test: its user, a bad network, a scripted broker."""
 
 import contextlib
 import selectors
@@ -18,7 +18,7 @@ V311, V5 = 4, 5
 
 
 class Client:
-    """A link and everything that it said."""
+    """A link, and everything that it reported."""
 
     def __init__(self, url: str, **options: Any) -> None:
         self.messages: list[Message] = []
@@ -43,7 +43,7 @@ class Client:
         with self._changed:
             while not condition():
                 assert time.monotonic() < deadline, (self.messages[-3:], self.ups, self.downs)
-                self._changed.wait(0.02)  # what is waited for may also come from elsewhere
+                self._changed.wait(0.02)  # the condition may be about something else than this link
 
     def _on_message(self, message: Message) -> None:
         with self._changed:
@@ -67,7 +67,7 @@ Connect = Callable[..., Client]
 
 
 class Proxy:
-    """TCP between a client and a broker, that can be cut, frozen and closed."""
+    """A TCP proxy between a client and a broker that can be cut, frozen and closed."""
 
     def __init__(self, url: str) -> None:
         target = urlsplit(url)
@@ -212,7 +212,7 @@ Script = Callable[[Peer], None]
 
 
 class ScriptedBroker:
-    """Runs the script for each connection, which is closed when the script ends."""
+    """A broker that runs a script for each connection, and closes it when the script ends."""
 
     def __init__(self, script: Script) -> None:
         self.peers: list[Peer] = []

@@ -11,8 +11,8 @@ from buildfeed.activity import ENDINGS, Key
 class Picture:
     """Watches `builds/#` with the socket.io client, which reconnects by itself.
 
-    `revived`: builds that were said to run on after they had ended. The client handles each event
-    in a thread of its own, so one may overtake another: `attempt` and `seq` tell what is newer.
+    `revived`: builds that ran again in an event newer than their ending. The client handles each
+    event in a thread of its own, so `attempt` and `seq` tell which is newer.
     """
 
     def __init__(self, url: str) -> None:
@@ -25,7 +25,7 @@ class Picture:
         self._client.on("build", self._draw)
 
     def __enter__(self) -> Self:
-        # Over polling it refuses more than 16 events at a time, as there are in a snapshot.
+        # By polling the client takes at most 16 events at a time, and a snapshot has more.
         auth = {"watch": "builds/#"}
         self._client.connect(self._url, auth=auth, transports=["websocket"], retry=True)
         return self

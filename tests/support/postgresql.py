@@ -19,18 +19,18 @@ from buildfeed.history.store import Store
 USER: Final = "buildfeed"
 START_SECONDS: Final = 30
 ICU: Final = 15
-"""The first version that has a locale of its own, whatever the machine has."""
+"""The first version with locales of ICU, which do not depend on the machine."""
 
 
 class PostgreSQL:
-    """A server with its data in a temporary folder, from `with` to the end of it.
+    """A server with its data in a temporary folder, for the length of a `with`.
 
-    It writes to the disk at its leisure, which a test need not wait for, unless `durable`.
+    It does not wait for the disk (fsync is off), unless it is `durable`.
     """
 
     def __init__(self, *, durable: bool = False) -> None:
         self._binaries = _binaries()
-        # Not below the folder of the test run: PostgreSQL refuses to be root, whose that is.
+        # Not below the folder of the test run: that may be root's, and PostgreSQL is never root.
         self.folder = Path(tempfile.mkdtemp(prefix="postgresql-"))
         self._data = self.folder / "data"
         self._durable = durable
@@ -42,7 +42,7 @@ class PostgreSQL:
             shutil.chown(self.folder, "postgres", "postgres")
         options = f"--username={USER} --auth=trust --encoding=UTF8 --no-sync --no-instructions"
         if int(self._binaries.parts[4]) >= ICU:
-            # Orders `a-b` and `ab` unlike Python does, as many databases do.
+            # As in many databases, `a-b` and `ab` are in another order than in Python.
             options += " --locale-provider=icu --icu-locale=en"
         self._run("initdb", "--pgdata", self._data, *options.split()).wait()
         self.start()
@@ -53,7 +53,7 @@ class PostgreSQL:
         shutil.rmtree(self.folder)
 
     def start(self) -> None:
-        """Return when it takes connections."""
+        """Start it, and return when it takes connections."""
         settings = {
             "listen_addresses": "",
             "unix_socket_directories": self.folder,
@@ -73,14 +73,14 @@ class PostgreSQL:
                 return
 
     def stop(self, number: signal.Signals = signal.SIGINT) -> None:
-        """End it: clients are thrown out."""
+        """End it; clients are disconnected."""
         if self._server:
             self._server.send_signal(number)
             self._server.wait()
             self._server = None
 
     def limit_files(self, size: int | None) -> None:
-        """Have the kernel refuse it to make a file larger than `size`, or no more."""
+        """Limit the size of its files to `size` bytes; None lifts the limit."""
         assert self._server
         server = self._server.pid  # connections are its children
         children = Path(f"/proc/{server}/task/{server}/children").read_text().split()
@@ -96,8 +96,8 @@ class PostgreSQL:
         return f"postgresql+psycopg://{USER}@/{name}?host={self.folder}"
 
     def emptied_database(self) -> str:
-        """Return the URL of a history without a row, always the same one: sooner than a new one."""
-        if self._server is None:  # a test that failed has left it so
+        """Return the URL of a history without a row: one that is emptied, faster than a new one."""
+        if self._server is None:  # a failed test has stopped it
             self.start()
         if self._emptied is None:
             self._emptied = self.new_database()
@@ -111,14 +111,14 @@ class PostgreSQL:
         return self._emptied
 
     def log(self) -> str:
-        """Return what it has said."""
+        """Return its log."""
         return (self.folder / "log").read_text()
 
     def _connect(self) -> psycopg.Connection:
         return psycopg.connect(host=str(self.folder), user=USER, dbname="postgres", autocommit=True)
 
     def _run(self, program: str, *arguments: object) -> subprocess.Popen[bytes]:
-        # A test run that is killed leaves nothing behind.
+        # setpriv: PostgreSQL ends with a test run that is killed.
         path = self._binaries / program
         command = [path if path.exists() else program, *arguments]
         root = os.geteuid() == 0

@@ -11,7 +11,7 @@ ROOT = Path(__file__).parents[2]
 
 @contextmanager
 def lines(*command: object) -> Iterator[list[str]]:
-    """Run a program and collect the lines it prints, as they come."""
+    """Run a program; yield the list of its lines so far, which grows."""
     found: list[str] = []
     process = subprocess.Popen(
         [str(part) for part in command], stdout=subprocess.PIPE, text=True, cwd=ROOT

@@ -1,4 +1,4 @@
-"""A network that can be cut or fall silent: a TCP proxy on the loopback interface."""
+"""A bad network: a TCP proxy on the loopback interface that can be cut or fall silent."""
 
 import socket
 import threading
@@ -36,7 +36,7 @@ class Proxy:
             _break(sock)
 
     def silence(self) -> None:
-        """Pass nothing on, until `mend`; nobody is told."""
+        """Pass nothing on until `mend`; connections stay open."""
         self._flowing.clear()
 
     def mend(self) -> None:

@@ -41,7 +41,7 @@ class Session:
 
 
 class Process:
-    """`python -m buildfeed.history`."""
+    """A recorder: `python -m buildfeed.history`."""
 
     def __init__(self, scene: Scene, recorder_id: str) -> None:
         environment = os.environ | {

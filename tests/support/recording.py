@@ -1,4 +1,4 @@
-"""Recorders under test, and what they are to record."""
+"""Recorders under test, and the activities that they record."""
 
 import secrets
 import time
@@ -23,7 +23,7 @@ NOW = datetime(2026, 11, 21, 10, 15, tzinfo=UTC)
 
 
 class Scene:
-    """An empty history, a project of which no other test speaks, and someone who publishes."""
+    """An empty history, a project that no other test uses, and a publisher."""
 
     def __init__(self, mqtt_url: str, database: Database) -> None:
         self.mqtt_url = mqtt_url
@@ -48,7 +48,7 @@ class Scene:
         scene.store.close()
 
     def start(self, recorder_id: str | None = None, *, up: bool = True) -> Recorder:
-        """Return a recorder that is up, or else that is connected at least."""
+        """Start and return a recorder; wait until it is `up`, or else only connected."""
         recorder = Recorder(self.store, self.mqtt_url, recorder_id=recorder_id)
         self._recorders.append(recorder)
         recorder.start()
@@ -56,7 +56,7 @@ class Scene:
         return recorder
 
     def life(self, build: str = "b1", ticks: int = 3) -> list[Activity]:
-        """Return what is said of a build: `start`, `status`, `ticks` of `progress`, `status`."""
+        """Return the activities of a build: `start`, `status`, `ticks` of `progress`, `status`."""
         by = {"by": "ada", "script": Script(), "priority": "normal"}
         said = [command.start(self.project, build, NOW, **by)]
 
@@ -72,16 +72,16 @@ class Scene:
         return said
 
     def publish(self, said: list[Activity]) -> None:
-        """Publish all of `said`, and return once the broker has it."""
+        """Publish all of `said`; return when the broker has acknowledged them."""
         futures = [self.publisher.publish(str(each.topic), encode(each), qos=1) for each in said]
         assert not wait(futures, 30).not_done
 
     def recorded(self, build: str = "b1") -> list[Activity]:
-        """Return what the history has of a build."""
+        """Return the activities of a build in the history."""
         return [parse(payload) for payload in self._payloads(build)]
 
     def count(self, build: str = "b1") -> int:
-        """Return how much the history has of a build."""
+        """Return how many activities of a build the history has."""
         return len(self._payloads(build))
 
     def _payloads(self, build: str) -> list[bytes]:
@@ -89,13 +89,13 @@ class Scene:
         return [payload for _, payload in found]
 
     def set_aside(self) -> list[tuple[str, bytes]]:
-        """Return topic and payload of what was no activity."""
+        """Return topic and payload of each malformed payload."""
         query = select(malformed.c.topic, malformed.c.payload).order_by(malformed.c.number)
         with self.store._database.transaction() as connection:
             return [(row.topic, row.payload) for row in connection.execute(query)]
 
     def until_recorded(self, said: list[Activity]) -> None:
-        """Wait until all of `said` is in the history; nothing of it may be there twice."""
+        """Wait until the history has all of `said`, each once."""
         self.until(lambda: self.count() >= len(said), 30)
         key = self.project, said[0].object.build
         assert sorted(each.id for each in self.recorded()) == sorted(each.id for each in said)

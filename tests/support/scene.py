@@ -1,4 +1,4 @@
-"""A live picture on a stage: what it receives, the clock it sees, what it sends."""
+"""A live picture under test, with a clock that a test moves and the events that it sent."""
 
 from collections.abc import Iterable
 from datetime import datetime
@@ -23,7 +23,7 @@ class Clock:
 
 
 class Scene:
-    """A live picture, the clock it sees, and what it has sent."""
+    """A live picture, its clock, and the events that it sent."""
 
     def __init__(self) -> None:
         self.clock = Clock()
@@ -34,7 +34,7 @@ class Scene:
         self.live.hub.watch(watcher, map(Filter.parse, filters))
 
     def receive(self, *activities: Activity) -> list[Event]:
-        """Receive them; return what is sent since then."""
+        """Receive `activities`; return the events that this sent."""
         self.sent.clear()
         for activity in activities:
             self.live.receive(activity)
@@ -66,7 +66,7 @@ class Scene:
 
 
 def recorded(*activities: Activity) -> BuildState:
-    """The state that history has after `activities`."""
+    """Return the state that the history has after `activities`."""
     state = None
     for activity in activities:
         state = fold(state, activity)

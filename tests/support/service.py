@@ -1,4 +1,4 @@
-"""A `buildfeed` process under test, and what a test asks of it."""
+"""A `buildfeed` process under test."""
 
 import os
 import signal
@@ -14,11 +14,12 @@ import httpx
 T = TypeVar("T")
 
 HTTP = httpx.Client(timeout=10, limits=httpx.Limits(max_keepalive_connections=0), trust_env=False)
-"""Asks directly, with a connection each; to make a client takes 0.1 s of CPU."""
+"""The client of all tests, as a new one takes 0.1 s of CPU. It uses no proxy of the
+environment, and a new connection for each request."""
 
 
 def until(probe: Callable[[], T], what: str, seconds: float = 20) -> T:
-    """Return the first true result of `probe`; fail when there is none in time."""
+    """Return the first true result of `probe`; fail when there is none within `seconds`."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         if found := probe():
@@ -65,7 +66,7 @@ class Service:
         self._process.send_signal(number)
 
     def kill(self) -> None:
-        """Let it crash (SIGKILL), also when it is frozen."""
+        """Kill it (SIGKILL), even when it is frozen."""
         assert self._process
         self._process.kill()
         self._process.wait()
@@ -75,7 +76,7 @@ class Service:
         return self.output.read_text(errors="replace")
 
     def stop(self, with_signal: signal.Signals = signal.SIGTERM, seconds: float = 15) -> float:
-        """End it; return for how many seconds it took."""
+        """End it; return how many seconds it took."""
         assert self._process
         started = time.monotonic()
         self._process.send_signal(with_signal)

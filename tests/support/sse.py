@@ -15,7 +15,7 @@ from support.service import HTTP, Web, until
 
 
 class Reader:
-    """What came on one stream: `events` as (name, body), comments and fields in `others`."""
+    """One stream and what came on it: `events` as (name, body), comments and fields as `others`."""
 
     def __init__(self, response: httpx.Response) -> None:
         self.headers = response.headers
@@ -23,7 +23,7 @@ class Reader:
         self.others: list[str] = []
         self.ended = False
         self.slowness = 0.0
-        """Seconds that it takes to read a line."""
+        """Pause before each line, in seconds."""
         self._response = response
 
     def run(self) -> None:
@@ -52,7 +52,7 @@ class Reader:
 
     @property
     def picture(self) -> dict[str, Any]:
-        """The last that was heard of each build."""
+        """The newest `build` event of each build."""
         return {body["build"]: body for body in self.bodies()}
 
     def until(self, name: str, seconds: float = 20, **facts: Any) -> Any:
@@ -66,7 +66,7 @@ class Reader:
 
 @contextmanager
 def watching(gateway: Web, *filters: str) -> Iterator[Reader]:
-    """Watch by Server-Sent Events, from the moment on that the snapshot is complete."""
+    """Watch by Server-Sent Events; yield the reader when the snapshot is complete."""
     query = [("watch", filter_) for filter_ in filters]
     with httpx.stream("GET", f"{gateway.url}/api/events", params=query, timeout=30) as response:
         reader = Reader(response)
@@ -81,7 +81,7 @@ def watching(gateway: Web, *filters: str) -> Iterator[Reader]:
 
 
 def stalled_reader(gateway: Web, filter_: str) -> socket.socket:
-    """Watch, and read no more than the beginning of the answer."""
+    """Watch, and read only the beginning of the answer."""
     path = f"/api/events?watch={quote(filter_)}"
     reader = socket.socket()
     reader.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
@@ -92,7 +92,7 @@ def stalled_reader(gateway: Web, filter_: str) -> socket.socket:
 
 
 def stalled_watcher(gateway: Web, filter_: str) -> socket.socket:
-    """Watch by socket.io over a WebSocket, and read no more than the beginning of the answer."""
+    """Watch by socket.io over a WebSocket, and read only the beginning of the answer."""
     watcher = socket.socket()
     watcher.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
     watcher.connect(("127.0.0.1", int(str(gateway.options["port"]))))
@@ -108,6 +108,6 @@ def stalled_watcher(gateway: Web, filter_: str) -> socket.socket:
 
 
 def metric(gateway: Web, series: str) -> float:
-    """Return the value of the first series that begins so."""
+    """Return the value of the first line of the metrics that begins with `series`."""
     text = HTTP.get(f"{gateway.url}/metrics").text
     return next(float(line.split()[-1]) for line in text.splitlines() if line.startswith(series))

@@ -1,4 +1,4 @@
-"""Faults one after the other, now and then two at once, and how long until all see right again."""
+"""Faults, sometimes two at once, and the time until every viewer is right again."""
 
 import os
 import random
@@ -18,11 +18,11 @@ from support.viewers import SocketViewer, Viewer
 
 HEALED_SECONDS: Final = 90.0
 TWICE: Final = 0.2
-"""How often another fault comes before the first has healed."""
+"""Probability that a second fault comes before the first has healed."""
 
 
 class Torture:
-    """Strikes `fleet` while `viewers` look on. `healed`: by fault, seconds until all saw right."""
+    """Strikes `fleet` while `viewers` look on. `healed`: seconds until all were right, by fault."""
 
     def __init__(
         self, fleet: Fleet, viewers: list[Viewer], networks: dict[str, list[Proxy]], seed: int
@@ -47,7 +47,7 @@ class Torture:
         self._faults["broker restarted"] = lambda: self._fleet.restart_broker(crash=False)
 
     def strike(self, count: int) -> None:
-        """Strike `count` times, each kind about as often."""
+        """Strike `count` times, each kind of fault about as often."""
         kinds = list(self._faults) * (count // len(self._faults) + 1)
         plan = kinds[:count]
         self._random.shuffle(plan)
@@ -62,7 +62,7 @@ class Torture:
             self._note(kind, began)
 
     def _note(self, kind: str, began: float) -> None:
-        """Start a build and see when everyone has seen it end."""
+        """Start a build, and note when every viewer has seen it end."""
         key = self._start_until_taken()
         if key and self._all_saw_it_end(key, began + HEALED_SECONDS):
             self.healed.setdefault(kind, []).append(time.monotonic() - began)
@@ -120,7 +120,7 @@ def _saw_end(viewer: Viewer, key: Key | None) -> bool:
 
 @contextmanager
 def watching(viewers: list[Viewer]) -> Iterator[None]:
-    """Let them look on."""
+    """Start the viewers, and stop them at the end."""
     with ExitStack() as stack:
         for viewer in viewers:
             stack.callback(viewer.start().stop)

@@ -1,4 +1,4 @@
-"""What each viewer has seen against what workers were told that the broker has. Pure."""
+"""The pictures of the viewers, compared with the endings that the broker acknowledged. Pure."""
 
 import re
 from collections.abc import Iterable, Sequence
@@ -11,12 +11,12 @@ _ENDED = re.compile(r" build\.ended .*?project=(\S+) build=(\S+)")
 
 
 def confirmed(logs: Iterable[str]) -> set[Key]:
-    """The builds whose ending was acknowledged, from the logs of workers: a journal that stays."""
+    """The builds whose ending was acknowledged, by the logs of workers: no fault removes these."""
     return {(match[1], match[2]) for text in logs for match in _ENDED.finditer(text)}
 
 
 class Verdict:
-    """How far the picture of one viewer is from the truth."""
+    """The differences between the picture of one viewer and the truth."""
 
     def __init__(self, viewer: Viewer, journal: set[Key], truth: dict[Key, Place]) -> None:
         mine = {key: place for key, place in truth.items() if viewer.concerns(key)}

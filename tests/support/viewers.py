@@ -1,4 +1,4 @@
-"""Those who look on, each in its own way, and what each of them has seen."""
+"""Viewers: each watches the builds in a way of its own, and keeps the picture that it saw."""
 
 import json
 import random
@@ -19,11 +19,15 @@ from buildfeed.broker.mqtt.link import Message, MqttLink
 from buildfeed.history.store import Store
 
 Place = tuple[str, int, int]
-"""What is drawn of a build: status, attempt, seq."""
+"""The part of a state that a viewer keeps: status, attempt, seq."""
 
 
 class Viewer:
-    """Folds what it sees of the builds of `project`, or of all; counts what should not be."""
+    """Folds the states of the builds of `project`, or of all, into `picture`.
+
+    Counts messages that came again (`doubled`), came late (`reordered`), or are of a project that
+    it does not watch (`foreign`).
+    """
 
     way = ""
 
@@ -41,7 +45,7 @@ class Viewer:
         return self.project in (None, key[0])
 
     def see(self, key: Key, place: Place, told: object) -> None:
-        """Draw what was said of a build; `told` is the same when it is said again."""
+        """Take a state of a build; `told` is equal for a message that comes again."""
         self.foreign += not self.concerns(key)
         self._seen[told] += 1
         self.doubled += self._seen[told] > 1

@@ -1,4 +1,4 @@
-"""A virtual host of a RabbitMQ that others use too: queues, sessions and builds of its own."""
+"""A virtual host on a RabbitMQ that other tests use too: its own queues, sessions and builds."""
 
 import json
 from pathlib import Path
@@ -8,9 +8,9 @@ from support.rabbitmq import ControlledRabbitMQ
 
 
 class VirtualHost:
-    """`name` on `broker`, set up as `/` is; nobody else's worker takes its builds, nor hears them.
+    """The virtual host `name` on `broker`, set up like `/`. Other workers do not see its builds.
 
-    To kill, stop and start it is to do that to the whole broker.
+    `kill`, `stop` and `start` act on the whole broker.
     """
 
     def __init__(self, broker: ControlledRabbitMQ, name: str, directory: Path) -> None:

@@ -1,4 +1,4 @@
-"""The WebSocket transport of a gateway, and clients at the other ends, which may take nothing."""
+"""The WebSocket transport of a gateway, and clients that may stop reading."""
 
 import asyncio
 import contextlib
@@ -24,7 +24,7 @@ _PLENTY = 1 << 16
 
 
 class Pipe(asyncio.Transport):
-    """A transport on a real socket, whose other end takes nothing while it is `held`."""
+    """An asyncio transport on a real socket, whose other end reads nothing while it is `held`."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -40,7 +40,7 @@ class Pipe(asyncio.Transport):
 
     @property
     def taken(self) -> bytes:
-        """Everything that the other end got."""
+        """All bytes that the other end has read."""
         if not self.held:
             self._taken += self._received()
             while self.waiting:
@@ -77,7 +77,7 @@ class Pipe(asyncio.Transport):
         return b"".join(pieces)
 
     def hold(self) -> None:
-        """Fill what lies between the ends with what nobody sent."""
+        """Stop reading, and fill the buffers of the system."""
         if not self.held:
             self._taken = self.taken
             self.held = True
@@ -98,7 +98,7 @@ class Pipe(asyncio.Transport):
 
 
 class _Options:
-    """A socket that has no options of TCP."""
+    """A socket without the options of TCP, which a socket pair does not have."""
 
     def __init__(self, sock: socket.socket) -> None:
         self.fileno = sock.fileno
@@ -108,14 +108,14 @@ class _Options:
 
 
 class BeyondTheBoard(Snapshot):
-    """Snapshots with what `history`, which answers when the test lets it, adds to the board."""
+    """Snapshots that always ask the history too, which answers when the test lets it."""
 
     async def _off_board(self, filter_: Filter) -> list[BuildState]:
         return await self._store.off_board(filter_)
 
 
 class Site:
-    """The WebSocket transport of a gateway, and clients at their other ends."""
+    """The WebSocket transport of a gateway, with all that it needs."""
 
     def __init__(self, backlog_bytes: int = 2000) -> None:
         loop = asyncio.get_running_loop()
@@ -151,7 +151,7 @@ class Client:
 
     @property
     def backlog(self) -> Backlog | None:
-        """What waits for it, None while nothing does."""
+        """Its backlog, None while nothing waits."""
         return self.site.websocket._backlogs.get(self.connection)
 
     def say(self, packet: str) -> None:
@@ -167,14 +167,14 @@ class Client:
 
     @property
     def picture(self) -> dict[str, tuple[str, int, int]]:
-        """The newest of each build: the last word counts, for the server folds."""
+        """The newest state of each build: the last event, as the server folds."""
         return {
             body["build"]: (body["status"], body["attempt"], body["seq"]) for body in self.events()
         }
 
 
 class History:
-    """A history that has no more than the board, takes its time, and may have a fault."""
+    """A history without builds. It answers once `answers` is set, or raises `fault`."""
 
     def __init__(self) -> None:
         self.answers = asyncio.Event()
@@ -189,7 +189,7 @@ class History:
 
 
 def packets(data: bytes) -> list[str]:
-    """Return the texts of whole frames, and of other frames the number of their kind."""
+    """Return the text of each text frame, and the opcode of every other frame."""
     found = []
     while data:
         size, head = data[1], 2

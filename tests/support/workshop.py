@@ -1,4 +1,4 @@
-"""Workers under test, and a watcher who sees all that they publish."""
+"""Workers under test, and a watcher that sees everything that they publish."""
 
 import asyncio
 import os
@@ -33,7 +33,7 @@ LONG = Script(seconds=60, steps=600, errors=())
 
 
 async def until(condition: Callable[[], object], seconds: float = 10) -> None:
-    """Wait until `condition` holds; fail when it does not in time."""
+    """Wait until `condition` holds; fail after `seconds`."""
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline, f"not so within {seconds} s"
@@ -46,7 +46,7 @@ def start(
     priority: Priority = "normal",
     delay: float = 0,
 ) -> Activity:
-    """Return the start of a build of which nobody has heard yet."""
+    """Return the start of a new build."""
     build = build or secrets.token_hex(8)
     now = datetime.now(UTC)
     wish = {"by": "ada", "script": script, "priority": priority, "delay": delay}
@@ -54,12 +54,12 @@ def start(
 
 
 def stop(known: Activity) -> Activity:
-    """Return the stop by somebody who knows the state `known`."""
+    """Return a stop that carries the state of `known`."""
     return command.stop(known.object, datetime.now(UTC), by="bob", uuid=secrets.token_hex(16))
 
 
 def by_another(build: Activity, type_: Type = "Accept", **facts: Any) -> Activity:
-    """Return what a worker that is none of ours says of `build`, its first attempt if not told."""
+    """Return an activity of `build` by another worker, of attempt 1 unless `facts` has one."""
     facts = {"status": "running", "attempt": 1, "seq": 0, **facts}
     state = replace(build.object, **facts)
     return Activity.about(state, type_, worker_actor("another"), datetime.now(UTC))
@@ -115,13 +115,13 @@ class Watcher:
         await asyncio.wrap_future(self.link.publish(topic, payload, qos=1))
 
     async def send_presence(self, said: Presence | None, worker: str = "") -> None:
-        """Say for a worker how it is; None: take back what is retained of `worker`."""
+        """Publish a presence; None: remove the retained one of `worker`."""
         topic = said.topic if said else worker_status(worker)
         payload = presence.encode(said) if said else b""
         await asyncio.wrap_future(self.link.publish(topic, payload, qos=1, retain=True))
 
     def of(self, build: Activity, *kinds: str) -> list[Activity]:
-        """What workers said of `build`, as they said it: QoS 0 and 1 may overtake each other."""
+        """Workers' activities of `build` by (attempt, seq): QoS 0 and 1 may overtake each other."""
         said = [
             seen
             for seen in self.activities
@@ -132,7 +132,7 @@ class Watcher:
         return sorted(said, key=lambda seen: (seen.object.attempt, seen.object.seq))
 
     def begun(self, worker: str) -> list[str]:
-        """The builds that a worker has begun, in that order."""
+        """The builds that a worker has begun, in order."""
         return [
             seen.object.build
             for seen in self.activities
@@ -164,7 +164,7 @@ class Watcher:
 
 
 def most_at_a_time(watcher: Watcher) -> set[int]:
-    """The largest number of builds that each worker had running at a time."""
+    """The largest numbers of builds that workers ran at a time."""
     running: Counter[str] = Counter()
     most: Counter[str] = Counter()
     for seen in watcher.activities:
@@ -185,11 +185,11 @@ class RunningWorker:
         self._task = asyncio.create_task(made.run(self._stop))
 
     def waits_for_a_slot(self, build: Activity) -> bool:
-        """Whether it holds the start of `build` and has no room for it."""
+        """Whether it holds the start of `build` and has no free slot for it."""
         return (build.object.project, build.object.build) in self._made._waiting
 
     def cut_amqp(self) -> None:
-        """Close its AMQP connection: its starts go back to their queues."""
+        """Close its AMQP connection, so that its starts go back to their queues."""
         self.queue._link.call(lambda channel: channel.connection.close())
 
     async def stop(self) -> None:
@@ -229,7 +229,7 @@ async def worker(
 
 
 class WorkerProcess:
-    """`python -m fakebuild` with BUILDFEED_… options."""
+    """A process `python -m fakebuild` with BUILDFEED_… options."""
 
     def __init__(self, **options: object) -> None:
         self.name = f"p-{secrets.token_hex(4)}"

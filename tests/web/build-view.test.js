@@ -48,7 +48,7 @@ test("a delayed build says until when it waits, and is queued from then on", () 
 test("a lost build does not look like one that runs", () => {
   const { look, tone, time } = view({ lost: true });
   assert.deepEqual([look, tone], ["lost", "idle"]);
-  assert.equal(time.words, "its worker is gone, another takes over");
+  assert.equal(time.words, "its worker is gone; another will take over");
   assert.equal(view({ lost: true, errors: 1 }).tone, "bad");
   assert.equal(view({ lost: true, status: "failed", errors: 1 }).look, "failed");
 });

@@ -29,14 +29,14 @@ test("it connects, and says since when if that takes long", () => {
 test("it says why it is not live, and since when", () => {
   const lost = { ...LIVE, whole: false };
   assert.deepEqual(said({ ...lost, connected: false }, 90_000), ["down", "Reconnecting…", SINCE]);
-  assert.deepEqual(said(LIVE, 7000), ["down", "Nothing heard", SINCE]);
+  assert.deepEqual(said(LIVE, 7000), ["down", "Gateway silent", SINCE]);
   assert.deepEqual(said({ ...lost, broker: "down" }, 1000), ["down", "Broker down", SINCE]);
   assert.deepEqual(said({ ...lost, frozen: true }, 0), ["waiting", "Paused by the browser", SINCE]);
   assert.deepEqual(said(lost, 1000), ["waiting", "Catching up…", SINCE]);
 });
 
 test("silence weighs more than what was last heard of the broker", () => {
-  assert.equal(said({ ...LIVE, broker: "down" }, 7000)[1], "Nothing heard");
+  assert.equal(said({ ...LIVE, broker: "down" }, 7000)[1], "Gateway silent");
 });
 
 test("a broker that is down from the start is told", () => {

@@ -22,7 +22,7 @@ test("the rows tell what waits and who works", () => {
     dead: "0",
     workers: "1 online, 1 offline",
   });
-  assert.equal(rowsOf({ ...overview, retaken: 1 }).running, "2 (1 not at the first attempt)");
+  assert.equal(rowsOf({ ...overview, retaken: 1 }).running, "2 (1 in a later attempt)");
   assert.equal(rowsOf({ ...overview, delayed: 3 }).delayed, "3");
 });
 

@@ -1,8 +1,8 @@
-/** Says aloud which builds ended: one sentence for those of a moment, however many. */
+/** Reads out which builds ended, as one sentence for all that end within 2 s. */
 
 import { shortId, statusOf } from "./build-view.js";
 
-const MOMENT = 2000;
+const MOMENT = 2000; // ms
 
 /** "acme 2e3f4a5b: Failed at 70 %", or "3 builds ended, 1 failed". */
 export function endingsText(states) {

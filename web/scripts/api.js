@@ -1,10 +1,10 @@
-/** The only file that calls fetch: start, stop, and what is read from history. */
+/** The only file that calls fetch: starts, stops, and reads of the API. */
 
 import { reasonOf, sentenceOf } from "./problem.js";
 
 const TIMEOUT = 15_000;
 
-/** `message` is a sentence for people; `settled` tells that the gateway said no for good. */
+/** `message` is a sentence for people; `settled`: the gateway refused for good. */
 export class ApiError extends Error {
   constructor(message, { settled }) {
     super(message);
@@ -28,29 +28,29 @@ export function olderBuilds({ project, before, limit }) {
   return call("GET", `/api/builds?${query}`);
 }
 
-/** What waits, what runs where, and how the workers are. */
+/** The queue and the workers: the body of `GET /api/overview`. */
 export const readOverview = () => call("GET", "/api/overview");
 
-/** Where the activities of a build are: an OrderedCollection of Activity Streams 2.0. */
+/** The address of a build's activities, an OrderedCollection of Activity Streams 2.0. */
 export const activitiesUrl = ({ project, build }) =>
   `${projectUrl(project)}/builds/${encodeURIComponent(build)}/activities`;
 
-/** The collection or the page of one at `url`. */
+/** The collection at `url`, or one page of it. */
 export const readCollection = (url) => call("GET", url);
 
 /**
  * Why the gateway does not let this page in: {refusal, trouble}, sentences or "".
  *
- * Browsers keep from us how a WebSocket was refused, and a GET from its own page has no Origin. So
- * a POST asks, which nothing answers but with “method not allowed”; or with the refusal, if any.
- * `trouble` is what can be said when it is none.
+ * A browser hides from its page how a WebSocket was refused, and sends no Origin with a GET to the
+ * page's own host. So this sends a POST to an address that takes none: the answer is “method not
+ * allowed”, or the refusal. `trouble` says why else there is no connection.
  */
 export async function whyNot() {
   let answer;
   try {
     answer = await fetch("/api/overview", { method: "POST", signal: AbortSignal.timeout(TIMEOUT) });
   } catch {
-    return { refusal: "", trouble: "The gateway cannot be reached. It is tried again." };
+    return { refusal: "", trouble: "The gateway cannot be reached. This page keeps trying." };
   }
   const problem = await answer.json().catch(() => null);
   return reasonOf(problem, answer.status, answer.statusText);

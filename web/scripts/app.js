@@ -27,13 +27,15 @@ import { startForm } from "./start-form.js";
 import { randomKey, startKeys } from "./start-keys.js";
 import { moment, seconds } from "./time.js";
 
-const SHOWN = 200;
-const OLDER = 50;
+const SHOWN = 200; // cards at first
+const OLDER = 50; // builds that one press on “Show older builds” adds
+
+// In ms:
 const TICK = 1000;
-const LAGGING = 10_000;
-const CAUGHT_UP = 20_000;
-const FLICKER = 3000;
-const FIRST_PICTURE = 1000;
+const LAGGING = 10_000; // from this lag on the foot of the page says that history is behind
+const CAUGHT_UP = 20_000; // how long the page says what changed while it was not live
+const FLICKER = 3000; // live for less than this counts as not live all along
+const FIRST_PICTURE = 1000; // after this the page is shown without a snapshot
 
 const place = placeAt(location.pathname);
 const at = (id) => document.getElementById(id);
@@ -49,23 +51,23 @@ const announce = announcer(at("announcer"), setTimeout);
 document.body.dataset.page = place.build ? "build" : place.project ? "project" : "all";
 
 let builds = new Map(); // key → state
-const heard = new Set(); // keys of the builds heard of since the connection began
+const heard = new Set(); // keys of the builds that came since the connection began
 let more = false; // whether there are older builds
-let cursor; // where the older ones go on
+let cursor; // the next page of older builds begins before it
 let pictured = false; // whether a snapshot has come
-let refusal = ""; // why the gateway shows nothing
-let trouble = ""; // why it cannot be reached
+let refusal = ""; // why the gateway refuses this page
+let trouble = ""; // why else there is no connection
 let liveness = { live: false };
 let away = null; // the builds as they were when the page stopped being live
 let returned = -FLICKER; // when it was live again
-let caughtUp = ""; // what is said of them on return, for a while
-let forgetting; // timer of that while
+let caughtUp = ""; // the sentence about what changed, shown for CAUGHT_UP
+let forgetting; // the timer that takes it away
 let clockOffset = 0; // of the gateway, in ms
 
-const notes = new Map(); // control → what became of its last press
+const notes = new Map(); // control → result of its last press: {busy, alert, started}
 const keys = startKeys(randomKey);
 
-/* What the gateway says */
+/* From the gateway */
 
 follow([place.filter], {
   opened() {
@@ -107,7 +109,7 @@ follow([place.filter], {
 const showPage = () => (document.body.dataset.pictured = "");
 setTimeout(showPage, FIRST_PICTURE);
 
-/** Tell on return what has changed since the page was live last. */
+/** Handle a change of `liveness.live`; on return, say what changed since the page was live. */
 function comeOrGo() {
   clearTimeout(forgetting);
   caughtUp = "";
@@ -136,7 +138,7 @@ function receive(state) {
   draw(key);
 }
 
-/* What a person wants */
+/* From a person */
 
 const actions = { "start-build": start, "stop-build": stop, "show-older": showOlder };
 for (const [name, action] of Object.entries(actions)) {
@@ -240,7 +242,7 @@ function arrange() {
   list.arrange(states, { empty: emptyText(), refusal, hidden, older: more });
 }
 
-/** What has ended and is not shown can be had again from history. */
+/** Drop an ended build that is not shown: “Show older builds” reads it from history again. */
 function forget(key) {
   builds.delete(key);
   more = true;
@@ -251,7 +253,7 @@ function emptyText() {
   if (refusal) return "";
   if (!pictured) return trouble || "Waiting for the gateway…";
   if (place.build) {
-    return "This build is not known here. Its address may be mistyped, or its start has not arrived yet: if it does, it appears by itself.";
+    return "This build is not known here. Check its address, or wait: if its start is on the way, the build appears.";
   }
   return "No builds yet. Press “Start build”, and the first one appears here.";
 }
@@ -267,7 +269,7 @@ function showOverview() {
 
 const gatewayTime = () => Date.now() + clockOffset;
 
-// Frames stop in a hidden tab, this goes on: the title stays true and nothing piles up.
+// Frames stop in a hidden tab and a timer does not: the title stays true, nothing piles up.
 setInterval(() => {
   for (const state of chosen(builds, limit)) changed.add(keyOf(state));
   drawChanged();

@@ -4,7 +4,7 @@ import { shortId, viewOf } from "./build-view.js";
 import { buildPath, projectPath } from "./place.js";
 import { dispatch, partsOf, setAttribute, setDisabled, setHidden, setText } from "./render.js";
 
-const SETTLING = 600;
+const SETTLING = 600; // ms
 
 /** Returns `update(state, context)`; the button dispatches `start-build` or `stop-build`. */
 export function buildCard(element, { project, build }) {
@@ -73,7 +73,8 @@ export function buildCard(element, { project, build }) {
     setDisabled(parts.button, disabled || !settled);
   }
 
-  // A press meant to stop must not start: the button of a build that just ended waits a moment.
+  // The button turns from “Stop” into “Start again” when a build ends. It takes no press for a
+  // moment, so that one meant to stop does not start.
   function settle() {
     settled = false;
     setTimeout(() => {

@@ -5,11 +5,11 @@ import { activitiesUrl, readCollection } from "./api.js";
 import { copyOf, partsOf, setAttribute, setChildren, setHidden, setText } from "./render.js";
 import { entryOf, isComplete } from "./timeline.js";
 
-const SOON = 700;
-const AGAIN = 2000;
+const SOON = 700; // ms after news: the recorder has to store it first
+const AGAIN = 2000; // ms between tries while an entry is missing
 const TRIES = 5;
 
-/** Returns `update(state)`: reads on when the state tells of something not yet read. */
+/** Returns `update(state)`, which reads on when `state` has something that is not read yet. */
 export function buildHistory(element, place) {
   const parts = partsOf(element);
   const entries = new Map();
@@ -29,7 +29,7 @@ export function buildHistory(element, place) {
     timer = setTimeout(async () => {
       const alert = await read().then(
         () => "",
-        (error) => error.message, // the next try may do better, and the card is right without it
+        (error) => error.message, // a later try may succeed; the card does not need the history
       );
       setText(parts.alert, alert);
       setHidden(element, entries.size === 0 && !alert);
@@ -37,7 +37,7 @@ export function buildHistory(element, place) {
     }, delay);
   }
 
-  /** Read from the last page on: pages are oldest first, so earlier ones do not change. */
+  /** Read the last page again and those after it: earlier pages do not change any more. */
   async function read() {
     for (let url = page; url;) {
       const collection = await readCollection(url);
@@ -79,7 +79,7 @@ function row({ look, tone, text, error, published }) {
   return element;
 }
 
-/** Path and query of a link, so that a proxy in front of the gateway does not matter. */
+/** Path and query of a link: behind a proxy, its host may be one that only the gateway knows. */
 function local(link) {
   if (!link) return null;
   const { pathname, search } = new URL(link, location.href);

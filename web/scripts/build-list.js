@@ -13,7 +13,7 @@ export function buildList(element) {
   );
 
   return {
-    /** Show exactly `states`, in this order; `empty` is said when there is none. */
+    /** Show exactly `states`, in this order, or the sentence `empty` when there is none. */
     arrange(states, { empty, refusal, hidden, older }) {
       const byKey = new Map(states.map((state) => [keyOf(state), state]));
       setChildren(parts.cards, [...byKey.keys()], (key) => {
@@ -25,17 +25,22 @@ export function buildList(element) {
       setHidden(parts.cards, states.length === 0);
       setText(parts.refusal, refusal);
       setText(parts.empty, states.length === 0 ? empty : "");
-      setText(parts.hidden, hidden ? `${hidden} more are queued or running.` : "");
+      setText(parts.hidden, hiddenText(hidden));
       setHidden(parts.older, !older);
     },
     /** Bring one card up to date; a build without a card has nothing to show. */
     refresh(state, context) {
       cards.get(keyOf(state))?.(state, context);
     },
-    /** What became of the press on the button for older builds. */
+    /** Show the result of the press on the button for older builds. */
     note({ busy = false, alert = "" }) {
       parts.older.disabled = busy;
       setText(parts.alert, alert);
     },
   };
+}
+
+function hiddenText(count) {
+  if (count === 0) return "";
+  return `${count} more ${count === 1 ? "build is" : "builds are"} queued or running.`;
 }

@@ -1,4 +1,4 @@
-/** What a card shows of a build, in words. Pure. */
+/** The texts and looks of a build's card. Pure. */
 
 import { hasEnded, isDelayed, isRepeatable } from "./builds.js";
 import { ago, ahead, clock, clockAhead, duration, elapsed, moment } from "./time.js";
@@ -14,8 +14,8 @@ export const errorCount = (count) => `${count} ${count === 1 ? "error" : "errors
 /**
  * Everything that a card shows.
  *
- * `now` is the gateway's time in ms, `live` whether the page hears of changes, `note` what became
- * of the last press of the card's button: {busy, alert, started}.
+ * `now` is the gateway's time in ms, `live` whether the page hears of changes, `note` the result of
+ * the last press of the card's button: {busy, alert, started}.
  */
 export function viewOf(state, { now, live, note = {} }) {
   const ended = hasEnded(state);
@@ -36,7 +36,7 @@ export function viewOf(state, { now, live, note = {} }) {
   };
 }
 
-/** Which icon: a status, `stopping`, `delayed` or `lost`. */
+/** The name of the icon: a status, `stopping`, `delayed` or `lost`. */
 export function lookOf(state, now) {
   if (hasEnded(state)) return state.status;
   if (state.stopping) return "stopping";
@@ -113,7 +113,7 @@ function timeOf(state, now, live) {
   return { words, iso, clock: clock(time, now) };
 }
 
-const LOST = "its worker is gone, another takes over";
+const LOST = "its worker is gone; another will take over";
 
 function wordsOf(state, { started, length, now, live }) {
   const begun = started ? "started" : isDelayed(state, now) ? "requested" : "queued";
@@ -123,7 +123,7 @@ function wordsOf(state, { started, length, now, live }) {
   return `${started ? "running" : "waiting"} for ${elapsed(length)}, since`;
 }
 
-/** A delayed build waits for a worker from the time it may begin. */
+/** When the wait for a worker began: of a delayed build, when it might first begin. */
 function waitingSince(state, now) {
   const due = moment(state.notBefore);
   return due === null || due > now ? moment(state.queued) : due;

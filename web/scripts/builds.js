@@ -16,15 +16,15 @@ export const keyOf = ({ project, build }) => `${project}/${build}`;
 
 export const hasEnded = ({ status }) => ENDINGS.has(status);
 
-/** Whether a worker here could build the same again: it has a script. */
+/** Whether it can be started again: only a build with a script can. */
 export const isRepeatable = ({ script }) => Boolean(script);
 
-/** Whether it waits for its time, `now` in ms, rather than for a worker. */
+/** Whether it is not yet time to begin it; `now` in ms. */
 export const isDelayed = ({ status, notBefore, stopping }, now) =>
   status === "queued" && !stopping && moment(notBefore) > now;
 
 /**
- * The state after `state`; `known` itself when that says nothing new.
+ * The newest state of a build after `state` came; `known` itself when nothing is new.
  *
  * An ending beats any state that is not one; of two endings the smaller `(attempt, seq)` counts,
  * of two others the larger. With the same `(attempt, seq)` it is a refresh (`ahead`, `lost`).
@@ -49,8 +49,8 @@ function beats(ours, theirs) {
 /**
  * The picture after a snapshot: its builds, each with the newer of both states.
  *
- * What the snapshot does not have is gone, unless it was heard of since the connection began
- * (`heard`, keys), or has ended and the snapshot says that there are `more`.
+ * A build that the snapshot does not have is gone, unless it is in `heard` (keys of the builds that
+ * came since the connection began), or has ended and the snapshot says that there are `more`.
  */
 export function afterSnapshot(builds, snapshot, heard) {
   const after = new Map();
@@ -67,7 +67,10 @@ export function afterSnapshot(builds, snapshot, heard) {
 /** Newest build first: build ids sort by time. */
 export const byNewest = (a, b) => (a.build < b.build) - (a.build > b.build);
 
-/** At most `limit` builds to show, newest first; what runs goes before what waits or has ended. */
+/**
+ * At most `limit` builds to show, newest first. When there are more, running builds are kept first,
+ * then queued ones.
+ */
 export function chosen(builds, limit) {
   const all = [...builds.values()].sort(byNewest);
   if (all.length <= limit) return all;
@@ -91,7 +94,7 @@ const hasChanged = (known, { status, attempt, seq, stopping }) =>
   known.seq !== seq ||
   Boolean(known.stopping) !== Boolean(stopping);
 
-/** How many builds are in each status: {running, queued, …}, of the queued the `delayed` apart. */
+/** How many builds are in each status: {running, queued, delayed, …}; `delayed` not in `queued`. */
 export function countByStatus(builds, now) {
   const counts = {};
   for (const state of builds.values()) {

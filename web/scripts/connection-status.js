@@ -1,4 +1,4 @@
-/** Whether the page is live, said politely: only what is new in it is read out. */
+/** The light in the header: whether the page is live. Screen readers read out only what changes. */
 
 import { partsOf, setAttribute, setText } from "./render.js";
 

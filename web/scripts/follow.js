@@ -1,17 +1,18 @@
-/** Follows builds for good: joins the connection, the link, and what the browser does to us. */
+/** Follows builds for good: joins the connection, the link, and the browser's freezes. */
 
 import * as links from "./link.js";
 import { livenessOf } from "./liveness.js";
 import { connect } from "./socket.js";
 import { steadyClock } from "./steady-clock.js";
 
-const TICK = 500;
+const TICK = 500; // ms
 
 /**
  * Watch `filters`.
  *
  * Calls `hear.opened()`, `hear.snapshot({builds, more})`, `hear.build(state)`, `hear.feed(feed)`,
- * `hear.refused(message)` and `hear.troubled(message)`; `hear.liveness(liveness)` after each of them and twice a second.
+ * `hear.refused(message)` and `hear.troubled(message)`, and after each of them, and twice a second,
+ * `hear.liveness(liveness)`.
  */
 export function follow(filters, hear) {
   const now = steadyClock(
@@ -67,7 +68,7 @@ export function follow(filters, hear) {
   setInterval(tick, TICK);
   document.addEventListener("visibilitychange", tick);
 
-  // The sign of the pause is there before it begins: what is seen first on waking is not a lie.
+  // Shown before the freeze begins: on waking, the first picture already says that it is old.
   document.addEventListener("freeze", () => set(links.froze(link, now())));
   document.addEventListener("resume", () => set(links.resumed(link)));
 }

@@ -1,20 +1,23 @@
 /**
- * The link: what the page knows of its connection to a gateway. Pure; moments are ms of one clock.
+ * The link: the state of the page's connection to a gateway. Pure; moments are ms of one clock.
  *
- * It is live while it is connected, keeps hearing, the broker is up, and the picture is whole: that
- * is, the snapshot has come that was asked for after the last trouble. Whatever may have hidden a
- * change is such a trouble: a new connection, silence, a broker that was down, a frozen page.
+ * The link is live while it is connected and not silent, the broker is up, and the picture is whole:
+ * the snapshot that was asked for after the last trouble has come. A trouble is anything that may
+ * have hidden a change: a new connection, silence, a broker that was down, a frozen page.
  *
  * connected · whole · known: a first snapshot came · ask: number of the snapshot that is awaited,
  * or null · asked: how many were asked for · askedAt · heardAt · liveAt: when it was live last ·
- * broker, recorderLag (ms): what the last `feed` said · frozen: by the browser · refusal: why the
- * gateway refused · patience: ms of silence after which a new connection is worth a try
+ * broker, recorderLag (ms): from the last `feed` · frozen: by the browser · refusal: why the
+ * gateway refused · patience: ms of silence after which the page makes a new connection
  */
 
-/** The gateway speaks every 5 s; two seconds of grace, and one until a page has noticed. */
+/** Silence, in ms, after which the page is not live: the gateway sends `feed` every 5 s. */
 const SILENCE = 7000;
 
-/** Everyone hears the same silence: the patience differs, so that not all come back at once. */
+/**
+ * The least patience, and how much is added at random, in ms. All pages of a gateway fall silent in
+ * the same moment, and must not all connect again in the same moment.
+ */
 const PATIENCE = 10_000;
 const SPREAD = 5000;
 
@@ -49,7 +52,7 @@ export const isLive = (link, now) =>
   !link.refusal &&
   !isSilent(link, now);
 
-/** Whether a snapshot is to be asked for, to be live again. */
+/** Whether the page needs a new snapshot to be live again. */
 export const wantsSnapshot = (link, now) =>
   link.connected &&
   !link.whole &&
@@ -60,7 +63,7 @@ export const wantsSnapshot = (link, now) =>
   !isSilent(link, now) &&
   !isDead(link, now);
 
-/* What happens to it */
+/* Events: each returns the link after it */
 
 /** `random` is from 0 to 1. */
 export const opened = (link, now, random) => ({
@@ -75,7 +78,7 @@ export const opened = (link, now, random) => ({
 
 export const closed = (link, now) => ({ ...lastLive(link, now), ...TROUBLE, connected: false });
 
-/** Something came, whatever it was. */
+/** A message came. */
 export const heard = (link, now) => ({
   ...lastLive(link, now),
   ...(isSilent(link, now) ? TROUBLE : {}),
@@ -84,7 +87,7 @@ export const heard = (link, now) => ({
 
 /** A `feed` came. */
 export function fed(link, { broker, recorder_lag_ms: recorderLag }, now) {
-  // The gateway needs a while to notice that the broker is gone: that while was not live.
+  // The gateway notices only after 3 s that the broker is gone, so `liveAt` stays where it was.
   if (broker === "down") return { ...link, ...TROUBLE, broker, recorderLag, heardAt: now };
   return { ...heard(link, now), broker, recorderLag };
 }
@@ -96,20 +99,20 @@ export const asked = (link, now) => ({
   askedAt: now,
 });
 
-/** The snapshot of that number came. One that was asked for before a trouble proves nothing. */
+/** Snapshot `number` came. If it was asked for before the last trouble, the picture is not whole. */
 export function answered(link, number, now) {
   const next = { ...heard(link, now), known: true, refusal: null };
   return next.ask === number ? { ...next, whole: true, ask: null } : next;
 }
 
-/** The snapshot of that number did not come in time. Without another sign of life, give up. */
+/** Snapshot `number` did not come in time. If nothing else came either, the connection is dead. */
 export function unanswered(link, number) {
   if (link.ask !== number) return link;
   const dead = link.heardAt <= link.askedAt;
   return { ...link, ask: null, patience: dead ? 0 : link.patience };
 }
 
-/** `refusal` is null when nothing is refused any more. */
+/** The gateway refused; `refusal` is null when it no longer does. */
 export const refused = (link, refusal) => ({ ...link, ...TROUBLE, refusal });
 
 export const froze = (link, now) => ({ ...lastLive(link, now), ...TROUBLE, frozen: true });

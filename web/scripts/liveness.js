@@ -1,18 +1,18 @@
-/** Whether the page is live, and how to say so. Pure; moments are ms since 1970. */
+/** Whether the page is live, in words. Pure; moments are ms since 1970. */
 
 import { isLive, isSilent } from "./link.js";
 import { clock } from "./time.js";
 
-/** From this lag on, in ms, it is said that history is late. */
+/** Recorder lag, in ms, from which the page says that history lags behind. */
 const LAGGING = 10_000;
 
-/** A first connection that takes longer than this, in ms, is told since when. */
+/** Time, in ms, after which a first connection says since when it is tried. */
 const SLOW = 3000;
 
 /**
  * {live, state, text, detail}: `state` is `live`, `waiting` or `down`.
  *
- * Nothing of it changes from second to second, so that it may be read out.
+ * The texts do not change from second to second: screen readers read out every change.
  */
 export function livenessOf(link, now) {
   if (isLive(link, now)) {
@@ -26,12 +26,12 @@ export function livenessOf(link, now) {
   const detail = `not live ${since}`;
   if (link.frozen) return said("waiting", "Paused by the browser", detail);
   if (!link.connected) return said("down", "Reconnecting…", detail);
-  if (isSilent(link, now)) return said("down", "Nothing heard", detail);
+  if (isSilent(link, now)) return said("down", "Gateway silent", detail);
   if (isDown(link)) return said("down", "Broker down", detail);
   return said("waiting", "Catching up…", detail);
 }
 
-/** What is said on return of the builds that changed in between. */
+/** The sentence on return about the builds that changed in between. */
 export function caughtUpText(count) {
   const what = count === 0 ? "nothing" : count === 1 ? "1 build" : `${count} builds`;
   return `caught up: ${what} changed while you were away`;

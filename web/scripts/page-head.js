@@ -1,4 +1,4 @@
-/** Heading, way back, and the title of the window. */
+/** Heading, breadcrumbs, and the title of the window. */
 
 import { shortId, statusOf, summaryOf } from "./build-view.js";
 import { projectPath } from "./place.js";

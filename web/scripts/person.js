@@ -15,6 +15,6 @@ export function remember(name) {
   try {
     localStorage.setItem(KEY, name.trim());
   } catch {
-    // Then it is asked for again next time.
+    // The browser keeps nothing: the person types the name again next time.
   }
 }

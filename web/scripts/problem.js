@@ -4,9 +4,9 @@ const PROBLEM = "urn:buildfeed:problem:";
 const METHOD_NOT_ALLOWED = 405;
 const SERVER_ERROR = 500;
 const NOT_THROUGH =
-  "The gateway answers, but no live connection gets through to it: a proxy in front of it has to hand on WebSockets.";
+  "The gateway answers, but a live connection does not reach it. The proxy in front of it has to pass on WebSockets.";
 
-/** `status` and `reason` stand in where the answer was no problem document. */
+/** One sentence; without a problem document it is made of `status` and `reason`. */
 export function sentenceOf(problem, status, reason) {
   const { title, detail, errors } = problem ?? {};
   const said = withoutStop(detail || title || `The gateway answered ${status} ${reason}`);
@@ -15,13 +15,13 @@ export function sentenceOf(problem, status, reason) {
 }
 
 /**
- * {refusal, trouble} of the answer to a POST where the gateway takes none: it says 405, or why it
- * does not let us in. Anything else comes from what is in front of it.
+ * {refusal, trouble} of the answer to a POST where the gateway takes none. The gateway answers 405,
+ * or the problem for which it refuses this page; any other answer is a proxy's.
  */
 export function reasonOf(problem, status, reason) {
   if (!problem?.type?.startsWith(PROBLEM)) {
     const said = [status, reason].filter(Boolean).join(" ");
-    return { refusal: "", trouble: `What is in front of the gateway answers ${said}. It is tried again.` };
+    return { refusal: "", trouble: `A proxy in front of the gateway answers ${said}. This page keeps trying.` };
   }
   if (status === METHOD_NOT_ALLOWED) return { refusal: "", trouble: NOT_THROUGH };
   const sentence = sentenceOf(problem, status, reason);

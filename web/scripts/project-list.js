@@ -1,4 +1,4 @@
-/** Every project at a glance; one that workers here build has a button for its next build. */
+/** Every project at a glance, with a button for its next build where the newest one has a script. */
 
 import { lookOf, statusOf, summaryOf, toneOf } from "./build-view.js";
 import { isRepeatable } from "./builds.js";

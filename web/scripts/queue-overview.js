@@ -1,11 +1,11 @@
-/** For operators: what waits, and how the workers are. Asks the gateway only while it is open. */
+/** For operators: the queue and the workers. It asks the gateway only while it is open. */
 
 import { partsOf, setAttribute, setChildren, setHidden, setText } from "./render.js";
 import { elapsed } from "./time.js";
 
-const EVERY = 5000;
+const EVERY = 5000; // ms
 
-/** What the rows say of an overview as `GET /api/overview` gives it. */
+/** The texts of the rows, of an overview as `GET /api/overview` gives it; "" hides a row. */
 export function rowsOf(overview) {
   const { queued, delayed, oldest_seconds: oldest, running, retaken, workers, dead } = overview;
   const online = workers.filter((worker) => worker.online).length;
@@ -13,13 +13,13 @@ export function rowsOf(overview) {
     waiting: wordsOf([queued.high, "high priority"], [queued.normal, "normal"]) || "none",
     delayed: delayed ? String(delayed) : "",
     oldest: queued.high + queued.normal ? elapsed(oldest * 1000) : "",
-    running: retaken ? `${running} (${retaken} not at the first attempt)` : String(running),
+    running: retaken ? `${running} (${retaken} in a later attempt)` : String(running),
     dead: dead === null ? "" : String(dead),
     workers: wordsOf([online, "online"], [workers.length - online, "offline"]) || "none",
   };
 }
 
-/** What the line of a worker says. */
+/** The text of a worker's line. */
 export function workerLine({ online, running, slots, lag_ms: lag }) {
   const busy = slots ? `${running} of ${slots} busy` : `${running} busy`;
   if (!online) return running ? `offline, ${running} lost` : "offline";

@@ -1,4 +1,4 @@
-/** Idempotent writes to the page: nothing is touched that is already so. */
+/** Idempotent writes to the page: a value that is there already is not written again. */
 
 /** A fresh copy of the first element of the template `id`. */
 export const copyOf = (id) => document.getElementById(id).content.firstElementChild.cloneNode(true);
@@ -49,7 +49,7 @@ export function setChildren(parent, keys, create) {
   }
 }
 
-/** Tell the components above what a person wants: actions flow upwards. */
+/** Dispatch a person's action to the components above. */
 export function dispatch(element, action, detail) {
   element.dispatchEvent(new CustomEvent(action, { bubbles: true, detail }));
 }

@@ -1,15 +1,15 @@
-/** The only file that knows socket.io: stays connected, asks, hands over what it hears. */
+/** The only file that knows socket.io: it stays connected, asks, and hands over the events. */
 
 import { whyNot } from "./api.js";
 import { io } from "../vendor/socket.io.esm.min.js";
 
-const ANSWER_WITHIN = 5000;
+const ANSWER_WITHIN = 5000; // ms
 
 /**
- * Connects again by itself, each page after a time of its own, so that a gateway that went does not
- * bring all of them at once to the next: the first time within 1 s, later within 2 s.
+ * The library connects again by itself, the first time within 1 s, later within 2 s. The delay is
+ * random for each page, so that the pages of a gateway that ended do not all reach the next at once.
  *
- * Gateways of several processes refuse polling, and some networks refuse WebSocket: each is tried.
+ * Both transports are tried: several gateway processes refuse polling, some networks WebSocket.
  */
 const OPTIONS = {
   transports: ["websocket", "polling"],
@@ -19,21 +19,26 @@ const OPTIONS = {
   randomizationFactor: 1,
   reconnectionDelayMax: 2000,
 };
+/** The longest delay, in ms, before the page connects again when the gateway has ended the connection. */
 const SENT_AWAY = 1000;
+
+/** The shortest delay, in ms, between two tries of a page that is refused; the longest is twice that. */
 const REFUSED = 5000;
 
 /**
  * Connect and watch `filters`, for good.
  *
- * Calls `hear.opened()`, `hear.closed()`, `hear.refused(message)`, `hear.troubled(message)` when it
- * cannot connect and was not refused either, `hear.build(state)`, `hear.feed(feed)`. Returns {ask, renew}: `ask(number)` asks for a snapshot, and
- * `hear.snapshot({builds, more}, number)` or `hear.unanswered(number)` follows; `renew()` gives the
- * connection up for a new one.
+ * Calls `hear.opened()`, `hear.closed()`, `hear.build(state)`, `hear.feed(feed)`,
+ * `hear.refused(message)` when the gateway refuses, and `hear.troubled(message)` when there is no
+ * connection for another reason.
+ *
+ * Returns {ask, renew}. `ask(number)` asks for a snapshot; `hear.snapshot({builds, more}, number)` or
+ * `hear.unanswered(number)` follows. `renew()` makes a new connection.
  */
 export function connect(filters, hear) {
   const socket = io(OPTIONS);
 
-  // What the server ended, the client library does not begin again by itself.
+  // The library does not connect again by itself when the server has ended the connection.
   const again = (delay) => setTimeout(() => socket.connect(), delay);
 
   socket.on("connect", hear.opened);
@@ -50,8 +55,8 @@ export function connect(filters, hear) {
   let asking = false;
 
   /**
-   * Find out why it did not connect. While the page is refused it only asks: each try by polling
-   * would leave a request open, and of these a browser has six.
+   * Find out why it did not connect. A page that is refused only asks and does not connect: each
+   * try by polling would leave a request open, and a browser has six for one server.
    */
   async function ask() {
     if (asking) return;

@@ -1,4 +1,4 @@
-/** Where a person starts a build. */
+/** The form that starts a build. */
 
 import { shortId } from "./build-view.js";
 import { recall, remember } from "./person.js";
@@ -13,7 +13,7 @@ import {
   setText,
 } from "./render.js";
 
-/** What the fields of the script say: `errors` are percents, "70, 90" or nothing. */
+/** The script from the texts of its fields; `errors` are percents, "70, 90" or "". */
 export const scriptOf = ({ seconds, steps, errors }) => ({
   seconds: Number(seconds),
   steps: Number(steps),
@@ -23,7 +23,7 @@ export const scriptOf = ({ seconds, steps, errors }) => ({
     .map(Number),
 });
 
-/** The seconds of the field for the delay; undefined when it is empty. */
+/** The delay in seconds from the text of its field; undefined when that is empty. */
 export const delayOf = (text) => (text ? Number(text) : undefined);
 
 /** Returns `update({projects, note})`; dispatches `start-build`. `project` is fixed on its page. */
@@ -36,7 +36,7 @@ export function startForm(element, { project }) {
   fields.by.value = recall();
   fields.by.addEventListener("input", () => remember(fields.by.value));
 
-  // A field in closed details cannot be focused, so the browser could not say what is wrong.
+  // The browser cannot focus a field in closed details, and so could not say what is wrong with it.
   const open = () => (parts.details.open = true);
   parts.details.addEventListener("invalid", open, { capture: true });
 

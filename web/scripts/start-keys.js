@@ -1,8 +1,8 @@
 /** Idempotency keys of starts. Pure but for the randomness that is passed in. */
 
 /**
- * A press has a key of its own, unless it repeats one whose outcome is unknown: then it must not
- * start two builds. `random()` gives a fresh text.
+ * Each press has a key of its own. A press that repeats one whose outcome is unknown has the same
+ * key, so that both start one build. `random()` gives a fresh text.
  */
 export function startKeys(random) {
   const open = new Map();
@@ -13,7 +13,7 @@ export function startKeys(random) {
       if (!open.has(wish)) open.set(wish, random());
       return open.get(wish);
     },
-    /** The gateway has answered: the next press is a new wish. */
+    /** The outcome is known: the next press gets a new key. */
     settle(project, body) {
       open.delete(JSON.stringify([project, body]));
     },

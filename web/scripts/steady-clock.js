@@ -1,12 +1,13 @@
-/** A clock for measuring how long something has been so. Pure but for the clocks it is given. */
+/** A clock that measures durations. Pure but for the clocks it is given. */
 
+/** A leap of the wall clock, in ms, above which the machine has slept. */
 const SLEPT = 1000;
 
 /**
  * Returns a function that tells the moment in ms since 1970.
  *
- * It never goes back, whatever is done to the clock on the wall, and counts the time that the
- * machine slept, for which `monotonic` (performance.now) stands still in some browsers. `wall` is
+ * The moment never goes back, even if the system time is set back. It includes the time that the
+ * machine slept, in which `monotonic` (performance.now) stands still in some browsers. `wall` is
  * Date.now.
  */
 export function steadyClock(monotonic, wall) {

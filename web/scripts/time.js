@@ -21,7 +21,7 @@ export function duration(length) {
   return pair(ms, DAY, "d", HOUR, "h");
 }
 
-/** The same for something that goes on, coarser: "8 s", "2 min", "3 h 20 min". */
+/** A duration that still grows, so coarser: "8 s", "2 min", "3 h 20 min". */
 export function elapsed(length) {
   if (length < MINUTE) return seconds(length);
   return length < HOUR ? `${Math.floor(length / MINUTE)} min` : duration(length);
@@ -46,10 +46,10 @@ const CLOCK = new Intl.DateTimeFormat(undefined, { timeStyle: "medium" });
 const MINUTES = new Intl.DateTimeFormat(undefined, { timeStyle: "short" });
 const DATE = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "short" });
 
-/** Time of day as the reader writes it, with the date when it was over half a day ago. */
+/** Time of day in the reader's format, with the date when it was over 12 h ago. */
 export const clock = (time, now) => (now - time > 12 * HOUR ? DATE : CLOCK).format(time);
 
-/** The same for what is to come, without the seconds. */
+/** The same for a time to come, without the seconds. */
 export const clockAhead = (time, now) => (time - now > 12 * HOUR ? DATE : MINUTES).format(time);
 
 function pair(ms, big, bigName, small, smallName) {

@@ -1,11 +1,14 @@
-/** What happened to a build, read from its activities (Activity Streams 2.0). Pure. */
+/** The entries of a build's history, made of its activities (Activity Streams 2.0). Pure. */
 
 import { errorCount } from "./build-view.js";
 import { hasEnded } from "./builds.js";
 
 const TONES = { running: "good", succeeded: "good", failed: "bad" };
 
-/** {id, type, look, tone, text, error, published, attempt, ended} of an activity; null when it only says how far it is. */
+/**
+ * The entry of an activity: {id, type, look, tone, text, error, published, attempt, ended}; null of
+ * progress and output.
+ */
 export function entryOf({ id, type, actor, object, content, published }) {
   const entry = (look, text, error = "") => ({
     id,
@@ -41,7 +44,7 @@ function endOf({ status, progress, errors }) {
   return `Stopped at ${progress} %`;
 }
 
-/** Whether `entries` tell all that `state` knows of: history may be a moment behind. */
+/** Whether `entries` have everything that `state` mentions: the recorder may be a moment behind. */
 export function isComplete(entries, state) {
   const has = (type) => entries.some((entry) => entry.type === type);
   if (hasEnded(state)) return entries.some(({ ended }) => ended) || has("Undo");
