@@ -10,10 +10,8 @@ PING: Final = 0x9
 PONG: Final = 0xA
 
 NORMAL: Final = 1000
-GOING_AWAY: Final = 1001
 PROTOCOL_ERROR: Final = 1002
 REFUSED_KIND: Final = 1003
-NOT_TEXT: Final = 1007
 POLICY: Final = 1008
 TOO_BIG: Final = 1009
 RESTART: Final = 1012

@@ -23,6 +23,7 @@ from buildfeed.topics import Filter
 from gateway.engine import frames, packets
 from gateway.engine.connection import UNSENT_BYTES, Connection
 from gateway.engine.server import Limits, Server
+from gateway.engine.socket_io import SocketIO
 from gateway.state.event import BUILD, FEED, Event
 from gateway.state.event_bodies import Body
 from gateway.transports.backlog import Backlog, Backlogs, What
@@ -61,7 +62,7 @@ class WebSocketTransport:
         self._loop = asyncio.get_running_loop()
         self._tasks: set[asyncio.Task[None]] = set()
         self._backlogs: Backlogs[Connection] = Backlogs(backlog_bytes)
-        self.server = Server(self, limits)
+        self.server = Server(SocketIO(self), limits)
         self.sent = 0
         """Events `build` handed to watchers."""
 
@@ -194,7 +195,7 @@ class WebSocketTransport:
         backlog = self._backlogs.get(connection)
         return 0 if backlog is None else backlog.merged
 
-    # What the server calls: see engine.server.Application.
+    # What the engine calls: see engine.socket_io.Application.
 
     def connect(self, connection: Connection, auth: object) -> tuple[str, object] | None:
         """Take a watcher, or refuse what it asks for."""
