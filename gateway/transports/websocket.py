@@ -26,6 +26,7 @@ from gateway.engine.server import Limits, Server
 from gateway.engine.socket_io import SocketIO
 from gateway.state.event import BUILD, FEED, Event
 from gateway.state.event_bodies import Body
+from gateway.tasks import Tasks
 from gateway.transports.backlog import Backlog, Backlogs, What
 from gateway.transports.subscriptions import Subscriptions, refusal
 from gateway.transports.transport import Newest
@@ -60,7 +61,7 @@ class WebSocketTransport:
         self._recipients: dict[frozenset[str], list[Connection]] = {}
         self._due: list[_Due] = []
         self._loop = asyncio.get_running_loop()
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks = Tasks()
         self._backlogs: Backlogs[Connection] = Backlogs(backlog_bytes)
         self.server = Server(SocketIO(self), limits)
         self.sent = 0
@@ -289,12 +290,10 @@ class WebSocketTransport:
 
     def _spawn(self, connection: Connection, work: Coroutine[Any, Any, None]) -> None:
         """Do `work` for the watcher that the connection belongs to now."""
-        task = self._loop.create_task(work)
-        self._tasks.add(task)  # the loop keeps no reference of its own
+        task = self._tasks.start(work)
         task.add_done_callback(functools.partial(self._done, connection, connection.sid))
 
     def _done(self, connection: Connection, sid: str, task: asyncio.Task[None]) -> None:
-        self._tasks.discard(task)
         if not task.cancelled() and (exc := task.exception()):
             log.error("watcher.failed", exc_info=exc, extra={"sid": sid})
             if sid in self._connections:  # it comes back, and gets a snapshot again
