@@ -105,7 +105,7 @@ PURE = [
     *(f"gateway/engine/{name}.py" for name in ("frames", "handshake", "packets")),
     "gateway/http/collection.py",
     *(f"gateway/state/{name}.py" for name in ("counters", "event", "event_bodies", "hub", "live")),
-    *(f"gateway/state/{name}.py" for name in ("overview", "roster")),
+    *(f"gateway/state/{name}.py" for name in ("overview", "places", "recorder_lag", "roster")),
     "gateway/transports/backlog.py",
 ]
 IMPURE = {
