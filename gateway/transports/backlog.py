@@ -3,10 +3,7 @@
 from collections import deque
 from typing import Final, Generic, TypeVar
 
-from buildfeed.activity import Key
-
-What = Key | str | int
-"""The subject of a message: a build, an event by its name, or a number that no other has."""
+from gateway.state.event import Subject
 
 LIMIT_BYTES: Final = 256 * 1024
 
@@ -22,8 +19,8 @@ class Backlog:
 
     def __init__(self, limit: int = LIMIT_BYTES) -> None:
         self._limit = limit
-        self._order: deque[What] = deque()
-        self._messages: dict[What, bytes | None] = {}
+        self._order: deque[Subject] = deque()
+        self._messages: dict[Subject, bytes | None] = {}
         self._numbered = 0
         self.bytes = 0
         """Size of the messages that wait."""
@@ -33,22 +30,22 @@ class Backlog:
     def __len__(self) -> int:
         return len(self._messages)
 
-    def put(self, what: What, message: bytes) -> None:
-        """Add the newest state of `what`; it replaces the one that still waits."""
-        if what in self._messages:
+    def put(self, subject: Subject, message: bytes) -> None:
+        """Add the newest state of `subject`; it replaces the one that still waits."""
+        if subject in self._messages:
             self.merged += 1
-            self.bytes -= len(self._messages[what] or b"")
+            self.bytes -= len(self._messages[subject] or b"")
         else:
-            self._order.append(what)
+            self._order.append(subject)
         fits = self.bytes + len(message) <= self._limit
-        self._messages[what] = message if fits else None
+        self._messages[subject] = message if fits else None
         self.bytes += len(message) if fits else 0
 
-    def owe(self, what: What) -> None:
-        """Add the subject `what` without a message: the newest is fetched when its turn comes."""
-        if what not in self._messages:
-            self._order.append(what)
-            self._messages[what] = None
+    def owe(self, subject: Subject) -> None:
+        """Add a subject without a message: the newest is fetched when its turn comes."""
+        if subject not in self._messages:
+            self._order.append(subject)
+            self._messages[subject] = None
 
     def add(self, message: bytes) -> None:
         """Add a message that nothing replaces; without room for it, it is left out."""
@@ -56,15 +53,15 @@ class Backlog:
             self._numbered += 1
             self.put(self._numbered, message)
 
-    def take(self) -> tuple[What, bytes | None]:
+    def take(self) -> tuple[Subject, bytes | None]:
         """Take the oldest: its subject and the message, None when the newest is owed.
 
         Raises IndexError when nothing waits.
         """
-        what = self._order.popleft()
-        message = self._messages.pop(what)
+        subject = self._order.popleft()
+        message = self._messages.pop(subject)
         self.bytes -= len(message or b"")
-        return what, message
+        return subject, message
 
 
 W = TypeVar("W")

@@ -19,10 +19,10 @@ from gateway import http_connection
 from gateway.http_connection import HttpConnection
 from gateway.problems import Problem
 from gateway.queries.snapshot import Snapshot
-from gateway.state.event import BUILD, FEED, Event
+from gateway.state.event import BUILD, FEED, Event, Subject
 from gateway.state.event_bodies import Body
 from gateway.state.live import Live
-from gateway.transports.backlog import Backlog, Backlogs, What
+from gateway.transports.backlog import Backlog, Backlogs
 from gateway.transports.sse_stream import Stream
 from gateway.transports.subscriptions import checked
 from gateway.transports.transport import Newest
@@ -154,11 +154,11 @@ class SseTransport:
         stream.greeted = True
         stream.wake()
 
-    async def _owed(self, backlog: Backlog, what: What) -> bytes:
+    async def _owed(self, backlog: Backlog, subject: Subject) -> bytes:
         """Return what is owed: the `feed`, or the newest state of a build."""
-        if not isinstance(what, tuple):
+        if not isinstance(subject, tuple):
             return _message(FEED, self._newest.feed() | {"merged": backlog.merged})
-        body = await self._newest.build(what)
+        body = await self._newest.build(subject)
         return _message(BUILD, body) if body else b""
 
 

@@ -7,7 +7,8 @@ from typing import Any, Final
 from starlette.types import Send
 
 from gateway.http_connection import HttpConnection
-from gateway.transports.backlog import Backlog, What
+from gateway.state.event import Subject
+from gateway.transports.backlog import Backlog
 
 CHUNK_BYTES: Final = 16 * 1024
 PING: Final = b":\n\n"
@@ -16,7 +17,7 @@ PING: Final = b":\n\n"
 class Stream:
     """The stream of one watcher; ends when the reader goes, is given up, or the server stops.
 
-    `newest` returns the message for what the backlog owes, empty when there is none any more.
+    `newest` returns the message that the backlog owes, empty when there is none any more.
     `now` is the time in seconds.
     """
 
@@ -24,7 +25,7 @@ class Stream:
         self,
         connection: HttpConnection,
         backlog: Backlog,
-        newest: Callable[[Backlog, What], Awaitable[bytes]],
+        newest: Callable[[Backlog, Subject], Awaitable[bytes]],
         now: float,
     ) -> None:
         self.backlog = backlog
@@ -99,10 +100,10 @@ class Stream:
         parts, size = [PING] if self._ping else [], 0
         self._ping = False
         while self.backlog and size < CHUNK_BYTES:
-            what, message = self.backlog.take()
+            subject, message = self.backlog.take()
             if message is None:
-                message = await self._newest(self.backlog, what)
-            self.builds_sent += isinstance(what, tuple)
+                message = await self._newest(self.backlog, subject)
+            self.builds_sent += isinstance(subject, tuple)
             parts.append(message)
             size += len(message)
         return b"".join(parts)

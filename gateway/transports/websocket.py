@@ -24,10 +24,10 @@ from gateway.engine import frames, packets
 from gateway.engine.connection import UNSENT_BYTES, Connection
 from gateway.engine.server import Limits, Server
 from gateway.engine.socket_io import SocketIO
-from gateway.state.event import BUILD, FEED, Event
+from gateway.state.event import BUILD, FEED, Event, Subject
 from gateway.state.event_bodies import Body
 from gateway.tasks import Tasks
-from gateway.transports.backlog import Backlog, Backlogs, What
+from gateway.transports.backlog import Backlog, Backlogs
 from gateway.transports.subscriptions import Subscriptions, refusal
 from gateway.transports.transport import Newest
 
@@ -38,7 +38,7 @@ newer state could no longer replace it."""
 _MOST_RECIPIENTS: Final = 64
 """Sets of watchers whose connections are remembered."""
 
-_Due = tuple[Key | None, bytes, list[Connection]]
+_Due = tuple[Subject | None, bytes, list[Connection]]
 """An event that is due: its subject, its frame, and the connections that it goes to."""
 
 log = logging.getLogger(__name__)
@@ -176,15 +176,15 @@ class WebSocketTransport:
                 if taken != size:  # it is full or gone: the transport knows what to do
                     connection.transport.write(text[taken:])
             elif connection.connected and not connection.closing:
-                for what, part, _ in due:
-                    self._put_off(connection, what, part)
+                for subject, part, _ in due:
+                    self._put_off(connection, subject, part)
 
-    def _put_off(self, connection: Connection, what: What | None, text: bytes) -> None:
+    def _put_off(self, connection: Connection, subject: Subject | None, text: bytes) -> None:
         backlog = self._backlogs.of(connection)
-        if what is None:
+        if subject is None:
             backlog.add(text)
         else:
-            backlog.put(what, text)
+            backlog.put(subject, text)
         self._note_held(connection, backlog)
 
     def _note_held(self, connection: Connection, backlog: Backlog) -> None:
@@ -236,9 +236,9 @@ class WebSocketTransport:
         backlog = self._backlogs.of(connection)
         pieces, size = [], 0
         while backlog and size < _PIECE_BYTES:
-            what, text = backlog.take()
+            subject, text = backlog.take()
             if text is None:
-                text = self._owed(connection, what)
+                text = self._owed(connection, subject)
             pieces.append(text)
             size += len(text)
         connection.write(b"".join(pieces))
@@ -252,13 +252,13 @@ class WebSocketTransport:
         if connection.holds and not connection.slow and connection.sid in self._connections:
             self.drain(connection)
 
-    def _owed(self, connection: Connection, what: What) -> bytes:
+    def _owed(self, connection: Connection, subject: Subject) -> bytes:
         """Return the frame of what is owed; empty when it must be looked up, and follows."""
-        if not isinstance(what, tuple):
+        if not isinstance(subject, tuple):
             return _frame(FEED, self._newest.feed() | {"merged": self._merged_for(connection)})
-        if body := self._newest.on_board(what):
+        if body := self._newest.on_board(subject):
             return _frame(BUILD, body)
-        self._spawn(connection, self._look_up(connection, connection.sid, what))
+        self._spawn(connection, self._look_up(connection, connection.sid, subject))
         return b""
 
     async def _look_up(self, connection: Connection, sid: str, key: Key) -> None:
