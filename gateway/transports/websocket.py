@@ -12,7 +12,7 @@ import asyncio
 import functools
 import logging
 import os
-from collections.abc import Collection, Coroutine, Iterator
+from collections.abc import Collection, Coroutine
 from typing import Any, Final
 
 from starlette.routing import BaseRoute
@@ -27,7 +27,9 @@ from gateway.engine.socket_io import SocketIO
 from gateway.state.event import BUILD, FEED, Event, Subject
 from gateway.state.event_bodies import Body
 from gateway.tasks import Tasks
+from gateway.transports import batch
 from gateway.transports.backlog import Backlog, Backlogs
+from gateway.transports.batch import Due
 from gateway.transports.subscriptions import Subscriptions, refusal
 from gateway.transports.transport import Newest
 
@@ -37,9 +39,6 @@ newer state could no longer replace it."""
 
 _MOST_RECIPIENTS: Final = 64
 """Sets of watchers whose connections are remembered."""
-
-_Due = tuple[Subject | None, bytes, list[Connection]]
-"""An event that is due: its subject, its frame, and the connections that it goes to."""
 
 log = logging.getLogger(__name__)
 
@@ -59,7 +58,7 @@ class WebSocketTransport:
         self._newest = newest
         self._connections: dict[str, Connection] = {}
         self._recipients: dict[frozenset[str], list[Connection]] = {}
-        self._due: list[_Due] = []
+        self._due: list[Due[Connection]] = []
         self._loop = asyncio.get_running_loop()
         self._tasks = Tasks()
         self._backlogs: Backlogs[Connection] = Backlogs(backlog_bytes)
@@ -137,40 +136,25 @@ class WebSocketTransport:
         due, self._due = self._due, []
         if not due:  # a watcher left, and it went out before that
             return
-        connections = due[0][2]
-        if all(each[2] is connections for each in due):
-            self._hand(connections, due)
-            return
-        # Watchers with the same events due get the same bytes, joined once: they are grouped by a
-        # bit mask of their events, which costs the least.
-        parts: dict[Connection, int] = {}
-        for bit, (_, _, connections) in enumerate(due):
-            for connection in connections:
-                parts[connection] = parts.get(connection, 0) | 1 << bit
-        alike: dict[int, list[Connection]] = {}
-        for connection, bits in parts.items():
-            alike.setdefault(bits, []).append(connection)
-        for bits, connections in alike.items():
-            self._hand(connections, [each for bit, each in enumerate(due) if bits >> bit & 1])
+        for connections, events in batch.alike(due):
+            self._hand(connections, events)
 
-    def _hand(self, connections: Collection[Connection], due: list[_Due]) -> None:
+    def _hand(self, connections: Collection[Connection], due: list[Due[Connection]]) -> None:
         """Write what is due to all of `connections`.
 
         Mostly that is one piece. Of several, at most the rest of one waits in a connection's
         transport, a copy for each connection; the others wait in its backlog, which is bounded.
         """
-        for piece in _pieces(due):
+        for piece in batch.pieces(due, _PIECE_BYTES):
             self._hand_piece(connections, piece)
 
-    def _hand_piece(self, connections: Collection[Connection], due: list[_Due]) -> None:
+    def _hand_piece(self, connections: Collection[Connection], due: list[Due[Connection]]) -> None:
         text = due[0][1] if len(due) == 1 else b"".join(text for _, text, _ in due)
         size = len(text)
         for connection in connections:
             if connection.ready:
                 try:
-                    taken = os.write(
-                        connection.fd, text
-                    )  # a transport costs a tenth of a delivery more
+                    taken = os.write(connection.fd, text)
                 except OSError:
                     taken = 0
                 if taken != size:  # it is full or gone: the transport knows what to do
@@ -302,16 +286,3 @@ class WebSocketTransport:
 
 def _frame(name: str, body: Body) -> bytes:
     return frames.frame(frames.TEXT, packets.event(name, body))
-
-
-def _pieces(due: list[_Due]) -> Iterator[list[_Due]]:
-    """Divide the events that are due, in their order, into single writes."""
-    piece: list[_Due] = []
-    size = 0
-    for each in due:
-        size += len(each[1])
-        if piece and size > _PIECE_BYTES:
-            yield piece
-            piece, size = [], len(each[1])
-        piece.append(each)
-    yield piece

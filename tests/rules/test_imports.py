@@ -106,7 +106,7 @@ PURE = [
     "gateway/http/collection.py",
     *(f"gateway/state/{name}.py" for name in ("counters", "event", "event_bodies", "hub", "live")),
     *(f"gateway/state/{name}.py" for name in ("overview", "places", "recorder_lag", "roster")),
-    "gateway/transports/backlog.py",
+    *(f"gateway/transports/{name}.py" for name in ("backlog", "batch")),
 ]
 IMPURE = {
     *("asyncio", "io", "logging", "os", "pathlib", "queue", "random", "secrets", "select"),
