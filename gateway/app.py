@@ -94,7 +94,7 @@ class Gateway:
     def __init__(self, settings: Settings, store: Store, drain: Drain) -> None:
         self._settings = settings
         self._store = store
-        # What the process knows, and what fills that.
+        # The state, and the sources that fill it.
         self._live = live = Live(self._send, asyncio.get_running_loop().time)
         self._counters = Counters()
         self._catch_up = CatchUp(store, live)
@@ -178,7 +178,7 @@ class Gateway:
         self._catch_up.subscribed()
 
     def _missing(self) -> str | None:
-        """Return what is missing until the process is ready, None when nothing is missing."""
+        """Return the reason why the process is not ready yet, None when it is."""
         if not self._subscriber.alive:
             return "The broker does not answer."
         if not self._publisher.up:

@@ -1,10 +1,11 @@
 """Start and stop: from a request to a confirmed command, once each.
 
-A start passes four stations, and each may end it: the claim of its `Idempotency-Key` (the same key
+A start takes four steps, and each may end it: the claim of its `Idempotency-Key` (the same key
 gives the same build, in every process: `lease`), the rate limit of the project, the publish (joined
-when it is in flight already: `in_flight`), and the confirm of the broker. A stop needs no key, as
-stopping twice is stopping once. But a worker that was cut off while the stop went by does not know
-of it, so a stop is sent again whenever its build is heard to go on.
+when the start is in flight already: `in_flight`), and the confirm of the broker. A stop needs no
+key, as stopping twice is stopping once. But a worker that was not connected when the stop was
+published does not know of it, so a stop is sent again when an activity shows that its build goes
+on.
 """
 
 import asyncio

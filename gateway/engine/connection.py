@@ -5,8 +5,9 @@ same bytes to each. So a connection is one object with slots, without a task or 
 the protocol of the socket calls `received`, `paused` and `resumed`, one timer serves all pings, and
 an event is written straight to the socket while the connection is `ready`.
 
-`ready` says in one look what a write depends on: connected, not slow, not closing, and nothing held
-that must leave first. Each change of one of these has to call `settle`.
+A write depends on four facts: the connection is connected, not slow, not closing, and holds nothing
+that must leave first. `ready` joins them, so that a delivery looks at one attribute. Each change of
+one of these facts has to call `settle`.
 
 Relied on: a selector transport's socket takes `os.write` on its descriptor when the transport's own
 buffer is empty; with a high-water mark of 0 the transport calls `paused` as soon as it is not.
@@ -23,12 +24,12 @@ from gateway.engine.packets import BadPacket
 
 MESSAGES_A_SECOND: Final = 20.0
 MESSAGE_BURST: Final = 200
-"""Messages that a client may send at once, and MESSAGES_A_SECOND from then on (a token bucket): far
-more than a page needs, far fewer than would hurt."""
+"""Messages that a client may send at once, and MESSAGES_A_SECOND from then on (a token bucket):
+more than a page needs, and too few to keep the event loop busy."""
 
 UNSENT_BYTES: Final = 16 * 1024
-"""Bytes for one client that may wait in the kernel, besides those on their way (TCP_NOTSENT_LOWAT):
-what waits there cannot be replaced by a newer state."""
+"""Bytes for one client that may wait in the kernel, besides those on their way (TCP_NOTSENT_LOWAT).
+A state that waits there cannot be replaced by a newer one."""
 
 _SID_BYTES: Final = 15
 
@@ -50,7 +51,7 @@ class Owner(Protocol):
         """Take note that a close frame was sent, and that the connection is to end soon."""
 
     def slowed(self, connection: "Connection") -> None:
-        """Take note that the kernel takes no more bytes for a connection."""
+        """Take note that the kernel buffer of a connection is full."""
 
     def drained(self, connection: "Connection") -> None:
         """Take note that the kernel has taken every byte of a connection."""
@@ -59,8 +60,7 @@ class Owner(Protocol):
 class Connection:
     """A client after the WebSocket handshake. Everything belongs to the event loop.
 
-    While the kernel takes no more bytes for it, the connection is `slow`, and the application holds
-    what is due.
+    It is `slow` while its kernel buffer is full. The application holds its events then.
     """
 
     __slots__ = (
@@ -98,6 +98,7 @@ class Connection:
         There is no TLS here, so these are the bytes that the transport would write.
         """
         self.moved = (0, 0.0)
+        """Of a slow one: how many bytes waited when the kernel took some last, and that moment."""
         self._tokens = float(MESSAGE_BURST)
         self._heard_at = 0.0
         self._owner = owner
@@ -185,7 +186,7 @@ class Connection:
         return self._tokens >= 0
 
     def paused(self) -> None:
-        """Take note that the kernel takes no more bytes."""
+        """Take note that the kernel buffer is full."""
         self.slow = True
         self.settle()
         self._owner.slowed(self)

@@ -21,7 +21,7 @@ _MAX_ID_DIGITS: Final = 18
 
 
 class BadPacket(ValueError):
-    """A client sent what is no packet that a server takes."""
+    """A client sent a text that is no packet for a server."""
 
 
 class Packet(msgspec.Struct, frozen=True):

@@ -18,6 +18,7 @@ log = logging.getLogger(__name__)
 
 _CHECK_SECONDS: Final = 1.0
 _LINGER_SECONDS: Final = 2.0
+"""Seconds in which the last frames of a closing connection may leave; then it is aborted."""
 
 
 class Limits(msgspec.Struct, frozen=True, kw_only=True):
@@ -40,10 +41,10 @@ class Handler(Protocol):
         """Take a message of a client; raises BadPacket for one that is out of place."""
 
     def end(self, connection: Connection, reason: str) -> None:
-        """Take note that a connection takes and sends no messages any more; may be repeated."""
+        """Take note that a connection has no messages from now on; may be repeated."""
 
     def drain(self, connection: Connection) -> None:
-        """Send what is held for a connection: it is not slow any more."""
+        """Send the messages that are held for a connection, which has ceased to be slow."""
 
 
 class Server:
@@ -90,12 +91,12 @@ class Server:
         self._slow.discard(connection)
 
     def closing(self, connection: Connection, reason: str) -> None:
-        """Take note that a connection is closing: it has a moment to say so, and hears nothing."""
+        """Take note of a close frame; if it does not leave, the connection is aborted."""
         self._handler.end(connection, reason or "transport close")
         self._lingering.add(connection)
 
     def slowed(self, connection: Connection) -> None:
-        """Take note that the kernel takes no more bytes for a connection."""
+        """Take note that the kernel buffer of a connection is full."""
         connection.moved = connection.waiting, self.now()
         self._slow.add(connection)
 

@@ -1,7 +1,7 @@
-"""Socket.IO on the connections of a server: who is connected, and the events of clients.
+"""Socket.IO on the connections of a server: connects, disconnects, and the events of clients.
 
-A client connects once more on the same connection after its disconnect; it is a new client then,
-with a new session id. Only the namespace `/` is served.
+After a disconnect, a client may connect again on the same connection; it is a new client then, with
+a new session id. Only the namespace `/` is served.
 """
 
 from typing import Any, Protocol
@@ -26,7 +26,7 @@ class Application(Protocol):
         """Take note that a client is gone."""
 
     def drain(self, connection: Connection) -> None:
-        """Send from the backlog: the connection is not slow any more."""
+        """Send from the backlog: the connection has ceased to be slow."""
 
 
 class SocketIO:
@@ -57,7 +57,7 @@ class SocketIO:
             self._application.disconnect(connection, reason)
 
     def drain(self, connection: Connection) -> None:
-        """Let the application send what it holds."""
+        """Let the application send the messages that it holds."""
         self._application.drain(connection)
 
     def _connect(self, connection: Connection, packet: Packet) -> None:

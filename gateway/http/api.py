@@ -98,7 +98,7 @@ class Api:
         return _json(body, HTTPStatus.OK)
 
     async def activities(self, request: Request) -> Response:
-        """200 and what happened to a build, oldest first: a collection, or a page of it."""
+        """200 and the activities of a build, oldest first: a collection, or a page of it."""
         project, build = self._named(request)
         wanted = requests.query(request.query_params.multi_items(), ActivitiesRequest)
         url = str(request.url.replace(query=""))

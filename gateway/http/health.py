@@ -12,7 +12,10 @@ from gateway.problems import Problem
 
 
 class Health:
-    """The health checks. `missing` returns what the process still needs, None when it is ready."""
+    """The health checks.
+
+    `missing` returns the reason why the process is not ready yet, None when it is.
+    """
 
     def __init__(self, missing: Callable[[], str | None]) -> None:
         self._missing = missing
@@ -26,7 +29,7 @@ class Health:
         return _status("alive")
 
     async def ready(self, _request: Request) -> Response:
-        """200 when connected and caught up, else 503 saying what is missing."""
+        """200 when connected and caught up, else 503 that names the missing part."""
         if missing := self._missing():
             raise Problem(HTTPStatus.SERVICE_UNAVAILABLE, "not-ready", missing)
         return _status("ready")

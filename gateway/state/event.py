@@ -12,7 +12,7 @@ LOG: Final = "log"
 FEED: Final = "feed"
 
 Subject = Key | str | int
-"""What a message is about: a build, an event by its name, or a number that no other message has.
+"""The subject of a message: a build, an event by its name, or a number that no other message has.
 
 Every message about the same subject holds its whole state.
 """

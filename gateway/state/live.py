@@ -1,8 +1,8 @@
 """The live picture: folds activities, and hands each change to the watchers that it concerns.
 
 Activities come from the broker (`receive`), and states from history (`heal`); both fold into the
-board, in any order. A change is sent once, as an event with the whole state of its build. What
-depends on time alone (the place in the queue, workers that fell silent) changes in `refresh`.
+board, in any order. A change is sent once, as an event with the whole state of its build. The place
+in the queue and the silence of workers depend on time alone, and change in `refresh`.
 
 Pure but for the callbacks and the clock it is given; used from the event loop only.
 """

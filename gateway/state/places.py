@@ -30,7 +30,7 @@ class Places:
         return place
 
     def leave(self, key: Key) -> None:
-        """Forget a build that is not queued any more, if it ever was."""
+        """Forget a build that has left the queue; one that was never in it changes nothing."""
         self._places.pop(key, None)
         self._delayed.discard(key)
 

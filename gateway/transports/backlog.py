@@ -1,4 +1,18 @@
-"""The backlog: the messages due to one watcher that have not left yet, bounded. Pure."""
+"""The backlog: the messages due to one watcher that have not left yet, bounded. Pure.
+
+A slow watcher must neither cost memory without bound nor lose the newest state of a build. Both are
+possible because every message about a subject holds its whole state:
+
+* A newer message replaces an older one about the same subject, at its place in the order.
+* A message without room is not kept, only its subject: the message is *owed*. When its turn comes,
+  the newest state is fetched.
+
+So the bytes are bounded by a limit, and the order by the number of subjects. The last message that
+a watcher gets about a build is its newest. Only messages that nothing replaces are lost, when there
+is no room: the lines of logs.
+
+Relied on by transports: a backlog that is empty is false, yet it still counts its merged states.
+"""
 
 from collections import deque
 from typing import Final, Generic, TypeVar
@@ -6,16 +20,11 @@ from typing import Final, Generic, TypeVar
 from gateway.state.event import Subject
 
 LIMIT_BYTES: Final = 256 * 1024
+"""Bytes that wait for one watcher by default; about 600 states."""
 
 
 class Backlog:
-    """Messages to one watcher, oldest first, at most `limit` bytes of them.
-
-    Every message about the same subject holds its whole state, so a newer one replaces an older
-    one that still waits, in its place. Of a message that does not fit only the subject is kept: its
-    newest state is fetched when its turn comes. So nothing is ever lost but lines of logs, and the
-    last event that a watcher gets of a build is its newest.
-    """
+    """Messages to one watcher, oldest first, at most `limit` bytes of them."""
 
     def __init__(self, limit: int = LIMIT_BYTES) -> None:
         self._limit = limit

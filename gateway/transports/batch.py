@@ -20,8 +20,8 @@ def alike(due: list[Due[W]]) -> Iterator[tuple[list[W], list[Due[W]]]]:
     if all(each[2] is watchers for each in due):
         yield watchers, due
         return
-    # A set of events is a bit mask. An integer is quickly extended and hashed: with two filters it
-    # takes 50 ns of a delivery (of 2 µs in all), where lists of events take 90.
+    # A set of events is a bit mask: an integer is extended and hashed with less work than a list.
+    # Where two filters are watched, this takes half the time that lists of events take.
     masks: dict[W, int] = {}
     for number, (_, _, watchers) in enumerate(due):
         bit = 1 << number

@@ -1,4 +1,12 @@
-"""Edge: socket.io for watchers that poll, or did before they upgraded to a WebSocket."""
+"""Edge: socket.io for watchers that poll, or did before they upgraded to a WebSocket.
+
+This is python-socketio on python-engineio, which hold packets for a client without a limit. So an
+event goes to the library only while it holds few for that client; the others wait in the backlog.
+
+Relied on in python-engineio: `eio.sockets` has the socket of each session; of a socket its `queue`,
+`closing`, `closed`, `send` and `close`. In python-socketio: the `manager` knows the session below a
+client; `_engineio_server_class` names the engine; and see `_Server`.
+"""
 
 import asyncio
 import contextlib

@@ -11,13 +11,14 @@ from gateway.state.event import Subject
 from gateway.transports.backlog import Backlog
 
 CHUNK_BYTES: Final = 16 * 1024
+"""Size in bytes at which a write takes no further message: it waits in the backlog instead."""
 PING: Final = b":\n\n"
 
 
 class Stream:
     """The stream of one watcher; ends when the reader goes, is given up, or the server stops.
 
-    `newest` returns the message that the backlog owes, empty when there is none any more.
+    `newest` returns the message that the backlog owes, empty for a build that nobody knows.
     `now` is the time in seconds.
     """
 
@@ -56,12 +57,12 @@ class Stream:
             self._greeting.result()
 
     async def run(self, send: Send) -> None:
-        """Write what comes due, until the end."""
+        """Write messages as they come due, until the end."""
         while not self._connection.ending:
             await self._due.wait()
             self._due.clear()
             while self._ping or self.backlog:
-                await self._connection.writable()  # what is taken after it is newer
+                await self._connection.writable()  # states that are taken later are newer
                 if self._connection.ending:
                     break
                 await self.write(send, await self._chunk())
@@ -84,7 +85,7 @@ class Stream:
             self._due.set()
 
     def stuck_for(self, now: float) -> float:
-        """Return for how many seconds the reader has taken nothing of what waits."""
+        """Return the seconds since the reader took a byte, 0 when no byte waits."""
         waiting = self._connection.waiting
         taken = self._written - waiting
         if not waiting or taken > self._taken:
@@ -92,11 +93,11 @@ class Stream:
         return now - self._moved
 
     def abort(self) -> None:
-        """Give the reader up: it would never take the rest."""
+        """End the connection of a reader that takes nothing."""
         self._connection.abort()
 
     async def _chunk(self) -> bytes:
-        """Take some of what is due."""
+        """Take messages that are due, up to the size of a chunk."""
         parts, size = [PING] if self._ping else [], 0
         self._ping = False
         while self.backlog and size < CHUNK_BYTES:

@@ -2,10 +2,10 @@
 
 An event is encoded and framed once, however many watchers it goes to. Events that come due in one
 turn of the event loop leave in one write to each watcher. Such a write goes straight to the socket
-(`os.write`), past asyncio's transport, which would cost a tenth of a delivery more.
+(`os.write`): by way of asyncio's transport a delivery would cost a tenth more.
 
-A watcher whose socket takes no more bytes is slow. Its events wait in its backlog, where a newer
-state replaces an older one, and leave piece by piece as the socket takes them.
+A watcher whose kernel buffer is full is slow. Its events wait in its backlog, where a newer state
+replaces an older one, and leave piece by piece as the kernel takes them.
 """
 
 import asyncio
@@ -34,8 +34,8 @@ from gateway.transports.subscriptions import Subscriptions, refusal
 from gateway.transports.transport import Newest
 
 _PIECE_BYTES: Final = UNSENT_BYTES
-"""Largest single write, in bytes. It bounds what can pile up in a connection's transport, where a
-newer state could no longer replace it."""
+"""Largest single write, in bytes. It bounds the data in a connection's transport, where no newer
+state can replace it."""
 
 _MOST_RECIPIENTS: Final = 64
 """Sets of watchers whose connections are remembered."""
@@ -78,7 +78,7 @@ class WebSocketTransport:
 
     @property
     def stuck(self) -> int:
-        """Watchers that were closed because they took nothing any more."""
+        """Watchers that were closed because they had taken nothing for too long."""
         return self.server.stuck
 
     def routes(self) -> list[BaseRoute]:
@@ -93,7 +93,7 @@ class WebSocketTransport:
         """Do nothing: the HTTP server closes the connections."""
 
     def deliver(self, event: Event) -> None:
-        """Let an event be due to those of its watchers who are connected here."""
+        """Let an event be due to those of its watchers that are connected here."""
         if event.watchers is None:
             self._deliver_feed(event)
             return
@@ -132,17 +132,17 @@ class WebSocketTransport:
                 connection.write(text)
 
     def _flush(self) -> None:
-        """Write what came due in this turn: to each watcher, all of it in one write."""
+        """Write the events of this turn: to each watcher, all of its own in one write."""
         due, self._due = self._due, []
-        if not due:  # a watcher left, and it went out before that
+        if not due:  # `disconnect` has flushed since this call was scheduled
             return
         for connections, events in batch.alike(due):
             self._hand(connections, events)
 
     def _hand(self, connections: Collection[Connection], due: list[Due[Connection]]) -> None:
-        """Write what is due to all of `connections`.
+        """Write the events that are due to all of `connections`.
 
-        Mostly that is one piece. Of several, at most the rest of one waits in a connection's
+        Mostly they are one piece. Of several, at most the rest of one waits in a connection's
         transport, a copy for each connection; the others wait in its backlog, which is bounded.
         """
         for piece in batch.pieces(due, _PIECE_BYTES):
@@ -157,7 +157,7 @@ class WebSocketTransport:
                     taken = os.write(connection.fd, text)
                 except OSError:
                     taken = 0
-                if taken != size:  # it is full or gone: the transport knows what to do
+                if taken != size:  # full, or closed: the transport handles both
                     connection.transport.write(text[taken:])
             elif connection.connected and not connection.closing:
                 for subject, part, _ in due:
@@ -176,14 +176,14 @@ class WebSocketTransport:
         connection.settle()
 
     def _merged_for(self, connection: Connection) -> int:
-        """Return how many states were left out for a watcher since it had caught up last."""
+        """Return how many states were left out for a watcher since its backlog was dropped last."""
         backlog = self._backlogs.get(connection)
         return 0 if backlog is None else backlog.merged
 
     # What the engine calls: see engine.socket_io.Application.
 
     def connect(self, connection: Connection, auth: object) -> tuple[str, object] | None:
-        """Take a watcher, or refuse what it asks for."""
+        """Take a watcher, or refuse its filters."""
         sid = connection.sid
         try:
             filters = self._subscriptions.enter(sid, auth)
@@ -237,7 +237,7 @@ class WebSocketTransport:
             self.drain(connection)
 
     def _owed(self, connection: Connection, subject: Subject) -> bytes:
-        """Return the frame of what is owed; empty when it must be looked up, and follows."""
+        """Return the frame that is owed; empty when it has to be looked up first, and follows."""
         if not isinstance(subject, tuple):
             return _frame(FEED, self._newest.feed() | {"merged": self._merged_for(connection)})
         if body := self._newest.on_board(subject):
