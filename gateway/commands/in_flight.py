@@ -77,7 +77,7 @@ class InFlight:
         await self._wait(key, start)
 
     async def close(self) -> None:
-        """End every undoing, and forget the starts in flight."""
+        """End every undoing, and wait no longer for confirms."""
         starts = list(self._under_way.values())
         for start in starts:
             start.answer.cancel()

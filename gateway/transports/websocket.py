@@ -176,7 +176,7 @@ class WebSocketTransport:
         connection.settle()
 
     def _merged_for(self, connection: Connection) -> int:
-        """Return how many states were left out for a watcher since its backlog was dropped last."""
+        """Return how many states were left out for a watcher since it connected."""
         backlog = self._backlogs.get(connection)
         return 0 if backlog is None else backlog.merged
 
