@@ -27,7 +27,8 @@ from gateway.access.access import Access
 from gateway.drain import Drain
 from gateway.engine import packets
 from gateway.engine.connection import Connection
-from gateway.engine.server import Limits, Server
+from gateway.engine.server import Handler, Limits, Server
+from gateway.engine.socket_io import SocketIO
 from gateway.http.guard import SOCKETS
 
 LIMITS = Limits(ping_interval=0.3, ping_timeout=0.2, connect_timeout=1.0, max_bytes=1_000_000)
@@ -69,12 +70,18 @@ class SocketEcho:
         """Do nothing: nothing waits."""
 
 
-class EngineEcho(Server):
-    """Only the Engine.IO of the engine: messages come back."""
+class EngineEcho:
+    """A handler of the engine without Socket.IO: messages come back."""
 
     def message(self, connection: Connection, text: str) -> None:
         """Send it back."""
         connection.text(packets.ENGINE_MESSAGE.encode() + text.encode())
+
+    def end(self, connection: Connection, reason: str) -> None:
+        """Do nothing."""
+
+    def drain(self, connection: Connection) -> None:
+        """Do nothing: nothing waits."""
 
 
 def stock_engine() -> Any:  # noqa: ANN401 - engineio has no types
@@ -116,8 +123,8 @@ def main(port: str, server: str, suite: str) -> None:
 
     @contextlib.asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[Mapping[str, object]]:
-        engine = (EngineEcho if suite == "engine" else Server)(SocketEcho(), LIMITS)
-        yield {"drain": Drain(0), "access": Access(()), "server": engine}
+        handler: Handler = EngineEcho() if suite == "engine" else SocketIO(SocketEcho())
+        yield {"drain": Drain(0), "access": Access(()), "server": Server(handler, LIMITS)}
 
     app = Starlette(
         lifespan=lifespan,

@@ -45,7 +45,7 @@ log = logging.getLogger(__name__)
     default=256,
     show_default=True,
     type=click.IntRange(16),
-    help="KiB that may wait for a watcher who is slow; then newer states replace older ones.",
+    help="KiB that may wait for a slow watcher; of the rest it gets only the newest states.",
 )
 @click.option(
     "--stuck-seconds",
@@ -53,7 +53,7 @@ log = logging.getLogger(__name__)
     default=30,
     show_default=True,
     type=click.IntRange(1),
-    help="A watcher that takes nothing for so long is closed.",
+    help="Seconds after which a watcher that takes nothing is closed.",
 )
 @click.option(
     "--workers",
@@ -69,7 +69,7 @@ log = logging.getLogger(__name__)
     default=3.0,
     show_default=True,
     type=click.FloatRange(0, 600),
-    help="Over how long at most a stopping process spreads the goodbyes to its watchers.",
+    help="Most seconds over which a stopping process spreads the goodbyes to its watchers.",
 )
 @log_level
 def main(log_level: str, anonymous: Anonymous | None, **given: Any) -> None:  # noqa: ANN401 - click names and types them

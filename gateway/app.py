@@ -1,37 +1,38 @@
 """The composition root: makes the parts of a gateway process and joins them.
 
-The only module that knows all the others. Read `_running` as the map: sources fill `live`, `live`
+The only module that knows all the others. Read `Gateway` as the map: sources fill `live`, `live`
 sends events to the transports, and the API sends commands. Links open before the parts run, and
 close after them.
 """
 
 import asyncio
 import contextlib
-import functools
 import logging
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping
 
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
+from starlette.routing import BaseRoute
 
 from buildfeed.activity import Activity
 from buildfeed.broker.amqp.link import AmqpLink
 from buildfeed.history.store import Store
 from gateway.access.access import Access
 from gateway.commands.commands import Commands
-from gateway.commands.publisher import AmqpPublisher, MqttPublisher, Publisher
+from gateway.commands.publisher import AmqpPublisher, MqttPublisher
 from gateway.commands.rate_limit import RateLimit
 from gateway.drain import Drain
 from gateway.engine.server import Limits, Server
 from gateway.http import failures
 from gateway.http.api import Api
 from gateway.http.guard import Guard
+from gateway.http.health import Health
 from gateway.http.pages import pages
 from gateway.operations.loop_lag import HANG_SECONDS, LoopLag
 from gateway.operations.metrics import Metrics, Vitals
-from gateway.operations.queue_lengths import QueueLengths
+from gateway.operations.queues import Queues
 from gateway.operations.routes import Operations
 from gateway.parts import Part, kept_running
 from gateway.queries.builds import Builds
@@ -62,9 +63,12 @@ def create(settings: Settings) -> Starlette:
     async def lifespan(app: Starlette) -> AsyncIterator[Mapping[str, object]]:
         drain = Drain(settings.drain_seconds)
         drain.heed_signals()
-        async with _running(settings, app, drain) as server:
+        store = await asyncio.to_thread(Store, settings.database_url)
+        gateway = Gateway(settings, store, drain)
+        app.router.routes.extend(gateway.routes())
+        async with gateway.running():
             # For `transports/upgrade.py`, which stands below the application.
-            yield {"drain": drain, "access": access, "server": server}
+            yield {"drain": drain, "access": access, "server": gateway.server}
 
     access = Access(settings.origins, settings.host)
 
@@ -84,81 +88,125 @@ def create(settings: Settings) -> Starlette:
     )
 
 
-@contextlib.asynccontextmanager
-async def _running(settings: Settings, app: Starlette, drain: Drain) -> AsyncIterator[Server]:
-    loop = asyncio.get_running_loop()
-    store = await asyncio.to_thread(Store, settings.database_url)
+class Gateway:
+    """The parts of one gateway process. It closes the `store` at its end."""
 
-    def send(event: Event) -> None:
-        for transport in transports:
-            transport.deliver(event)
+    def __init__(self, settings: Settings, store: Store, drain: Drain) -> None:
+        self._settings = settings
+        self._store = store
+        # The state, and the sources that fill it.
+        self._live = live = Live(self._send, asyncio.get_running_loop().time)
+        self._counters = Counters()
+        self._catch_up = CatchUp(store, live)
+        self._subscriber = Subscriber(
+            settings.mqtt_url,
+            on_activity=self._receive,
+            on_presence=live.hear,
+            on_up=self._up,
+            on_down=self._catch_up.unsubscribed,
+        )
+        self._feed = Feed(self._subscriber, live, self._send)
+        # Reads and commands.
+        builds = Builds(live, store)
+        self._amqp = AmqpLink(settings.amqp_url, name="gateway") if settings.amqp_url else None
+        self._publisher = (
+            AmqpPublisher(self._amqp) if self._amqp else MqttPublisher(self._subscriber.link)
+        )
+        rate_limit = RateLimit(settings.starts_per_minute)
+        self._commands = Commands(live, builds, store, self._publisher, rate_limit)
+        # The ways to watchers.
+        snapshot, newest = Snapshot(live, store), Newest(live, builds.find, self._feed.body)
+        self.server, self._transports = _transports(settings, live, snapshot, newest)
+        # For operators.
+        self._loop_lag = LoopLag(HANG_SECONDS if settings.workers > 1 else None)
+        metrics = Metrics(live, self._counters, self._vitals)
+        queues = Queues(self._amqp) if self._amqp else None
+        self._operations = Operations(live, metrics, queues, settings.shared)
+        self._health = Health(self._missing)
+        self._api = Api(live, builds, self._commands, self._counters, drain)
 
-    live = Live(send, loop.time)
-    catch_up = CatchUp(store, live)
-    counters = Counters()
-    loop_lag = LoopLag(HANG_SECONDS if settings.workers > 1 else None)
+    def routes(self) -> Iterator[BaseRoute]:
+        """Yield the routing table."""
+        yield from self._api.routes()
+        yield from self._health.routes()
+        yield from self._operations.routes()
+        yield from pages()
+        for transport in self._transports:
+            yield from transport.routes()
 
-    def receive(activity: Activity) -> None:
-        counters.receive(activity, live.board)
-        state = live.receive(activity)
-        if state and state.stop:
-            commands.insist(activity, state)
+    @contextlib.asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """Run all parts beside the body, and close them at its end."""
+        settings = self._settings
+        sources: list[Part] = [self._catch_up, self._feed]
+        parts = [*sources, *self._transports, self._loop_lag, *self._operations.siblings]
+        for link in self._links():
+            link.start()
+        try:
+            async with kept_running(parts):
+                if settings.workers > 1:  # other processes serve until this one has caught up
+                    await self._until_ready()
+                log.info("gateway.started", extra={"host": settings.host, "port": settings.port})
+                yield
+        finally:
+            await self._close()
+            log.info("gateway.stopped")
 
-    def up() -> None:
-        live.reconnected()
-        catch_up.subscribed()
-
-    subscriber = Subscriber(
-        settings.mqtt_url,
-        on_activity=receive,
-        on_presence=live.hear,
-        on_up=up,
-        on_down=catch_up.unsubscribed,
-    )
-    amqp = AmqpLink(settings.amqp_url, name="gateway") if settings.amqp_url else None
-    publisher = AmqpPublisher(amqp) if amqp else MqttPublisher(subscriber.link)
-    builds = Builds(live, store)
-    commands = Commands(live, builds, store, publisher, RateLimit(settings.starts_per_minute))
-    feed = Feed(subscriber, live, send)
-    snapshot, newest = Snapshot(live, store), Newest(live, builds.find, feed.body)
-    server, transports = _transports(settings, live, snapshot, newest)
-
-    not_ready = functools.partial(_missing, subscriber, publisher, catch_up)
-
-    vitals = functools.partial(_vitals, not_ready, subscriber, loop_lag, transports)
-    api = Api(live, builds, commands, store, counters=counters, drain=drain, not_ready=not_ready)
-    operations = Operations(
-        live,
-        Metrics(live, counters, vitals),
-        QueueLengths(amqp) if amqp else None,
-        settings.shared,
-    )
-    app.router.routes.extend(
-        [
-            *api.routes(),
-            *operations.routes(),
-            *pages(),
-            *(route for transport in transports for route in transport.routes()),
-        ]
-    )
-    links: list[Subscriber | AmqpLink] = [subscriber, *([amqp] if amqp else [])]
-    for link in links:
-        link.start()
-    parts: list[Part] = [catch_up, feed, *transports, loop_lag, *operations.siblings]
-    try:
-        async with kept_running(parts):
-            if settings.workers > 1:  # other processes serve until this one has caught up
-                await _until_ready(not_ready)
-            log.info("gateway.started", extra={"host": settings.host, "port": settings.port})
-            yield server
-    finally:
+    async def _close(self) -> None:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(CLOSE_SECONDS):
-                await asyncio.gather(*(transport.close() for transport in transports))
-        await commands.close()
-        await asyncio.gather(*(asyncio.to_thread(link.stop) for link in links))
-        store.close()
-        log.info("gateway.stopped")
+                await asyncio.gather(*(transport.close() for transport in self._transports))
+        await self._commands.close()
+        await asyncio.gather(*(asyncio.to_thread(link.stop) for link in self._links()))
+        self._store.close()
+
+    def _links(self) -> list[Subscriber | AmqpLink]:
+        return [self._subscriber, self._amqp] if self._amqp else [self._subscriber]
+
+    def _send(self, event: Event) -> None:
+        for transport in self._transports:
+            transport.deliver(event)
+
+    def _receive(self, activity: Activity) -> None:
+        self._counters.receive(activity, self._live.board)
+        state = self._live.receive(activity)
+        if state and state.stop:
+            self._commands.insist(activity, state)
+
+    def _up(self) -> None:
+        self._live.reconnected()
+        self._catch_up.subscribed()
+
+    def _missing(self) -> str | None:
+        """Return the reason why the process is not ready yet, None when it is."""
+        if not self._subscriber.alive:
+            return "The broker does not answer."
+        if not self._publisher.up:
+            return "The broker takes no commands yet."
+        return None if self._catch_up.ready else "Catching up with history."
+
+    async def _until_ready(self) -> None:
+        """Wait until ready, for READY_SECONDS at most: an old picture beats no page."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(READY_SECONDS):
+                while self._missing():  # noqa: ASYNC110 - it has many parts, and this ends soon
+                    await asyncio.sleep(0.02)
+
+    def _vitals(self) -> Vitals:
+        watchers: Counter[str] = Counter()
+        for each in self._transports:
+            watchers[each.label] += each.watchers
+        return Vitals(
+            ready=self._missing() is None,
+            broker_up=self._subscriber.alive,
+            broker_lag=self._subscriber.lag,
+            loop_lag=self._loop_lag.worst,
+            watchers=watchers,
+            events_sent=sum(each.sent for each in self._transports),
+            states_merged=sum(each.merged for each in self._transports),
+            watchers_stuck=sum(each.stuck for each in self._transports),
+            activities_refused=self._subscriber.refused,
+        )
 
 
 def _transports(
@@ -177,42 +225,3 @@ def _transports(
         PollingTransport(subscriptions, newest, backlog_bytes=backlog_bytes, polling=alone),
         SseTransport(live, snapshot, newest, backlog_bytes=backlog_bytes, stuck_seconds=stuck),
     ]
-
-
-def _vitals(
-    not_ready: Callable[[], str | None],
-    subscriber: Subscriber,
-    loop_lag: LoopLag,
-    transports: Sequence[Transport],
-) -> Vitals:
-    watchers: Counter[str] = Counter()
-    for each in transports:
-        watchers[each.label] += each.watchers
-    return Vitals(
-        ready=not_ready() is None,
-        broker_up=subscriber.alive,
-        broker_lag=subscriber.lag,
-        loop_lag=loop_lag.worst,
-        watchers=watchers,
-        events_sent=sum(each.sent for each in transports),
-        states_merged=sum(each.merged for each in transports),
-        watchers_stuck=sum(each.stuck for each in transports),
-        activities_refused=subscriber.refused,
-    )
-
-
-def _missing(subscriber: Subscriber, publisher: Publisher, catch_up: CatchUp) -> str | None:
-    """Return what is missing until the process is ready, None when nothing is missing."""
-    if not subscriber.alive:
-        return "The broker does not answer."
-    if not publisher.up:
-        return "The broker takes no commands yet."
-    return None if catch_up.ready else "Catching up with history."
-
-
-async def _until_ready(missing: Callable[[], str | None]) -> None:
-    """Wait until nothing is missing, for READY_SECONDS at most: an old picture beats no page."""
-    with contextlib.suppress(TimeoutError):
-        async with asyncio.timeout(READY_SECONDS):
-            while missing():  # noqa: ASYNC110 - it has many parts, and this ends soon
-                await asyncio.sleep(0.02)

@@ -1,8 +1,16 @@
-"""The TCP connection below a response: what ASGI does not offer.
+"""The TCP connection below a response, for the three things that ASGI does not offer.
 
-ASGI cannot abort a connection, say how much of a response waits to be sent, or tell a response
-that the server is about to stop. A stream that never ends needs all three. `http/protocol.py` puts
-an `HttpConnection` into the scope of every request.
+A stream that never ends has to be cut off when its reader takes nothing, has to know how many of
+its bytes are still waiting, and must be told that the server is about to stop. ASGI has no word for
+any of these. So `http/protocol.py` puts an `HttpConnection` into the scope of every request, and
+keeps it informed.
+
+Data for a slow reader waits in its backlog, where a newer state can replace it. Therefore the two
+buffers below are kept small: that of the transport takes nothing beyond the write that filled the
+kernel's, and the kernel keeps SMALL_BYTES that are not on their way yet.
+
+Relied on: with a high-water mark of 0 asyncio's transport reports every byte that the kernel does
+not take; a socket that is closed with SO_LINGER 0 sends a reset and drops its data.
 """
 
 import asyncio
@@ -14,6 +22,7 @@ from typing import Final, cast
 from starlette.types import Scope
 
 SMALL_BYTES: Final = 16 * 1024
+"""Bytes that may wait in the kernel, besides those on their way (TCP_NOTSENT_LOWAT)."""
 
 EXTENSION: Final = "buildfeed.connection"
 """The key of a request's `HttpConnection` in its scope (ASGI: extensions)."""
@@ -29,9 +38,9 @@ class HttpConnection:
         self.ending = False
         """True once the server is about to stop or the connection is lost."""
         self.lost = False
-        """True once nothing can be sent any more."""
+        """True once the connection is gone: nothing can be sent."""
         self.on_end: Callable[[], None] = lambda: None
-        """Called each time that one of them becomes true."""
+        """Called each time that one of these two becomes true."""
 
     @property
     def waiting(self) -> int:
@@ -43,26 +52,26 @@ class HttpConnection:
         return cast(socket.socket, self._transport.get_extra_info("socket"))
 
     async def writable(self) -> None:
-        """Wait until the system has taken everything, or `ending`."""
+        """Wait until the kernel has taken every byte, or `ending`."""
         await self._writable.wait()
 
     def keep_buffers_small(self) -> None:
-        """Let what cannot be sent yet wait with us, not below, where nothing newer replaces it."""
+        """Make the buffers of transport and kernel small, for a stream with a backlog."""
         self._transport.set_write_buffer_limits(high=0)
         self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, SMALL_BYTES)
 
     def abort(self) -> None:
-        """Close it at once; what waits is lost, below us too (RFC 9293 §3.10.5)."""
+        """End it at once; waiting bytes are dropped, in the kernel too (RFC 9293 §3.10.5)."""
         if not self._transport.is_closing():
             self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
             self._transport.abort()
 
     def pause(self) -> None:
-        """Note that the kernel takes no more bytes for now."""
+        """Note that the kernel buffer is full."""
         self._writable.clear()
 
     def resume(self) -> None:
-        """Note that the system has taken everything."""
+        """Note that the kernel has taken every byte."""
         self._writable.set()
 
     def end(self, *, lost: bool) -> None:

@@ -35,7 +35,7 @@ def anonymous(command: Command) -> Command:
 
 
 def check(host: str, anonymous: Anonymous | None) -> None:
-    """Raise click.UsageError, one sentence that says what to do, if nobody may be served."""
+    """Raise click.UsageError, one sentence of advice, if nobody may be served."""
     if sentence := refusal(host, anonymous):
         raise click.UsageError(sentence)
 

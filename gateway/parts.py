@@ -6,6 +6,8 @@ import logging
 from collections.abc import AsyncIterator, Iterable
 from typing import Protocol
 
+from gateway.tasks import Tasks
+
 log = logging.getLogger(__name__)
 
 
@@ -19,13 +21,13 @@ class Part(Protocol):
 @contextlib.asynccontextmanager
 async def kept_running(parts: Iterable[Part]) -> AsyncIterator[None]:
     """Run `parts` beside the body, and cancel them at its end."""
-    tasks = [asyncio.create_task(_keep_running(part)) for part in parts]
+    tasks = Tasks()
+    for part in parts:
+        tasks.start(_keep_running(part))
     try:
         yield
     finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await tasks.cancel()
 
 
 async def _keep_running(part: Part) -> None:

@@ -11,7 +11,7 @@ ALLOWED: Final = "everybody who reaches this port may read, start and stop every
 
 
 def is_loopback(host: str) -> bool:
-    """Tell whether only this machine reaches what listens on `host`.
+    """Tell whether only this machine reaches a server that listens on `host`.
 
     Loopback is 127.0.0.0/8, ::1, ::ffff:127.0.0.1, and `localhost` with the names below it (RFC
     6761 §6.3). No other name is looked up, as its address may change.
@@ -28,9 +28,9 @@ def is_loopback(host: str) -> bool:
 
 
 def refusal(host: str, anonymous: Anonymous | None) -> str | None:
-    """Return the sentence that says what to do instead of serving on `host`, None to serve.
+    """Return the sentence to refuse to serve on `host` with, which says what to do; None to serve.
 
-    `anonymous` is what the operator has decided, if anything. There is no login yet.
+    `anonymous` is the decision of the operator, None without one. There is no login yet.
     """
     if anonymous == "none":
         return (

@@ -1,10 +1,11 @@
 """Start and stop: from a request to a confirmed command, once each.
 
-A start passes four stations, and each may end it: the claim of its `Idempotency-Key` (the same key
+A start takes four steps, and each may end it: the claim of its `Idempotency-Key` (the same key
 gives the same build, in every process: `lease`), the rate limit of the project, the publish (joined
-when it is in flight already: `in_flight`), and the confirm of the broker. A stop needs no key, as
-stopping twice is stopping once. But a worker that was cut off while the stop went by does not know
-of it, so a stop is sent again whenever its build is heard to go on.
+when the start is in flight already: `in_flight`), and the confirm of the broker. A stop needs no
+key, as stopping twice is stopping once. But a worker that was not connected when the stop was
+published does not know of it, so a stop is sent again when an activity shows that its build goes
+on.
 """
 
 import asyncio
@@ -15,7 +16,6 @@ import random
 import secrets
 import time
 import uuid
-from collections.abc import Coroutine
 from datetime import UTC, datetime
 from http import HTTPStatus
 
@@ -35,6 +35,7 @@ from gateway.commands.requests import StartRequest
 from gateway.problems import Problem, unknown_build
 from gateway.queries.builds import Builds
 from gateway.state.live import Live
+from gateway.tasks import Tasks
 
 RESEND_STOP_SECONDS = 2.0
 YOUNG_SECONDS = 60.0
@@ -64,7 +65,7 @@ class Commands:
         self._in_flight = InFlight(publisher, live.receive)
         self._leases = Leases(store)
         self._resent: dict[Key, float] = {}
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks = Tasks()
 
     async def start(self, project: str, request: StartRequest, key: str | None) -> BuildState:
         """Return the new build once the broker has it; with `key` the same build each time.
@@ -135,16 +136,14 @@ class Commands:
         recent = {k: at for k, at in self._resent.items() if now - at < RESEND_STOP_SECONDS}
         if state.key not in recent:
             recent[state.key] = now
-            self._spawn(self._resend(state.stop))
+            self._tasks.start(self._resend(state.stop))
         self._resent = recent
 
     async def close(self) -> None:
         """End every repetition and every undoing."""
         await self._in_flight.close()
         await self._leases.close()
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._tasks.cancel()
 
     async def _claim(self, project: str, key: str, build: str, request: StartRequest) -> Claim:
         """Return the build that `key` belongs to, and whether it is our turn to send its start.
@@ -186,12 +185,6 @@ class Commands:
             await confirmed(self._publisher.submit(stop))
         except BrokerUnavailable as exc:
             log.warning("stop.not_resent", extra={"sent": exc.sent})
-
-    def _spawn(self, work: Coroutine[None, None, None]) -> asyncio.Task[None]:
-        task = asyncio.get_running_loop().create_task(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-        return task
 
 
 def _now() -> datetime:

@@ -5,8 +5,8 @@ neither refused nor confirmed until that is over, maybe hours later. The client 
 CONFIRM_SECONDS that the start failed, so it must not find the build running later: a start that is
 confirmed when nobody waits for it any longer is stopped at once ("undone").
 
-A client that asks for the same start before that joins it, since a second copy would make a second
-worker build. So a start is in one of these states:
+A client that repeats a start before that joins the pending one, since a second copy would make a
+second worker build. So a start is in one of these states:
 
     waiting     sent, and at least one request waits for the confirm
     abandoned   sent, and no request waits; the confirm makes it undone, a new request waiting
@@ -77,7 +77,7 @@ class InFlight:
         await self._wait(key, start)
 
     async def close(self) -> None:
-        """End what is still being undone."""
+        """End every undoing, and wait no longer for confirms."""
         starts = list(self._under_way.values())
         for start in starts:
             start.answer.cancel()

@@ -3,8 +3,9 @@
 A client that repeats a start with its `Idempotency-Key` may reach another process. If both sent it,
 two workers would build. So the row of the key names one sender and the moment until which no other
 may send (a lease). The sender renews the lease until it knows how the start ended, and then writes
-that down. A lease that is not renewed expires, and a process that is asked for the same start takes
-it over. Clocks of machines differ, so a holder relies on its lease only for two thirds of it.
+the ending down. A lease that is not renewed expires, and a process that is asked for the same start
+takes it over. The clocks of machines differ, so a holder relies on its lease only for two thirds of
+its length.
 """
 
 import asyncio

@@ -68,7 +68,7 @@ async def confirmed(submitted: "Future[None]") -> None:
     try:
         done, _ = await asyncio.wait([asyncio.wrap_future(submitted)], timeout=CONFIRM_SECONDS)
     except asyncio.CancelledError:
-        submitted.cancel()  # `wait` does not cancel what it waits for
+        submitted.cancel()  # `wait` does not cancel its futures
         raise
     if not done:
         raise BrokerUnavailable(sent=not submitted.cancel())

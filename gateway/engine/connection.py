@@ -5,46 +5,69 @@ same bytes to each. So a connection is one object with slots, without a task or 
 the protocol of the socket calls `received`, `paused` and `resumed`, one timer serves all pings, and
 an event is written straight to the socket while the connection is `ready`.
 
-`ready` says in one look what a write depends on: connected, not slow, not closing, and nothing held
-that must leave first. Each change of one of these has to call `settle`.
+A write depends on four facts: the connection is connected, not slow, not closing, and holds nothing
+that must leave first. `ready` joins them, so that a delivery looks at one attribute. Each change of
+one of these facts has to call `settle`.
 
 Relied on: a selector transport's socket takes `os.write` on its descriptor when the transport's own
 buffer is empty; with a high-water mark of 0 the transport calls `paused` as soon as it is not.
 """
 
 import asyncio
+import secrets
 import socket
-from typing import TYPE_CHECKING, Final
+from typing import Final, Protocol
 
 from gateway.engine import frames, packets
 from gateway.engine.frames import BrokenFrames, Frames
 from gateway.engine.packets import BadPacket
 
-if TYPE_CHECKING:
-    from gateway.engine.server import Server
-
 MESSAGES_A_SECOND: Final = 20.0
 MESSAGE_BURST: Final = 200
-"""Messages that a client may send at once, and MESSAGES_A_SECOND from then on (a token bucket): far
-more than a page needs, far fewer than would hurt."""
+"""Messages that a client may send at once, and MESSAGES_A_SECOND from then on (a token bucket):
+more than a page needs, and too few to keep the event loop busy."""
 
 UNSENT_BYTES: Final = 16 * 1024
-"""Bytes for one client that may wait in the kernel, besides those on their way (TCP_NOTSENT_LOWAT):
-what waits there cannot be replaced by a newer state."""
+"""Bytes for one client that may wait in the kernel, besides those on their way (TCP_NOTSENT_LOWAT).
+A state that waits there cannot be replaced by a newer one."""
+
+_SID_BYTES: Final = 15
+
+
+class Owner(Protocol):
+    """The server that a connection belongs to, as the connection uses it."""
+
+    @property
+    def max_bytes(self) -> int:
+        """Largest message of a client, in bytes."""
+
+    def now(self) -> float:
+        """Return the time of the event loop, in seconds."""
+
+    def message(self, connection: "Connection", text: str) -> None:
+        """Take a message of the client; raises BadPacket for one that is out of place."""
+
+    def closing(self, connection: "Connection", reason: str) -> None:
+        """Take note that a close frame was sent, and that the connection is to end soon."""
+
+    def slowed(self, connection: "Connection") -> None:
+        """Take note that the kernel buffer of a connection is full."""
+
+    def drained(self, connection: "Connection") -> None:
+        """Take note that the kernel has taken every byte of a connection."""
 
 
 class Connection:
     """A client after the WebSocket handshake. Everything belongs to the event loop.
 
-    While the kernel takes no more bytes for it, the connection is `slow`, and the application holds
-    what is due.
+    It is `slow` while its kernel buffer is full. The application holds its events then.
     """
 
     __slots__ = (
         "__weakref__",
         "_frames",
         "_heard_at",
-        "_server",
+        "_owner",
         "_tokens",
         "answered",
         "closing",
@@ -58,8 +81,8 @@ class Connection:
         "transport",
     )
 
-    def __init__(self, server: "Server", transport: asyncio.Transport, sid: str) -> None:
-        self.sid = sid
+    def __init__(self, owner: Owner, transport: asyncio.Transport) -> None:
+        self.sid = new_sid()
         """The session id: of Engine.IO, then of Socket.IO, a new one at each connect."""
         self.connected = False
         """True from its Socket.IO connect to its disconnect."""
@@ -75,11 +98,12 @@ class Connection:
         There is no TLS here, so these are the bytes that the transport would write.
         """
         self.moved = (0, 0.0)
+        """Of a slow one: how many bytes waited when the kernel took some last, and that moment."""
         self._tokens = float(MESSAGE_BURST)
         self._heard_at = 0.0
-        self._server = server
+        self._owner = owner
         self.transport = transport
-        self._frames = Frames(server.max_bytes)
+        self._frames = Frames(owner.max_bytes)
         transport.set_write_buffer_limits(high=0)  # report every byte that the kernel does not take
         sock: socket.socket = transport.get_extra_info("socket")
         self.fd = sock.fileno()
@@ -110,7 +134,7 @@ class Connection:
             self.closing = True
             self.settle()
             self.transport.close()
-            self._server.closing(self, reason)
+            self._owner.closing(self, reason)
 
     def abort(self) -> None:
         """End the connection now."""
@@ -145,7 +169,7 @@ class Connection:
             self.answered = True
         elif kind == packets.ENGINE_MESSAGE:
             if self._may_say_more():
-                self._server.message(self, text[1:])
+                self._owner.message(self, text[1:])
             else:
                 self.close(frames.POLICY, "too many messages")
         elif text == packets.ENGINE_CLOSE:
@@ -155,20 +179,25 @@ class Connection:
 
     def _may_say_more(self) -> bool:
         """Take a token from the bucket."""
-        now = self._server.now()
+        now = self._owner.now()
         earned = (now - self._heard_at) * MESSAGES_A_SECOND
         self._tokens = min(MESSAGE_BURST, self._tokens + earned) - 1
         self._heard_at = now
         return self._tokens >= 0
 
     def paused(self) -> None:
-        """Take note that the kernel takes no more bytes."""
+        """Take note that the kernel buffer is full."""
         self.slow = True
         self.settle()
-        self._server.slowed(self)
+        self._owner.slowed(self)
 
     def resumed(self) -> None:
         """Take note that the kernel has taken the bytes that waited."""
         self.slow = False
         self.settle()
-        self._server.drained(self)
+        self._owner.drained(self)
+
+
+def new_sid() -> str:
+    """Return a session id that nobody can guess."""
+    return secrets.token_urlsafe(_SID_BYTES)

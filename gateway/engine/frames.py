@@ -10,10 +10,8 @@ PING: Final = 0x9
 PONG: Final = 0xA
 
 NORMAL: Final = 1000
-GOING_AWAY: Final = 1001
 PROTOCOL_ERROR: Final = 1002
 REFUSED_KIND: Final = 1003
-NOT_TEXT: Final = 1007
 POLICY: Final = 1008
 TOO_BIG: Final = 1009
 RESTART: Final = 1012
@@ -52,13 +50,13 @@ def frame(opcode: int, payload: bytes) -> bytes:
 
 
 def close_frame(code: int, reason: str = "") -> bytes:
-    """Return a close frame; what is too long of `reason` is cut off."""
+    """Return a close frame; `reason` is cut to the 123 bytes that fit."""
     text = reason.encode()[: _MAX_CONTROL - 2].decode(errors="ignore").encode()
     return frame(CLOSE, code.to_bytes(2) + text)
 
 
 class Frames:
-    """Reads what one client sends: bytes go in, whole messages come out.
+    """Reads the frames of one client: bytes go in, whole messages come out.
 
     A message has `limit` bytes at most. Nothing is kept between whole messages.
     """
@@ -138,7 +136,7 @@ class Frames:
 
 
 def _unmask(payload: bytes, mask: bytes) -> bytes:
-    """Return what was masked (RFC 6455 §5.3), all bytes in one operation."""
+    """Return `payload` without its mask (RFC 6455 §5.3); all bytes in one operation, for speed."""
     size = len(payload)
     key = (mask * (size // _MASK_BYTES + 1))[:size]
     return (int.from_bytes(payload) ^ int.from_bytes(key)).to_bytes(size)

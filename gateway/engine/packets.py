@@ -7,7 +7,6 @@ import msgspec
 from buildfeed import documents
 
 ENGINE_CLOSE: Final = "1"
-ENGINE_PING: Final = "2"
 ENGINE_PONG: Final = "3"
 ENGINE_MESSAGE: Final = "4"
 
@@ -17,14 +16,12 @@ EVENT: Final = "2"
 
 ROOT: Final = "/"
 PING: Final = b"2"
-CLOSE: Final = b"1"
-GOODBYE: Final = b"41"
 
 _MAX_ID_DIGITS: Final = 18
 
 
 class BadPacket(ValueError):
-    """A client sent what is no packet that a server takes."""
+    """A client sent a text that is no packet for a server."""
 
 
 class Packet(msgspec.Struct, frozen=True):

@@ -1,26 +1,24 @@
-"""All connections of a process: which are open, due for a ping, or slow, and what they send.
+"""All connections of a process: which are open, due for a ping, or slow.
 
-The server owns what concerns many connections at once: timers for pings, pongs and connects, the
-set of slow ones, and what a Socket.IO packet means. What an event means is the application's.
+The server has all that concerns many connections at once: the timers of pings, pongs and connects,
+and the set of slow connections. The meaning of a message is its handler's: see `socket_io`.
 """
 
 import asyncio
 import logging
-import secrets
-from typing import Any, Final, Protocol
+from typing import Final, Protocol
 
 import msgspec
 
 from gateway.engine import frames, packets
 from gateway.engine.connection import Connection
-from gateway.engine.packets import CONNECT, DISCONNECT, EVENT, ROOT, BadPacket, Packet
 from gateway.engine.timers import Timers
 
 log = logging.getLogger(__name__)
 
 _CHECK_SECONDS: Final = 1.0
 _LINGER_SECONDS: Final = 2.0
-_SID_BYTES: Final = 15
+"""Seconds in which the last frames of a closing connection may leave; then it is aborted."""
 
 
 class Limits(msgspec.Struct, frozen=True, kw_only=True):
@@ -36,32 +34,31 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     max_bytes: int = 64 * 1024
 
 
-class Application(Protocol):
-    """The application behind the connections."""
+class Handler(Protocol):
+    """The protocol in the messages of Engine.IO, as the server uses it."""
 
-    def connect(self, connection: Connection, auth: object) -> tuple[str, object] | None:
-        """Take a client; return the (message, data) of a refusal to send it away."""
+    def message(self, connection: Connection, text: str) -> None:
+        """Take a message of a client; raises BadPacket for one that is out of place."""
 
-    def event(
-        self, connection: Connection, name: str, arguments: list[Any], ack: int | None
-    ) -> None:
-        """Take an event; when it has an `ack` id, answer it."""
-
-    def disconnect(self, connection: Connection, reason: str) -> None:
-        """Take note that a client is gone."""
+    def end(self, connection: Connection, reason: str) -> None:
+        """Take note that a connection has no messages from now on; may be repeated."""
 
     def drain(self, connection: Connection) -> None:
-        """Send from the backlog: the connection is not slow any more."""
+        """Send the messages that are held for a connection, which has ceased to be slow."""
 
 
 class Server:
-    """The connections of this process, for `application`. Everything belongs to the event loop."""
+    """The connections of this process; `handler` takes their messages.
 
-    def __init__(self, application: Application, limits: Limits) -> None:
+    Everything belongs to the event loop.
+    """
+
+    def __init__(self, handler: Handler, limits: Limits) -> None:
         self.max_bytes = limits.max_bytes
         self.stuck = 0
         """Connections closed because they took nothing for `stuck` seconds."""
-        self._application = application
+        self.message = handler.message  # of a connection: see Owner
+        self._handler = handler
         self._limits = limits
         self._loop = asyncio.get_running_loop()
         self.now = self._loop.time
@@ -74,7 +71,7 @@ class Server:
 
     def open(self, transport: asyncio.Transport, answer: bytes) -> Connection:
         """Return the connection of a client; `answer` is that of the WebSocket handshake."""
-        connection = Connection(self, transport, secrets.token_urlsafe(_SID_BYTES))
+        connection = Connection(self, transport)
         self._connections.add(connection)
         opened = packets.opened(
             connection.sid,
@@ -89,49 +86,17 @@ class Server:
 
     def lost(self, connection: Connection) -> None:
         """Take note that a connection is gone."""
-        self._end(connection, "transport close")
+        self._handler.end(connection, "transport close")
         self._connections.discard(connection)
         self._slow.discard(connection)
 
     def closing(self, connection: Connection, reason: str) -> None:
-        """Take note that a connection is closing: it has a moment to say so, and hears nothing."""
-        self._end(connection, reason or "transport close")
+        """Take note of a close frame; if it does not leave, the connection is aborted."""
+        self._handler.end(connection, reason or "transport close")
         self._lingering.add(connection)
 
-    def message(self, connection: Connection, text: str) -> None:
-        """Take a message, a Socket.IO packet; raise BadPacket for one that is out of place."""
-        packet = packets.decode(text)
-        if packet.kind == CONNECT and packet.namespace != ROOT:
-            connection.text(packets.refused(packet.namespace, "Invalid namespace"))
-        elif packet.kind == CONNECT and not connection.connected:
-            self._connect(connection, packet)
-        elif packet.namespace != ROOT or not connection.connected or packet.kind == CONNECT:
-            raise BadPacket("it is not connected, or is already")
-        elif packet.kind == EVENT:
-            self._application.event(connection, packet.event, packet.data, packet.id)
-        elif packet.kind == DISCONNECT:
-            self._end(connection, "client namespace disconnect")
-
-    def _connect(self, connection: Connection, packet: Packet) -> None:
-        connection.sid = secrets.token_urlsafe(
-            _SID_BYTES
-        )  # whatever is under way for the last one is void
-        connection.connected = True
-        if refusal := self._application.connect(connection, packet.data):
-            connection.connected = False
-            connection.text(packets.refused(ROOT, *refusal))
-        else:
-            connection.text(packets.connected(connection.sid))
-        connection.settle()
-
-    def _end(self, connection: Connection, reason: str) -> None:
-        if connection.connected:
-            connection.connected = False
-            connection.settle()
-            self._application.disconnect(connection, reason)
-
     def slowed(self, connection: Connection) -> None:
-        """Take note that the kernel takes no more bytes for a connection."""
+        """Take note that the kernel buffer of a connection is full."""
         connection.moved = connection.waiting, self.now()
         self._slow.add(connection)
 
@@ -139,7 +104,7 @@ class Server:
         """Take note that the kernel has taken every byte of a connection."""
         self._slow.discard(connection)
         if connection.connected and connection.holds:
-            self._application.drain(connection)
+            self._handler.drain(connection)
 
     async def run(self) -> None:
         """Close stuck connections, until cancelled."""
@@ -154,7 +119,7 @@ class Server:
                     log.warning("watcher.stuck", extra={"sid": connection.sid})
                     self.stuck += 1
                     self._slow.discard(connection)
-                    self._end(connection, "stuck")
+                    self._handler.end(connection, "stuck")
                     connection.close(frames.TRY_LATER, "It takes nothing any more: connect again.")
 
     def _ping(self, connection: Connection) -> None:
@@ -166,7 +131,7 @@ class Server:
 
     def _look_for_pong(self, connection: Connection) -> None:
         if connection in self._connections and not connection.answered:
-            self._end(connection, "ping timeout")
+            self._handler.end(connection, "ping timeout")
             connection.abort()
 
     def _look_for_connect(self, connection: Connection) -> None:

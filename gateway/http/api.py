@@ -1,8 +1,7 @@
-"""Edge: HTTP. Start, stop, lists, one build, health, the page."""
+"""Edge: HTTP. Start and stop, a list of builds, one build, its activities."""
 
-import asyncio
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from http import HTTPStatus
 
@@ -14,7 +13,6 @@ from starlette.routing import BaseRoute, Route
 
 from buildfeed.activity import MEDIA_TYPE
 from buildfeed.board import BuildState
-from buildfeed.history.store import Store
 from gateway.commands.commands import Commands
 from gateway.commands.requests import StartRequest, StopRequest
 from gateway.drain import Drain
@@ -28,26 +26,21 @@ from gateway.state.live import Live
 
 
 class Api:
-    """The endpoints under `/api`, and health. `not_ready` says what is missing, None if nothing."""
+    """The endpoints under `/api/builds` and `/api/projects`."""
 
     def __init__(
         self,
         live: Live,
         builds: Builds,
         commands: Commands,
-        store: Store,
-        *,
         counters: Counters,
         drain: Drain,
-        not_ready: Callable[[], str | None],
     ) -> None:
         self._live = live
         self._builds = builds
         self._commands = commands
-        self._store = store
         self._counters = counters
         self._drain = drain
-        self._not_ready = not_ready
 
     def routes(self) -> list[BaseRoute]:
         """Return the routing table."""
@@ -58,8 +51,6 @@ class Api:
             Route(project + "/{build}", self.build),
             Route(project + "/{build}/activities", self.activities),
             Route(project + "/{build}/stop", self.stop, methods=["POST"]),
-            Route("/healthz", self.health),
-            Route("/readyz", self.ready),
         ]
 
     async def start(self, request: Request) -> Response:
@@ -107,35 +98,20 @@ class Api:
         return _json(body, HTTPStatus.OK)
 
     async def activities(self, request: Request) -> Response:
-        """200 and what happened to a build, oldest first: a collection, or a page of it."""
+        """200 and the activities of a build, oldest first: a collection, or a page of it."""
         project, build = self._named(request)
         wanted = requests.query(request.query_params.multi_items(), ActivitiesRequest)
         url = str(request.url.replace(query=""))
         if await self._builds.find(project, build) is None:
             raise unknown_build(project, build)
-        total = await asyncio.to_thread(self._store.count_activities, project, build)
+        total = await self._builds.count_activities(project, build)
         if isinstance(wanted.after, UnsetType):
             body = collection.collection(url, total)
         else:
-            rows = await asyncio.to_thread(
-                self._store.activities,
-                project,
-                build,
-                after=wanted.after,
-                limit=collection.PAGE + 1,
-            )
+            limit = collection.PAGE + 1
+            rows = await self._builds.activities(project, build, wanted.after, limit)
             body = collection.page(url, total, wanted.after, rows)
         return _json(body, HTTPStatus.OK, media_type=MEDIA_TYPE)
-
-    async def health(self, _request: Request) -> Response:
-        """200 as long as the process turns its loop."""
-        return _json({"status": "alive"}, HTTPStatus.OK)
-
-    async def ready(self, _request: Request) -> Response:
-        """200 when connected and caught up, else 503 saying what is missing."""
-        if missing := self._not_ready():
-            raise Problem(HTTPStatus.SERVICE_UNAVAILABLE, "not-ready", missing)
-        return _json({"status": "ready"}, HTTPStatus.OK)
 
     @staticmethod
     def _named(request: Request) -> tuple[str, str]:

@@ -23,8 +23,8 @@ def collection(url: str, total: int) -> dict[str, Any]:
 def page(url: str, total: int, after: int, rows: Sequence[tuple[int, bytes]]) -> dict[str, Any]:
     """Return the `OrderedCollectionPage` of the first 100 `rows`, (row number, payload).
 
-    It has a `next` if there are more. The items are what the recorder stored: the activities as we
-    understand them. `total` is of the whole collection (core §5.1).
+    It has a `next` if there are more. The items are the activities as the recorder stored
+    them. `total` is of the whole collection (core §5.1).
     """
     shown = rows[:PAGE]
     body: dict[str, Any] = {

@@ -1,4 +1,4 @@
-"""The page, and what it loads: files of `web/`, served as they are."""
+"""The page and the files that it loads: those of `web/`, served as they are."""
 
 from pathlib import Path
 from typing import Final
@@ -19,7 +19,7 @@ WEB: Final = next((place for place in _PLACES if place.is_dir()), _PLACES[0])
 
 
 def pages() -> list[BaseRoute]:
-    """Return the routes of the page and of what it loads."""
+    """Return the routes of the page and of the files that it loads."""
     static = [
         Mount(f"/{folder}", StaticFiles(directory=WEB / folder, check_dir=False))
         for folder in ("scripts", "styles", "vendor")

@@ -1,7 +1,8 @@
 """HTTP/1.1 as uvicorn speaks it, mended: ignored upgrades, bodies without length, bad heads.
 
-httptools takes any `Upgrade` for a request without a body: a body that follows is lost, and
-what is absent is a default here. So it is parsed once more, as that of a request like any other.
+httptools, the parser of uvicorn, takes any `Upgrade` for the end of HTTP, and drops the body of
+that request. Here an absent body means defaults: a start that nobody wanted. So a second parser,
+which is given the same head without the upgrade, goes on with the body.
 """
 
 import asyncio
@@ -31,7 +32,7 @@ log = logging.getLogger(__name__)
 class Protocol(HttpToolsProtocol):
     """uvicorn's HTTP/1.1, with a `HttpConnection` in the scope of every request.
 
-    An upgrade that we do not do is ignored, as RFC 9110 §7.8 lets a server do: the request is
+    An upgrade that we do not support is ignored, as RFC 9110 §7.8 lets a server do: the request is
     answered, and its body counts.
 
     Relied on besides asyncio's and httptools' protocol interfaces: `on_message_begin` makes
@@ -46,10 +47,10 @@ class Protocol(HttpToolsProtocol):
         """Begin."""
         super().connection_made(transport)
         self._connection = HttpConnection(transport)
-        self._repeats = False  # a head that is known already is parsed
-        self._unframed = False  # there is no length, and the end of the connection is none
-        self._deaf = False  # what comes now is no HTTP
-        self._may_lack_body = False  # what follows may be meant as the body of the last request
+        self._repeats = False  # while the second parser is given the head
+        self._unframed = False  # the body has no length, and does not end with the connection
+        self._deaf = False  # all further bytes are no HTTP
+        self._may_lack_body = False  # the next bytes may be meant as the body of the last request
         self._tail = b""  # where an empty line may have begun
         self._before: Any = None  # the request before the last
 
@@ -69,12 +70,12 @@ class Protocol(HttpToolsProtocol):
         self._connection.resume()
 
     def data_received(self, data: bytes) -> None:
-        """Parse what came."""
+        """Parse `data`."""
         if self._deaf:
             return
         self._unset_keepalive_if_required()
         before, rest = self.cycle, data
-        self._may_lack_body = False  # what came before has begun
+        self._may_lack_body = False  # a body would have begun by now
         try:
             while rest:
                 rest = self._parse(rest)
@@ -88,7 +89,7 @@ class Protocol(HttpToolsProtocol):
             self._refuse(Problem(HTTPStatus.LENGTH_REQUIRED, "no-length", detail))
 
     def _parse(self, data: bytes) -> bytes:
-        """Parse; return what is left after an upgrade that is ignored."""
+        """Parse; return the rest after an upgrade that is ignored."""
         try:
             self.parser.feed_data(data)
         except httptools.HttpParserUpgrade as exc:
@@ -162,7 +163,7 @@ class Protocol(HttpToolsProtocol):
             super().on_message_complete()
 
     def send_400_response(self, _msg: str) -> None:
-        """Refuse what is no HTTP, and the request before it where that is not whole.
+        """Refuse bytes that are no HTTP, and the request before them where that is not whole.
 
         One that is whole is answered, and the connection ends then.
         """
@@ -212,6 +213,6 @@ class Protocol(HttpToolsProtocol):
 
 
 def _behind_head(data: bytes) -> bytes:
-    """Return what follows the first empty line."""
+    """Return the bytes after the first empty line."""
     _, *rest = _EMPTY_LINE.split(data, maxsplit=1)
     return rest[0] if rest else b""

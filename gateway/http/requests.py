@@ -54,7 +54,7 @@ def query(parameters: Sequence[tuple[str, str]], type_: type[T]) -> T:
 
 
 def no_query(parameters: Sequence[tuple[str, str]]) -> None:
-    """Raise Problem 400 when there are parameters where none is known: what they say is lost."""
+    """Raise Problem 400 when there are parameters: none is known, and none may be ignored."""
     if parameters:
         detail = f"The query is refused: {parameters[0][0][:80]!r} is not known here."
         raise Problem(HTTPStatus.BAD_REQUEST, "bad-query", detail)
@@ -69,7 +69,7 @@ def not_encoded(coding: str) -> None:
 
 
 def name(what: str, text: str) -> str:
-    """Return `text` if it is a name; raise Problem 400 saying what names look like."""
+    """Return `text` if it is a name; raise Problem 400, which explains names, if it is none."""
     try:
         return names.check(what, text)
     except InvalidName as exc:

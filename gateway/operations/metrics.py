@@ -52,7 +52,7 @@ class Metrics(Collector):
         ProcessCollector("", os.getpid, "/proc", self._registry)
 
     def text(self) -> str:
-        """Return what this process has to tell, in the classic format."""
+        """Return the metrics of this process, in the classic text format."""
         return generate_latest(self._registry).decode()
 
     def render(

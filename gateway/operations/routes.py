@@ -11,7 +11,7 @@ from starlette.routing import BaseRoute, Route
 from buildfeed.broker.amqp.topology import BUILDS_DEAD
 from gateway.http import requests
 from gateway.operations.metrics import Metrics
-from gateway.operations.queue_lengths import QueueLengths
+from gateway.operations.queues import Queues
 from gateway.operations.siblings import Siblings
 from gateway.state.live import Live
 from gateway.state.overview import overview
@@ -27,7 +27,7 @@ class Operations:
         self,
         live: Live,
         metrics: Metrics,
-        queues: QueueLengths | None,
+        queues: Queues | None,
         shared: Path | None,
     ) -> None:
         self._live = live
@@ -57,4 +57,4 @@ class Operations:
         return Response(msgspec.json.encode(body), media_type="application/json")
 
     async def _lengths(self) -> dict[str, int]:
-        return await self._queues.read() if self._queues else {}
+        return await self._queues.lengths() if self._queues else {}

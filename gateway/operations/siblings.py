@@ -1,8 +1,8 @@
-"""The processes that share a port, and what each tells the others: its metrics.
+"""The processes that share a port, and the metrics that each writes for the others.
 
 A request for `/metrics` reaches any one of them, and has to be answered for all. So every 2 s each
 process writes its metrics into a file of its own in a shared directory, by a rename, so that a
-reader finds it whole. A file of a process that is gone is removed by the next reader.
+reader finds it whole. The file of a process that is gone is removed by the next reader.
 """
 
 import asyncio

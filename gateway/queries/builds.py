@@ -1,4 +1,4 @@
-"""Builds, read from the board and from history beyond it: one, a page, the newest, an ending."""
+"""Builds, read from the board and from history beyond it: one, a page, activities, an ending."""
 
 import asyncio
 from collections.abc import Coroutine
@@ -44,6 +44,17 @@ class Builds:
         """Return the newest build of a project, None when there is none."""
         newest, _ = await self.newest(ListRequest(project=project, limit=1))
         return newest[0] if newest else None
+
+    async def count_activities(self, project: str, build: str) -> int:
+        """Return how many activities of a build history has."""
+        return await asyncio.to_thread(self._store.count_activities, project, build)
+
+    async def activities(
+        self, project: str, build: str, after: int, limit: int
+    ) -> list[tuple[int, bytes]]:
+        """Return (row number, payload) of a build's activities with a number over `after`."""
+        read = self._store.activities
+        return await asyncio.to_thread(read, project, build, after=after, limit=limit)
 
     async def ended(
         self, state: BuildState, seconds: float, leaving: Coroutine[Any, Any, None]

@@ -1,4 +1,4 @@
-"""A page of builds: what history has, and what the board knows better."""
+"""A page of builds: the states in history, and the newer ones on the board. Pure."""
 
 from collections.abc import Iterable, Sequence
 from typing import Annotated, Final
@@ -14,7 +14,7 @@ MAX_PAGE: Final = 200
 CURSOR: Final = r"^[a-z0-9][a-z0-9_-]{0,63}(\.[a-z0-9][a-z0-9_-]{0,63})?$(?!\n)"
 
 Place = tuple[str, str]
-"""Build and project: what the list is ordered by, descending."""
+"""Build and project: the order of the list, descending."""
 
 
 class ListRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -39,10 +39,10 @@ def page(
 ) -> tuple[list[BuildState], str | None]:
     """Return the builds of a page, newest first, and the `before` of the next, None on the last.
 
-    `recorded` is the page as history has it, `known` what the board has of any build.
+    `recorded` is the page as history has it, `known` are the states on the board, of any build.
     """
     full = len(recorded) == query.limit
-    # A full page of history hides what is older, so the board must not show it either.
+    # A full page of history hides older builds, so the board must not show them either.
     floor = _place(recorded[-1]) if full else ("", "")
     end = query.end
     found = {_place(state): state for state in recorded}

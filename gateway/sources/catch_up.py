@@ -17,7 +17,9 @@ from gateway.state.live import Live
 
 POLL_SECONDS = 3.0
 RECENT = 1000
+"""Ended builds that are read first; with more in history the board is not complete."""
 PAGE = 1000
+"""States in one query."""
 
 log = logging.getLogger(__name__)
 
@@ -29,7 +31,7 @@ class CatchUp:
         self._store = store
         self._live = live
         self._position: int | None = None
-        self._subscription = 0  # counts them
+        self._subscription = 0  # the number of subscriptions so far
         self._caught_up_with = 0
         self._subscribed = False
         self._again = asyncio.Event()
@@ -47,7 +49,7 @@ class CatchUp:
         self._again.set()
 
     def unsubscribed(self) -> None:
-        """Take note that activities do not arrive now: the picture is not caught up."""
+        """Take note that no activities arrive now: the picture is not caught up."""
         self._subscribed = False
 
     async def run(self) -> None:

@@ -1,8 +1,8 @@
 """Edge: MQTT → activities and presences in the event loop, and the probe that measures the way.
 
-A connection that stands proves little: a broker may take messages and deliver none. So once a
-second the gateway publishes a probe to itself. Its round trip is the lag that the page shows, and
-without one for SILENT_AFTER the broker counts as down.
+An open connection proves little: a broker may take messages and deliver none. So once a second the
+gateway publishes a probe to itself. Its round trip is the lag that the page shows. When no probe
+has come back for SILENT_AFTER seconds, the broker counts as down.
 """
 
 import asyncio

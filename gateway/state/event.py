@@ -11,15 +11,21 @@ BUILD: Final = "build"
 LOG: Final = "log"
 FEED: Final = "feed"
 
+Subject = Key | str | int
+"""The subject of a message: a build, an event by its name, or a number that no other message has.
+
+Every message about the same subject holds its whole state.
+"""
+
 
 class Event(msgspec.Struct, frozen=True):
     """An event `name` with its `body` for `watchers`, or for everyone connected when None.
 
-    `subject` is the build whose whole state it carries: while it waits for a slow watcher, a newer
-    event of the same subject replaces it. None when nothing replaces it.
+    While it waits for a slow watcher, a newer event of the same `subject` replaces it. None when
+    nothing replaces it.
     """
 
     name: str
     body: Body
     watchers: frozenset[str] | None
-    subject: Key | None = None
+    subject: Subject | None = None

@@ -1,4 +1,4 @@
-"""The body of a `build` event: what a watcher gets to see of a build. Pure."""
+"""The bodies of the events `build` and `log`, as watchers get them. Pure."""
 
 from datetime import datetime
 from typing import Any, TypeVar
@@ -16,8 +16,8 @@ T = TypeVar("T")
 def build_body(state: BuildState, kind: str, *, ahead: int | None, lost: bool) -> Body:
     """Return the event that shows `state` after an activity of `kind`.
 
-    `ahead` is
-    the number of queued builds before it, None once it runs; `lost` says its worker is offline.
+    `ahead` is the number of queued builds before it, None once it runs; `lost` says that its worker
+    is offline.
     """
     newest = state.newest
     build = newest.object

@@ -1,16 +1,14 @@
 """The live picture: folds activities, and hands each change to the watchers that it concerns.
 
 Activities come from the broker (`receive`), and states from history (`heal`); both fold into the
-board, in any order. A change is sent once, as an event with the whole state of its build. What
-depends on time alone (the place in the queue, workers that fell silent) changes in `refresh`.
+board, in any order. A change is sent once, as an event with the whole state of its build. The place
+in the queue and the silence of workers depend on time alone, and change in `refresh`.
 
 Pure but for the callbacks and the clock it is given; used from the event loop only.
 """
 
 from collections.abc import Callable, Iterable
 from datetime import datetime
-
-from msgspec import UNSET
 
 from buildfeed.activity import Activity, Key
 from buildfeed.board import Board, BuildState
@@ -19,6 +17,8 @@ from buildfeed.topics import KINDS, Filter, Topic
 from gateway.state.event import BUILD, LOG, Event
 from gateway.state.event_bodies import Body, build_body, log_body
 from gateway.state.hub import Hub
+from gateway.state.places import Places
+from gateway.state.recorder_lag import RecorderLag
 from gateway.state.roster import Roster
 
 SNAPSHOT_LIMIT = 200
@@ -36,10 +36,9 @@ class Live:
         self._roster = Roster()
         self._send = send
         self._now = now
-        self._ahead: dict[Key, int] = {}
-        self._delayed: set[Key] = set()
+        self._places = Places()
+        self._recorder_lag = RecorderLag()
         self._lost: set[Key] = set()
-        self._unrecorded: dict[Key, tuple[int, int, float]] = {}
         self.unverified: set[Key] = set()
         """Builds that may have fallen off the board when they were heard of again.
 
@@ -64,8 +63,7 @@ class Live:
             self.unverified.add(key)
         state, changed = self.board.fold(activity)
         if changed:
-            if key not in self._unrecorded:
-                self._unrecorded[key] = build.attempt, build.seq, now
+            self._recorder_lag.changed(build, now)
             self._changed(key, state, now)
         if changed or kind == "error":
             watchers = self.hub.watchers(Topic(*build.key, kind))
@@ -80,7 +78,7 @@ class Live:
         """
         for recorded in states:
             state, changed = self.board.merge(recorded)
-            self._note_recorded(recorded, state)
+            self._recorder_lag.recorded(recorded, state, self._now())
             if changed:
                 if state.newest.worker and not state.ended:
                     self._roster.expect(state.newest.worker, self._now())
@@ -101,25 +99,14 @@ class Live:
 
         Call it every 5 s while the broker is there, not while it is away.
         """
-        queued = [s for s in self.board.unfinished() if s.newest.object.status == "queued"]
-        queued.sort(key=lambda state: _queue_order(state, moment))
-        self._delayed = {s.key for s in queued if s.newest.object.is_delayed(moment)}
-        before = self._ahead
-        self._ahead = {state.key: place for place, state in enumerate(queued)}
-        for state in queued:
-            if before.get(state.key) != self._ahead[state.key]:
-                self._push(state)
+        for state in self._places.refresh(self.board.unfinished(), moment):
+            self._push(state)
         self._refresh_lost()
 
     def body(self, state: BuildState, kind: str | None = None) -> Body:
         """Return the body of the `build` event, after an activity of `kind` (default: newest)."""
-        ahead = None
-        if state.newest.object.status == "queued":
-            ahead = self._ahead.get(state.key)
-            if ahead is None:
-                ahead = self._ahead[state.key] = self._last_place(state)
-        kind = kind or state.newest.kind
-        return build_body(state, kind, ahead=ahead, lost=state.key in self._lost)
+        ahead, lost = self._places.of(state), state.key in self._lost
+        return build_body(state, kind or state.newest.kind, ahead=ahead, lost=lost)
 
     def on_board(self, filters: Iterable[Filter]) -> tuple[list[BuildState], list[BuildState]]:
         """Return the unfinished and the ended builds that `filters` concern, newest first."""
@@ -140,8 +127,7 @@ class Live:
 
     def recorder_lag(self) -> float:
         """Return the age in seconds of the oldest change that is not seen in history yet."""
-        oldest = min((arrived for _, _, arrived in self._unrecorded.values()), default=None)
-        return 0.0 if oldest is None else self._now() - oldest
+        return self._recorder_lag.seconds(self._now())
 
     def workers(self) -> list[tuple[Presence, bool]]:
         """Return the last presence of each worker of the last hour, and whether it is online."""
@@ -160,19 +146,10 @@ class Live:
 
         return cancel
 
-    def _last_place(self, state: BuildState) -> int:
-        """Return how many builds are ahead of one that was queued since the last refresh."""
-        behind = len(self._delayed)
-        if state.newest.object.not_before is not UNSET:
-            self._delayed.add(state.key)
-            behind = 0
-        return len(self._ahead) - behind
-
     def _changed(self, key: Key, state: BuildState, now: float) -> None:
         build = state.newest.object
         if build.status != "queued":
-            self._ahead.pop(key, None)
-            self._delayed.discard(key)
+            self._places.leave(key)
         if not build.ended and self._roster.lost(state.newest.worker, now):
             self._lost.add(key)
         else:
@@ -193,23 +170,6 @@ class Live:
         self._lost = lost
         for key in changed:
             self._push(running[key])
-
-    def _note_recorded(self, recorded: BuildState, known: BuildState) -> None:
-        if awaited := self._unrecorded.get(known.key):
-            build = recorded.newest.object
-            if build.ended or (build.attempt, build.seq) >= awaited[:2]:
-                del self._unrecorded[known.key]
-                if known.newest.id != recorded.newest.id:  # more came since: wait for that now
-                    newest = known.newest.object
-                    self._unrecorded[known.key] = newest.attempt, newest.seq, self._now()
-
-
-def _queue_order(state: BuildState, moment: datetime) -> tuple[bool, bool, datetime, str]:
-    """Return the sort key of a queued build; one that is still delayed comes last."""
-    build = state.newest.object
-    delayed = build.is_delayed(moment)
-    due = state.newest.published if build.due_time is UNSET else build.due_time
-    return delayed, not delayed and build.priority != "high", due, build.build
 
 
 def _every_kind(filter_: Filter) -> Filter:

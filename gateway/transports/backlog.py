@@ -1,29 +1,35 @@
-"""The backlog: the messages due to one watcher that have not left yet, bounded. Pure."""
+"""The backlog: the messages due to one watcher that have not left yet, bounded. Pure.
+
+A slow watcher must neither cost memory without bound nor lose the newest state of a build. Both are
+possible because every message about a subject holds its whole state:
+
+* A newer message replaces an older one about the same subject, at its place in the order.
+* A message without room is not kept, only its subject: the message is *owed*. When its turn comes,
+  the newest state is fetched.
+
+So the bytes are bounded by a limit, and the order by the number of subjects. The last message that
+a watcher gets about a build is its newest. Only messages that nothing replaces are lost, when there
+is no room: the lines of logs.
+
+Relied on by transports: a backlog that is empty is false, yet it still counts its merged states.
+"""
 
 from collections import deque
 from typing import Final, Generic, TypeVar
 
-from buildfeed.activity import Key
-
-What = Key | str | int
-"""The subject of a message: a build, an event by its name, or a number that no other has."""
+from gateway.state.event import Subject
 
 LIMIT_BYTES: Final = 256 * 1024
+"""Bytes that wait for one watcher by default; about 600 states."""
 
 
 class Backlog:
-    """Messages to one watcher, oldest first, at most `limit` bytes of them.
-
-    Every message about the same subject holds its whole state, so a newer one replaces an older
-    one that still waits, in its place. Of a message that does not fit only the subject is kept: its
-    newest state is fetched when its turn comes. So nothing is ever lost but lines of logs, and the
-    last event that a watcher gets of a build is its newest.
-    """
+    """Messages to one watcher, oldest first, at most `limit` bytes of them."""
 
     def __init__(self, limit: int = LIMIT_BYTES) -> None:
         self._limit = limit
-        self._order: deque[What] = deque()
-        self._messages: dict[What, bytes | None] = {}
+        self._order: deque[Subject] = deque()
+        self._messages: dict[Subject, bytes | None] = {}
         self._numbered = 0
         self.bytes = 0
         """Size of the messages that wait."""
@@ -33,22 +39,22 @@ class Backlog:
     def __len__(self) -> int:
         return len(self._messages)
 
-    def put(self, what: What, message: bytes) -> None:
-        """Add the newest state of `what`; it replaces the one that still waits."""
-        if what in self._messages:
+    def put(self, subject: Subject, message: bytes) -> None:
+        """Add the newest state of `subject`; it replaces the one that still waits."""
+        if subject in self._messages:
             self.merged += 1
-            self.bytes -= len(self._messages[what] or b"")
+            self.bytes -= len(self._messages[subject] or b"")
         else:
-            self._order.append(what)
+            self._order.append(subject)
         fits = self.bytes + len(message) <= self._limit
-        self._messages[what] = message if fits else None
+        self._messages[subject] = message if fits else None
         self.bytes += len(message) if fits else 0
 
-    def owe(self, what: What) -> None:
-        """Add the subject `what` without a message: the newest is fetched when its turn comes."""
-        if what not in self._messages:
-            self._order.append(what)
-            self._messages[what] = None
+    def owe(self, subject: Subject) -> None:
+        """Add a subject without a message: the newest is fetched when its turn comes."""
+        if subject not in self._messages:
+            self._order.append(subject)
+            self._messages[subject] = None
 
     def add(self, message: bytes) -> None:
         """Add a message that nothing replaces; without room for it, it is left out."""
@@ -56,15 +62,15 @@ class Backlog:
             self._numbered += 1
             self.put(self._numbered, message)
 
-    def take(self) -> tuple[What, bytes | None]:
+    def take(self) -> tuple[Subject, bytes | None]:
         """Take the oldest: its subject and the message, None when the newest is owed.
 
         Raises IndexError when nothing waits.
         """
-        what = self._order.popleft()
-        message = self._messages.pop(what)
+        subject = self._order.popleft()
+        message = self._messages.pop(subject)
         self.bytes -= len(message or b"")
-        return what, message
+        return subject, message
 
 
 W = TypeVar("W")

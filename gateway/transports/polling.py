@@ -1,4 +1,12 @@
-"""Edge: socket.io for watchers that poll, or did before they upgraded to a WebSocket."""
+"""Edge: socket.io for watchers that poll, or did before they upgraded to a WebSocket.
+
+This is python-socketio on python-engineio, which hold packets for a client without a limit. So an
+event goes to the library only while it holds few for that client; the others wait in the backlog.
+
+Relied on in python-engineio: `eio.sockets` has the socket of each session; of a socket its `queue`,
+`closing`, `closed`, `send` and `close`. In python-socketio: the `manager` knows the session below a
+client; `_engineio_server_class` names the engine; and see `_Server`.
+"""
 
 import asyncio
 import contextlib
@@ -23,9 +31,9 @@ from buildfeed.topics import Filter
 from gateway.access.access import SOCKETS
 from gateway.problems import Problem
 from gateway.settings import MAX_MESSAGE_BYTES
-from gateway.state.event import BUILD, FEED, LOG, Event
+from gateway.state.event import BUILD, FEED, LOG, Event, Subject
 from gateway.state.event_bodies import Body
-from gateway.transports.backlog import Backlogs, What
+from gateway.transports.backlog import Backlogs
 from gateway.transports.subscriptions import Subscriptions, refusal
 from gateway.transports.transport import Newest
 
@@ -76,7 +84,7 @@ class _Server(socketio.AsyncServer):  # type: ignore[misc]  # it is not typed
     Its events `connect` and `disconnect` reach their handlers by their names, and so would an event
     of that name in a packet; and it goes on serving a session that is over.
     Relied on: every event in a packet, binary or not, comes by `_handle_event`, every message by
-    `_handle_eio_message`; what `_handle_eio_disconnect` does may be done again.
+    `_handle_eio_message`; the work of `_handle_eio_disconnect` may be done again.
     """
 
     async def _handle_event(self, eio_sid: str, namespace: str, id_: int | None, data: Any) -> None:  # noqa: ANN401 - JSON is any
@@ -227,15 +235,15 @@ class PollingTransport:
                 if not backlog:
                     self._backlogs.drop(sid)
 
-    async def _due(self, what: What, message: bytes | None) -> tuple[str, Body | Raw | None]:
+    async def _due(self, subject: Subject, message: bytes | None) -> tuple[str, Body | Raw | None]:
         """Return the name and body of what is due; no body when there is none any more."""
-        if what == FEED:
+        if subject == FEED:
             return FEED, self._newest.feed()
-        if not isinstance(what, tuple):
+        if not isinstance(subject, tuple):
             return LOG, Raw(message or b"null")
         if message is not None:
             return BUILD, Raw(message)
-        return BUILD, await self._newest.build(what)
+        return BUILD, await self._newest.build(subject)
 
     def _queued(self, sid: str) -> int:
         """Return how many packets the library holds for a watcher, of which it counts none."""

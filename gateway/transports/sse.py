@@ -19,10 +19,10 @@ from gateway import http_connection
 from gateway.http_connection import HttpConnection
 from gateway.problems import Problem
 from gateway.queries.snapshot import Snapshot
-from gateway.state.event import BUILD, FEED, Event
+from gateway.state.event import BUILD, FEED, Event, Subject
 from gateway.state.event_bodies import Body
 from gateway.state.live import Live
-from gateway.transports.backlog import Backlog, Backlogs, What
+from gateway.transports.backlog import Backlog, Backlogs
 from gateway.transports.sse_stream import Stream
 from gateway.transports.subscriptions import checked
 from gateway.transports.transport import Newest
@@ -61,7 +61,7 @@ class SseTransport:
         self._streams: dict[str, Stream] = {}
         self._sent = 0  # to watchers that are gone
         self.stuck = 0
-        """Watchers that were closed because they took nothing any more."""
+        """Watchers that were closed because they had taken nothing for `stuck_seconds`."""
 
     @property
     def watchers(self) -> int:
@@ -87,7 +87,7 @@ class SseTransport:
         return _Answer(self, _asked(request.query_params.multi_items()))
 
     def deliver(self, event: Event) -> None:
-        """Put an event, encoded once, into the backlogs of those who watch here."""
+        """Put an event, encoded once, into the backlogs of its watchers here."""
         if event.watchers is None:
             for stream in self._streams.values():
                 if stream.greeted:
@@ -142,7 +142,7 @@ class SseTransport:
             log.info("watcher.disconnected", extra={"sid": sid, "reason": reason})
 
     async def _greet(self, sid: str, stream: Stream, filters: list[Filter]) -> None:
-        """Let `stream` hear of `filters` from now on; the snapshot holds what was before."""
+        """Subscribe `stream` to `filters` from now on; the snapshot holds the states before."""
         self._live.hub.watch(sid, filters)
         states, _ = await self._snapshot.states(filters)
         for state in states:
@@ -154,16 +154,16 @@ class SseTransport:
         stream.greeted = True
         stream.wake()
 
-    async def _owed(self, backlog: Backlog, what: What) -> bytes:
-        """Return what is owed: the `feed`, or the newest state of a build."""
-        if not isinstance(what, tuple):
+    async def _owed(self, backlog: Backlog, subject: Subject) -> bytes:
+        """Return the message that is owed: the `feed`, or the newest state of a build."""
+        if not isinstance(subject, tuple):
             return _message(FEED, self._newest.feed() | {"merged": backlog.merged})
-        body = await self._newest.build(what)
+        body = await self._newest.build(subject)
         return _message(BUILD, body) if body else b""
 
 
 class _Answer(Response):
-    """The answer that goes on for ever."""
+    """The response, which has no end of its own."""
 
     media_type = "text/event-stream"
 
@@ -190,7 +190,7 @@ class _Answer(Response):
 
 
 def _asked(query: Sequence[tuple[str, str]]) -> list[Filter]:
-    """Return the filters of a query; raise Problem 400 saying what is wrong with it."""
+    """Return the filters of a query; raise Problem 400 for one that is wrong."""
     if unknown := next((key for key, _ in query if key != "watch"), None):
         detail = f"The query is refused: {unknown[:80]!r} is not known here."
         raise Problem(HTTPStatus.BAD_REQUEST, "bad-query", detail)
@@ -209,5 +209,5 @@ def _message(name: str, body: Body) -> bytes:
 
 
 def _retry_ms() -> int:
-    """Return when a watcher comes back after the end: not all of them at once."""
+    """Return the ms after which a watcher comes back; random, so that not all come at once."""
     return MIN_RETRY_MS + secrets.randbelow(MAX_RETRY_MS - MIN_RETRY_MS)

@@ -7,16 +7,18 @@ from typing import Any, Final
 from starlette.types import Send
 
 from gateway.http_connection import HttpConnection
-from gateway.transports.backlog import Backlog, What
+from gateway.state.event import Subject
+from gateway.transports.backlog import Backlog
 
 CHUNK_BYTES: Final = 16 * 1024
+"""Size in bytes at which a write takes no further message: it waits in the backlog instead."""
 PING: Final = b":\n\n"
 
 
 class Stream:
     """The stream of one watcher; ends when the reader goes, is given up, or the server stops.
 
-    `newest` returns the message for what the backlog owes, empty when there is none any more.
+    `newest` returns the message that the backlog owes, empty for a build that nobody knows.
     `now` is the time in seconds.
     """
 
@@ -24,7 +26,7 @@ class Stream:
         self,
         connection: HttpConnection,
         backlog: Backlog,
-        newest: Callable[[Backlog, What], Awaitable[bytes]],
+        newest: Callable[[Backlog, Subject], Awaitable[bytes]],
         now: float,
     ) -> None:
         self.backlog = backlog
@@ -55,12 +57,12 @@ class Stream:
             self._greeting.result()
 
     async def run(self, send: Send) -> None:
-        """Write what comes due, until the end."""
+        """Write messages as they come due, until the end."""
         while not self._connection.ending:
             await self._due.wait()
             self._due.clear()
             while self._ping or self.backlog:
-                await self._connection.writable()  # what is taken after it is newer
+                await self._connection.writable()  # states that are taken later are newer
                 if self._connection.ending:
                     break
                 await self.write(send, await self._chunk())
@@ -83,7 +85,7 @@ class Stream:
             self._due.set()
 
     def stuck_for(self, now: float) -> float:
-        """Return for how many seconds the reader has taken nothing of what waits."""
+        """Return the seconds since the reader took a byte, 0 when no byte waits."""
         waiting = self._connection.waiting
         taken = self._written - waiting
         if not waiting or taken > self._taken:
@@ -91,18 +93,18 @@ class Stream:
         return now - self._moved
 
     def abort(self) -> None:
-        """Give the reader up: it would never take the rest."""
+        """End the connection of a reader that takes nothing."""
         self._connection.abort()
 
     async def _chunk(self) -> bytes:
-        """Take some of what is due."""
+        """Take messages that are due, up to the size of a chunk."""
         parts, size = [PING] if self._ping else [], 0
         self._ping = False
         while self.backlog and size < CHUNK_BYTES:
-            what, message = self.backlog.take()
+            subject, message = self.backlog.take()
             if message is None:
-                message = await self._newest(self.backlog, what)
-            self.builds_sent += isinstance(what, tuple)
+                message = await self._newest(self.backlog, subject)
+            self.builds_sent += isinstance(subject, tuple)
             parts.append(message)
             size += len(message)
         return b"".join(parts)

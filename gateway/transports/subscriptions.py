@@ -1,4 +1,4 @@
-"""Subscriptions: what a watcher asks for over socket.io, by WebSocket or polling."""
+"""Subscriptions: the filters of each watcher over socket.io, by WebSocket or polling."""
 
 from collections.abc import Collection, Sequence
 from typing import Final
@@ -10,6 +10,7 @@ from gateway.state.event_bodies import Body
 from gateway.state.live import Live
 
 MAX_FILTERS: Final = 100
+"""Filters that one watcher may have."""
 
 
 class Subscriptions:

@@ -1,8 +1,9 @@
 """A transport: one of the ways in which watchers hear events.
 
-Each transport takes every event, and sends it to those of its watchers who are connected by it. It
+Each transport takes every event, and sends it to those of its watchers that are connected by it. It
 never makes its caller wait: an event that a watcher cannot take yet waits in that watcher's
-backlog. When its turn comes, the newest state is sent instead, which `Newest` finds.
+backlog. An event without room there is owed: at its turn the newest state is sent, which `Newest`
+finds.
 """
 
 from collections.abc import Awaitable, Callable, Sequence
@@ -44,7 +45,7 @@ class Transport(Protocol):
         """Return its part of the routing table."""
 
     def deliver(self, event: Event) -> None:
-        """Send `event` to those of its watchers who are connected here."""
+        """Send `event` to those of its watchers that are connected here."""
 
     async def run(self) -> None:
         """Look after the connections until cancelled."""

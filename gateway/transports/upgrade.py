@@ -1,11 +1,21 @@
 """The WebSocket of a watcher, as uvicorn hands it over: the other place that reaches below ASGI.
 
-A watcher that begins as a WebSocket is served by `engine`, at a tenth of the CPU and memory. A
-WebSocket that upgrades a polling session, or is refused, is left to uvicorn and python-socketio.
+uvicorn reads the head of each request. For a handshake of a WebSocket it makes an object of the
+class that it was given, feeds it the same head again, and then lets it have the TCP connection.
+That class is `WatcherSocket`. It reads the head once more, and chooses between two servers:
 
-Relied on besides asyncio's protocol interface: the arguments of the constructor (`app_state` is
-what the lifespan yields), that the first data is the head of the request and the protocol is set
-after it, and of the server's `connections` that each has `shutdown`.
+* A client that begins as a WebSocket is served by `engine`, on the bare connection. A delivery
+  costs a tenth of the CPU time there, and a watcher less than a tenth of the memory, compared with
+  python-socketio (`docs/performance.md`).
+* A WebSocket that upgrades a polling session, is refused, or is no proper handshake goes to
+  uvicorn's own protocol, and so to ASGI, where the guard and python-socketio answer it.
+
+Relied on in uvicorn, besides asyncio's protocol interface: the arguments of the constructor
+(`app_state` is the mapping that the lifespan yields); that the first data is the head of the
+request, and the protocol is set after it; that the server calls `shutdown` of each of its
+`connections`, and waits for those that are left. Of its own protocol: `loop`, `app_state`,
+`connections`, `disconnected`, and `handshake_complete`, without which it would log an error after a
+refusal.
 """
 
 import asyncio
@@ -24,7 +34,7 @@ from gateway.engine.server import Server
 
 
 class WatcherSocket(asyncio.Protocol):
-    """A WebSocket; the head of its request decides who serves it."""
+    """A WebSocket; the head of its request decides by which of the two it is served."""
 
     __slots__ = ("__weakref__", "_connection", "_general", "_served", "_transport")
 
@@ -40,7 +50,7 @@ class WatcherSocket(asyncio.Protocol):
         self._transport = cast(asyncio.Transport, transport)
 
     def data_received(self, data: bytes) -> None:
-        """Take the head of the request first, then what the client sends."""
+        """Take the head of the request first, then the bytes of the client."""
         if self._connection:
             self._connection.received(data)
         elif self._general:
@@ -64,24 +74,24 @@ class WatcherSocket(asyncio.Protocol):
         asyncio.get_running_loop().call_soon(self._transport.set_protocol, self._general)
 
     def pause_writing(self) -> None:
-        """Take note."""
+        """Take note that the kernel buffer is full."""
         if self._connection:
             self._connection.paused()
 
     def resume_writing(self) -> None:
-        """Take note."""
+        """Take note that the kernel has taken every byte."""
         if self._connection:
             self._connection.resumed()
 
     def connection_lost(self, _exc: Exception | None) -> None:
-        """Take note."""
+        """Forget the connection."""
         _, state, app = self._served
         state.connections.discard(self)
         if self._connection:
             app["server"].lost(self._connection)
 
     def shutdown(self) -> None:
-        """Close with “service restart” (IANA, after RFC 6455 §7.4), a moment later."""
+        """Close with “service restart” (IANA, after RFC 6455 §7.4), at a moment of the drain."""
         _, state, app = self._served
         if self._connection:
             moment = app["drain"].moment(len(state.connections))
@@ -90,16 +100,16 @@ class WatcherSocket(asyncio.Protocol):
 
 
 class GeneralSocket(WebSocketsSansIOProtocol):
-    """uvicorn's own, which its server, when it stops, closes in its turn of the drain too."""
+    """uvicorn's own protocol, but closed at its turn of the drain, not at once."""
 
     async def send(self, message: ASGISendEvent) -> None:
-        """Send; a refusal is an end of the handshake too, no fault that belongs into the log."""
+        """Send; a refusal ends the handshake too, and must not be logged as a failure."""
         await super().send(message)
         if message["type"] == "websocket.http.response.body":
             self.handshake_complete = True
 
     def shutdown(self) -> None:
-        """Close a moment later."""
+        """Close at a moment of the drain."""
         self.loop.call_later(self.app_state["drain"].moment(len(self.connections)), self._close)
 
     def _close(self) -> None:

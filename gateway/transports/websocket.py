@@ -2,17 +2,17 @@
 
 An event is encoded and framed once, however many watchers it goes to. Events that come due in one
 turn of the event loop leave in one write to each watcher. Such a write goes straight to the socket
-(`os.write`), past asyncio's transport, which would cost a tenth of a delivery more.
+(`os.write`): by way of asyncio's transport a delivery would cost a tenth more.
 
-A watcher whose socket takes no more bytes is slow. Its events wait in its backlog, where a newer
-state replaces an older one, and leave piece by piece as the socket takes them.
+A watcher whose kernel buffer is full is slow. Its events wait in its backlog, where a newer state
+replaces an older one, and leave piece by piece as the kernel takes them.
 """
 
 import asyncio
 import functools
 import logging
 import os
-from collections.abc import Collection, Coroutine, Iterator
+from collections.abc import Collection, Coroutine
 from typing import Any, Final
 
 from starlette.routing import BaseRoute
@@ -23,21 +23,22 @@ from buildfeed.topics import Filter
 from gateway.engine import frames, packets
 from gateway.engine.connection import UNSENT_BYTES, Connection
 from gateway.engine.server import Limits, Server
-from gateway.state.event import BUILD, FEED, Event
+from gateway.engine.socket_io import SocketIO
+from gateway.state.event import BUILD, FEED, Event, Subject
 from gateway.state.event_bodies import Body
-from gateway.transports.backlog import Backlog, Backlogs, What
+from gateway.tasks import Tasks
+from gateway.transports import batch
+from gateway.transports.backlog import Backlog, Backlogs
+from gateway.transports.batch import Due
 from gateway.transports.subscriptions import Subscriptions, refusal
 from gateway.transports.transport import Newest
 
 _PIECE_BYTES: Final = UNSENT_BYTES
-"""Largest single write, in bytes. It bounds what can pile up in a connection's transport, where a
-newer state could no longer replace it."""
+"""Largest single write, in bytes. It bounds the data in a connection's transport, where no newer
+state can replace it."""
 
 _MOST_RECIPIENTS: Final = 64
 """Sets of watchers whose connections are remembered."""
-
-_Due = tuple[Key | None, bytes, list[Connection]]
-"""An event that is due: its subject, its frame, and the connections that it goes to."""
 
 log = logging.getLogger(__name__)
 
@@ -57,11 +58,11 @@ class WebSocketTransport:
         self._newest = newest
         self._connections: dict[str, Connection] = {}
         self._recipients: dict[frozenset[str], list[Connection]] = {}
-        self._due: list[_Due] = []
+        self._due: list[Due[Connection]] = []
         self._loop = asyncio.get_running_loop()
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks = Tasks()
         self._backlogs: Backlogs[Connection] = Backlogs(backlog_bytes)
-        self.server = Server(self, limits)
+        self.server = Server(SocketIO(self), limits)
         self.sent = 0
         """Events `build` handed to watchers."""
 
@@ -77,7 +78,7 @@ class WebSocketTransport:
 
     @property
     def stuck(self) -> int:
-        """Watchers that were closed because they took nothing any more."""
+        """Watchers that were closed because they had taken nothing for too long."""
         return self.server.stuck
 
     def routes(self) -> list[BaseRoute]:
@@ -92,7 +93,7 @@ class WebSocketTransport:
         """Do nothing: the HTTP server closes the connections."""
 
     def deliver(self, event: Event) -> None:
-        """Let an event be due to those of its watchers who are connected here."""
+        """Let an event be due to those of its watchers that are connected here."""
         if event.watchers is None:
             self._deliver_feed(event)
             return
@@ -131,58 +132,43 @@ class WebSocketTransport:
                 connection.write(text)
 
     def _flush(self) -> None:
-        """Write what came due in this turn: to each watcher, all of it in one write."""
+        """Write the events of this turn: to each watcher, all of its own in one write."""
         due, self._due = self._due, []
-        if not due:  # a watcher left, and it went out before that
+        if not due:  # `disconnect` has flushed since this call was scheduled
             return
-        connections = due[0][2]
-        if all(each[2] is connections for each in due):
-            self._hand(connections, due)
-            return
-        # Watchers with the same events due get the same bytes, joined once: they are grouped by a
-        # bit mask of their events, which costs the least.
-        parts: dict[Connection, int] = {}
-        for bit, (_, _, connections) in enumerate(due):
-            for connection in connections:
-                parts[connection] = parts.get(connection, 0) | 1 << bit
-        alike: dict[int, list[Connection]] = {}
-        for connection, bits in parts.items():
-            alike.setdefault(bits, []).append(connection)
-        for bits, connections in alike.items():
-            self._hand(connections, [each for bit, each in enumerate(due) if bits >> bit & 1])
+        for connections, events in batch.alike(due):
+            self._hand(connections, events)
 
-    def _hand(self, connections: Collection[Connection], due: list[_Due]) -> None:
-        """Write what is due to all of `connections`.
+    def _hand(self, connections: Collection[Connection], due: list[Due[Connection]]) -> None:
+        """Write the events that are due to all of `connections`.
 
-        Mostly that is one piece. Of several, at most the rest of one waits in a connection's
+        Mostly they are one piece. Of several, at most the rest of one waits in a connection's
         transport, a copy for each connection; the others wait in its backlog, which is bounded.
         """
-        for piece in _pieces(due):
+        for piece in batch.pieces(due, _PIECE_BYTES):
             self._hand_piece(connections, piece)
 
-    def _hand_piece(self, connections: Collection[Connection], due: list[_Due]) -> None:
+    def _hand_piece(self, connections: Collection[Connection], due: list[Due[Connection]]) -> None:
         text = due[0][1] if len(due) == 1 else b"".join(text for _, text, _ in due)
         size = len(text)
         for connection in connections:
             if connection.ready:
                 try:
-                    taken = os.write(
-                        connection.fd, text
-                    )  # a transport costs a tenth of a delivery more
+                    taken = os.write(connection.fd, text)
                 except OSError:
                     taken = 0
-                if taken != size:  # it is full or gone: the transport knows what to do
+                if taken != size:  # full, or closed: the transport handles both
                     connection.transport.write(text[taken:])
             elif connection.connected and not connection.closing:
-                for what, part, _ in due:
-                    self._put_off(connection, what, part)
+                for subject, part, _ in due:
+                    self._put_off(connection, subject, part)
 
-    def _put_off(self, connection: Connection, what: What | None, text: bytes) -> None:
+    def _put_off(self, connection: Connection, subject: Subject | None, text: bytes) -> None:
         backlog = self._backlogs.of(connection)
-        if what is None:
+        if subject is None:
             backlog.add(text)
         else:
-            backlog.put(what, text)
+            backlog.put(subject, text)
         self._note_held(connection, backlog)
 
     def _note_held(self, connection: Connection, backlog: Backlog) -> None:
@@ -190,14 +176,14 @@ class WebSocketTransport:
         connection.settle()
 
     def _merged_for(self, connection: Connection) -> int:
-        """Return how many states were left out for a watcher since it had caught up last."""
+        """Return how many states were left out for a watcher since it connected."""
         backlog = self._backlogs.get(connection)
         return 0 if backlog is None else backlog.merged
 
-    # What the server calls: see engine.server.Application.
+    # What the engine calls: see engine.socket_io.Application.
 
     def connect(self, connection: Connection, auth: object) -> tuple[str, object] | None:
-        """Take a watcher, or refuse what it asks for."""
+        """Take a watcher, or refuse its filters."""
         sid = connection.sid
         try:
             filters = self._subscriptions.enter(sid, auth)
@@ -234,9 +220,9 @@ class WebSocketTransport:
         backlog = self._backlogs.of(connection)
         pieces, size = [], 0
         while backlog and size < _PIECE_BYTES:
-            what, text = backlog.take()
+            subject, text = backlog.take()
             if text is None:
-                text = self._owed(connection, what)
+                text = self._owed(connection, subject)
             pieces.append(text)
             size += len(text)
         connection.write(b"".join(pieces))
@@ -250,13 +236,13 @@ class WebSocketTransport:
         if connection.holds and not connection.slow and connection.sid in self._connections:
             self.drain(connection)
 
-    def _owed(self, connection: Connection, what: What) -> bytes:
-        """Return the frame of what is owed; empty when it must be looked up, and follows."""
-        if not isinstance(what, tuple):
+    def _owed(self, connection: Connection, subject: Subject) -> bytes:
+        """Return the frame that is owed; empty when it has to be looked up first, and follows."""
+        if not isinstance(subject, tuple):
             return _frame(FEED, self._newest.feed() | {"merged": self._merged_for(connection)})
-        if body := self._newest.on_board(what):
+        if body := self._newest.on_board(subject):
             return _frame(BUILD, body)
-        self._spawn(connection, self._look_up(connection, connection.sid, what))
+        self._spawn(connection, self._look_up(connection, connection.sid, subject))
         return b""
 
     async def _look_up(self, connection: Connection, sid: str, key: Key) -> None:
@@ -288,12 +274,10 @@ class WebSocketTransport:
 
     def _spawn(self, connection: Connection, work: Coroutine[Any, Any, None]) -> None:
         """Do `work` for the watcher that the connection belongs to now."""
-        task = self._loop.create_task(work)
-        self._tasks.add(task)  # the loop keeps no reference of its own
+        task = self._tasks.start(work)
         task.add_done_callback(functools.partial(self._done, connection, connection.sid))
 
     def _done(self, connection: Connection, sid: str, task: asyncio.Task[None]) -> None:
-        self._tasks.discard(task)
         if not task.cancelled() and (exc := task.exception()):
             log.error("watcher.failed", exc_info=exc, extra={"sid": sid})
             if sid in self._connections:  # it comes back, and gets a snapshot again
@@ -302,16 +286,3 @@ class WebSocketTransport:
 
 def _frame(name: str, body: Body) -> bytes:
     return frames.frame(frames.TEXT, packets.event(name, body))
-
-
-def _pieces(due: list[_Due]) -> Iterator[list[_Due]]:
-    """Divide the events that are due, in their order, into single writes."""
-    piece: list[_Due] = []
-    size = 0
-    for each in due:
-        size += len(each[1])
-        if piece and size > _PIECE_BYTES:
-            yield piece
-            piece, size = [], len(each[1])
-        piece.append(each)
-    yield piece

@@ -23,6 +23,7 @@ from buildfeed.topics import KINDS, Filter, Topic, watchable
 from gateway.commands.requests import StartRequest, StopRequest
 from gateway.http import collection, requests
 from gateway.http.api import Api
+from gateway.http.health import Health
 from gateway.operations.routes import Operations
 from gateway.sources.feed import Feed
 from gateway.state import event_bodies
@@ -245,7 +246,8 @@ def test_the_bodies_of_the_curl_commands_are_accepted() -> None:
 def test_every_endpoint_is_described() -> None:
     events = SseTransport(*[None] * 3, backlog_bytes=0, stuck_seconds=0)
     apis = [
-        Api(*[None] * 4, counters=None, drain=None, not_ready=None),
+        Api(*[None] * 5),
+        Health(None),
         events,
         Operations(*[None] * 4),
     ]

@@ -105,8 +105,8 @@ PURE = [
     *(f"gateway/engine/{name}.py" for name in ("frames", "handshake", "packets")),
     "gateway/http/collection.py",
     *(f"gateway/state/{name}.py" for name in ("counters", "event", "event_bodies", "hub", "live")),
-    *(f"gateway/state/{name}.py" for name in ("overview", "roster")),
-    "gateway/transports/backlog.py",
+    *(f"gateway/state/{name}.py" for name in ("overview", "places", "recorder_lag", "roster")),
+    *(f"gateway/transports/{name}.py" for name in ("backlog", "batch")),
 ]
 IMPURE = {
     *("asyncio", "io", "logging", "os", "pathlib", "queue", "random", "secrets", "select"),

@@ -11,15 +11,15 @@ REFRESH_SECONDS: Final = 5.0
 ANSWER_SECONDS: Final = 1.0
 
 
-class QueueLengths:
-    """Asks the broker, at most every 5 s."""
+class Queues:
+    """The queues of the broker, which is asked every 5 s at most."""
 
     def __init__(self, link: AmqpLink) -> None:
         self._link = link
         self._asked = float("-inf")
         self._known: dict[str, int] = {}
 
-    async def read(self) -> dict[str, int]:
+    async def lengths(self) -> dict[str, int]:
         """Return the lengths by name of the queue; empty while the broker does not answer."""
         now = asyncio.get_running_loop().time()
         if now - self._asked >= REFRESH_SECONDS:

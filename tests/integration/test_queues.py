@@ -9,8 +9,8 @@ from buildfeed.broker.amqp.delay import RUNG_QUEUES
 from buildfeed.broker.amqp.link import AmqpLink
 from buildfeed.broker.amqp.queue_lengths import DELAYED
 from buildfeed.broker.amqp.topology import BUILDS, BUILDS_DEAD, BUILDS_HIGH
-from gateway.operations import queue_lengths
-from gateway.operations.queue_lengths import QueueLengths
+from gateway.operations import queues
+from gateway.operations.queues import Queues
 
 
 def fill(channel: BlockingChannel, queue: str, count: int) -> None:
@@ -32,7 +32,7 @@ async def test_it_tells_how_many_starts_wait_in_each_queue(
     connected = link()
     connected.call(lambda _: None).result(20)
 
-    lengths = await QueueLengths(connected).read()
+    lengths = await Queues(connected).lengths()
 
     assert lengths == {BUILDS: 3, BUILDS_HIGH: 2, BUILDS_DEAD: 1, DELAYED: 4}
     for queue in (BUILDS, BUILDS_HIGH, BUILDS_DEAD, *delayed):
@@ -46,17 +46,17 @@ async def test_it_asks_the_broker_seldom(
 ) -> None:
     connected = link()
     connected.call(lambda _: None).result(20)
-    lengths = QueueLengths(connected)
-    before = await lengths.read()
+    known = Queues(connected)
+    before = await known.lengths()
     fill(channel, BUILDS, 1)
 
-    assert await lengths.read() == before
-    monkeypatch.setattr(queue_lengths, "REFRESH_SECONDS", 0)
-    assert (await lengths.read())[BUILDS] == before[BUILDS] + 1
+    assert await known.lengths() == before
+    monkeypatch.setattr(queues, "REFRESH_SECONDS", 0)
+    assert (await known.lengths())[BUILDS] == before[BUILDS] + 1
     channel.queue_purge(BUILDS)
 
 
 async def test_without_a_broker_nothing_is_known(link: Callable[..., AmqpLink]) -> None:
     nowhere = link("amqp://127.0.0.1:1/")
 
-    assert await QueueLengths(nowhere).read() == {}
+    assert await Queues(nowhere).lengths() == {}
