@@ -139,10 +139,6 @@ class Store:
         """Return the state of one build, None when it is unknown."""
         return next(iter(self.newest(limit=1, project=project, build=build)), None)
 
-    def latest(self, project: str) -> BuildState | None:
-        """Return the state of the newest build of `project`, None when it has none."""
-        return next(iter(self.newest(limit=1, project=project)), None)
-
     def latest_status(self, project: str) -> Activity | None:
         """Return the newest `start`, `stop` or `status` activity of the project's newest build."""
         newest_build = (
