@@ -103,16 +103,16 @@ class Board:
         self._ended: dict[Key, BuildState] = {}
         self.forgot = False
         """True once a build fell off: from then on history knows more."""
-        self._complete = False
+        self._read_whole = False
 
     @property
     def complete(self) -> bool:
         """True while history has no build that is not on the board; False until that is known."""
-        return self._complete and not self.forgot
+        return self._read_whole and not self.forgot
 
-    @complete.setter
-    def complete(self, complete: bool) -> None:
-        self._complete = complete
+    def history_read(self, *, whole: bool) -> None:
+        """Take note that history was read; `whole`: it has no build that was left out."""
+        self._read_whole = whole
 
     def __len__(self) -> int:
         return len(self._unfinished) + len(self._ended)
