@@ -93,6 +93,11 @@ def latest(project: str) -> str:
     return f"projects/{names.check('project', project)}/latest"
 
 
+def build_status(project: str, build: str) -> str:
+    """Return the topic on which the beginning and the ending of a build are told."""
+    return str(Topic(project, build, "status"))
+
+
 def worker_status(worker: str) -> str:
     """Return the topic of a worker's presence."""
     return f"workers/{names.check('worker', worker)}/status"

@@ -20,6 +20,8 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import Final
 
+import msgspec
+
 from buildfeed.activity import Activity, Key
 from buildfeed.worker.attempt import Attempt
 from buildfeed.worker.hearing import Hearing
@@ -43,6 +45,19 @@ _REPEAT_SECONDS: Final = 1.5
 """Seconds within which gateways repeat a stop, once they hear that its build goes on."""
 
 
+class JobContext(msgspec.Struct, frozen=True):
+    """The things that all jobs of the worker named `worker` share.
+
+    `publish` returns the future of `MqttLink.publish`.
+    """
+
+    worker: str
+    limits: Limits
+    runner: Runner
+    publish: Callable[[Activity], "Future[None]"]
+    hearing: Hearing
+
+
 class Job:
     """The build of one start.
 
@@ -50,23 +65,14 @@ class Job:
     cancel the task that runs `work`. All methods belong to the event loop.
     """
 
-    def __init__(
-        self,
-        delivery: Delivery,
-        worker: str,
-        limits: Limits,
-        publish: Callable[[Activity], "Future[None]"],
-        hearing: Hearing,
-        *,
-        runner: Runner,
-    ) -> None:
+    def __init__(self, delivery: Delivery, context: JobContext) -> None:
         self.delivery = delivery
-        self._limits = limits
-        self._publish = publish
-        self._hearing = hearing
-        self._runner = runner
-        self._attempt = Attempt(delivery.start, delivery.attempt, worker)
-        self.hopeless = delivery.attempt > limits.max_attempts
+        self._limits = context.limits
+        self._publish = context.publish
+        self._hearing = context.hearing
+        self._runner = context.runner
+        self._attempt = Attempt(delivery.start, delivery.attempt, context.worker)
+        self.hopeless = delivery.attempt > context.limits.max_attempts
         """True when this is one attempt too many: the build is given up at once."""
         self.ended = False
         self._accepted = False
