@@ -1,7 +1,5 @@
 """`buildfeed dead`: what the operator does with starts that were given up."""
 
-import secrets
-import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from datetime import UTC, datetime
@@ -10,7 +8,7 @@ from urllib.parse import urlsplit
 
 import click
 
-from buildfeed import names
+from buildfeed import build_ids
 from buildfeed.broker.amqp import dead_letters
 from buildfeed.broker.amqp.dead_letters import DeadLetter
 from buildfeed.broker.amqp.link import AmqpLink, Work
@@ -56,7 +54,9 @@ def retry(amqp_url: str | None, build: str | None, *, every: bool) -> None:
     """Start BUILD, or all, again: each as a new build with the same script, priority and person."""
     wanted = _wanted(build, every=every)
     now = datetime.now(UTC)
-    retried = _ask(amqp_url, lambda channel: dead_letters.retry(channel, wanted, _new_build, now))
+    retried = _ask(
+        amqp_url, lambda channel: dead_letters.retry(channel, wanted, build_ids.new, now)
+    )
     for letter, new in retried:
         if new:
             click.echo(f"{_name(letter)} starts again as {new.build}.")
@@ -117,10 +117,6 @@ def _ask(url: str | None, work: Work[T]) -> T:
         raise click.ClickException(str(exc)) from exc
     finally:
         link.stop()
-
-
-def _new_build() -> str:
-    return names.build_id(time.time_ns() // 1_000_000, secrets.token_bytes(10))
 
 
 def _row(letter: DeadLetter, now: datetime) -> tuple[str, ...]:
