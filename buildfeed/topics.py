@@ -129,7 +129,7 @@ class Filter(msgspec.Struct, frozen=True):
         return self.matches_levels(topic.split("/"))
 
     def matches_levels(self, levels: Sequence[str]) -> bool:
-        """Tell the same of a topic that is split already."""
+        """Tell whether this filter matches the topic of these levels."""
         if levels[0].startswith("$") and self.levels[0] in ("+", "#"):
             return False  # §4.7.2
         for i, wanted in enumerate(self.levels):

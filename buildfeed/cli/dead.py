@@ -1,4 +1,4 @@
-"""`buildfeed dead`: what the operator does with starts that were given up."""
+"""`buildfeed dead`: dead letters, the starts that were given up, as an operator handles them."""
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
@@ -20,6 +20,8 @@ T = TypeVar("T")
 Command = TypeVar("Command", bound=Callable[..., None])
 
 _BLOCKED_SECONDS = 30.0
+"""Seconds for which a broker that blocks publishers, as its memory is full, may do so."""
+
 _HEADINGS = ("PROJECT", "BUILD", "ATTEMPTS", "AGE", "REASON")
 
 
@@ -148,5 +150,5 @@ def _reason(letter: DeadLetter) -> str:
 
 
 def _plain(text: str) -> str:
-    """Return `text` fit for a terminal: what is undecodable may contain anything."""
+    """Return up to 200 characters of `text` fit for a terminal: a dead letter may hold anything."""
     return "".join(letter if letter.isprintable() else "?" for letter in text[:200]) or "-"

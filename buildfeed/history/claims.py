@@ -28,6 +28,7 @@ from buildfeed.history.dialect import Insert
 from buildfeed.history.schema import starts
 
 KEY_LIFETIME: Final = timedelta(hours=24)
+"""A key belongs to its build for this time; then it is free."""
 LEASE: Final = timedelta(seconds=15)
 """A lease that is not renewed expires after this. Clocks may differ by a third of it."""
 
@@ -72,9 +73,10 @@ def _taking(insert: Callable[[Table], Insert]) -> ReturningInsert[str]:
 class Claim(msgspec.Struct, frozen=True):
     """The build that `key` belongs to, and whose turn it is to send its start.
 
-    `first`: the caller's, as the key was never used. `again`: the caller's too, as the start was
-    never sent, or its sender is silent; then the build may be running all the same. `taken`: that
-    of a process which sends or undoes the start now. `sent`: nobody's, as the start was sent.
+    `first`: the turn of the caller, as the key was never used. `again`: also the turn of the
+    caller, as the start was not sent, or its sender is silent; in the second case the build may be
+    running. `taken`: the turn of another process, which sends or undoes the start now. `sent`:
+    nobody's turn, as the start was sent.
     """
 
     project: str
@@ -98,7 +100,8 @@ class Claims:
     def take(self, project: str, key: str, build: str, body_hash: str, now: datetime) -> Claim:
         """Give `key` to `build` unless a start of the last 24 h has it; return whose turn it is.
 
-        A turn that is the caller's lasts for LEASE. With another body it never is.
+        A turn of the caller lasts for LEASE. With a body that differs it is never the turn of the
+        caller.
         """
         row = {
             "project": project,
@@ -120,7 +123,7 @@ class Claims:
         return Claim(project, key, found.build, found.body_hash, turn)
 
     def renew(self, claim: Claim, now: datetime) -> bool:
-        """Have the turn for another LEASE; False when another process has taken it over."""
+        """Extend the turn by another LEASE; False when another process has taken it over."""
         with self._database.transaction() as connection:
             row = self._ours(claim) | {"until": now + LEASE}
             return connection.execute(_RENEW, row).rowcount > 0
@@ -128,8 +131,8 @@ class Claims:
     def end(self, claim: Claim, ending: Ending) -> None:
         """End the turn, unless another process has taken it over.
 
-        After `sent` no process sends the start again; after `unsent` the next one that is asked
-        does. After `undone` the key is free.
+        After `sent` no process sends the start again. After `unsent` the next process that takes
+        the key sends it. After `undone` the key is free.
         """
         with self._database.transaction() as connection:
             connection.execute(_END[ending], self._ours(claim))
