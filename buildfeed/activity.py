@@ -42,7 +42,7 @@ Key = tuple[str, str]
 """Project and build."""
 
 Percent = Annotated[int, Meta(ge=0, le=100)]
-Count = Annotated[int, Meta(ge=0, le=2**53 - 1)]  # what a browser can hold exactly
+Count = Annotated[int, Meta(ge=0, le=2**53 - 1)]  # the largest integer that a browser holds exactly
 ShortText = Annotated[str, Meta(min_length=1, max_length=200)]
 Level = Annotated[str, Meta(extra_json_schema={"pattern": names.PATTERN})]
 """A name that is a level of the topic: it is checked there, once for many activities."""

@@ -34,7 +34,7 @@ def _which(command: Command) -> Command:
 @click.group("dead")
 def main() -> None:
     """List, retry or drop the starts that were given up (RabbitMQ only)."""
-    configure("error")  # the answer says what is wrong, once
+    configure("error")  # a failure is told once, by the exit message
 
 
 @main.command("list")

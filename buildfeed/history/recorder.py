@@ -83,7 +83,7 @@ class Recorder:
         self._writer.start()
 
     def stop(self, timeout: float = 2) -> None:
-        """Record and acknowledge what has arrived, within `timeout` seconds, and disconnect."""
+        """Record and acknowledge the messages that came, within `timeout` seconds; disconnect."""
         until = time.monotonic() + timeout
         self._stopping.set()
         self._arrived.put(None)

@@ -3,16 +3,15 @@
 A start is in one place at a time. It comes as a delivery and is begun as a job when a slot is free
 (`jobs`); without one it waits here; while its build may still run elsewhere it is kept (`handoff`).
 It is settled when the build has ended, or handed back when the worker stops, so that the queue,
-which gives each start to one worker only, decides who builds. Three things may come at any time: a
+which gives each start to one worker only, decides which worker builds. Three things may come at any time: a
 start for the second time, a stop before its start, a start whose build has ended already.
 `_deliver` and `_heard_activity` look at all places first, and so have an answer to each.
 
 A worker also hears the statuses of the builds it holds. An ending or a later attempt of another
 worker means that this one was cut off and its start given away, so it drops the build in silence.
 
-Relied on: the queue hands an unsettled start to one worker at a time; the broker delivers the
-stops of a connection in order; and the links, which have threads of their own, cross over to the
-event loop by `call_soon_threadsafe` alone.
+Relied on: the queue hands an unsettled start to one worker at a time. The links have threads of
+their own, and reach the event loop by `call_soon_threadsafe` alone.
 """
 
 import asyncio
@@ -46,7 +45,7 @@ _SETTLE_SECONDS: Final = 1.0
 """Seconds that a worker that stops waits for its last answers to the queue."""
 
 _LOOK_SECONDS: Final = 1.0
-"""Seconds between two looks for what no message tells."""
+"""Seconds between two looks for changes that no message tells of."""
 
 _MAX_SHOWN: Final = 300
 """Builds named in a presence: 1000 of them, as slots allow, would not fit into a payload."""
@@ -201,7 +200,7 @@ class Worker:
             self._peers.release(key)
 
     def _is_superseded(self, job: Job, activity: Activity) -> bool:
-        """Tell whether another worker has begun the build anew, or it has ended without us."""
+        """Tell whether another worker has begun the build anew, or has ended it."""
         attempt = activity.object.attempt
         if activity.worker == self._name:  # also of a process before this one
             return activity.object.ended and attempt < job.attempt
@@ -218,7 +217,7 @@ class Worker:
             self._publisher.publish(ending)
 
     async def _look(self) -> None:
-        """Notice once a second what no message tells: silence, a lost connection, lag."""
+        """Look once a second for silence, a lost connection and lag, of which no message tells."""
         while True:
             await asyncio.sleep(_LOOK_SECONDS)
             if self._hearing.behind:  # a peer that seems silent may have spoken meanwhile

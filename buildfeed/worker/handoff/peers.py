@@ -1,15 +1,18 @@
 """The other workers: which of them keeps the start of a build that runs here, and the reverse.
 
 A broker that comes back hands out anew every start that is not settled, while the builds still
-run. Workers sort that out among themselves by their presences, each of which names the builds that
-a worker runs and the starts that it keeps. This takes part in that:
+run. Workers sort that out by their presences, each of which names the builds that a worker runs and
+the starts that it keeps. Two cases:
 
 * A start came here, and its build may run elsewhere: the start is kept, see `kept_starts`.
 * A build runs here, and its start went elsewhere: when the presence of a peer says that it keeps
   the start, the build goes on under a delivery that the peer holds, see `delivery`.
 
-Presences are heard only for a while after a new connection, and as long as one of these holds:
+Presences are heard only for a while after a new connection, and while one of the two cases holds:
 hundreds of workers that hear each other all the time would cost more than all their builds.
+
+Relied on: the broker tells all workers, by the will, when one is gone; and a presence that comes on
+a connection shows that this worker was not gone for the broker when it came.
 """
 
 import asyncio
@@ -64,7 +67,7 @@ class Peers:
 
     @property
     def start_missing(self) -> bool:
-        """True while it is not known who has the start of a build that runs here."""
+        """True while it is not known where the start of a build that runs here is."""
         return any(job.delivery.lost for job in self._jobs.values())
 
     @property
@@ -83,7 +86,7 @@ class Peers:
         self._begin_due()
 
     def release(self, key: Key) -> None:
-        """Keep a start no longer: its build has ended, or its connection is gone."""
+        """Keep a start no longer, as its build has ended or its connection is gone."""
         self.kept_starts.release(key)
         self._link.unsubscribe(build_status(*key))
         self._changed()
@@ -136,7 +139,7 @@ class Peers:
             self._begin(delivery)
 
     def _listen(self) -> None:
-        """Hear presences while there is something to hear; say again what is news to peers."""
+        """Hear presences while needed; repeat our own while peers may not have heard it."""
         held = any(isinstance(each.delivery, HeldByPeer) for each in self._jobs.values())
         awaited = self.start_missing or held or bool(self.kept_starts)
         listening = awaited or _now() < self._listening_until
