@@ -2,10 +2,12 @@
 
 A start is in one place at a time. It comes as a delivery and is begun as a job when a slot is free
 (`jobs`); without one it waits here; while its build may still run elsewhere it is kept (`handoff`).
-It is settled when the build has ended, or handed back when the worker stops, so that the queue,
-which gives each start to one worker only, decides which worker builds. Three things may come at any time: a
-start for the second time, a stop before its start, a start whose build has ended already.
-`_deliver` and `_heard_activity` look at all places first, and so have an answer to each.
+It is settled when the build has ended, or handed back when the worker stops. So the queue, which
+gives each start to one worker only, decides which worker builds.
+
+Three things may come at any time: a start for the second time, a stop before its start, a start
+whose build has ended already. `_deliver` and `_heard_activity` look at all places first, and so
+have an answer to each.
 
 A worker also hears the statuses of the builds it holds. An ending or a later attempt of another
 worker means that this one was cut off and its start given away, so it drops the build in silence.
