@@ -126,7 +126,7 @@ class Board:
 
     def fold(self, activity: Activity) -> tuple[BuildState, bool]:
         """Fold one activity in; return the state and whether it changed anything."""
-        key = activity.object.project, activity.object.build
+        key = activity.object.key
         before = self.get(*key)
         after = fold(before, activity)
         return after, self._put(key, before, after)

@@ -5,7 +5,7 @@ from typing import Any, Final, Literal
 import msgspec
 
 from buildfeed import documents
-from buildfeed.activity import Count
+from buildfeed.activity import Count, Key
 from buildfeed.errors import InvalidActivity
 from buildfeed.names import Name
 from buildfeed.topics import worker_status
@@ -26,6 +26,11 @@ class RunningBuild(msgspec.Struct, frozen=True):
     project: Name
     build: Name
     attempt: Count
+
+    @property
+    def key(self) -> Key:
+        """Project and build."""
+        return self.project, self.build
 
 
 class Presence(msgspec.Struct, frozen=True):

@@ -75,7 +75,7 @@ class KeptStarts:
         """Take a presence; release and return the starts whose builds its worker has left."""
         if presence.worker == self._name:
             return []
-        runs = {(run.project, run.build) for run in presence.builds}
+        runs = {run.key for run in presence.builds}
         if presence.status == "online":
             self._running[presence.worker] = runs
         else:

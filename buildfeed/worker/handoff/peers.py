@@ -117,7 +117,7 @@ class Peers:
         """
         if said.worker == self._name:
             return
-        kept = {(each.project, each.build) for each in said.keeps if said.status == "online"}
+        kept = {each.key for each in said.keeps if said.status == "online"}
         for key, job in self._jobs.items():
             delivery = job.delivery
             if key in kept and delivery.lost:

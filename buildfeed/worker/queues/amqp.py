@@ -219,7 +219,7 @@ class AmqpDelivery:
     @property
     def key(self) -> Key:
         """Project and build."""
-        return self.start.project, self.start.build
+        return self.start.key
 
     @property
     def lost(self) -> bool:

@@ -240,7 +240,7 @@ class EmbeddedDelivery:
     @property
     def key(self) -> Key:
         """Project and build."""
-        return self.start.project, self.start.build
+        return self.start.key
 
     @property
     def early(self) -> float:
