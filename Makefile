@@ -22,7 +22,7 @@ test: .venv/test node_modules static
 
 check: .venv/test static
 	@setup/packages.sh postgresql
-	pytest tests/rules tests/unit
+	pytest -n 2 tests/rules tests/unit
 
 faults: .venv/test
 	@setup/packages.sh rabbitmq-server postgresql

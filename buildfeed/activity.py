@@ -1,10 +1,10 @@
 """The activity: one definition that encodes, decodes, validates and gives the JSON Schema.
 
-Activity Streams 2.0 is the vocabulary only: its JSON-LD context accepts any misspelt term, so
-what is required is said here. Unknown keys are ignored (AS2 core §2.1), fields are only added.
+Activity Streams 2.0 is the vocabulary only: its JSON-LD context accepts any misspelt term, so the
+required members are defined here. Unknown keys are ignored (AS2 core §2.1), fields are only added.
 
-What we write is strict. What we read may have oddities, as the last activity of a build comes only
-once: an optional member that cannot be used is absent. But a start is an order, and is refused
+Writing is strict. Reading tolerates oddities, because the last activity of a build comes only once:
+an optional member that cannot be used counts as absent. But a start is an order, and is refused
 rather than obeyed in part.
 """
 
@@ -23,8 +23,11 @@ from buildfeed.topics import KINDS, Topic
 
 MEDIA_TYPE: Final = "application/activity+json"
 MAX_BYTES: Final = 64 * 1024
+"""Largest activity, in bytes of JSON."""
 MAX_ERROR_BYTES: Final = 1024
+"""Largest `object.error`, in bytes of UTF-8."""
 MAX_LOG_BYTES: Final = 16 * 1024
+"""Largest `content` of a `log`, in bytes of UTF-8."""
 
 _SHORT: Final = MAX_ERROR_BYTES // 4  # characters, of 4 bytes at most
 _MILLISECONDS_END: Final = len("1970-01-01T00:00:00.000")
@@ -39,7 +42,7 @@ Key = tuple[str, str]
 """Project and build."""
 
 Percent = Annotated[int, Meta(ge=0, le=100)]
-Count = Annotated[int, Meta(ge=0, le=2**53 - 1)]  # what a browser can hold exactly
+Count = Annotated[int, Meta(ge=0, le=2**53 - 1)]  # the largest integer that a browser holds exactly
 ShortText = Annotated[str, Meta(min_length=1, max_length=200)]
 Level = Annotated[str, Meta(extra_json_schema={"pattern": names.PATTERN})]
 """A name that is a level of the topic: it is checked there, once for many activities."""
@@ -49,7 +52,7 @@ Level = Annotated[str, Meta(extra_json_schema={"pattern": names.PATTERN})]
 
 
 class Script(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """What a fake build does: `steps` ticks in `seconds`, an error at each of `errors` percent."""
+    """A fake build: `steps` ticks in `seconds`, an error at each of `errors` percent."""
 
     seconds: Annotated[float, Meta(gt=0, le=86_400)] = 10
     steps: Annotated[int, Meta(ge=1, le=10_000)] = 10
@@ -57,7 +60,7 @@ class Script(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
 
 class Actor(msgspec.Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True):
-    """The actor: a worker is a `Service`, somebody who starts or stops is a `Person`."""
+    """The actor: a `Service` is a worker, a `Person` is somebody who starts or stops builds."""
 
     type: Literal["Service", "Person"]
     name: ShortText
@@ -87,7 +90,7 @@ class Build(msgspec.Struct, frozen=True, kw_only=True, gc=False, rename="camel")
 
     @property
     def key(self) -> Key:
-        """Its names, by which everybody finds it."""
+        """Project and build."""
         return self.project, self.build
 
     @property
@@ -97,7 +100,7 @@ class Build(msgspec.Struct, frozen=True, kw_only=True, gc=False, rename="camel")
 
     @property
     def due_time(self) -> datetime | UnsetType:
-        """Since when it may begin: `not_before` of a delayed build, else when it was queued."""
+        """The time from which it may begin: that of a delayed build, else when it was queued."""
         return self.queued_time if isinstance(self.not_before, UnsetType) else self.not_before
 
     def is_delayed(self, now: datetime) -> bool:
@@ -109,9 +112,9 @@ Type = Literal["Offer", "Undo", "Accept", "Update", "Flag", "Add"]
 
 
 class Activity(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """What happened to a build, and the state of the build since then.
+    """One thing that happened to a build, and the state of the build since then.
 
-    Its `@context` is the same for all: written by `document`, never read.
+    The `@context` is the same for all: `document` writes it, and it is never read.
     """
 
     id: str
@@ -150,7 +153,7 @@ class Activity(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
     @property
     def has_state(self) -> bool:
-        """True when it may change its build."""
+        """True when its state counts for its build."""
         return KINDS[self.kind].state
 
     @property
@@ -160,7 +163,7 @@ class Activity(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
     @property
     def worker(self) -> str | None:
-        """The name of the worker that says so, None for a person's command."""
+        """The name of the worker that published it, None for the command of a person."""
         return self.actor.name if self.actor.type == "Service" else None
 
 
@@ -183,7 +186,7 @@ def urn(project: str, build: str) -> str:
 
 
 def worker_actor(name: str) -> Actor:
-    """Return the actor of what the worker `name` publishes."""
+    """Return the actor of activities that the worker `name` publishes."""
     return Actor(type="Service", id=f"urn:buildfeed:worker:{name}", name=name)
 
 
@@ -199,20 +202,20 @@ def summarize(build: Build) -> str:
 def shorten(text: str, max_bytes: int) -> str:
     """Return the longest start of `text` that fits `max_bytes` of UTF-8.
 
-    Half characters, which UTF-8 does not have, become �.
+    Surrogates, which UTF-8 does not have, become �.
     """
     return documents.whole(text).encode()[:max_bytes].decode("utf-8", "ignore")
 
 
 def document(activity: Activity) -> bytes:
-    """Return the JSON document; raise UnicodeError for what UTF-8 does not have."""
+    """Return the JSON document; raise UnicodeError when a text has surrogates."""
     return _CONTEXT_FIRST + _ENCODER.encode(activity)[1:]
 
 
 def encode(activity: Activity) -> bytes:
     """Return the payload; raise InvalidTopic or InvalidActivity where it breaks the contract.
 
-    Checked here because a client retries a QoS 1 publish that the broker refuses for ever.
+    Checked before it is sent: a client repeats a QoS 1 publish that the broker refuses for ever.
     """
     topic = str(activity.topic)
     _place(topic)
@@ -229,7 +232,7 @@ def encode(activity: Activity) -> bytes:
 def decode(topic: str, payload: bytes | bytearray) -> Activity:
     """Return the activity that came on `topic`.
 
-    Raises InvalidTopic or InvalidActivity, never anything else, whatever the bytes.
+    Raises InvalidTopic or InvalidActivity; no bytes raise anything else.
     """
     place = _place(topic)
     if len(payload) > MAX_BYTES:
@@ -263,20 +266,20 @@ def _place(topic: str) -> tuple[str, str, str, str]:
 
 
 def _excess(payload: bytes | bytearray) -> str | None:
-    """Return by how much it is too large, None when it is not."""
+    """Return the flaw of a payload that is too large, None without one."""
     size = len(payload)
     return f"it has {size} bytes, {MAX_BYTES} are allowed" if size > MAX_BYTES else None
 
 
 def _read(payload: bytes | bytearray) -> Activity:
-    """Return what is well but for the names; raise ValueError with the reason."""
+    """Return the activity, whose names are unchecked; raise ValueError with the reason."""
     check_depth(payload)
     try:
         activity = _DECODER.decode(payload)
         if not _flaw(activity):
             return activity
     except (msgspec.MsgspecError, ValueError):
-        pass  # it may be well, but for an oddity
+        pass  # it may have an oddity that is read all the same
     activity = documents.leniently(payload, Activity, _mended)
     if reason := _flaw(activity):
         raise ValueError(reason)
@@ -304,7 +307,7 @@ def _mended(found: Any) -> Any:  # noqa: ANN401 - JSON is any
 
 
 def _misnamed(build: Build) -> str | None:
-    """Return what is wrong with the names, None when all is well."""
+    """Return the flaw of the names, None without one."""
     if not names.is_name(build.project) or not names.is_name(build.build):
         return f"object.project and object.build match {names.PATTERN}"
     if build.id != urn(*build.key):
@@ -313,7 +316,7 @@ def _misnamed(build: Build) -> str | None:
 
 
 def _flaw(activity: Activity) -> str | None:
-    """Return what no member alone can tell to be wrong, None when all is well but for the names."""
+    """Return a flaw that no member has alone, None without one; names are unchecked."""
     build = activity.object
     if activity.type == "Undo":
         prefix, _, uuid = activity.id.partition(":stop.")
@@ -331,7 +334,7 @@ def _flaw(activity: Activity) -> str | None:
 
 
 def _untimely(activity: Activity) -> str | None:
-    """Return which time is none of ours, None when all are."""
+    """Return the flaw of a time outside the allowed years, None without one."""
     build = activity.object
     # One by one, as a loop takes twice as long, and every activity passes here.
     if not FIRST_YEAR <= activity.published.year <= LAST_YEAR:
@@ -350,10 +353,10 @@ def _untimely(activity: Activity) -> str | None:
 
 
 def schema() -> dict[str, Any]:
-    """Return the JSON Schema (2020-12): it accepts what `decode` does, but for its `$comment`.
+    """Return the JSON Schema (2020-12): it accepts as `decode` does, but for its `$comment`.
 
-    `#/$defs/Activity` is what to write, and what a start has to be. Of anything else only the
-    required members have to fit: `#/$defs/Report`.
+    `#/$defs/Activity` is the form to write, and the form that a start must have. Of any other
+    activity only the required members have to fit: `#/$defs/Report`.
     """
     definitions = schemas.definitions(Activity)
     written = definitions["Activity"]

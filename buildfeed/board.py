@@ -1,6 +1,7 @@
 """The board: activities folded into the newest state of every build.
 
-Any order and any repetition of a build's activities folds to the same picture.
+Any order and any repetition of a build's activities folds to the same state, because of two
+activities the same one always counts: `docs/fold-and-order.md`.
 """
 
 from collections.abc import Iterator
@@ -12,9 +13,9 @@ from buildfeed.activity import Activity, Key
 
 
 class BuildState(msgspec.Struct, frozen=True):
-    """The known state of one build.
+    """The state of one build.
 
-    `newest` is the activity whose state counts, `stop` the earliest request to stop it.
+    `newest` is the activity whose state counts, `stop` the earliest request to stop the build.
     """
 
     newest: Activity
@@ -37,12 +38,12 @@ class BuildState(msgspec.Struct, frozen=True):
 
     @property
     def stopped_by(self) -> str | None:
-        """The name of the first one who asked to stop it."""
+        """The name of the person who asked first to stop it."""
         return self.stop.actor.name if self.stop else None
 
 
 def fold(known: BuildState | None, activity: Activity) -> BuildState:
-    """Return the state after `activity`; `known` itself when it says nothing new.
+    """Return the state after `activity`; `known` itself when the activity changes nothing.
 
     An ending beats any state that is not one; of two endings the smaller `(attempt, seq)`
     counts, of two others the larger. A `log` has no state and must not be folded.
@@ -59,7 +60,7 @@ def fold(known: BuildState | None, activity: Activity) -> BuildState:
 
 
 def merge(known: BuildState | None, other: BuildState) -> BuildState:
-    """Return `known` after everything that `other` has seen."""
+    """Return the state that both fold to."""
     merged = fold(known, other.newest)
     return fold(merged, other.stop) if other.stop else merged
 
@@ -87,13 +88,14 @@ def _tie_break(activity: Activity) -> tuple[object, ...]:
 
 
 MAX_UNFINISHED: Final = 50_000
+"""Unfinished builds that a board holds."""
 
 
 class Board:
     """The newest state of the builds that matter now, bounded.
 
     Every unfinished build is kept up to `max_unfinished`, and the `max_ended` builds that ended
-    last. What falls off is still in history.
+    last. Builds that fall off are still in history.
     """
 
     def __init__(self, max_unfinished: int = MAX_UNFINISHED, max_ended: int = 2_000) -> None:
@@ -103,16 +105,16 @@ class Board:
         self._ended: dict[Key, BuildState] = {}
         self.forgot = False
         """True once a build fell off: from then on history knows more."""
-        self._complete = False
+        self._read_whole = False
 
     @property
     def complete(self) -> bool:
         """True while history has no build that is not on the board; False until that is known."""
-        return self._complete and not self.forgot
+        return self._read_whole and not self.forgot
 
-    @complete.setter
-    def complete(self, complete: bool) -> None:
-        self._complete = complete
+    def history_read(self, *, whole: bool) -> None:
+        """Take note that history was read; `whole`: it has no build that was left out."""
+        self._read_whole = whole
 
     def __len__(self) -> int:
         return len(self._unfinished) + len(self._ended)
@@ -124,7 +126,7 @@ class Board:
 
     def fold(self, activity: Activity) -> tuple[BuildState, bool]:
         """Fold one activity in; return the state and whether it changed anything."""
-        key = activity.object.project, activity.object.build
+        key = activity.object.key
         before = self.get(*key)
         after = fold(before, activity)
         return after, self._put(key, before, after)

@@ -9,7 +9,7 @@ from msgspec import UNSET, UnsetType
 from buildfeed.activity import Activity, Actor, Build, Priority, Script, summarize, urn
 
 ANONYMOUS: Final = "anonymous"
-"""The name of somebody who does not say who asks."""
+"""The name of a person who gives none."""
 
 
 def start(
@@ -24,7 +24,7 @@ def start(
 ) -> Activity:
     """Return the `Offer` of a new build: its activity `(0, 0)`. It begins after `delay` seconds.
 
-    Without a `script` its runner decides what to do.
+    Without a `script` the runner decides what the build does.
     """
     state = Build(
         id=urn(project, build),
@@ -45,9 +45,9 @@ def start(
 
 
 def again(start: Build, build: str, now: datetime) -> Activity:
-    """Return the `Offer` of a new build of the same wish as `start`; it may begin at once.
+    """Return the `Offer` of a new build that is like `start`; it may begin at once.
 
-    What `start` did not say is not made up.
+    Members that `start` lacks stay absent.
     """
     state = msgspec.structs.replace(
         start,
@@ -87,7 +87,7 @@ def stop(known: Build, now: datetime, *, by: str, uuid: str) -> Activity:
 
 
 def unknown(project: str, build: str) -> Build:
-    """Return the state to stop a build with that nobody here has heard of yet."""
+    """Return the state of a build of which nothing is known yet, to make its stop with."""
     return Build(
         id=urn(project, build),
         project=project,

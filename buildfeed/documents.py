@@ -1,6 +1,6 @@
 r"""JSON documents from outside: how deep they may nest, and which oddities are read all the same.
 
-A program that ends a build says so once. So an oddity whose meaning is certain is read: `null` for
+The ending of a build is published once. So an oddity whose meaning is certain is read: `null` for
 absence, half a character (`"\ud83d"`), a byte order mark, `70.0` for an integer. Pure.
 """
 
@@ -38,8 +38,8 @@ class TooDeep(ValueError):
 
 def check_depth(payload: bytes | bytearray) -> None:
     """Raise TooDeep when arrays and objects nest deeper than MAX_DEPTH."""
-    # Nearly always there are fewer of them at all. Every activity passes here, and to leave them
-    # out takes half the time of `count`.
+    # Nearly every document has fewer brackets in all. Every activity passes here, and `replace`
+    # takes half the time of `count`.
     if len(payload) - len(payload.replace(b"{", b"").replace(b"[", b"")) <= MAX_DEPTH:
         return
     brackets = _STRING.sub(b"", payload).translate(None, _NO_BRACKETS)
@@ -50,7 +50,7 @@ def check_depth(payload: bytes | bytearray) -> None:
 def load(text: str) -> Any:  # noqa: ANN401 - JSON is any
     """Return the value of the JSON `text`, with whole floats as integers and � for half characters.
 
-    Raises ValueError: TooDeep, or what is no JSON and where.
+    Raises TooDeep, or ValueError that says where the text is not JSON.
     """
     check_depth(text.encode())
     return _load(text, _STRICT)
@@ -67,7 +67,7 @@ def parse(text: str | bytes) -> Any:  # noqa: ANN401 - JSON is any
 
 
 def whole(text: str) -> str:
-    """Return `text` with � for each half of a character: a surrogate without its other."""
+    """Return `text` with � for each surrogate, which is half of a character."""
     return _HALF.sub("�", text)
 
 

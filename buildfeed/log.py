@@ -2,7 +2,7 @@
 
     2026-11-21T10:15:03.218Z INFO mqtt.up protocol=5 link=recorder
 
-The message of a record is the name of the event, its fields are what was given as `extra`.
+The message of a record is the name of the event, its `extra` are the fields.
 """
 
 import json
@@ -14,7 +14,7 @@ from typing import Final
 from buildfeed.activity import timestamp
 
 _CHATTY: Final = ("alembic", "amqtt", "transitions")
-"""Libraries that say much at `info` which only their authors need."""
+"""Libraries whose many lines at `info` help only their authors."""
 
 _OWN_ATTRIBUTES: Final = frozenset(
     {*vars(logging.makeLogRecord({})), "message", "asctime", "taskName", "color_message"}
@@ -46,7 +46,7 @@ class Formatter(logging.Formatter):
 def configure(level: str) -> None:
     """Write log records from `level` on (`debug`, `info`, `warning`, `error`) to standard error.
 
-    Replaces what was set up before. Raises ValueError for another level.
+    Replaces all handlers. Raises ValueError for another level.
     """
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(Formatter())
@@ -56,7 +56,7 @@ def configure(level: str) -> None:
 
 
 def _value(value: object) -> str:
-    """Return `value`, quoted as in JSON when its end could be mistaken."""
+    """Return `value`, quoted as in JSON when a reader could not tell where it ends."""
     text = str(value)
     if text and text.isprintable() and not any(mark in text for mark in ' "='):
         return text

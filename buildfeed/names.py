@@ -8,7 +8,9 @@ import msgspec
 from buildfeed.errors import InvalidName
 
 PATTERN: Final = r"^[a-z0-9][a-z0-9_-]{0,63}$(?!\n)"
-"""RabbitMQ reads `.` as `/` and `*` as `+`: a looser name would leak across projects.
+"""A name: 1 to 64 lower-case letters, digits, `-` and `_`, as a regular expression.
+
+RabbitMQ reads `.` as `/` and `*` as `+`: a looser name would leak across projects.
 
 The look-ahead is there because `$` also matches before a final newline.
 """
@@ -32,7 +34,7 @@ def check(what: str, text: object) -> str:
 
 
 def worker_name(host: str, digits: str) -> str:
-    """Return a name for a worker on the machine `host`, its own by some random `digits`."""
+    """Return a name for a worker on the machine `host`; random `digits` make it unique."""
     where = re.sub(r"[^a-z0-9]+", "-", host.lower()).strip("-")
     return f"{where[:50] or 'worker'}-{digits}"
 

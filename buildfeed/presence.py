@@ -1,22 +1,23 @@
-"""Presence: what a worker says of itself, retained on `workers/{worker}/status`."""
+"""The presence of a worker: its state, retained on `workers/{worker}/status`. Pure."""
 
 from typing import Any, Final, Literal
 
 import msgspec
 
 from buildfeed import documents
-from buildfeed.activity import Count
+from buildfeed.activity import Count, Key
 from buildfeed.errors import InvalidActivity
 from buildfeed.names import Name
 from buildfeed.topics import worker_status
 
 MAX_BYTES: Final = 256 * 1024
+"""Largest presence, in bytes of JSON."""
 
 REPEAT_SECONDS: Final = 10.0
-"""A worker says its presence at least this often."""
+"""Longest time in seconds between two presences of a worker."""
 
 SILENCE_SECONDS: Final = 30.0
-"""A worker that says nothing for this long counts as lost: three presences in a row are missing."""
+"""A worker that is silent for this many seconds, three presences in a row, counts as lost."""
 
 
 class RunningBuild(msgspec.Struct, frozen=True):
@@ -26,15 +27,20 @@ class RunningBuild(msgspec.Struct, frozen=True):
     build: Name
     attempt: Count
 
+    @property
+    def key(self) -> Key:
+        """Project and build."""
+        return self.project, self.build
+
 
 class Presence(msgspec.Struct, frozen=True):
-    """Whether `worker` is there, and how it is.
+    """The state of `worker`.
 
-    `keeps` are builds whose start it holds while another worker runs them, or may, since the
-    broker came back: `attempt` is the next one, if that worker runs them no more. `slots` is how
-    many builds it runs at a time, `lag_ms` by how much its event loop was late at worst since it
-    last said so, `published` the number of activities since it started, `said`
-    the number of presences.
+    `builds` run there. `keeps` are builds whose start it holds while another worker runs them, or
+    may run them, since the broker came back: `attempt` is the one that begins if that worker does
+    not. `slots` is the number of builds that it can run at a time, `lag_ms` the largest lag of its
+    event loop since the presence before, in milliseconds. `published` counts its activities since
+    it started, `said` its presences.
     """
 
     worker: Name
@@ -62,7 +68,7 @@ def encode(presence: Presence) -> bytes:
 
 
 def decode(topic: str, payload: bytes) -> Presence:
-    """Return the presence that came on `topic`; raise InvalidActivity whatever else it is."""
+    """Return the presence that came on `topic`; raise InvalidActivity for anything else."""
     try:
         presence = _read(payload)
     except ValueError as exc:

@@ -16,7 +16,7 @@ PATTERN: Final = (
     r"[Tt ]([01][0-9]|2[0-3]):[0-5][0-9]:([0-5][0-9]|60)([.][0-9]+)?"
     r"([Zz]|[+-]([01][0-9]|2[0-3]):?[0-5][0-9])$(?!\n)"
 )
-"""RFC 3339 §5.6; besides, an offset may do without its colon, as some `strftime` write it."""
+"""RFC 3339 §5.6. An offset may also lack its colon, as some `strftime` write it."""
 
 Time = Annotated[datetime, Meta(tz=True, extra_json_schema={"pattern": PATTERN})]
 

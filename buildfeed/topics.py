@@ -93,6 +93,11 @@ def latest(project: str) -> str:
     return f"projects/{names.check('project', project)}/latest"
 
 
+def build_status(project: str, build: str) -> str:
+    """Return the topic on which the beginning and the ending of a build are told."""
+    return str(Topic(project, build, "status"))
+
+
 def worker_status(worker: str) -> str:
     """Return the topic of a worker's presence."""
     return f"workers/{names.check('worker', worker)}/status"
@@ -124,7 +129,7 @@ class Filter(msgspec.Struct, frozen=True):
         return self.matches_levels(topic.split("/"))
 
     def matches_levels(self, levels: Sequence[str]) -> bool:
-        """Tell the same of a topic that is split already."""
+        """Tell whether this filter matches the topic of these levels."""
         if levels[0].startswith("$") and self.levels[0] in ("+", "#"):
             return False  # §4.7.2
         for i, wanted in enumerate(self.levels):

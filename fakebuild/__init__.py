@@ -1,4 +1,4 @@
-"""The fake build service: workers that take starts from the queue and publish progress.
+"""The fake build service: workers that take starts from the queue and pretend to build.
 
-Replacing it by a real build service touches nothing else: the contract is the topics.
+A real build service replaces it without any other change: the topics are the contract.
 """

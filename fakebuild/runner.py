@@ -1,4 +1,4 @@
-"""The runner of fake builds: it yields the ticks of a start's script when they are due."""
+"""The runner of fake builds: it yields the ticks of a script when they are due. Pure."""
 
 from collections.abc import AsyncGenerator
 
@@ -10,7 +10,7 @@ from fakebuild.script import plan
 
 
 class FakeRunner:
-    """Pretends to build. A start without a script gets the default one, which nobody publishes."""
+    """Pretends to build. A start without a script runs the default one, which is not published."""
 
     async def run(self, start: Build, clock: Clock) -> AsyncGenerator[Step | Outcome, None]:
         """Yield each tick of the script when its time has come; see Runner."""

@@ -1,4 +1,4 @@
-"""The plan of a fake build: the same script always gives the same ticks. Pure."""
+"""The ticks of a fake build: the same script always gives the same ticks. Pure."""
 
 from bisect import bisect_right
 from collections.abc import Iterator

@@ -1,1 +1,1 @@
-"""The `buildfeed` command, and `buildfeed up`: everything on one machine. Nobody imports it."""
+"""The `buildfeed` command, and `buildfeed up`: everything on one machine. No room imports it."""

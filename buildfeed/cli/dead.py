@@ -1,7 +1,5 @@
-"""`buildfeed dead`: what the operator does with starts that were given up."""
+"""`buildfeed dead`: dead letters, the starts that were given up, as an operator handles them."""
 
-import secrets
-import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from datetime import UTC, datetime
@@ -10,7 +8,7 @@ from urllib.parse import urlsplit
 
 import click
 
-from buildfeed import names
+from buildfeed import build_ids
 from buildfeed.broker.amqp import dead_letters
 from buildfeed.broker.amqp.dead_letters import DeadLetter
 from buildfeed.broker.amqp.link import AmqpLink, Work
@@ -22,6 +20,8 @@ T = TypeVar("T")
 Command = TypeVar("Command", bound=Callable[..., None])
 
 _BLOCKED_SECONDS = 30.0
+"""Seconds for which a broker that blocks publishers, as its memory is full, may do so."""
+
 _HEADINGS = ("PROJECT", "BUILD", "ATTEMPTS", "AGE", "REASON")
 
 
@@ -34,7 +34,7 @@ def _which(command: Command) -> Command:
 @click.group("dead")
 def main() -> None:
     """List, retry or drop the starts that were given up (RabbitMQ only)."""
-    configure("error")  # the answer says what is wrong, once
+    configure("error")  # a failure is told once, by the exit message
 
 
 @main.command("list")
@@ -56,7 +56,9 @@ def retry(amqp_url: str | None, build: str | None, *, every: bool) -> None:
     """Start BUILD, or all, again: each as a new build with the same script, priority and person."""
     wanted = _wanted(build, every=every)
     now = datetime.now(UTC)
-    retried = _ask(amqp_url, lambda channel: dead_letters.retry(channel, wanted, _new_build, now))
+    retried = _ask(
+        amqp_url, lambda channel: dead_letters.retry(channel, wanted, build_ids.new, now)
+    )
     for letter, new in retried:
         if new:
             click.echo(f"{_name(letter)} starts again as {new.build}.")
@@ -119,10 +121,6 @@ def _ask(url: str | None, work: Work[T]) -> T:
         link.stop()
 
 
-def _new_build() -> str:
-    return names.build_id(time.time_ns() // 1_000_000, secrets.token_bytes(10))
-
-
 def _row(letter: DeadLetter, now: datetime) -> tuple[str, ...]:
     attempts = "-" if letter.attempts is None else str(letter.attempts)
     age = _age((now - letter.died).total_seconds()) if letter.died else "-"
@@ -152,5 +150,5 @@ def _reason(letter: DeadLetter) -> str:
 
 
 def _plain(text: str) -> str:
-    """Return `text` fit for a terminal: what is undecodable may contain anything."""
+    """Return up to 200 characters of `text` fit for a terminal: a dead letter may hold anything."""
     return "".join(letter if letter.isprintable() else "?" for letter in text[:200]) or "-"

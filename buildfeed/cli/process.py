@@ -8,8 +8,11 @@ import sys
 from collections.abc import Mapping, Sequence
 
 HEALTHY_SECONDS = 10.0
+"""A process that ran for longer is started again without a delay."""
 MAX_DELAY_SECONDS = 5.0
+"""Longest delay before a process that dies again and again is started again."""
 STOP_SECONDS = 5.0
+"""Seconds that a process has to end; then it is killed."""
 
 log = logging.getLogger(__name__)
 
@@ -25,7 +28,7 @@ class Process:
 
     @property
     def pid(self) -> int | None:
-        """The id of the running process, None between two."""
+        """The id of the running process, None while none runs."""
         return self._process.pid if self._process else None
 
     async def run(self) -> None:
@@ -38,7 +41,7 @@ class Process:
                 *_command(self._module),
                 env=self._environment,
                 stdin=asyncio.subprocess.DEVNULL,
-                # Ctrl-C goes to us alone: we end the processes in the order of the flow.
+                # Ctrl-C reaches only this process, which ends the others in the order of the flow.
                 start_new_session=True,
             )
             if self._stopping:  # asked to while it was being started
@@ -73,6 +76,6 @@ class Process:
 
 def _command(module: str) -> Sequence[str]:
     command = [sys.executable, "-m", module]
-    # Ends the process with us even when we are killed: nothing stays behind on the port.
+    # Ends the process even when this one is killed, so that none is left on the port.
     setpriv = shutil.which("setpriv")
     return [setpriv, "--pdeathsig", "TERM", "--", *command] if setpriv else command

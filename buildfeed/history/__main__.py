@@ -21,6 +21,7 @@ log = logging.getLogger("buildfeed.history")
 
 _PREFIX: Final = "recorder"
 _LOOK_SECONDS: Final = 0.1
+"""Seconds between two looks whether the threads are alive."""
 
 
 def _recorder_id(_context: click.Context, _option: click.Parameter, value: str) -> str:
@@ -29,7 +30,7 @@ def _recorder_id(_context: click.Context, _option: click.Parameter, value: str) 
     except InvalidName as exc:
         raise click.BadParameter(str(exc)) from exc
     if not value.startswith(_PREFIX):
-        # Our RabbitMQ configuration bounds every other session and drops the oldest.
+        # Our RabbitMQ configuration limits every other session, and drops its oldest messages.
         raise click.BadParameter(f"it has to start with {_PREFIX!r}.")
     return value
 

@@ -1,15 +1,34 @@
-"""Claims: which build an `Idempotency-Key` belongs to, and which process may send its start."""
+"""Claims: which build an `Idempotency-Key` belongs to, and which process may send its start.
 
+A row of the table `starts` is a claim. Its `sender` is the process whose turn it is to send the
+start; the turn is a lease, which the sender renews while it works. The row says one of these:
+
+| sender | lease | the start |
+|---|---|---|
+| set | in the future | is being sent, or undone, by the sender |
+| set | in the past | may have been sent: its sender is silent, and any process may take over |
+| none | none | was not sent: any process may take over |
+| set | none | was sent: nobody sends it again |
+
+Two processes never have the turn together, because one statement (`_taking`) both looks at a row
+and takes it, and the database runs such statements on one row one after the other. Relied on: the
+row lock of an upsert, and clocks that differ by less than a third of LEASE.
+"""
+
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Final, Literal
 
 import msgspec
-from sqlalchemy import bindparam, delete, or_, select, update
+from sqlalchemy import Table, bindparam, delete, or_, select, update
+from sqlalchemy.sql.dml import ReturningInsert
 
 from buildfeed.history.database import Database
+from buildfeed.history.dialect import Insert
 from buildfeed.history.schema import starts
 
 KEY_LIFETIME: Final = timedelta(hours=24)
+"""A key belongs to its build for this time; then it is free."""
 LEASE: Final = timedelta(seconds=15)
 """A lease that is not renewed expires after this. Clocks may differ by a third of it."""
 
@@ -37,12 +56,27 @@ _END: Final = {
 }
 
 
+def _taking(insert: Callable[[Table], Insert]) -> ReturningInsert[str]:
+    """Return the statement that inserts a row of `starts`, or takes over its turn if that is free.
+
+    It returns the build of the row, and no row when the turn is another's, or the body differs.
+    """
+    new = insert(starts)
+    return new.on_conflict_do_update(
+        index_elements=[starts.c.project, starts.c.key],
+        set_={"sender": new.excluded.sender, "lease": new.excluded.lease},
+        where=(starts.c.sender.is_(None) | (starts.c.lease < new.excluded.created))
+        & (starts.c.body_hash == new.excluded.body_hash),
+    ).returning(starts.c.build)
+
+
 class Claim(msgspec.Struct, frozen=True):
     """The build that `key` belongs to, and whose turn it is to send its start.
 
-    `first`: the caller's, as the key was never used. `again`: the caller's too, as the start was
-    never sent, or its sender is silent; then the build may be running all the same. `taken`: that
-    of a process which sends or undoes the start now. `sent`: nobody's, as the start was sent.
+    `first`: the turn of the caller, as the key was never used. `again`: also the turn of the
+    caller, as the start was not sent, or its sender is silent; in the second case the build may be
+    running. `taken`: the turn of another process, which sends or undoes the start now. `sent`:
+    nobody's turn, as the start was sent.
     """
 
     project: str
@@ -61,11 +95,13 @@ class Claims:
     def __init__(self, database: Database, sender: str) -> None:
         self._database = database
         self._sender = sender
+        self._take = _taking(database.dialect.insert)
 
     def take(self, project: str, key: str, build: str, body_hash: str, now: datetime) -> Claim:
         """Give `key` to `build` unless a start of the last 24 h has it; return whose turn it is.
 
-        A turn that is the caller's lasts for LEASE. With another body it never is.
+        A turn of the caller lasts for LEASE. With a body that differs it is never the turn of the
+        caller.
         """
         row = {
             "project": project,
@@ -78,16 +114,16 @@ class Claims:
         }
         with self._database.transaction() as connection:
             connection.execute(_FORGET, {"expired": now - KEY_LIFETIME, "now": now})
-            ours = self._database.dialect.take_key(connection, row)
+            ours = connection.scalar(self._take, row)
             if ours is not None:
                 return Claim(project, key, ours, body_hash, "first" if ours == build else "again")
-            # It is still there: a process that tried to take it has locked it.
+            # The row still exists: the statement before has locked it, though it took nothing.
             found = connection.execute(_FIND, {"project": project, "key": key}).one()
         turn: Turn = "sent" if found.lease is None else "taken"
         return Claim(project, key, found.build, found.body_hash, turn)
 
     def renew(self, claim: Claim, now: datetime) -> bool:
-        """Have the turn for another LEASE; False when another process has taken it over."""
+        """Extend the turn by another LEASE; False when another process has taken it over."""
         with self._database.transaction() as connection:
             row = self._ours(claim) | {"until": now + LEASE}
             return connection.execute(_RENEW, row).rowcount > 0
@@ -95,8 +131,8 @@ class Claims:
     def end(self, claim: Claim, ending: Ending) -> None:
         """End the turn, unless another process has taken it over.
 
-        After `sent` no process sends the start again; after `unsent` the next one that is asked
-        does. After `undone` the key is free.
+        After `sent` no process sends the start again. After `unsent` the next process that takes
+        the key sends it. After `undone` the key is free.
         """
         with self._database.transaction() as connection:
             connection.execute(_END[ending], self._ours(claim))

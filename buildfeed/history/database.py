@@ -10,20 +10,22 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
 
 from buildfeed.errors import HistoryUnavailable
 from buildfeed.history import postgresql, schema, sqlite
+from buildfeed.history.dialect import Dialect
 
-DIALECTS: Final = {"sqlite": sqlite, "postgresql": postgresql}
+DIALECTS: Final[dict[str, Dialect]] = {"sqlite": sqlite, "postgresql": postgresql}
 
 
 class Database:
-    """The database at `url`, as SQLAlchemy writes it; raises HistoryUnavailable for no such thing.
+    """The database at `url`, which is a URL of SQLAlchemy.
 
     Nothing is connected before the first transaction, which brings the tables up to date. May be
-    used from several threads, and by several processes at once.
+    used from several threads, and by several processes at once. The constructor raises
+    HistoryUnavailable when the URL is wrong or a driver is missing.
     """
 
     def __init__(self, url: str) -> None:
         try:
-            # Parameters are payloads, which belong in no log.
+            # Parameters are hidden from logs: they are payloads.
             self.engine = create_engine(url, hide_parameters=True, pool_pre_ping=True)
             self.dialect = DIALECTS[self.engine.dialect.name]
             self.dialect.prepare(self.engine)
@@ -36,7 +38,10 @@ class Database:
 
     @contextmanager
     def transaction(self) -> Iterator[Connection]:
-        """Commit what is done within; raise HistoryUnavailable, and undo it, when that fails."""
+        """Give a connection in a transaction, committed at the end.
+
+        When anything fails in the database, it is rolled back, and HistoryUnavailable is raised.
+        """
         try:
             with self._upgrading:
                 if not self._upgraded:
@@ -53,6 +58,6 @@ class Database:
 
 
 def _reason(exc: SQLAlchemyError) -> str:
-    """Return the driver's own words: neither the statement nor, on later lines, its values."""
+    """Return the message of the driver, its first line: later ones show values of the statement."""
     cause = exc.orig if isinstance(exc, DBAPIError) and exc.orig else exc
     return str(cause).partition("\n")[0] or type(cause).__name__

@@ -6,8 +6,11 @@ from typing import Final
 import msgspec
 
 MAX_KEPT: Final = 1000
+"""Payloads in the table; older ones are removed."""
 MAX_TEXT: Final = 200
+"""Characters kept of a topic and of a reason."""
 MAX_PAYLOAD_BYTES: Final = 4096
+"""Bytes kept of a payload."""
 
 
 class Malformed(msgspec.Struct, frozen=True):
@@ -19,11 +22,11 @@ class Malformed(msgspec.Struct, frozen=True):
 
     @property
     def fields(self) -> dict[str, str]:
-        """Where and why, cut short."""
+        """Topic and reason, cut short."""
         return {"topic": _short(self.topic), "reason": _short(self.reason)}
 
     def row(self, now: datetime) -> dict[str, object]:
-        """Return the row of the table `malformed`: all of it cut short."""
+        """Return the row of the table `malformed`, with every value cut short."""
         return {"time": now, **self.fields, "payload": self.payload[:MAX_PAYLOAD_BYTES]}
 
 

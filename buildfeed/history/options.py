@@ -1,4 +1,4 @@
-"""The command line options that say where the history is."""
+"""The command line options of the history: its place, and the builds that it keeps."""
 
 from collections.abc import Callable
 from pathlib import Path

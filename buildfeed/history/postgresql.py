@@ -1,6 +1,6 @@
-"""PostgreSQL: the statements and settings in which it differs.
+"""PostgreSQL: the `Dialect` for it.
 
-Rows travel as one array for each column: a row by itself costs the driver twice as much.
+Rows are sent as one array for each column: one by one they cost the driver twice the time.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -19,27 +19,33 @@ from sqlalchemy import (
     func,
     select,
 )
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.dialects import postgresql
 from sqlalchemy.sql.selectable import TableValuedAlias
 
 from buildfeed.activity import Key
 from buildfeed.history.rows import AnyRow, Values
-from buildfeed.history.schema import START_ID, STATE, activities, builds, offered, starts
+from buildfeed.history.schema import START_ID, STATE, activities, builds, offered
+
+insert: Final = postgresql.insert
 
 LIMITS: Final = {
     "connect_timeout": 3,
     "tcp_user_timeout": 5000,
     "options": "-c statement_timeout=10000",
 }
-"""A database out of reach fails within seconds (libpq): a call that hangs keeps its thread."""
+"""Options of libpq: seconds to connect, milliseconds for an answer of TCP and of a statement.
 
-_LOCK: Final = 0x6275696C64  # "build"; a process holds it while it upgrades
+With them a database out of reach fails within seconds. A call that hangs would keep its thread.
+"""
+
+_LOCK: Final = 0x6275696C64  # "build"
+"""Number of the advisory lock that a process holds while it upgrades the tables."""
 
 
 def _given(columns: Iterable[Column[Any]]) -> TableValuedAlias:
-    """Return the parameters of the names of `columns`, a list of values each, as a table.
+    """Return a table of `columns`, made of parameters of their names: a list of values each.
 
-    Its further column `place` counts the rows.
+    It has one more column, `place`: the number of the row.
     """
     values = [bindparam(each.name, type_=ARRAY(each.type)) for each in columns]
     names = [column(each.name, each.type) for each in columns]
@@ -63,23 +69,16 @@ _FIND: Final = select(*STATE).join_from(
     _KEYS,
     (builds.c.project == _KEYS.c.project) & (builds.c.build == _KEYS.c.build),
 )
-# Project and build sort by bytes, and what is made of them would: no index of `id` does.
+# Project and build have the collation "C", and an expression of them inherits it. The index of `id`
+# has the default one, and is used only for a comparison in the default one.
 _OFFERED: Final = offered(collate(START_ID, "default"))
 _PUT: Final = insert(builds).from_select(list(builds.c), select(*_given(builds.c).c[:-1]))
 _UPDATE: Final = {each.name: _PUT.excluded[each.name] for each in builds.c}
 _UPSERT: Final = _PUT.on_conflict_do_update(index_elements=_KEY, set_=_UPDATE)
-_CLAIM: Final = insert(starts)
-_NEW: Final = _CLAIM.excluded
-_TAKE: Final = _CLAIM.on_conflict_do_update(
-    index_elements=[starts.c.project, starts.c.key],
-    set_={"sender": _NEW.sender, "lease": _NEW.lease},
-    where=(starts.c.sender.is_(None) | (starts.c.lease < _NEW.created))
-    & (starts.c.body_hash == _NEW.body_hash),
-).returning(starts.c.build)
 
 
 def prepare(engine: Engine) -> None:
-    """Set limits, except where the URL does, on every new connection."""
+    """Set LIMITS on every new connection, except those that the URL sets."""
 
     def limit(_dialect: object, _record: object, _args: object, options: dict[str, Any]) -> None:
         for name, value in LIMITS.items():
@@ -90,7 +89,7 @@ def prepare(engine: Engine) -> None:
 
 @contextmanager
 def alone(engine: Engine) -> Iterator[Connection]:
-    """Give a transaction to upgrade in, which waits for others that do; raise DBAPIError."""
+    """Give a transaction that holds the advisory lock."""
     with engine.begin() as connection:
         connection.execute(select(func.pg_advisory_xact_lock(_LOCK)))
         connection.exec_driver_sql("SET LOCAL statement_timeout = 0")  # an index may take long
@@ -98,30 +97,24 @@ def alone(engine: Engine) -> Iterator[Connection]:
 
 
 def add_activities(connection: Connection, new: Sequence[Values]) -> None:
-    """Insert the rows of `activities` whose ids are not there."""
+    """Insert those rows of `activities` whose ids are not in the table."""
     connection.execute(_ADD, _lists(new))
 
 
 def find_states(connection: Connection, keys: Sequence[Key]) -> Sequence[AnyRow]:
-    """Return the rows of `builds` that are there."""
-    projects, numbers = zip(*keys, strict=True)
-    return connection.execute(_FIND, {"project": projects, "build": numbers}).all()
+    """Return the rows of `builds` that exist for `keys`."""
+    projects, names = zip(*keys, strict=True)
+    return connection.execute(_FIND, {"project": projects, "build": names}).all()
 
 
 def find_offered(connection: Connection) -> Sequence[AnyRow]:
-    """Return the rows of `offered`."""
+    """Return the rows of the query `offered`."""
     return connection.execute(_OFFERED).all()
 
 
 def put_states(connection: Connection, states: Sequence[Values]) -> None:
-    """Insert the rows of `builds`, or update those that are there."""
+    """Insert rows of `builds`, or update those that exist."""
     connection.execute(_UPSERT, _lists(states))
-
-
-def take_key(connection: Connection, claim: Values) -> str | None:
-    """Insert the row of `starts`, or take over one that nobody vouches for; return its build."""
-    build: str | None = connection.scalar(_TAKE, claim)
-    return build
 
 
 def _lists(rows: Sequence[Values]) -> dict[str, list[object]]:

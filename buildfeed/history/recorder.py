@@ -1,4 +1,10 @@
-"""The recorder: what is published on `builds/#` goes into the history, once."""
+"""The recorder: writes each activity that is published on `builds/#` into the history, once.
+
+Its thread takes all messages that have arrived, commits them in one transaction, and acknowledges
+them to the broker after that. A crash in between has the broker deliver them again, and an id that
+the history has is not written twice. So nothing acknowledged is lost, and nothing is doubled.
+Relied on: a durable session, whose queue the broker keeps while the recorder is away.
+"""
 
 import logging
 import threading
@@ -19,23 +25,28 @@ from buildfeed.topics import ALL_BUILDS, latest
 log = logging.getLogger(__name__)
 
 MAX_BATCH: Final = 500
+"""Messages in one transaction."""
 MAX_WAITING: Final = 10_000
+"""Messages that wait for the database; further ones of QoS 0 are dropped."""
 _RETRY_SECONDS: Final = 1.0
+"""Seconds between two tries on a database that fails."""
 _BUSY_SECONDS: Final = 1.0
+"""Longest time in seconds between two updates of `projects/{project}/latest` in a backlog."""
 _QUIET_SECONDS: Final = 10.0
+"""Shortest time in seconds between two log lines of the same event."""
 
 
 class Recorder:
     """Writes every activity to `store`, and the newest status to `projects/{project}/latest`.
 
-    With a `recorder_id` it has the durable session of that name, which no other may use: it
-    acknowledges what is committed, so it can be away up to the session expiry and lose nothing.
-    Without, it has a clean session, and records what comes while it is connected.
+    With a `recorder_id` it has the durable session of that name, which no other may use: it can be
+    away up to the session expiry and lose nothing. Without one it has a clean session, and records
+    the activities that come while it is connected.
 
-    What is no activity is set aside in the table `malformed`.
+    Payloads that are no activities are set aside in the table `malformed`.
 
-    A database that fails stalls it until it works again. The broker holds QoS 1 messages back
-    then; of QoS 0 messages, `progress` and `log`, those that find 10 000 waiting are dropped.
+    A database that fails stalls the recorder until it works again. Meanwhile the broker holds QoS 1
+    messages back, and messages of QoS 0, `progress` and `log`, are dropped once 10 000 wait.
     """
 
     def __init__(self, store: Store, mqtt_url: str, *, recorder_id: str | None) -> None:
@@ -63,7 +74,7 @@ class Recorder:
 
     @property
     def alive(self) -> bool:
-        """False before `start` and after `stop`, or an error that nobody thought of."""
+        """False before `start`, after `stop`, and after an unexpected error."""
         return self._writer.is_alive()
 
     def start(self) -> None:
@@ -72,7 +83,7 @@ class Recorder:
         self._writer.start()
 
     def stop(self, timeout: float = 2) -> None:
-        """Record and acknowledge what has arrived, within `timeout` seconds, and disconnect."""
+        """Record and acknowledge the messages that came, within `timeout` seconds; disconnect."""
         until = time.monotonic() + timeout
         self._stopping.set()
         self._arrived.put(None)
@@ -86,7 +97,7 @@ class Recorder:
         else:
             self._arrived.put(message)
 
-    # What follows runs in the thread of the writer.
+    # The methods below run in the thread of the writer.
 
     def _write(self) -> None:
         going_on = self._insist(self._store.position)
@@ -96,7 +107,7 @@ class Recorder:
             going_on = self._record(messages) and len(messages) == len(batch)
 
     def _take(self) -> list[Message | None]:
-        """Wait for a message; return it and what else is there. None tells to stop."""
+        """Wait for a message; return it and the others that have arrived. None tells to stop."""
         batch = [self._arrived.get()]
         with suppress(Empty):
             while len(batch) < MAX_BATCH:
@@ -119,7 +130,7 @@ class Recorder:
         for activity in batch:
             if activity.kind in STATUS_KINDS:
                 self._statuses.setdefault(activity.object.project, set()).add(activity.id)
-        # Not after each batch of a backlog: it would be soon out of date, and takes as long.
+        # Not after each batch of a backlog: it takes as long, and is soon out of date.
         if self._arrived.empty() or time.monotonic() - self._published > _BUSY_SECONDS:
             self._publish_latest()
         return True
@@ -145,7 +156,7 @@ class Recorder:
         """Publish the newest status of the projects where it is new."""
         while self._statuses:
             project, new = self._statuses.popitem()
-            # A convenience that the next status makes good: nothing waits for it.
+            # A failure is ignored: nothing waits for this topic, and the next status replaces it.
             with suppress(HistoryUnavailable, InvalidActivity):
                 newest = self._store.latest_status(project)
                 if newest and newest.id in new:
@@ -154,7 +165,7 @@ class Recorder:
 
 
 class _Tally:
-    """Logs `event` when it happens, at most every 10 s, with how often it has since."""
+    """Logs `event` at most every 10 s, with the number of `times` since the last line."""
 
     def __init__(self, event: str) -> None:
         self._event = event
@@ -162,7 +173,7 @@ class _Tally:
         self._logged = -_QUIET_SECONDS
 
     def add(self, **fields: object) -> None:
-        """Count one; log it with `fields` unless another was logged just now."""
+        """Count one; log it with `fields` unless a line was logged within 10 s."""
         self._times += 1
         now = time.monotonic()
         if now - self._logged >= _QUIET_SECONDS:

@@ -1,4 +1,9 @@
-"""Retention: what ended long ago, or has many newer builds in its project, is removed."""
+"""Retention: removes builds that ended long ago, or have many newer builds in their project.
+
+The age of a build is that of its last change, and a change has a number but no time, as clocks of
+workers cannot be trusted. So each sweep writes a mark: the number of the newest change, and the
+time of this machine. A build whose number is not above that of a mark has not changed since then.
+"""
 
 import logging
 import threading
@@ -20,14 +25,17 @@ from buildfeed.history.store import take_turn
 log = logging.getLogger(__name__)
 
 SWEEP_SECONDS: Final = 300.0
+"""Seconds between two sweeps."""
 SETTLED: Final = timedelta(minutes=10)
-"""A build stays for so long after its end: activities that come late find it ended."""
+"""Time that a build stays after its last change: late activities find it ended."""
 
 MAX_DELETED: Final = 500
-"""Activities that are deleted in one transaction, which writers wait for."""
+"""Most activities deleted in one transaction: writers wait for its end."""
 
 _MAX_BUILDS: Final = 100
+"""Most builds deleted in one transaction."""
 _LEAST_PAUSE: Final = 0.02
+"""Shortest pause in seconds after a transaction; it lasts as long as the transaction took."""
 
 
 class Keep(msgspec.Struct, frozen=True):
@@ -68,7 +76,7 @@ class Retention:
         self._database.close()
 
     def sweep(self, now: datetime) -> int:
-        """Remove what is not kept at `now`; return how many builds. Raises HistoryUnavailable."""
+        """Remove the builds not kept at `now`; return how many. Raises HistoryUnavailable."""
         with self._database.transaction() as connection:
             take_turn(connection)
             _mark(connection, now)
@@ -81,7 +89,7 @@ class Retention:
             starts.c.build == builds.c.build,
             starts.c.created > now - KEY_LIFETIME,
         )
-        # "Is not unfinished": SQLite would take "has ended" for the rarest of these and read all.
+        # Not `is_(True)`: SQLite would take that for the rarest of these conditions, and read all.
         removable = builds.c.ended.is_not(False) & (builds.c.changed <= settled) & unclaimed
         removed = 0
         if self._keep.days:
@@ -106,7 +114,7 @@ class Retention:
             return connection.scalars(query.having(func.count() > self._keep.builds)).all()
 
     def _remove(self, which: ColumnElement[bool]) -> int:
-        """Remove the builds of which `which` holds; return how many."""
+        """Remove the builds with the condition `which`; return how many."""
         query = select(builds.c.project, builds.c.build).where(which).limit(_MAX_BUILDS)
         removed = 0
         while not self._stopping.is_set():
@@ -123,19 +131,19 @@ class Retention:
 
 
 def _mark(connection: Connection, now: datetime) -> None:
-    """Note how far the changes have come by `now`, unless there was none since the last note."""
+    """Write a mark at `now`, unless nothing has changed since the last one."""
     known = exists().where(marks.c.changed == counter.c.n)
     progress = select(counter.c.n, literal(now, marks.c.time.type)).where(~known)
     connection.execute(insert(marks).from_select([marks.c.changed, marks.c.time], progress))
 
 
 def _position(connection: Connection, moment: datetime) -> int:
-    """Return the number of the last change that was noted at `moment`."""
+    """Return the number of the last mark up to `moment`, 0 before the first."""
     return connection.scalar(select(func.max(marks.c.changed)).where(marks.c.time <= moment)) or 0
 
 
 def _beyond(project: str, limit: int) -> ColumnElement[bool]:
-    """Return what holds of all builds of `project` but the newest `limit`."""
+    """Return the condition of the builds of `project` beyond its newest `limit`."""
     newest = select(builds.c.build).where(builds.c.project == project)
     last = newest.order_by(builds.c.build.desc()).offset(limit - 1).limit(1)
     return (builds.c.project == project) & (builds.c.build < last.scalar_subquery())

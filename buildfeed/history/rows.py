@@ -14,7 +14,7 @@ log = logging.getLogger(__name__)
 
 AnyRow = Row[*tuple[Any, ...]]
 Values = dict[str, object]
-"""A row to be: value by column."""
+"""A row to write: values by column."""
 
 
 def activity_row(activity: Activity) -> Values:

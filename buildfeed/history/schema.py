@@ -1,7 +1,7 @@
 """The tables of the history, the same on SQLite and PostgreSQL.
 
-`migrations/` makes them; a change here needs one there that only adds: a process of the version
-before goes on with the tables of this one.
+`migrations/` creates them. A change here needs a migration that only adds: during an upgrade, a
+process of the version before works with the tables of this one.
 """
 
 import logging
@@ -106,7 +106,7 @@ marks: Final = Table(
     Column("changed", BigInteger, primary_key=True, autoincrement=False),
     Column("time", DateTime(timezone=True), nullable=False),
 )
-"""The value of `counter` at moments in the past: it turns an age into a change number."""
+"""The value of `counter` at moments in the past, by which retention finds old builds."""
 
 starts: Final = Table(
     "starts",
@@ -120,10 +120,9 @@ starts: Final = Table(
     Column("lease", DateTime(timezone=True)),
     Index("starts_of_a_build", "project", "build"),
 )
-"""The builds that an `Idempotency-Key` belongs to.
+"""The builds that an `Idempotency-Key` belongs to; `claims` says what a row means.
 
-`sender` is the process that alone may send the start, until `lease`; it has none any more once the
-start is sent. Without a sender anybody may.
+`sender` is the process that alone may send the start until the time `lease`.
 """
 
 malformed: Final = Table(

@@ -1,4 +1,4 @@
-"""SQLite: the statements and settings in which it differs."""
+"""SQLite: the `Dialect` for it. One file; readers go on while one process writes (WAL)."""
 
 import time
 from collections.abc import Iterator, Sequence
@@ -9,14 +9,19 @@ from sqlite3 import Connection as SQLiteConnection
 from typing import Any, Final
 
 from sqlalchemy import Connection, Engine, bindparam, event, select, tuple_
-from sqlalchemy.dialects.sqlite import insert
+from sqlalchemy.dialects import sqlite
 
 from buildfeed.activity import Key
 from buildfeed.history.rows import AnyRow, Values
-from buildfeed.history.schema import START_ID, STATE, activities, builds, offered, starts
+from buildfeed.history.schema import START_ID, STATE, activities, builds, offered
 
-_PATIENCE: Final = 5.0  # seconds to wait for others that lock the database
-_RETRY: Final = 0.005  # seconds
+insert: Final = sqlite.insert
+
+_PATIENCE: Final = 5.0
+"""Seconds that a statement waits for another process that locks the database."""
+
+_RETRY: Final = 0.005
+"""Seconds between two tries to switch to WAL."""
 
 # Built once: to build a statement costs more than to run it.
 _ADD: Final = insert(activities).on_conflict_do_nothing(index_elements=["id"])
@@ -27,14 +32,6 @@ _OFFERED: Final = offered(START_ID)
 _PUT: Final = insert(builds)
 _UPDATE: Final = {column.name: _PUT.excluded[column.name] for column in builds.c}
 _UPSERT: Final = _PUT.on_conflict_do_update(index_elements=["project", "build"], set_=_UPDATE)
-_CLAIM: Final = insert(starts)
-_NEW: Final = _CLAIM.excluded
-_TAKE: Final = _CLAIM.on_conflict_do_update(
-    index_elements=["project", "key"],
-    set_={"sender": _NEW.sender, "lease": _NEW.lease},
-    where=(starts.c.sender.is_(None) | (starts.c.lease < _NEW.created))
-    & (starts.c.body_hash == _NEW.body_hash),
-).returning(starts.c.build)
 
 
 def prepare(engine: Engine) -> None:
@@ -47,35 +44,29 @@ def prepare(engine: Engine) -> None:
 
 @contextmanager
 def alone(engine: Engine) -> Iterator[Connection]:
-    """Give a transaction to upgrade in, which waits for others that do; raise DBAPIError."""
+    """Give a transaction that locks the database from its beginning."""
     with engine.execution_options(begin="BEGIN IMMEDIATE").begin() as connection:
         yield connection
 
 
 def add_activities(connection: Connection, new: Sequence[Values]) -> None:
-    """Insert the rows of `activities` whose ids are not there."""
+    """Insert those rows of `activities` whose ids are not in the table."""
     connection.execute(_ADD, new)
 
 
 def find_states(connection: Connection, keys: Sequence[Key]) -> Sequence[AnyRow]:
-    """Return the rows of `builds` that are there."""
+    """Return the rows of `builds` that exist for `keys`."""
     return connection.execute(_FIND, {"keys": keys}).all()
 
 
 def find_offered(connection: Connection) -> Sequence[AnyRow]:
-    """Return the rows of `offered`."""
+    """Return the rows of the query `offered`."""
     return connection.execute(_OFFERED).all()
 
 
 def put_states(connection: Connection, states: Sequence[Values]) -> None:
-    """Insert the rows of `builds`, or update those that are there."""
+    """Insert rows of `builds`, or update those that exist."""
     connection.execute(_UPSERT, states)
-
-
-def take_key(connection: Connection, claim: Values) -> str | None:
-    """Insert the row of `starts`, or take over one that nobody vouches for; return its build."""
-    build: str | None = connection.scalar(_TAKE, claim)
-    return build
 
 
 def _on_connect(connection: SQLiteConnection, _record: Any) -> None:  # noqa: ANN401 - unused
@@ -83,13 +74,13 @@ def _on_connect(connection: SQLiteConnection, _record: Any) -> None:  # noqa: AN
     connection.isolation_level = None
     connection.execute(f"PRAGMA busy_timeout = {_PATIENCE * 1000:.0f}")  # milliseconds
     _write_ahead(connection)  # gateways read while the recorder writes
-    # A commit survives a power cut: what it holds is acknowledged after it.
+    # A commit survives a power cut: its activities are acknowledged to the broker after it.
     connection.execute("PRAGMA synchronous = FULL")
 
 
 def _write_ahead(connection: SQLiteConnection) -> None:
-    # SQLite refuses at once, whatever busy_timeout says, when two switch a database together: each
-    # reads it, so neither could go on if both waited.
+    # When two processes switch a database at the same time, SQLite refuses one at once, despite
+    # busy_timeout: both have a read lock, so neither could go on if both waited.
     deadline = time.monotonic() + _PATIENCE
     while True:
         try:

@@ -28,7 +28,7 @@ _MAX_STATUSES: Final = 100  # a build has three and its stops
 
 
 class Store:
-    """The history in the database at `url`, as SQLAlchemy writes it.
+    """The history in the database at `url`, which is a URL of SQLAlchemy.
 
     Nothing is connected before the first call. Every method blocks, may be called from several
     threads and processes at once, and raises HistoryUnavailable when the database fails. A row
@@ -39,10 +39,10 @@ class Store:
         self._database = Database(url)
 
     def append(self, batch: Sequence[Activity], refused: Sequence[Malformed] = ()) -> None:
-        """Store what is new in `batch`, fold all of it, and set `refused` aside: all or nothing.
+        """Store the new activities of `batch`, fold all of it, and set `refused` aside.
 
-        Any order, any batching and any repetition gives the same states. A `log` of a build of
-        which nothing else is known is left out: every activity here has its build.
+        All or nothing. Any order, any batching and any repetition gives the same states. A `log` is
+        left out while nothing else is known of its build: every stored activity has its build.
         """
         new = {each.id: rows.activity_row(each) for each in batch}
         keys = list(dict.fromkeys(each.object.key for each in batch))
@@ -62,7 +62,7 @@ class Store:
         new: Iterable[rows.Values],
     ) -> None:
         dialect = self._database.dialect
-        # First, so that from here on several recorders take turns.
+        # First, so that several recorders take turns from here on.
         last = take_turn(connection, changes=len(keys))
         found = dialect.find_states(connection, keys)
         known = {(row.project, row.build): rows.state(row) for row in found}
@@ -86,8 +86,8 @@ class Store:
         """
         query = select(*STATE).where(builds.c.changed > since).order_by(builds.c.changed)
         with self._database.transaction() as connection:
-            # Read before the rows, so as to miss none. It is below `since` where a backup was
-            # restored, and then counts again from there.
+            # Read before the rows, so as to miss none. It is below `since` after a backup was
+            # restored; then reading goes on from there.
             position = _position(connection)
             found = connection.execute(query.limit(limit)).all()
         return rows.states(found), found[-1].changed if found else position
@@ -95,7 +95,7 @@ class Store:
     def offered(self) -> list[tuple[Activity, BuildState]]:
         """Return start and state of every unfinished build that was asked for, oldest first.
 
-        A build without a start is somebody's own: no worker was asked to build it.
+        A build without a start is reported by a program of its own: no worker was asked for it.
         """
         with self._database.transaction() as connection:
             found = self._database.dialect.find_offered(connection)
@@ -138,10 +138,6 @@ class Store:
     def get(self, project: str, build: str) -> BuildState | None:
         """Return the state of one build, None when it is unknown."""
         return next(iter(self.newest(limit=1, project=project, build=build)), None)
-
-    def latest(self, project: str) -> BuildState | None:
-        """Return the state of the newest build of `project`, None when it has none."""
-        return next(iter(self.newest(limit=1, project=project)), None)
 
     def latest_status(self, project: str) -> Activity | None:
         """Return the newest `start`, `stop` or `status` activity of the project's newest build."""
@@ -206,7 +202,7 @@ class Store:
 
 
 def take_turn(connection: Connection, changes: int = 0) -> int:
-    """Wait until nobody else writes; return the number of the last of `changes` more changes."""
+    """Wait until no other process writes; return the number of the last of `changes` more."""
     last: int = connection.execute(_TAKE_TURN, {"changes": changes}).scalar_one()
     return last
 

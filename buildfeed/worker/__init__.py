@@ -1,1 +1,1 @@
-"""The worker: takes starts from a queue, runs builds, publishes what happens."""
+"""The worker: takes starts from a queue, runs builds, publishes their activities."""

@@ -23,13 +23,15 @@ from buildfeed.activity import (
 )
 from buildfeed.worker.runner import Outcome, Step
 
-_MAX_CONTENT_BYTES = 32 * 1024  # escaped as JSON it may double, and an activity has 64 KiB
+_MAX_CONTENT_BYTES = 32 * 1024
+"""Largest error text, in bytes: escaped as JSON it may double, and an activity has 64 KiB."""
 
 
 class Attempt:
     """The build that `start` asked for, as the attempt number `attempt` of `worker`.
 
-    The wish is taken from `start`, but not its state, which may be of an earlier attempt.
+    Person, priority, script and times are taken from `start`; its state is not, as it may be that
+    of an earlier attempt.
     """
 
     def __init__(self, start: Build, attempt: int, worker: str) -> None:
@@ -52,11 +54,11 @@ class Attempt:
 
     @property
     def attempt(self) -> int:
-        """The attempt that the next activity belongs to."""
+        """The number of the attempt that the next activity belongs to."""
         return self._build.attempt
 
     def again(self, attempt: int) -> None:
-        """Go on as another attempt: `seq` starts again, progress and errors are kept."""
+        """Continue as another attempt: `seq` starts again, progress and errors are kept."""
         self._build = replace(self._build, attempt=attempt, seq=-1)
 
     def accept(self, now: datetime) -> Activity:

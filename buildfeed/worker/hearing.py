@@ -1,4 +1,4 @@
-"""Hear first, then tell: a worker that stood still hears the broker before it publishes anything.
+"""Hearing: a worker that was frozen hears the broker before it publishes an ending.
 
 A process that is frozen for 8 s finds all its timers due when it goes on, while a stop that was
 confirmed long ago still waits in its socket, or in its session at the broker. So a worker that was
@@ -7,6 +7,9 @@ had for it before arrive before. A PUBACK would not do, as it overtakes messages
 
 A freeze is noticed by a pulse: a timer that is late by more than MOMENT. Meanwhile `time` stands
 still, so that a build does not count a freeze as time in which it ran.
+
+Relied on: the broker has one queue for the QoS 1 messages of a session, so that the echo arrives
+after all messages that were published before it.
 """
 
 import asyncio
@@ -23,11 +26,11 @@ _PULSE: Final = 0.05
 """Seconds between two looks at the clock."""
 
 _ECHO_SECONDS: Final = 10.0
-"""Seconds to wait for the echo on a connection that stands; after that the broker sends none."""
+"""Seconds to wait for the echo on an open connection; after that the broker sends none."""
 
 
 class Hearing:
-    """How far a worker has heard its connection `link`, on which stops come.
+    """Tells whether a worker has heard all messages on `link`, on which stops come.
 
     `say` publishes a presence and returns its number. Call `heard` with the number of each own
     presence that comes back. Everything belongs to the event loop.
@@ -44,7 +47,7 @@ class Hearing:
         self._news = asyncio.Event()
 
     async def beat(self) -> None:
-        """Look at the clock for ever."""
+        """Watch for freezes, until cancelled."""
         while True:
             self._due = _now() + _PULSE
             await asyncio.sleep(_PULSE)
@@ -59,7 +62,7 @@ class Hearing:
 
     async def sleep_until(self, moment: float) -> None:
         """Return at `moment` of that clock."""
-        await asyncio.sleep(0)  # builds without pauses take turns
+        await asyncio.sleep(0)  # so that builds without pauses take turns
         while (left := moment - self.time()) > 0:  # noqa: ASYNC110 - it may stand still meanwhile
             await asyncio.sleep(left)
 
@@ -82,7 +85,7 @@ class Hearing:
     async def catch_up(self) -> None:
         """Return once all messages that the broker had by now are handled; wait for a broker."""
         freezes = self._freezes + (self._late > 0)
-        if _now() - self._said_at > MOMENT:  # else one is on its way: many are late together
+        if _now() - self._said_at > MOMENT:  # else one is under way: after a freeze all jobs ask
             self._said, self._said_at = self._say(), _now()
         number = self._said
         while self._heard < number:

@@ -13,17 +13,17 @@ from buildfeed.broker.mqtt.link import MqttLink
 from buildfeed.presence import REPEAT_SECONDS, Presence
 
 _TOGETHER_SECONDS: Final = 0.02
-"""Changes within this time make one presence."""
+"""Changes within this many seconds make one presence."""
 
 _SETTLE_SECONDS: Final = 0.2
-"""Shortest time between two presences: many short builds are one change."""
+"""Shortest time in seconds between two presences: many short builds are one change."""
 
 _SAMPLE_SECONDS: Final = 0.5
 """Seconds between two measurements of the lag."""
 
 
 class Heartbeat:
-    """Publishes what `describe(lag_ms)` returns, retained.
+    """Publishes the presence that `describe(lag_ms)` returns, retained.
 
     Calls `on_lag`, twice a second, with the seconds by which the event loop is late.
     """
@@ -54,7 +54,7 @@ class Heartbeat:
         return self._link.publish(now.topic, presence.encode(now), qos=1, retain=True)
 
     async def beat(self) -> None:
-        """Publish for ever."""
+        """Publish, until cancelled."""
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._measure())
             tasks.create_task(self._publish())

@@ -1,14 +1,17 @@
-"""One build on this worker in real time, from its delivery to its settled ending.
+"""A job: one build on this worker in real time, from its delivery to its settled ending.
 
-Two things run side by side: the runner, whose steps are published as they come (`_follow`), and the
-question whether the start is still ours (`_until_lost`). The first that ends decides. A build that
-is not ours any more is dropped in silence: another worker tells how it goes on.
+Two tasks run side by side: one publishes the steps of the runner as they come (`_follow`), the
+other watches whether this worker still has the start (`_until_lost`). The first that ends decides.
+A build whose start another worker has is dropped in silence: that worker publishes how it goes on.
 
-A stop may come at any time, also while this worker stands still or its connection is being made
-anew. So before an ending is told, a job that may have missed something hears first (`hearing`), and
-a stop that was confirmed by then wins. The ending is published until the broker has it, and only
-then is the start acknowledged: a worker that dies in between is taken over, and the ending with the
-smaller `(attempt, seq)` counts for everybody.
+A stop may come at any time, also while this worker is frozen or connects again. So before an ending
+is published, a job that may have missed a stop hears first (`hearing`), and a stop that was
+confirmed by then wins. The ending is published until the broker has it, and only then is the start
+acknowledged. If the worker dies in between, another one builds again, and of two endings the one
+with the smaller `(attempt, seq)` counts for everybody.
+
+Relied on: a gateway repeats a stop when it hears that the build goes on; the queue hands out a
+start again when the connection of its worker is lost, and not before.
 """
 
 import asyncio
@@ -19,6 +22,8 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from functools import partial
 from typing import Final
+
+import msgspec
 
 from buildfeed.activity import Activity, Key
 from buildfeed.worker.attempt import Attempt
@@ -35,6 +40,7 @@ _RETURN_SECONDS: Final = 10.0
 """Seconds that a build whose connection was lost waits for its start to come back."""
 
 _LOOK_SECONDS: Final = 1.0
+"""Seconds between two looks whether the delivery is lost."""
 
 _HEAR_SECONDS: Final = 5.0
 """Seconds that a late build waits for the echo of the broker; only its ending waits longer."""
@@ -43,30 +49,34 @@ _REPEAT_SECONDS: Final = 1.5
 """Seconds within which gateways repeat a stop, once they hear that its build goes on."""
 
 
+class JobContext(msgspec.Struct, frozen=True):
+    """The things that all jobs of the worker named `worker` share.
+
+    `publish` returns the future of `MqttLink.publish`.
+    """
+
+    worker: str
+    limits: Limits
+    runner: Runner
+    publish: Callable[[Activity], "Future[None]"]
+    hearing: Hearing
+
+
 class Job:
     """The build of one start.
 
     `ended` is true from the moment at which its ending is published. To drop a build in silence,
-    cancel the task that runs `work`. All methods belong to the event loop.
+    cancel the task of `work`. All methods belong to the event loop.
     """
 
-    def __init__(
-        self,
-        delivery: Delivery,
-        worker: str,
-        limits: Limits,
-        publish: Callable[[Activity], "Future[None]"],
-        hearing: Hearing,
-        *,
-        runner: Runner,
-    ) -> None:
+    def __init__(self, delivery: Delivery, context: JobContext) -> None:
         self.delivery = delivery
-        self._limits = limits
-        self._publish = publish
-        self._hearing = hearing
-        self._runner = runner
-        self._attempt = Attempt(delivery.start, delivery.attempt, worker)
-        self.hopeless = delivery.attempt > limits.max_attempts
+        self._limits = context.limits
+        self._publish = context.publish
+        self._hearing = context.hearing
+        self._runner = context.runner
+        self._attempt = Attempt(delivery.start, delivery.attempt, context.worker)
+        self.hopeless = delivery.attempt > context.limits.max_attempts
         """True when this is one attempt too many: the build is given up at once."""
         self.ended = False
         self._accepted = False
@@ -104,7 +114,7 @@ class Job:
         self._returned.set()
 
     async def work(self) -> Activity | None:
-        """Run the build; return the ending, None when the build is no longer ours."""
+        """Run the build; return its ending, None when it is not for this worker to end it."""
         async with asyncio.TaskGroup() as tasks:
             building = tasks.create_task(self._build())
             lost = tasks.create_task(self._until_lost())
@@ -132,7 +142,7 @@ class Job:
         return ending
 
     async def _build(self) -> Ending | None:
-        """Run the build; return how it ends, None when it must not be begun any more."""
+        """Run the build; return how it ends, None when it must not begin any more."""
         cut = await self._cut_before(self._hearing.time() + pause(self.attempt))
         if not await self.delivery.still_wanted():
             return None
@@ -210,7 +220,7 @@ class Job:
         if self._accepted and self._hearing.connection != self._told_on:
             self._publish(self._attempt.tell(_now()))
             self._note_telling()
-        await self._cut_within(self._hard_of_hearing)
+        await self._cut_within(self._repeat_seconds_left)
 
     def _note_telling(self) -> None:
         """Note on which connection, and since when, others hear that the build goes on."""
@@ -219,8 +229,8 @@ class Job:
             self._told_at = asyncio.get_running_loop().time()
 
     @property
-    def _hard_of_hearing(self) -> float:
-        """For how many seconds a stop from before this connection may still be repeated."""
+    def _repeat_seconds_left(self) -> float:
+        """Seconds in which a stop from before this connection may still be repeated."""
         if not self._told_at:
             return 0.0
         return max(0.0, self._told_at + _REPEAT_SECONDS - asyncio.get_running_loop().time())
@@ -229,19 +239,19 @@ class Job:
     def _may_have_missed(self) -> bool:
         """True when a stop may have been confirmed without reaching this worker."""
         cut_off = self._accepted and self._hearing.connection != self._told_on
-        return self._hearing.behind or cut_off or self._hard_of_hearing > 0
+        return self._hearing.behind or cut_off or self._repeat_seconds_left > 0
 
     async def _until_lost(self) -> None:
-        """Return when another worker has the start, as this one was frozen or cut off."""
+        """Return when another worker has the start, because this one was frozen or cut off."""
         while True:
             await asyncio.sleep(_LOOK_SECONDS)
             if self.delivery.lost and not await self._is_ours():
                 return
 
     async def _is_ours(self) -> bool:
-        """Make sure that no other worker has the start now.
+        """Tell whether this worker has the start; ask the broker.
 
-        After a lost connection the start may come back to this worker within a moment.
+        After a lost connection the start may come back to this worker, so wait for it a while.
         """
         while True:
             self._returned.clear()

@@ -5,13 +5,15 @@ from typing import Final
 import msgspec
 
 _LONGEST_PAUSE: Final = 30.0
+"""Seconds."""
 
 
 class Limits(msgspec.Struct, frozen=True, kw_only=True):
     """The limits of a worker.
 
-    It gives a build up after `max_attempts`, or after `max_seconds` of one attempt. It takes no
-    start while its event loop is late by more than `max_lag` seconds.
+    A build fails when it was begun `max_attempts` times and never ended, or when one attempt takes
+    longer than `max_seconds`. While the event loop is late by more than `max_lag` seconds, the
+    worker takes no start.
     """
 
     max_attempts: int = 10
@@ -22,7 +24,7 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
 def pause(attempt: int) -> float:
     """Return the seconds to wait before `attempt`: 0, 0, 1, 2, 4 … 30.
 
-    Without a pause, a build that crashes its worker would do so many times a second.
+    Without a pause, a build that crashes its worker would do it many times a second.
     """
     doublings = attempt - 3
     return 0.0 if doublings < 0 else min(2.0 ** min(doublings, 5), _LONGEST_PAUSE)

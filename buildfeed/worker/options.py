@@ -83,7 +83,7 @@ _OPTIONS: Final = (
 
 
 def worker(command: Command) -> Command:
-    """Add every option of a worker; `settings` takes what click hands to the command."""
+    """Add every option of a worker; `settings` takes the values that click gives."""
     for option in reversed(_OPTIONS):
         command = option(command)
     return command

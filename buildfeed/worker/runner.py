@@ -1,9 +1,13 @@
-"""The seam between a worker and what it runs: a runner turns a start into steps and an outcome.
+"""The interface of a runner, which does the builds of a worker. Pure.
 
-The worker has the queue, the attempt, the stop and what is told; a runner knows only how a build
-is done. It is driven by events: it yields when something has happened, and the worker publishes
-that at once. A build that is stopped, or belongs to another worker now, closes the generator: what
-the runner has to clean up stands in a `finally`.
+A runner turns a start into steps and an outcome. Queue, attempts, stops and publishing are the
+business of the worker. A runner is driven by events: it yields when something has happened, and
+the worker publishes that at once.
+
+The worker closes the generator when the build is stopped, takes too long, or belongs to another
+worker now: clean up in a `finally`. A runner that raises, or ends without an outcome, ends the
+attempt and not the build: that is logged as `build.crashed`, and the start goes back to the queue
+for the next attempt. After the last attempt the build fails.
 """
 
 from collections.abc import AsyncGenerator
@@ -15,9 +19,9 @@ from buildfeed.activity import Build
 
 
 class Step(msgspec.Struct, frozen=True, kw_only=True):
-    """Something that happened in a build, and how far it is since then.
+    """Something that happened in a build: `progress` in percent, new output, new errors.
 
-    `output` is what was printed meanwhile, `errors` the texts of what went wrong.
+    `output` is the text that was printed since the last step. Each of `errors` is one text.
     """
 
     progress: int
@@ -32,13 +36,13 @@ class Outcome(msgspec.Struct, frozen=True):
 
 
 class Clock(Protocol):
-    """A clock that stands still while the worker does: a freeze is no time to build in."""
+    """A clock that stops while the process is frozen, so that a build is not late after it."""
 
     def time(self) -> float:
         """Return the time in seconds."""
 
     async def sleep_until(self, moment: float) -> None:
-        """Return at `moment`; others get their turn even when that has passed."""
+        """Return at `moment`; let other tasks run once, even when it has passed."""
 
 
 class Runner(Protocol):

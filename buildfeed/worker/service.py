@@ -1,4 +1,4 @@
-"""A worker as a process: its queue, its runner, its signals."""
+"""The process of a worker: queue, runner and signals."""
 
 import asyncio
 import signal
@@ -32,7 +32,7 @@ def serve(settings: Settings, runner: Runner) -> None:
         queue = EmbeddedQueue(
             settings.mqtt_url, store.offered, past, name=settings.name, slots=settings.slots
         )
-        settings = replace(settings, drain_seconds=0)  # its builds go on when it starts again
+        settings = replace(settings, drain_seconds=0)  # its builds begin again when it starts again
     else:
         raise ValueError("without RabbitMQ a worker needs the history")
     asyncio.run(_serve(Worker(settings, queue, runner)))

@@ -13,7 +13,6 @@ import hashlib
 import logging
 import math
 import random
-import secrets
 import time
 import uuid
 from datetime import UTC, datetime
@@ -21,7 +20,7 @@ from http import HTTPStatus
 
 import msgspec
 
-from buildfeed import command, names
+from buildfeed import build_ids, command, names
 from buildfeed.activity import Activity, Key
 from buildfeed.board import BuildState
 from buildfeed.errors import BrokerUnavailable
@@ -74,7 +73,7 @@ class Commands:
         too many builds, 503 when the broker cannot take the start. After a 503 nothing was sent,
         or the build is stopped when the broker answers again, and then `key` is free.
         """
-        build = names.build_id(time.time_ns() // 1_000_000, secrets.token_bytes(10))
+        build = build_ids.new()
         claim = await self._claim(project, key, build, request) if key is not None else None
         if claim:
             build = claim.build

@@ -90,7 +90,7 @@ class CatchUp:
         """Read the newest builds; return the number of the last change before."""
         position = await asyncio.to_thread(self._store.position)
         ended = await asyncio.to_thread(self._store.newest, limit=RECENT + 1, ended=True)
-        self._live.board.complete = len(ended) <= RECENT
+        self._live.board.history_read(whole=len(ended) <= RECENT)
         self._live.heal(reversed(ended))
         # Page by page, so that the event loop goes on; at most as many as the board holds.
         before: tuple[str, str] | None = None

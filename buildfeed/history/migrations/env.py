@@ -1,4 +1,4 @@
-"""Alembic runs this file: what is missing, in the transaction of the caller."""
+"""Alembic runs this file: the missing revisions, in the transaction of the caller."""
 
 from alembic import context
 

@@ -1,4 +1,4 @@
-"""The delivery of a build that runs here while a peer keeps its start."""
+"""A delivery that a peer holds: its build runs here."""
 
 from collections.abc import Awaitable, Callable
 
@@ -53,7 +53,7 @@ class HeldByPeer:
         return not self.lost
 
     async def still_wanted(self) -> bool:
-        """Return True: the build runs here already."""
+        """Return True: the build is running."""
         return True
 
     async def ack(self) -> None:

@@ -1,10 +1,10 @@
-"""Starts that a worker keeps for others, because their builds may still run where they ran.
+"""Kept starts: a worker keeps the start of a build that may still run on another worker.
 
 A broker that comes back hands out anew every start that is not settled, to the workers that connect
-first, while the builds still run. So a worker that gets such a start does not begin. It says in its
-presence that it keeps the start, and the worker that runs the build says that in its own. From then
-on one runs the build and the other keeps the start, until the build ends or its worker is gone
-(hinted handoff, as in Dynamo).
+first, while the builds still run. So a worker that gets such a start does not begin the build. It
+says in its presence that it keeps the start, and the worker that runs the build says so in its own.
+From then on one runs the build and the other keeps the start, until the build ends or its worker is
+gone: hinted handoff (DeCandia et al., Dynamo, 2007, §4.6).
 """
 
 from collections.abc import Iterator
@@ -17,13 +17,15 @@ from buildfeed.presence import SILENCE_SECONDS, Presence
 from buildfeed.worker.queues.queue import Delivery
 
 ANSWER_SECONDS: Final = 10.0
-"""Seconds that the worker of the build has to come back and to say that it runs it."""
+"""Seconds that the worker of the build has to connect again and say that it runs the build."""
 
 REPEAT_SECONDS: Final = 10.0
-"""Seconds during which the keeper repeats what it keeps: the build's worker may not listen yet."""
+"""Seconds in which the keeper repeats its presence: the build's worker may not listen yet."""
 
 
 class _Kept(msgspec.Struct):
+    """A kept start: due at `until`, repeated until `news_until`, its build runs on `runner`."""
+
     delivery: Delivery
     until: float
     news_until: float
@@ -66,14 +68,14 @@ class KeptStarts:
         self._kept[delivery.key] = _Kept(delivery, now + wait, now + REPEAT_SECONDS)
 
     def release(self, key: Key) -> None:
-        """Keep it no longer."""
+        """Keep the start of the build `key` no longer."""
         self._kept.pop(key, None)
 
     def hear(self, presence: Presence, now: float) -> list[Delivery]:
-        """Release and return the starts whose builds that worker ran, and does not run now."""
+        """Take a presence; release and return the starts whose builds its worker has left."""
         if presence.worker == self._name:
             return []
-        runs = {(run.project, run.build) for run in presence.builds}
+        runs = {run.key for run in presence.builds}
         if presence.status == "online":
             self._running[presence.worker] = runs
         else:
@@ -95,6 +97,6 @@ class KeptStarts:
         self._orphans.clear()
 
     def due(self, now: float) -> list[Delivery]:
-        """Release and return the starts of builds that no worker has said in time to run."""
+        """Release and return the starts whose builds no worker has said in time to run."""
         silent = [key for key, kept in self._kept.items() if now >= kept.until]
         return [self._kept.pop(key).delivery for key in silent]

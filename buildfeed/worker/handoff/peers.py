@@ -1,15 +1,18 @@
 """The other workers: which of them keeps the start of a build that runs here, and the reverse.
 
 A broker that comes back hands out anew every start that is not settled, while the builds still
-run. Workers sort that out among themselves by their presences, each of which names the builds that
-a worker runs and the starts that it keeps. This takes part in that:
+run. Workers sort that out by their presences, each of which names the builds that a worker runs and
+the starts that it keeps. Two cases:
 
 * A start came here, and its build may run elsewhere: the start is kept, see `kept_starts`.
 * A build runs here, and its start went elsewhere: when the presence of a peer says that it keeps
   the start, the build goes on under a delivery that the peer holds, see `delivery`.
 
-Presences are heard only for a while after a new connection, and as long as one of these holds:
+Presences are heard only for a while after a new connection, and while one of the two cases holds:
 hundreds of workers that hear each other all the time would cost more than all their builds.
+
+Relied on: the broker tells all workers, by the will, when one is gone; and a presence that comes on
+a connection shows that this worker was not gone for the broker when it came.
 """
 
 import asyncio
@@ -21,7 +24,7 @@ from buildfeed.activity import Key
 from buildfeed.broker.mqtt.link import MqttLink
 from buildfeed.errors import BrokerUnavailable
 from buildfeed.presence import Presence
-from buildfeed.topics import ALL_WORKERS, Topic
+from buildfeed.topics import ALL_WORKERS, build_status
 from buildfeed.worker.handoff.delivery import HeldByPeer
 from buildfeed.worker.handoff.kept_starts import ANSWER_SECONDS, KeptStarts
 from buildfeed.worker.heartbeat import Heartbeat
@@ -32,7 +35,7 @@ log = logging.getLogger(__name__)
 
 
 class Peers:
-    """The peers of the worker `name`, which runs `builds`. Belongs to the event loop.
+    """The peers of the worker `name`, which runs `jobs`. Belongs to the event loop.
 
     `begin` is called with every kept start whose build may begin here now. `tell_ending` is called
     with the keys of builds whose starts peers keep and that do not run here: they may have ended
@@ -45,7 +48,7 @@ class Peers:
         name: str,
         link: MqttLink,
         heartbeat: Heartbeat,
-        builds: Mapping[Key, Job],
+        jobs: Mapping[Key, Job],
         *,
         begin: Callable[[Delivery], None],
         tell_ending: Callable[[Key], None],
@@ -55,7 +58,7 @@ class Peers:
         self._name = name
         self._link = link
         self._heartbeat = heartbeat
-        self._builds = builds
+        self._jobs = jobs
         self._begin = begin
         self._tell_ending = tell_ending
         self._changed = changed
@@ -64,13 +67,13 @@ class Peers:
 
     @property
     def start_missing(self) -> bool:
-        """True while it is not known who has the start of a build that runs here."""
-        return any(build.delivery.lost for build in self._builds.values())
+        """True while it is not known where the start of a build that runs here is."""
+        return any(job.delivery.lost for job in self._jobs.values())
 
     @property
     def surplus(self) -> int:
         """How many more starts peers keep for builds that run here than are kept here."""
-        held = sum(isinstance(each.delivery, HeldByPeer) for each in self._builds.values())
+        held = sum(isinstance(each.delivery, HeldByPeer) for each in self._jobs.values())
         return max(0, held - len(self.kept_starts))
 
     def keep(self, delivery: Delivery) -> None:
@@ -78,14 +81,14 @@ class Peers:
         project, build = delivery.key
         log.info("build.kept", extra={"project": project, "build": build})
         self.kept_starts.keep(delivery, _now())
-        self._link.subscribe(status_topic(delivery.key), 1)  # before others hear that it is kept
+        self._link.subscribe(build_status(*delivery.key), 1)  # before others hear that it is kept
         self._changed()
         self._begin_due()
 
     def release(self, key: Key) -> None:
-        """Keep a start no longer: its build has ended, or its connection is gone."""
+        """Keep a start no longer, as its build has ended or its connection is gone."""
         self.kept_starts.release(key)
-        self._link.unsubscribe(status_topic(key))
+        self._link.unsubscribe(build_status(*key))
         self._changed()
 
     def look(self) -> None:
@@ -114,11 +117,11 @@ class Peers:
         """
         if said.worker == self._name:
             return
-        kept = {(each.project, each.build) for each in said.keeps if said.status == "online"}
-        for key, build in self._builds.items():
-            delivery = build.delivery
+        kept = {each.key for each in said.keeps if said.status == "online"}
+        for key, job in self._jobs.items():
+            delivery = job.delivery
             if key in kept and delivery.lost:
-                build.adopt(self._held_by(said.worker, build, connection))
+                job.adopt(self._held_by(said.worker, job, connection))
                 self._changed()
             elif (
                 key not in kept
@@ -126,7 +129,7 @@ class Peers:
                 and delivery.keeper == said.worker
             ):
                 delivery.give_up()
-        for key in kept - self._builds.keys():
+        for key in kept - self._jobs.keys():
             self._tell_ending(key)
         for delivery in self.kept_starts.hear(said, _now()):
             self._begin(delivery)
@@ -136,8 +139,8 @@ class Peers:
             self._begin(delivery)
 
     def _listen(self) -> None:
-        """Hear presences while there is something to hear; say again what is news to peers."""
-        held = any(isinstance(each.delivery, HeldByPeer) for each in self._builds.values())
+        """Hear presences while needed; repeat our own while peers may not have heard it."""
+        held = any(isinstance(each.delivery, HeldByPeer) for each in self._jobs.values())
         awaited = self.start_missing or held or bool(self.kept_starts)
         listening = awaited or _now() < self._listening_until
         if listening is not self._listening:
@@ -150,9 +153,9 @@ class Peers:
         if self.kept_starts.has_news(_now()):
             self._changed()
 
-    def _held_by(self, keeper: str, build: Job, connection: int) -> HeldByPeer:
-        project, name = build.key
-        fields = {"project": project, "build": name, "keeper": keeper}
+    def _held_by(self, keeper: str, job: Job, connection: int) -> HeldByPeer:
+        project, build = job.key
+        fields = {"project": project, "build": build, "keeper": keeper}
         log.info("build.kept_elsewhere", extra=fields)
 
         async def say() -> None:
@@ -160,17 +163,12 @@ class Peers:
                 await asyncio.wrap_future(self._heartbeat.say())
 
         return HeldByPeer(
-            build.delivery.start,
-            build.attempt,
+            job.delivery.start,
+            job.attempt,
             keeper,
             connected=lambda: self._link.up and self._link.connection == connection,
             say=say,
         )
-
-
-def status_topic(key: Key) -> str:
-    """Return the topic on which a build's beginning and ending are told."""
-    return str(Topic(*key, "status"))
 
 
 def _now() -> float:

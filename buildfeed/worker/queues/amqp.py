@@ -1,8 +1,11 @@
-"""Starts from RabbitMQ's two quorum queues: all the AMQP of a worker.
+"""The queue of a worker on RabbitMQ: starts come from two quorum queues over AMQP.
 
-The number of unsettled starts is limited over both queues together. Quorum queues
-refuse the `global` prefetch that would say so, hence: while it may hold another, `basic.get` takes
-what waits; when nothing does, a consumer on each queue waits for one start.
+The number of unsettled starts is limited over both queues together. Quorum queues refuse the
+`global` prefetch, which is that limit. So, while the worker may hold another start, `basic.get`
+takes the starts that wait. When none waits, a consumer on each queue waits for one start.
+
+Relied on: a start that was delivered can be settled only on its own channel, and a lost connection
+puts it back into its queue; `x-delivery-count` counts the deliveries before.
 """
 
 import asyncio
@@ -24,6 +27,8 @@ from buildfeed.worker.queues.queue import Delivery
 log = logging.getLogger(__name__)
 
 _NORMAL_EVERY: Final = 4
+"""One start in this many is of normal priority while both queues are busy."""
+
 _DOUBT_SECONDS: Final = 10.0
 """Seconds after a new connection in which a start may be of a worker that has yet to come back."""
 
@@ -33,10 +38,10 @@ Work = Callable[[BlockingChannel], None]
 class AmqpQueue:
     """Hands out the starts of both queues; while both are busy, one in four is of `builds`.
 
-    `past` knows which builds have ended while their starts waited; without, only what is heard over
-    MQTT is known of them.
+    `past` knows which builds have ended while their starts waited. Without it the worker knows only
+    the endings that it hears over MQTT.
 
-    What is private belongs to the link's thread, the rest to the event loop.
+    Private methods run in the thread of the link, the others in the event loop.
     """
 
     def __init__(self, url: str, past: Past | None = None, *, name: str, slots: int) -> None:
@@ -117,14 +122,14 @@ class AmqpQueue:
         return max(self._allowed - self._held, 0)
 
     def _fill(self, channel: BlockingChannel) -> None:
-        """Take what waits while another may be held; wait for more exactly while one may."""
+        """Take starts that wait, up to the limit; consume on each queue exactly while below it."""
         while self._free and self._get(channel):
             pass
         for queue in (BUILDS_HIGH, BUILDS):
             if self._free and queue not in self._consumers:
                 self._consumers[queue] = channel.basic_consume(queue, self._consumed)
             elif not self._free and queue in self._consumers:
-                # pika hands back, with basic.reject, what crosses the cancel on its way here
+                # pika hands back, by basic.reject, a start that was sent before the cancel arrived
                 channel.basic_cancel(self._consumers.pop(queue))
 
     def _get(self, channel: BlockingChannel) -> bool:
@@ -214,7 +219,7 @@ class AmqpDelivery:
     @property
     def key(self) -> Key:
         """Project and build."""
-        return self.start.project, self.start.build
+        return self.start.key
 
     @property
     def lost(self) -> bool:
@@ -228,7 +233,7 @@ class AmqpDelivery:
         )
 
     async def still_wanted(self) -> bool:
-        """Ask the history: the start may have waited long, and who stopped its build be unheard."""
+        """Ask the history: the build may have ended, or been stopped, while its start waited."""
         state = await self._queue.past.state(self.key) if self._queue.past else None
         if state is None:
             return True
@@ -247,8 +252,8 @@ class AmqpDelivery:
         await self._settle(lambda channel: channel.basic_reject(self._tag, requeue=requeue))
 
     async def _settle(self, work: Callable[[BlockingChannel], None]) -> None:
-        # Once only: for a second time RabbitMQ would close the channel, and with it take every
-        # other build of this worker away.
+        # Only once: at the second time RabbitMQ would close the channel, and hand out all starts of
+        # this worker anew.
         if not self._settled:
             self._settled = True
             await self._queue.settle(self._channel, work)

@@ -1,4 +1,4 @@
-"""The builds that other workers run, and how long nothing was heard of each."""
+"""The builds that other workers run, and when each was heard of last."""
 
 from collections.abc import Mapping
 
@@ -22,11 +22,11 @@ class Elsewhere:
 
     @property
     def workers(self) -> dict[Key, str | None]:
-        """The worker of each build; None when a stop came last, which does not name it."""
+        """The worker of each build, None when its newest activity is a stop, which names none."""
         return {key: run.worker for key, run in self._runs.items()}
 
     def update(self, workers: Mapping[Key, str | None], now: float) -> None:
-        """Take the builds that others run, all of them, with their workers."""
+        """Replace the builds by those of `workers`; known ones keep the time of their last news."""
         before = self._runs
         self._runs = {}
         for key, worker in workers.items():
@@ -52,12 +52,12 @@ class Elsewhere:
                 run.heard = now
 
     def restart(self, now: float) -> None:
-        """Count every silence from now on: before, no worker could be heard."""
+        """Count every silence from now on, as no worker could be heard before."""
         for run in self._runs.values():
             run.heard = now
 
     def abandoned(self, now: float) -> set[Key]:
-        """Return the builds whose workers said goodbye, or have been silent for too long."""
+        """Return the builds whose workers are offline, or were silent for SILENCE_SECONDS."""
         return {
             key
             for key, run in self._runs.items()

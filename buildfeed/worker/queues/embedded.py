@@ -1,9 +1,10 @@
-"""Starts of the embedded mode: commands come over MQTT, and the queue is the history.
+"""The queue of the embedded mode: starts come over MQTT, and the history knows all of them.
 
-For one worker process, without AMQP. A start that was missed is, in the history, an unfinished
-build with a start; so is one whose worker died, and then this worker takes it over. A build without
-a start is somebody's own and never handed out. Nor is one that another worker runs, until that has
-said goodbye or been silent for long. A delayed start waits here until its time has come.
+It is for one worker, without AMQP. A start that was missed is in the history: an unfinished build
+with a start. So is the start of a worker that died, and this worker takes it over. A build without
+a start belongs to a program that reports builds of its own, and is never handed out. A build that
+another worker runs is handed out only when that worker is offline or was silent for too long. A
+delayed start waits here until its time.
 """
 
 import asyncio
@@ -30,15 +31,18 @@ from buildfeed.worker.queues.queue import Delivery
 log = logging.getLogger(__name__)
 
 _READ_SECONDS: Final = 2.0
-_CLOCKS_DIFFER: Final = 0.01  # the loop's and the wall's
+"""Seconds between two reads of the history."""
+
+_CLOCKS_DIFFER: Final = 0.01
+"""Seconds by which the clock of the event loop and the wall clock may differ."""
 
 
 class EmbeddedQueue:
-    """Hands out starts, oldest first as far as known. Everything belongs to the event loop.
+    """Hands out the starts that it knows, oldest first. Everything belongs to the event loop.
 
-    `offered` reads from the history the start and the state of each build that was asked for and
-    has not ended, oldest first; it may block, and raise a BuildfeedError when the history cannot be
-    read now. `past` says what has become of a build since.
+    `offered` reads from the history the start and the state of each unfinished build that has a
+    start, oldest first. It may block, and raise BuildfeedError when the history cannot be read now.
+    `past` is asked for the newest state of a build before it begins.
     """
 
     returning = False
@@ -73,7 +77,7 @@ class EmbeddedQueue:
         self._reader: asyncio.Task[None] | None = None
 
     async def start(self, deliver: Callable[[Delivery], None]) -> None:
-        """Hand out the unfinished builds of the history, then what comes."""
+        """Hand out the unfinished builds of the history, then the starts that come."""
         self._loop = asyncio.get_running_loop()
         self._deliver = deliver
         await self._read()
@@ -102,7 +106,7 @@ class EmbeddedQueue:
         self._fill()
 
     async def still_wanted(self, delivery: "EmbeddedDelivery") -> bool:
-        """Look into the history; False when the build of `delivery` is not to be begun."""
+        """Ask the history; False when the build of `delivery` must not begin."""
         state = await self._past.state(delivery.key)
         if state is None:
             return True
@@ -147,13 +151,13 @@ class EmbeddedQueue:
     def _is_elsewhere(self, state: BuildState) -> bool:
         """Tell whether another worker has begun the build.
 
-        A stop that came last does not name the worker: it may be another.
+        True also when the newest activity is a stop, which does not name the worker.
         """
         worker = state.newest.worker
         return worker != self._name and (worker is not None or state.newest.object.attempt > 0)
 
     def _listen(self) -> None:
-        """Hear the other workers while they run something that would be taken over."""
+        """Hear the other workers while they run builds that this one may have to take over."""
         needed = bool(self._elsewhere.workers)
         if needed is not self._listening:
             self._listening = needed
@@ -168,7 +172,7 @@ class EmbeddedQueue:
 
     def _up(self) -> None:
         self._elsewhere.restart(self._loop.time())
-        self._missed.set()  # what came while it was down
+        self._missed.set()  # starts may have come while it was down
 
     def _heard_in_thread(self, message: Message) -> None:
         self._loop.call_soon_threadsafe(self._heard, message)
@@ -220,7 +224,7 @@ class EmbeddedQueue:
 
 
 class EmbeddedDelivery:
-    """A start that this worker alone knows of."""
+    """A start that was handed to this worker alone."""
 
     lost = False
     doubtful = False
@@ -236,7 +240,7 @@ class EmbeddedDelivery:
     @property
     def key(self) -> Key:
         """Project and build."""
-        return self.start.project, self.start.build
+        return self.start.key
 
     @property
     def early(self) -> float:
@@ -246,11 +250,11 @@ class EmbeddedDelivery:
         return max(0.0, (self.start.not_before - datetime.now(UTC)).total_seconds())
 
     async def still_mine(self) -> bool:
-        """Nobody could take it away."""
+        """Return True: no broker could give it to another worker."""
         return True
 
     async def still_wanted(self) -> bool:
-        """Look into the history, and whether another worker has begun it."""
+        """Ask the history whether the build has ended, or another worker has begun it."""
         return await self._queue.still_wanted(self)
 
     async def ack(self) -> None:

@@ -1,4 +1,4 @@
-"""The past of a build, as the history has it: a worker asks for it right before it begins."""
+"""The past of a build in the history: a worker asks for it right before it begins the build."""
 
 import asyncio
 import logging

@@ -1,4 +1,4 @@
-"""The queue of a worker's starts: the one seam between RabbitMQ and the embedded mode."""
+"""The interface of a queue of starts, for RabbitMQ and for the embedded mode. Pure."""
 
 from collections.abc import Callable
 from typing import Protocol
@@ -11,7 +11,7 @@ class Delivery(Protocol):
 
     @property
     def start(self) -> Build:
-        """What to build."""
+        """The build that was asked for."""
 
     @property
     def attempt(self) -> int:
@@ -27,19 +27,19 @@ class Delivery(Protocol):
 
     @property
     def lost(self) -> bool:
-        """True when its connection is gone, so that the queue hands the start out again."""
+        """True when its connection is gone: then the queue hands the start out again."""
 
     @property
     def doubtful(self) -> bool:
-        """True when its build may still run elsewhere: the broker was away a moment ago."""
+        """True when its build may still run elsewhere, as the broker was away a moment ago."""
 
     async def still_mine(self) -> bool:
         """Ask the broker whether this worker still has the start; wait while it is away."""
 
     async def still_wanted(self) -> bool:
-        """Ask the history, where there is one, before the build begins.
+        """Ask the history, if there is one, before the build begins.
 
-        False when the build has ended meanwhile, or another worker has begun it.
+        False when the build has ended, or another worker has begun it.
         """
 
     async def ack(self) -> None:
@@ -50,11 +50,11 @@ class Delivery(Protocol):
 
 
 class Queue(Protocol):
-    """Hands out starts, and at most the allowed number of unsettled ones."""
+    """Hands out starts, up to the allowed number of unsettled ones."""
 
     @property
     def returning(self) -> bool:
-        """True when the queue was away a moment ago, so that its starts may be doubtful."""
+        """True when the queue was away a moment ago: its starts may be doubtful."""
 
     async def start(self, deliver: Callable[[Delivery], None]) -> None:
         """Call `deliver` in the running event loop with every start, from now on."""

@@ -227,3 +227,16 @@ def test_a_board_is_bounded_and_says_when_it_forgot(happened: list[Any]) -> None
         assert len(names(board.unfinished())) <= 3
         assert len(names(board.ended())) <= 2
         assert board.forgot or len(board) == len(builds)
+
+
+def test_a_board_is_complete_once_all_of_history_was_read_and_until_a_build_falls_off() -> None:
+    board = Board(max_ended=2)
+    assert not board.complete
+    board.history_read(whole=False)
+    assert not board.complete
+    board.history_read(whole=True)
+    for number in (1, 2):
+        board.fold(end(number))
+    assert board.complete
+    board.fold(end(3))
+    assert not board.complete

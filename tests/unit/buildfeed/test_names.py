@@ -1,4 +1,5 @@
 import string
+import time
 import uuid
 
 import msgspec
@@ -6,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from buildfeed import names
+from buildfeed import build_ids, names
 from buildfeed.errors import InvalidName
 
 FIRST = string.ascii_lowercase + string.digits
@@ -75,3 +76,11 @@ def test_randomness_keeps_the_build_ids_of_one_millisecond_apart(one: bytes, oth
 )
 def test_a_build_id_that_is_no_uuid_7_tells_no_time(build: str) -> None:
     assert names.build_id_time(build) is None
+
+
+def test_the_id_of_a_new_build_has_the_time_of_now_and_is_its_own() -> None:
+    before = time.time_ns() // 1_000_000
+    builds = {build_ids.new() for _ in range(1000)}
+    after = time.time_ns() // 1_000_000
+    assert len(builds) == 1000
+    assert all(before <= (names.build_id_time(build) or 0) <= after for build in builds)

@@ -197,7 +197,6 @@ def test_an_unknown_build_has_no_state(store: Store) -> None:
     store.append([activity("b1")])
     assert store.get("acme", "b2") is None
     assert store.get("beta", "b1") is None
-    assert store.latest("beta") is None
     assert store.latest_status("beta") is None
 
 
@@ -270,11 +269,9 @@ def test_pages_of_states_meet_without_gap_or_overlap(store: Store) -> None:
     assert pages == sorted(((n, p) for n in names for p in ("p-1", "p1")), reverse=True)
 
 
-def test_the_latest_build_of_a_project_is_the_one_with_the_newest_id(store: Store) -> None:
+def test_the_newest_build_of_a_project_is_the_one_with_the_newest_id(store: Store) -> None:
     store.append([activity("b2"), activity("b1", seq=5), activity("b3", project="beta")])
-    latest = store.latest("acme")
-    assert latest
-    assert latest.key == ("acme", "b2")
+    assert keys(store.newest(limit=1, project="acme")) == [("acme", "b2")]
 
 
 def test_the_latest_status_is_no_progress(store: Store) -> None:

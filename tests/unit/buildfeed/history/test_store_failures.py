@@ -121,7 +121,6 @@ CALLS: dict[str, Callable[[Store], object]] = {
     "offered": lambda store: store.offered(),
     "newest": lambda store: store.newest(limit=1),
     "get": lambda store: store.get("acme", "0193"),
-    "latest": lambda store: store.latest("acme"),
     "latest_status": lambda store: store.latest_status("acme"),
     "activities": lambda store: store.activities("acme", "0193"),
     "count_activities": lambda store: store.count_activities("acme", "0193"),

@@ -23,7 +23,6 @@ CALLS: dict[str, Callable[[Store], object]] = {
     "ended": lambda store: store.newest(limit=9, ended=True, before=("b9", "p")),
     "with a status": lambda store: store.newest(limit=9, statuses=["failed"], before=("b9", "p")),
     "get": lambda store: store.get("acme", "b1"),
-    "latest": lambda store: store.latest("acme"),
     "latest_status": lambda store: store.latest_status("acme"),
     "activities": lambda store: store.activities("acme", "b1", after=1),
     "append": lambda store: store.append([activity("b1", seq=seq) for seq in range(9)]),

@@ -78,8 +78,9 @@ async def site(
     serving = asyncio.create_task(site.server.serve())
     await asyncio.to_thread(eventually, lambda: site.server.started)
     yield site
-    site.server.should_exit = True
-    await serving
+    serving.cancel()  # told to exit, it would look only at its next tick
+    await asyncio.gather(serving, return_exceptions=True)
+    await site.server.shutdown()
 
 
 def post(*fields: bytes, version: bytes = b"1.1", path: bytes = b"/start") -> bytes:

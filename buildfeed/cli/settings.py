@@ -1,0 +1,126 @@
+"""The settings of `buildfeed up`, and the command line options that set them."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Final, TypeVar
+
+import click
+import msgspec
+
+from buildfeed.broker.options import LEVELS, check_url
+from buildfeed.history.options import data_dir, database_url, keep
+from gateway import options
+from gateway.access.anonymous import Anonymous
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+MQTT_PORT: Final = 1883
+"""The port that is registered for MQTT."""
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True):
+    """One `buildfeed up`.
+
+    With an `mqtt_url` it uses the broker there, and the AMQP of that broker if it has an
+    `amqp_url`; else it starts the `broker`. `workers` is the number of gateway processes. Without
+    an `mqtt_port` the embedded broker takes MQTT_PORT, or another that is free.
+    """
+
+    broker: str
+    mqtt_url: str | None
+    amqp_url: str | None
+    database_url: str
+    data_dir: Path
+    keep_days: int
+    keep_builds: int
+    host: str
+    port: int
+    origins: tuple[str, ...]
+    workers: int
+    mqtt_port: int | None
+    no_worker: bool
+    log_level: str
+
+
+_OPTIONS: Final = (
+    click.option(
+        "--broker",
+        envvar="BUILDFEED_BROKER",
+        type=click.Choice(["embedded", "rabbitmq"]),
+        default="embedded",
+        show_default=True,
+        help="The broker to start when --mqtt-url names none that runs.",
+    ),
+    click.option(
+        "--mqtt-url",
+        envvar="BUILDFEED_MQTT_URL",
+        callback=check_url,
+        help="A running broker's MQTT URL.",
+    ),
+    click.option(
+        "--amqp-url",
+        envvar="BUILDFEED_AMQP_URL",
+        callback=check_url,
+        help="The same broker's AMQP URL.",
+    ),
+    database_url,
+    keep,
+    options.host,
+    options.anonymous,
+    click.option(
+        "--port",
+        envvar="BUILDFEED_PORT",
+        type=click.IntRange(1, 65535),
+        default=8000,
+        show_default=True,
+        help="Port of the page.",
+    ),
+    options.origins,
+    click.option(
+        "--workers",
+        envvar="BUILDFEED_WORKERS",
+        type=click.IntRange(1, 64),
+        default=1,
+        show_default=True,
+        help="Gateway processes that share the port.",
+    ),
+    click.option(
+        "--mqtt-port",
+        envvar="BUILDFEED_MQTT_PORT",
+        type=click.IntRange(1, 65535),
+        help=f"Port of the embedded broker.  [default: {MQTT_PORT}, another when it is taken]",
+    ),
+    click.option(
+        "--no-worker",
+        envvar="BUILDFEED_NO_WORKER",
+        is_flag=True,
+        help="Start no worker of fake builds: you bring workers, or builds, of your own.",
+    ),
+    click.option(
+        "--log-level",
+        envvar="BUILDFEED_LOG_LEVEL",
+        type=click.Choice(LEVELS),
+        default="warning",
+        show_default=True,
+        help="The least important log lines to write.",
+    ),
+)
+
+
+def takes_settings(command: Command) -> Command:
+    """Add every option of `buildfeed up`; `settings_of` takes the values that click gives."""
+    for option in reversed(_OPTIONS):
+        command = option(command)
+    return command
+
+
+def settings_of(*, anonymous: Anonymous | None, **given: Any) -> Settings:  # noqa: ANN401 - click names and types them
+    """Return the settings that the options of the running command say.
+
+    Raises click.UsageError when options contradict each other, or nobody may be served.
+    """
+    found = Settings(data_dir=data_dir(), **given)
+    options.check(found.host, anonymous)
+    if found.amqp_url and not found.mqtt_url:
+        raise click.UsageError("--amqp-url names a running broker: give its --mqtt-url too.")
+    return found
