@@ -1,8 +1,7 @@
-"""The echo server that the test suites of Engine.IO and Socket.IO ask for.
+"""A server that echoes, as the test suites of Engine.IO and Socket.IO ask for one.
 
 usage: python conformance_server.py PORT stock|gateway engine|socket
-`stock` is python-socketio on uvicorn. `gateway` puts the gateway's engine in front of it, which
-serves clients that begin as a WebSocket, as in the gateway.
+`stock` is python-socketio on uvicorn, `gateway` the engine of the gateway.
 """
 
 import asyncio
@@ -13,24 +12,28 @@ from pathlib import Path
 from typing import Any
 
 import engineio
-import msgspec
 import socketio
 import uvicorn
+from socketio.packet import ACK, EVENT
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
-from starlette.routing import Mount
+from starlette.routing import Mount, Route
 
 sys.path += [str(Path(__file__).parents[1])]
 
-from gateway.access.access import Access
+from gateway.access.access import SOCKETS, Access
+from gateway.access.refusals import Refusals
 from gateway.drain import Drain
 from gateway.engine import packets
 from gateway.engine.connection import Connection
-from gateway.engine.server import Handler, Limits, Server
+from gateway.engine.packets import Packet
+from gateway.engine.server import Limits, Server
 from gateway.engine.socket_io import SocketIO
-from gateway.http.guard import SOCKETS
+from gateway.http import failures
+from gateway.transports.polling import PollingRequests
 
+NAMESPACES = frozenset(["/", "/custom"])
 LIMITS = Limits(ping_interval=0.3, ping_timeout=0.2, connect_timeout=1.0, max_bytes=1_000_000)
 AUTH_SECONDS = 0.02
 OPTIONS: dict[str, Any] = {
@@ -43,25 +46,23 @@ OPTIONS: dict[str, Any] = {
 
 
 class SocketEcho:
-    """Application of the engine that sends `auth` after a connect, and every event back."""
+    """An application of the engine: `auth` after a connect, and events come back."""
 
-    def connect(self, connection: Connection, auth: object) -> None:
+    def connect(self, connection: Connection, packet: Packet) -> None:
         """Tell the client its own `auth`.
 
-        After a delay, as the suite misses an event that comes together with the answer to its
-        connect.
+        The suite would miss an event that arrives together with the answer to its connect.
         """
         loop = asyncio.get_running_loop()
-        loop.call_later(AUTH_SECONDS, connection.text, packets.event("auth", auth or {}))
+        loop.call_later(AUTH_SECONDS, say, connection, packet, EVENT, ["auth", packet.data or {}])
 
-    def event(
-        self, connection: Connection, name: str, arguments: list[Any], ack: int | None
-    ) -> None:
+    def event(self, connection: Connection, packet: Packet) -> None:
         """Send it back."""
+        name, *arguments = packet.data
         if name == "message":
-            connection.text(b"42" + msgspec.json.encode(["message-back", *arguments]))
-        elif ack is not None:
-            connection.text(b"43%d" % ack + msgspec.json.encode(arguments))
+            say(connection, packet, EVENT, ["message-back", *arguments])
+        elif packet.id is not None:
+            say(connection, packet, ACK, arguments)
 
     def disconnect(self, connection: Connection, reason: str) -> None:
         """Do nothing."""
@@ -70,12 +71,27 @@ class SocketEcho:
         """Do nothing: nothing waits."""
 
 
+def say(connection: Connection, to: Packet, kind: int, data: list[Any]) -> None:
+    """Send a packet, in the namespace of `to`."""
+    packet = Packet(kind, data, to.namespace, to.id if kind == ACK else None)
+    encoded = packet.encode()
+    for part in encoded if isinstance(encoded, list) else [encoded]:
+        if isinstance(part, bytes):
+            connection.binary(part)
+        else:
+            connection.text(packets.ENGINE_MESSAGE.encode() + part.encode())
+
+
 class EngineEcho:
     """A handler of the engine without Socket.IO: messages come back."""
 
-    def message(self, connection: Connection, text: str) -> None:
+    def message(self, connection: Connection, message: str | bytes) -> None:
         """Send it back."""
-        connection.text(packets.ENGINE_MESSAGE.encode() + text.encode())
+        connection.connected = True  # for this suite, a connection that speaks is no idle one
+        if isinstance(message, bytes):
+            connection.binary(message)
+        else:
+            connection.text(packets.ENGINE_MESSAGE.encode() + message.encode())
 
     def end(self, connection: Connection, reason: str) -> None:
         """Do nothing."""
@@ -97,7 +113,7 @@ def stock_engine() -> Any:  # noqa: ANN401 - engineio has no types
 
 def stock_socket() -> Any:  # noqa: ANN401 - socketio has no types
     """Return the application of python-socketio."""
-    server = socketio.AsyncServer(**OPTIONS, always_connect=True, namespaces=["/", "/custom"])
+    server = socketio.AsyncServer(**OPTIONS, always_connect=True, namespaces=sorted(NAMESPACES))
 
     def serve(namespace: str) -> None:
         async def connect(sid: str, _environ: object, auth: object = None) -> None:
@@ -113,26 +129,49 @@ def stock_socket() -> Any:  # noqa: ANN401 - socketio has no types
         server.on("message", message, namespace=namespace)
         server.on("message-with-ack", with_ack, namespace=namespace)
 
-    serve("/")
-    serve("/custom")
+    for namespace in NAMESPACES:
+        serve(namespace)
     return socketio.ASGIApp(server, socketio_path="/")
+
+
+def stock(suite: str) -> Starlette:
+    """Return the application of the stock server."""
+    app = stock_engine() if suite == "engine" else stock_socket()
+    return Starlette(routes=[Mount(SOCKETS, app)])
+
+
+def gateway(suite: str) -> Starlette:
+    """Return an application with the gateway's engine."""
+    requests: list[Route] = []
+
+    @contextlib.asynccontextmanager
+    async def lifespan(app: Starlette) -> AsyncIterator[Mapping[str, object]]:
+        socket_io = SocketIO(SocketEcho(), namespaces=NAMESPACES, attachments=10)
+        server = Server(EngineEcho() if suite == "engine" else socket_io, LIMITS)
+        app.router.routes.append(Route(f"{SOCKETS}/", PollingRequests(server)))
+        yield {"drain": Drain(0), "refusals": Refusals(Access(())), "server": server}
+
+    return Starlette(
+        lifespan=lifespan,
+        routes=requests,
+        middleware=[Middleware(CORSMiddleware, allow_origins=["*"])],
+        exception_handlers=dict.fromkeys(failures.EXCEPTIONS, failures.answer),
+    )
 
 
 def main(port: str, server: str, suite: str) -> None:
     """Serve until killed."""
-
-    @contextlib.asynccontextmanager
-    async def lifespan(_app: Starlette) -> AsyncIterator[Mapping[str, object]]:
-        handler: Handler = EngineEcho() if suite == "engine" else SocketIO(SocketEcho())
-        yield {"drain": Drain(0), "access": Access(()), "server": Server(handler, LIMITS)}
-
-    app = Starlette(
-        lifespan=lifespan,
-        routes=[Mount(SOCKETS, stock_engine() if suite == "engine" else stock_socket())],
-        middleware=[Middleware(CORSMiddleware, allow_origins=["*"])],
+    own: dict[str, Any] = {
+        "ws": "gateway.transports.websocket:WatcherSocket",
+        "http": "gateway.http.protocol:Protocol",
+    }
+    uvicorn.run(
+        gateway(suite) if server == "gateway" else stock(suite),
+        host="localhost",
+        port=int(port),
+        log_level="warning",
+        **(own if server == "gateway" else {}),
     )
-    own = {"ws": "gateway.transports.upgrade:WatcherSocket"} if server == "gateway" else {}
-    uvicorn.run(app, host="localhost", port=int(port), log_level="warning", **own)  # type: ignore[arg-type] # ws
 
 
 if __name__ == "__main__":

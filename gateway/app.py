@@ -9,7 +9,7 @@ import asyncio
 import contextlib
 import logging
 from collections import Counter
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
@@ -20,11 +20,13 @@ from buildfeed.activity import Activity
 from buildfeed.broker.amqp.link import AmqpLink
 from buildfeed.history.store import Store
 from gateway.access.access import Access
+from gateway.access.refusals import Refusals
 from gateway.commands.commands import Commands
 from gateway.commands.publisher import AmqpPublisher, MqttPublisher
 from gateway.commands.rate_limit import RateLimit
 from gateway.drain import Drain
 from gateway.engine.server import Limits, Server
+from gateway.handover import Handover
 from gateway.http import failures
 from gateway.http.api import Api
 from gateway.http.guard import Guard
@@ -44,11 +46,10 @@ from gateway.sources.subscriber import Subscriber
 from gateway.state.counters import Counters
 from gateway.state.event import Event
 from gateway.state.live import Live
-from gateway.transports.polling import PollingTransport
+from gateway.transports.socket_io import SocketIoTransport
 from gateway.transports.sse import SseTransport
 from gateway.transports.subscriptions import Subscriptions
 from gateway.transports.transport import Newest, Transport
-from gateway.transports.websocket import WebSocketTransport
 
 CLOSE_SECONDS = 3.0
 READY_SECONDS = 3.0
@@ -67,15 +68,20 @@ def create(settings: Settings) -> Starlette:
         gateway = Gateway(settings, store, drain)
         app.router.routes.extend(gateway.routes())
         async with gateway.running():
-            # For `transports/upgrade.py`, which stands below the application.
-            yield {"drain": drain, "access": access, "server": gateway.server}
+            # For `http/entrance.py` and `transports/websocket.py`, below the application.
+            yield {
+                "drain": drain,
+                "refusals": refusals,
+                "server": gateway.server,
+                "handover": gateway.handover,
+            }
 
-    access = Access(settings.origins, settings.host)
+    refusals = Refusals(Access(settings.origins, settings.host))
 
     return Starlette(
         lifespan=lifespan,
         middleware=[
-            Middleware(Guard, access=access),
+            Middleware(Guard, refusals=refusals),
             Middleware(
                 CORSMiddleware,
                 allow_origins=settings.origins,
@@ -116,7 +122,10 @@ class Gateway:
         self._commands = Commands(live, builds, store, self._publisher, rate_limit)
         # The ways to watchers.
         snapshot, newest = Snapshot(live, store), Newest(live, builds.find, self._feed.body)
-        self.server, self._transports = _transports(settings, live, snapshot, newest)
+        self.handover = Handover(settings.shared)
+        self.server, self._transports = _transports(
+            settings, live, snapshot, newest, self.handover.new_session
+        )
         # For operators.
         self._loop_lag = LoopLag(HANG_SECONDS if settings.workers > 1 else None)
         metrics = Metrics(live, self._counters, self._vitals)
@@ -139,7 +148,8 @@ class Gateway:
         """Run all parts beside the body, and close them at its end."""
         settings = self._settings
         sources: list[Part] = [self._catch_up, self._feed]
-        parts = [*sources, *self._transports, self._loop_lag, *self._operations.siblings]
+        siblings: list[Part] = [self.handover] if settings.shared else []
+        parts = [*sources, *self._transports, self._loop_lag, *self._operations.siblings, *siblings]
         for link in self._links():
             link.start()
         try:
@@ -210,18 +220,20 @@ class Gateway:
 
 
 def _transports(
-    settings: Settings, live: Live, snapshot: Snapshot, newest: Newest
+    settings: Settings,
+    live: Live,
+    snapshot: Snapshot,
+    newest: Newest,
+    new_session: Callable[[], str],
 ) -> tuple[Server, list[Transport]]:
-    """Return every transport, and the server of the connections that begin as a WebSocket."""
+    """Return every transport, and the server of the connections of socket.io."""
     subscriptions = Subscriptions(live, snapshot)
     backlog_bytes, stuck = settings.backlog_kib * 1024, settings.stuck_seconds
     limits = Limits(stuck=stuck, max_bytes=MAX_MESSAGE_BYTES)
-    websocket = WebSocketTransport(
-        subscriptions, newest, backlog_bytes=backlog_bytes, limits=limits
+    socket_io = SocketIoTransport(
+        subscriptions, newest, new_session, backlog_bytes=backlog_bytes, limits=limits
     )
-    alone = settings.workers == 1
-    return websocket.server, [
-        websocket,
-        PollingTransport(subscriptions, newest, backlog_bytes=backlog_bytes, polling=alone),
+    return socket_io.server, [
+        socket_io,
         SseTransport(live, snapshot, newest, backlog_bytes=backlog_bytes, stuck_seconds=stuck),
     ]

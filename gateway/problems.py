@@ -1,12 +1,23 @@
 """Errors on HTTP: RFC 9457 `application/problem+json`, one sentence each, never a traceback."""
 
 from http import HTTPStatus
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 from starlette.responses import Response
 
 MEDIA_TYPE = "application/problem+json"
+
+SECURITY_HEADERS: Final = {
+    "content-security-policy": (
+        "default-src 'self'; object-src 'none'; base-uri 'none'; frame-ancestors 'none'"
+    ),
+    "referrer-policy": "no-referrer",
+    "x-content-type-options": "nosniff",
+    # The files of an upgrade must be seen at the next load; their ETag makes that cheap.
+    "cache-control": "no-cache",
+}
+"""Headers of every answer."""
 
 
 class Problem(Exception):
@@ -48,6 +59,15 @@ def answer(problem: Problem) -> Response:
         headers=problem.headers,
         media_type=MEDIA_TYPE,
     )
+
+
+def encoded(problem: Problem) -> bytes:
+    """Return the whole HTTP/1.1 response that tells the problem, for a connection that ends."""
+    response = answer(problem)
+    fields = {**response.headers, **SECURITY_HEADERS, "connection": "close"}
+    head = [f"HTTP/1.1 {problem.status.value} {problem.status.phrase}"]
+    head += [f"{name}: {value}" for name, value in fields.items()]
+    return "\r\n".join([*head, "", ""]).encode() + bytes(response.body)
 
 
 def unknown_build(project: str, build: str) -> Problem:

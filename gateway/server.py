@@ -65,8 +65,8 @@ def _config(settings: Settings, log_level: str) -> uvicorn.Config:
         host=settings.host,
         port=settings.port,
         workers=settings.workers,
-        http="gateway.http.protocol:Protocol",
-        ws="gateway.transports.upgrade:WatcherSocket",
+        http="gateway.http.entrance:Entrance",
+        ws="gateway.transports.websocket:WatcherSocket",
         ws_per_message_deflate=False,  # costs more CPU than the bytes are worth (1.5 times)
         ws_max_size=MAX_MESSAGE_BYTES,
         timeout_graceful_shutdown=round(settings.drain_seconds) + SHUTDOWN_SECONDS,

@@ -1,13 +1,19 @@
-"""One client's connection: WebSocket, Engine.IO and Socket.IO in one small object.
+"""One client's connection: Engine.IO and Socket.IO by WebSocket or polling, in one small object.
 
 There may be thousands of connections, and most of the time of a gateway is spent on writing the
 same bytes to each. So a connection is one object with slots, without a task or a queue of its own:
 the protocol of the socket calls `received`, `paused` and `resumed`, one timer serves all pings, and
 an event is written straight to the socket while the connection is `ready`.
 
-A write depends on four facts: the connection is connected, not slow, not closing, and holds nothing
-that must leave first. `ready` joins them, so that a delivery looks at one attribute. Each change of
-one of these facts has to call `settle`.
+`ready` says in one look what a write depends on: a WebSocket, connected, not slow, not closing, and
+nothing held that must leave first. Each change of one of these has to call `settle`.
+
+A connection that polls has `polling` instead of a WebSocket: the packets that wait for its next
+request. It is slow while no request waits for packets, so that what is due to it waits in the
+backlog of the application, bounded and merged, as for any other client that takes nothing. When it
+has upgraded (`attach`) it is a WebSocket connection like one that began as such.
+
+Nothing is read from a slow connection: a client that takes no answers gets no further ones.
 
 Relied on: a selector transport's socket takes `os.write` on its descriptor when the transport's own
 buffer is empty; with a high-water mark of 0 the transport calls `paused` as soon as it is not.
@@ -21,15 +27,18 @@ from typing import Final, Protocol
 from gateway.engine import frames, packets
 from gateway.engine.frames import BrokenFrames, Frames
 from gateway.engine.packets import BadPacket
+from gateway.engine.polling import Polling
 
 MESSAGES_A_SECOND: Final = 20.0
 MESSAGE_BURST: Final = 200
-"""Messages that a client may send at once, and MESSAGES_A_SECOND from then on (a token bucket):
-more than a page needs, and too few to keep the event loop busy."""
+"""Packets and pings that a client may send at once, and MESSAGES_A_SECOND from then on (a token
+bucket): far more than a page needs, far fewer than would hurt."""
 
 UNSENT_BYTES: Final = 16 * 1024
 """Bytes for one client that may wait in the kernel, besides those on their way (TCP_NOTSENT_LOWAT).
 A state that waits there cannot be replaced by a newer one."""
+
+TOO_MANY: Final = "too many messages"
 
 _SID_BYTES: Final = 15
 
@@ -44,23 +53,36 @@ class Owner(Protocol):
     def now(self) -> float:
         """Return the time of the event loop, in seconds."""
 
-    def message(self, connection: "Connection", text: str) -> None:
+    def message(self, connection: "Connection", message: str | bytes) -> None:
         """Take a message of the client; raises BadPacket for one that is out of place."""
 
     def closing(self, connection: "Connection", reason: str) -> None:
         """Take note that a close frame was sent, and that the connection is to end soon."""
 
+    def broke(self, connection: "Connection", reason: str) -> None:
+        """Take note that a client does not keep to the protocol."""
+
     def slowed(self, connection: "Connection") -> None:
         """Take note that the kernel buffer of a connection is full."""
 
     def drained(self, connection: "Connection") -> None:
-        """Take note that the kernel has taken every byte of a connection."""
+        """Take note that a connection takes more: a poll waits, or the kernel has every byte."""
+
+    def attached(self, connection: "Connection") -> None:
+        """Take note that a connection is a WebSocket from now on."""
+
+    def leaving(self, connection: "Connection") -> None:
+        """Take note that a client that polls has said goodbye."""
+
+    def lost(self, connection: "Connection") -> None:
+        """Take note that a connection is gone."""
 
 
 class Connection:
-    """A client after the WebSocket handshake. Everything belongs to the event loop.
+    """A client, from its handshake on. Everything belongs to the event loop.
 
-    It is `slow` while its kernel buffer is full. The application holds its events then.
+    While the client takes no more bytes, the connection is `slow`, and the application holds what
+    is due. It polls until `attach`, which for most clients comes at once.
     """
 
     __slots__ = (
@@ -75,21 +97,25 @@ class Connection:
         "fd",
         "holds",
         "moved",
+        "polling",
         "ready",
+        "session",
         "sid",
         "slow",
         "transport",
     )
 
-    def __init__(self, owner: Owner, transport: asyncio.Transport) -> None:
-        self.sid = new_sid()
-        """The session id: of Engine.IO, then of Socket.IO, a new one at each connect."""
+    def __init__(self, owner: Owner, session: str = "") -> None:
+        self.session = session
+        """The session id of Engine.IO of a client that began by polling, else empty."""
+        self.sid = ""
+        """The session id of Socket.IO, a new one at each connect."""
         self.connected = False
         """True from its Socket.IO connect to its disconnect."""
         self.answered = True
         """False from a ping until its pong."""
         self.closing = False
-        self.slow = False
+        self.slow = True
         self.holds = False
         """True while the application holds something for it that must leave first."""
         self.ready = False
@@ -99,46 +125,85 @@ class Connection:
         """
         self.moved = (0, 0.0)
         """Of a slow one: how many bytes waited when the kernel took some last, and that moment."""
+        self.polling: Polling | None = Polling(self)
         self._tokens = float(MESSAGE_BURST)
         self._heard_at = 0.0
         self._owner = owner
+        self.transport: asyncio.Transport
+        self.fd = -1
+
+    def attach(self, transport: asyncio.Transport, read: Frames, greeting: bytes = b"") -> None:
+        """Speak by a WebSocket from now on; `read` is its reader, `greeting` leaves first."""
         self.transport = transport
-        self._frames = Frames(owner.max_bytes)
+        self._frames = read
         transport.set_write_buffer_limits(high=0)  # report every byte that the kernel does not take
         sock: socket.socket = transport.get_extra_info("socket")
         self.fd = sock.fileno()
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, UNSENT_BYTES)
+        waiting = self.polling.leave() if self.polling else []
+        self.polling = None
+        self._owner.attached(self)
+        self.slow = False  # before the first write, which may make it slow
+        self.write(greeting + b"".join(frames.frame(frames.TEXT, each) for each in waiting))
+        self.settle()
+        if not self.slow:
+            self._owner.drained(self)
 
     @property
     def waiting(self) -> int:
-        """How many bytes the kernel has not taken yet."""
-        return self.transport.get_write_buffer_size()
+        """How many bytes the client has not taken yet: those in no backlog."""
+        return self.polling.bytes if self.polling else self.transport.get_write_buffer_size()
 
     def write(self, data: bytes) -> None:
-        """Send whole frames."""
-        if not self.closing:
+        """Send whole frames of packets."""
+        if self.polling:
+            self.polling.put(frames.payloads(data))
+        elif not self.closing:
             self.transport.write(data)
 
     def settle(self) -> None:
-        """Work out `ready` again, after a change of `connected`, `slow`, `closing` or `holds`."""
-        self.ready = self.connected and not (self.slow or self.closing or self.holds)
+        """Work out `ready` again, after a change of what it depends on."""
+        free = not (self.slow or self.closing or self.holds or self.polling)
+        self.ready = self.connected and free
 
     def text(self, packet: bytes) -> None:
-        """Send a packet."""
-        self.write(frames.frame(frames.TEXT, packet))
+        """Send a packet of text."""
+        if self.polling:
+            self.polling.put([packet])
+        else:
+            self.write(frames.frame(frames.TEXT, packet))
+
+    def binary(self, data: bytes) -> None:
+        """Send a message of bytes."""
+        if self.polling:
+            self.polling.put([packets.base64(data)])
+        else:
+            self.write(frames.frame(frames.BINARY, data))
 
     def close(self, code: int, reason: str = "") -> None:
-        """Send a close frame that says why; end the connection once it has left, or soon."""
-        if not self.closing:
-            self.write(frames.close_frame(code, reason))
-            self.closing = True
+        """End the connection, once a close frame that says why has left, or soon.
+
+        A client that polls hears of it at once if its request waits, else by its next one.
+        """
+        if self.closing:
+            return
+        self.closing = True
+        if self.polling:
+            self.polling.end(packets.CLOSE)
+            self.settle()
+            self._owner.lost(self)
+        else:
+            self.transport.write(frames.close_frame(code, reason))
             self.settle()
             self.transport.close()
             self._owner.closing(self, reason)
 
     def abort(self) -> None:
         """End the connection now."""
-        self.transport.abort()
+        if self.polling:
+            self.close(frames.NORMAL)
+        else:
+            self.transport.abort()
 
     def received(self, data: bytes) -> None:
         """Take bytes of the client; broken ones close this connection and nothing else."""
@@ -146,33 +211,45 @@ class Connection:
             for opcode, payload in self._frames.feed(data):
                 if self.closing:
                     return
-                self._message(opcode, payload)
+                self.frame(opcode, payload)
         except BrokenFrames as exc:
-            self.close(exc.code, exc.reason)
+            self.refuse(exc.code, exc.reason)
         except (BadPacket, UnicodeDecodeError):
-            self.close(frames.POLICY, "parse error")
+            self.refuse(frames.POLICY, "parse error")
 
-    def _message(self, opcode: int, payload: bytes) -> None:
-        if opcode == frames.TEXT:
-            self._packet(payload.decode())
+    def refuse(self, code: int, reason: str) -> None:
+        """End the connection of a client that does not keep to the protocol."""
+        self._owner.broke(self, reason)
+        self.close(code, reason)
+
+    def frame(self, opcode: int, payload: bytes) -> None:
+        """Take a frame of the client; raises BadPacket and UnicodeDecodeError."""
+        if opcode == frames.CLOSE:
+            self.close(frames.NORMAL)
+        elif opcode == frames.TEXT:
+            self.packet(payload.decode())
+        elif not self._may_say_more():
+            self.refuse(frames.POLICY, TOO_MANY)
         elif opcode == frames.PING:
             self.write(frames.frame(frames.PONG, payload))
-        elif opcode == frames.CLOSE:
-            self.close(frames.NORMAL)
         elif opcode == frames.BINARY:
-            self.close(frames.REFUSED_KIND, "no binary packets here")
+            self._owner.message(self, payload)
 
-    def _packet(self, text: str) -> None:
-        """Take an Engine.IO packet."""
-        kind = text[:1]
-        if text == packets.ENGINE_PONG:
+    def packet(self, packet: str | bytes) -> None:
+        """Take a packet of Engine.IO; raises BadPacket for one that is out of place."""
+        kind = packet[:1]
+        if not self._may_say_more():
+            self.refuse(frames.POLICY, TOO_MANY)
+        elif isinstance(packet, bytes):
+            self._owner.message(self, packet)
+        elif packet == packets.ENGINE_PONG:
             self.answered = True
         elif kind == packets.ENGINE_MESSAGE:
-            if self._may_say_more():
-                self._owner.message(self, text[1:])
-            else:
-                self.close(frames.POLICY, "too many messages")
-        elif text == packets.ENGINE_CLOSE:
+            self._owner.message(self, packet[1:])
+        elif packet == packets.ENGINE_CLOSE:
+            if self.polling:
+                self._owner.leaving(self)
+                self.polling.end(packets.NOOP)
             self.close(frames.NORMAL)
         else:
             raise BadPacket("no packet of a client")
@@ -186,15 +263,19 @@ class Connection:
         return self._tokens >= 0
 
     def paused(self) -> None:
-        """Take note that the kernel buffer is full."""
+        """Take note that the client takes no more bytes; read nothing from it meanwhile."""
         self.slow = True
         self.settle()
-        self._owner.slowed(self)
+        if not self.polling:
+            self.transport.pause_reading()
+            self._owner.slowed(self)
 
     def resumed(self) -> None:
-        """Take note that the kernel has taken the bytes that waited."""
+        """Take note that the client takes bytes again."""
         self.slow = False
         self.settle()
+        if not self.polling:
+            self.transport.resume_reading()
         self._owner.drained(self)
 
 

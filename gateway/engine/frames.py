@@ -55,6 +55,21 @@ def close_frame(code: int, reason: str = "") -> bytes:
     return frame(CLOSE, code.to_bytes(2) + text)
 
 
+def payloads(data: bytes) -> list[bytes]:
+    """Return the payloads of whole frames that `frame` has made."""
+    found = []
+    at = 0
+    while at < len(data):
+        size, begin = data[at + 1], at + 2
+        if size >= _LENGTH_16:
+            width = 2 if size == _LENGTH_16 else 8
+            size = int.from_bytes(data[begin : begin + width])
+            begin += width
+        at = begin + size
+        found.append(data[begin:at])
+    return found
+
+
 class Frames:
     """Reads the frames of one client: bytes go in, whole messages come out.
 

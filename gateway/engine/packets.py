@@ -1,44 +1,71 @@
-"""Packets of Socket.IO 5 in messages of Engine.IO 4, as text. Pure. Binary ones are refused."""
+"""Packets of Engine.IO 4, and of Socket.IO 5 in its messages. Pure.
 
+What a client sends is read by python-socketio's class, and checked here. What goes out to many is
+written here. A payload is split here too: python-engineio's class would parse messages as JSON.
+"""
+
+import binascii
+from base64 import b64decode, b64encode
+from collections.abc import Sequence
 from typing import Any, Final
 
 import msgspec
+import socketio.packet
+from socketio.packet import BINARY_EVENT, CONNECT, DISCONNECT, EVENT
 
 from buildfeed import documents
 
 ENGINE_CLOSE: Final = "1"
 ENGINE_PONG: Final = "3"
 ENGINE_MESSAGE: Final = "4"
+PROBE: Final = "2probe"
+UPGRADE: Final = "5"
 
-CONNECT: Final = "0"
-DISCONNECT: Final = "1"
-EVENT: Final = "2"
+CLOSE: Final = b"1"
+PING: Final = b"2"
+PROBED: Final = b"3probe"
+NOOP: Final = b"6"
 
 ROOT: Final = "/"
-PING: Final = b"2"
 
-_MAX_ID_DIGITS: Final = 18
+_SEPARATOR: Final = "\x1e"
 
 
 class BadPacket(ValueError):
     """A client sent a text that is no packet for a server."""
 
 
-class Packet(msgspec.Struct, frozen=True):
-    """A Socket.IO packet of a client. `data`: the auth of a connect, the arguments of an event."""
+class Json:
+    """msgspec behind the two functions that python-socketio asks of a JSON module."""
 
-    kind: str
-    namespace: str = ROOT
-    id: int | None = None
-    event: str = ""
-    data: Any = None
+    @staticmethod
+    def dumps(value: object, **_: object) -> str:
+        """Return `value` as JSON without spaces."""
+        return msgspec.json.encode(value).decode()
+
+    @staticmethod
+    def loads(text: str | bytes) -> Any:  # noqa: ANN401 - JSON is any
+        """Return the value; raise ValueError as the standard module does."""
+        return documents.parse(text)
 
 
-def opened(sid: str, *, interval_ms: int, timeout_ms: int, max_bytes: int) -> bytes:
+class Packet(socketio.packet.Packet):  # type: ignore[misc]  # it is not typed
+    """A Socket.IO packet of a client.
+
+    `packet_type`, `namespace`, `id` (of an ack that is wanted, or None), `data` (the auth of a
+    connect, or the name of an event and its arguments) and `attachment_count`.
+    """
+
+    json = Json
+
+
+def opened(
+    sid: str, upgrades: Sequence[str], *, interval_ms: int, timeout_ms: int, max_bytes: int
+) -> bytes:
     """Return the Engine.IO open packet."""
     body = {
         "sid": sid,
-        "upgrades": [],
+        "upgrades": upgrades,
         "pingInterval": interval_ms,
         "pingTimeout": timeout_ms,
         "maxPayload": max_bytes,
@@ -46,9 +73,30 @@ def opened(sid: str, *, interval_ms: int, timeout_ms: int, max_bytes: int) -> by
     return b"0" + msgspec.json.encode(body)
 
 
-def connected(sid: str) -> bytes:
+def payload(packets: Sequence[bytes]) -> bytes:
+    """Return packets as the answer to a poll."""
+    return _SEPARATOR.encode().join(packets)
+
+
+def split(body: bytes, most: int) -> list[str | bytes]:
+    """Return the packets in the body of a POST, bytes for binary ones; raises BadPacket."""
+    try:
+        texts = body.decode().split(_SEPARATOR)
+        if len(texts) > most:
+            raise BadPacket(f"{most} packets at most")
+        return [b64decode(text[1:], validate=True) if text[:1] == "b" else text for text in texts]
+    except (UnicodeDecodeError, binascii.Error) as exc:
+        raise BadPacket(str(exc)) from exc
+
+
+def base64(data: bytes) -> bytes:
+    """Return a binary message as polling carries it."""
+    return b"b" + b64encode(data)
+
+
+def connected(sid: str, namespace: str = ROOT) -> bytes:
     """Return the answer to a connect."""
-    return b"40" + msgspec.json.encode({"sid": sid})
+    return b"40" + _prefix(namespace) + msgspec.json.encode({"sid": sid})
 
 
 def refused(namespace: str, message: str, data: object = None) -> bytes:
@@ -69,34 +117,21 @@ def answer(id_: int, body: object) -> bytes:
 
 def decode(text: str) -> Packet:
     """Return the Socket.IO packet in an Engine.IO message; raise BadPacket for anything else."""
-    kind, rest = text[:1], text[1:]
-    if kind not in (CONNECT, DISCONNECT, EVENT) or not kind:
-        raise BadPacket("no packet of a client")
-    namespace = ROOT
-    if rest.startswith("/"):
-        namespace, _, rest = rest.partition(",")
-        namespace = namespace.partition("?")[0]
-    digits = rest[: len(rest) - len(rest.lstrip("0123456789"))]
-    if len(digits) > _MAX_ID_DIGITS:
-        raise BadPacket("an id too long")
-    data = _json(rest[len(digits) :])
-    id_ = int(digits) if digits else None
-    if kind == EVENT:
-        if not (isinstance(data, list) and data and isinstance(data[0], str)):
-            raise BadPacket("an event without a name")
-        return Packet(kind, namespace, id_, data[0], data[1:])
-    if id_ is not None or not (data is None or (kind == CONNECT and isinstance(data, dict))):
-        raise BadPacket("not what belongs there")
-    return Packet(kind, namespace, data=data)
-
-
-def _json(text: str) -> Any:  # noqa: ANN401 - JSON is any
-    if not text:
-        return None
     try:
-        return documents.parse(text)
+        packet = Packet(encoded_packet=text)
     except ValueError as exc:
         raise BadPacket(str(exc)) from exc
+    packet.namespace = packet.namespace or ROOT
+    data, kind = packet.data, packet.packet_type
+    if kind in (EVENT, BINARY_EVENT):
+        fits = isinstance(data, list) and data and isinstance(data[0], str)
+    elif kind == CONNECT:
+        fits = packet.id is None and (data is None or isinstance(data, dict))
+    else:
+        fits = kind == DISCONNECT and packet.id is None and data is None
+    if not fits or (kind == BINARY_EVENT) != bool(packet.attachment_count):
+        raise BadPacket("no packet of a client")
+    return packet
 
 
 def _prefix(namespace: str) -> bytes:

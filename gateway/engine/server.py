@@ -6,18 +6,23 @@ and the set of slow connections. The meaning of a message is its handler's: see 
 
 import asyncio
 import logging
+from collections.abc import Callable
 from typing import Final, Protocol
 
 import msgspec
 
 from gateway.engine import frames, packets
-from gateway.engine.connection import Connection
+from gateway.engine.connection import Connection, new_sid
+from gateway.engine.frames import Frames
 from gateway.engine.timers import Timers
+from gateway.engine.upgrade import Upgrade
+from gateway.log_limit import LogLimit
 
 log = logging.getLogger(__name__)
 
 _CHECK_SECONDS: Final = 1.0
 _LINGER_SECONDS: Final = 2.0
+_LOGGED_A_MINUTE: Final = 20
 """Seconds in which the last frames of a closing connection may leave; then it is aborted."""
 
 
@@ -37,14 +42,14 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
 class Handler(Protocol):
     """The protocol in the messages of Engine.IO, as the server uses it."""
 
-    def message(self, connection: Connection, text: str) -> None:
+    def message(self, connection: Connection, message: str | bytes) -> None:
         """Take a message of a client; raises BadPacket for one that is out of place."""
 
     def end(self, connection: Connection, reason: str) -> None:
         """Take note that a connection has no messages from now on; may be repeated."""
 
     def drain(self, connection: Connection) -> None:
-        """Send the messages that are held for a connection, which has ceased to be slow."""
+        """Send what is held for a connection: it takes bytes again."""
 
 
 class Server:
@@ -53,7 +58,10 @@ class Server:
     Everything belongs to the event loop.
     """
 
-    def __init__(self, handler: Handler, limits: Limits) -> None:
+    def __init__(
+        self, handler: Handler, limits: Limits, new_session: Callable[[], str] = new_sid
+    ) -> None:
+        self._new_session = new_session
         self.max_bytes = limits.max_bytes
         self.stuck = 0
         """Connections closed because they took nothing for `stuck` seconds."""
@@ -62,38 +70,93 @@ class Server:
         self._limits = limits
         self._loop = asyncio.get_running_loop()
         self.now = self._loop.time
+        self._logged = LogLimit(_LOGGED_A_MINUTE)
         self._connections: set[Connection] = set()
+        self._polling: dict[str, Connection] = {}
+        """Connections that poll, by the session ids of Engine.IO."""
         self._slow: set[Connection] = set()
+        self._left: set[str] = set()
         self._pings = Timers(limits.ping_interval, self._ping)
         self._pongs = Timers(limits.ping_timeout, self._look_for_pong)
         self._connects = Timers(limits.connect_timeout, self._look_for_connect)
+        self._leaving: Timers[str] = Timers(_LINGER_SECONDS, self._left.discard)
         self._lingering: Timers[Connection] = Timers(_LINGER_SECONDS, Connection.abort)
 
     def open(self, transport: asyncio.Transport, answer: bytes) -> Connection:
-        """Return the connection of a client; `answer` is that of the WebSocket handshake."""
-        connection = Connection(self, transport)
+        """Return the connection of a client that begins as a WebSocket.
+
+        `answer` is that of the WebSocket handshake.
+        """
+        connection = self._begin()
+        opened = frames.frame(frames.TEXT, self._opened(new_sid(), []))
+        connection.attach(transport, Frames(self.max_bytes), answer + opened)
+        return connection
+
+    def open_polling(self) -> bytes:
+        """Open a session of a client that polls; return the answer to its request."""
+        sid = self._new_session()
+        self._polling[sid] = self._begin(sid)
+        return self._opened(sid, ["websocket"])
+
+    def polling(self, sid: str) -> Connection | None:
+        """Return the connection of a session that polls, if there is one."""
+        return self._polling.get(sid)
+
+    def upgrade(self, sid: str, transport: asyncio.Transport) -> Upgrade | None:
+        """Return the upgrade of a session that polls, by a WebSocket after its handshake."""
+        connection = self._polling.get(sid)
+        return Upgrade(connection, transport, self.max_bytes) if connection else None
+
+    def _begin(self, session: str = "") -> Connection:
+        connection = Connection(self, session)
         self._connections.add(connection)
-        opened = packets.opened(
-            connection.sid,
+        self._connects.add(connection)
+        self._pings.add(connection)
+        return connection
+
+    def _opened(self, sid: str, upgrades: list[str]) -> bytes:
+        return packets.opened(
+            sid,
+            upgrades,
             interval_ms=round(self._limits.ping_interval * 1000),
             timeout_ms=round(self._limits.ping_timeout * 1000),
             max_bytes=self.max_bytes,
         )
-        connection.write(answer + frames.frame(frames.TEXT, opened))
-        self._connects.add(connection)
-        self._pings.add(connection)
-        return connection
+
+    def leaving(self, connection: Connection) -> None:
+        """Take note that a client that polls has said goodbye; a poll may still be on its way."""
+        if connection.polling and not connection.polling.waits:
+            self._left.add(connection.session)
+            self._leaving.add(connection.session)
+
+    def has_left(self, sid: str) -> bool:
+        """Tell whether a poll belongs to a client that has just said goodbye: once true."""
+        left = sid in self._left
+        self._left.discard(sid)
+        return left
+
+    def attached(self, connection: Connection) -> None:
+        """Take note that a connection is a WebSocket from now on."""
+        self._polling.pop(connection.session, None)
 
     def lost(self, connection: Connection) -> None:
         """Take note that a connection is gone."""
         self._handler.end(connection, "transport close")
         self._connections.discard(connection)
         self._slow.discard(connection)
+        self.attached(connection)
 
     def closing(self, connection: Connection, reason: str) -> None:
         """Take note of a close frame; if it does not leave, the connection is aborted."""
         self._handler.end(connection, reason or "transport close")
         self._lingering.add(connection)
+
+    def broke(self, connection: Connection, reason: str) -> None:
+        """Take note that a client does not keep to the protocol."""
+        left_out = self._logged.take(reason, self.now())
+        if left_out is not None:
+            facts = {"sid": connection.sid, "reason": reason, "left_out": left_out}
+            log.warning("socket.bad_packet", extra=facts)
 
     def slowed(self, connection: Connection) -> None:
         """Take note that the kernel buffer of a connection is full."""
@@ -101,9 +164,9 @@ class Server:
         self._slow.add(connection)
 
     def drained(self, connection: Connection) -> None:
-        """Take note that the kernel has taken every byte of a connection."""
+        """Take note that a connection takes more: a poll waits, or the kernel has every byte."""
         self._slow.discard(connection)
-        if connection.connected and connection.holds:
+        if connection.connected:
             self._handler.drain(connection)
 
     async def run(self) -> None:
@@ -130,9 +193,13 @@ class Server:
             self._pongs.add(connection)
 
     def _look_for_pong(self, connection: Connection) -> None:
-        if connection in self._connections and not connection.answered:
-            self._handler.end(connection, "ping timeout")
-            connection.abort()
+        if connection not in self._connections or connection.answered:
+            return
+        if connection.slow and not connection.polling:  # its pong is not read: see `run`
+            self._pongs.add(connection)
+            return
+        self._handler.end(connection, "ping timeout")
+        connection.abort()
 
     def _look_for_connect(self, connection: Connection) -> None:
         if connection in self._connections and not connection.connected:

@@ -1,26 +1,30 @@
 """Socket.IO on the connections of a server: connects, disconnects, and the events of clients.
 
-After a disconnect, a client may connect again on the same connection; it is a new client then, with
-a new session id. Only the namespace `/` is served.
+A client connects once more on the same connection after its disconnect; it is a new client then,
+with a new session id. The application serves the namespace `/`; it may serve others beside it, in
+which a client has no state here but that it is connected.
 """
 
-from typing import Any, Protocol
+from typing import Protocol
+
+from socketio.packet import CONNECT, DISCONNECT
 
 from gateway.engine import packets
 from gateway.engine.connection import Connection, new_sid
-from gateway.engine.packets import CONNECT, DISCONNECT, EVENT, ROOT, BadPacket, Packet
+from gateway.engine.packets import ROOT, BadPacket, Packet
 
 
 class Application(Protocol):
     """The application behind the connections."""
 
-    def connect(self, connection: Connection, auth: object) -> tuple[str, object] | None:
-        """Take a client; return the (message, data) of a refusal to send it away."""
+    def connect(self, connection: Connection, packet: Packet) -> tuple[str, object] | None:
+        """Take a client; return the (message, data) of a refusal to send it away.
 
-    def event(
-        self, connection: Connection, name: str, arguments: list[Any], ack: int | None
-    ) -> None:
-        """Take an event; when it has an `ack` id, answer it."""
+        The `data` of the packet is the client's auth.
+        """
+
+    def event(self, connection: Connection, packet: Packet) -> None:
+        """Take an event; when it has an `id`, answer it."""
 
     def disconnect(self, connection: Connection, reason: str) -> None:
         """Take note that a client is gone."""
@@ -30,27 +34,91 @@ class Application(Protocol):
 
 
 class SocketIO:
-    """The handler of a server whose clients speak Socket.IO with `application`."""
+    """The handler of a server whose clients speak Socket.IO with `application`.
 
-    def __init__(self, application: Application) -> None:
+    It serves `namespaces`, and takes packets with at most `attachments` binary attachments, which
+    wait in memory until they are whole.
+    """
+
+    def __init__(
+        self,
+        application: Application,
+        *,
+        namespaces: frozenset[str] = frozenset([ROOT]),
+        attachments: int = 0,
+    ) -> None:
         self._application = application
+        self._namespaces = namespaces
+        self._attachments = attachments
+        self._incomplete: dict[Connection, Packet] = {}
+        self._others: dict[Connection, set[str]] = {}
+        """The namespaces besides `/` in which a client is connected."""
 
-    def message(self, connection: Connection, text: str) -> None:
-        """Take a packet; raises BadPacket for one that is out of place."""
-        packet = packets.decode(text)
-        if packet.kind == CONNECT and packet.namespace != ROOT:
-            connection.text(packets.refused(packet.namespace, "Invalid namespace"))
-        elif packet.kind == CONNECT and not connection.connected:
+    def message(self, connection: Connection, message: str | bytes) -> None:
+        """Take a packet or an attachment; raises BadPacket for one that is out of place."""
+        packet = self._incomplete.pop(connection, None)
+        if isinstance(message, bytes):
+            if packet is None:
+                raise BadPacket("bytes that belong to no packet")
+            try:
+                whole = packet.add_attachment(message)
+            except (LookupError, TypeError) as exc:
+                raise BadPacket("no such attachment") from exc
+        else:
+            if packet is not None:
+                raise BadPacket("an attachment is missing")
+            packet = packets.decode(message)
+            if packet.attachment_count > self._attachments:
+                raise BadPacket(f"{self._attachments} attachments at most")
+            whole = not packet.attachment_count
+        if whole:
+            self._take(connection, packet)
+        else:
+            self._incomplete[connection] = packet
+
+    def _take(self, connection: Connection, packet: Packet) -> None:
+        namespace = packet.namespace
+        others = self._others.get(connection, ())
+        inside = connection.connected if namespace == ROOT else namespace in others
+        if packet.packet_type == CONNECT:
+            if inside:
+                raise BadPacket("it is connected already")
             self._connect(connection, packet)
-        elif packet.namespace != ROOT or not connection.connected or packet.kind == CONNECT:
-            raise BadPacket("it is not connected, or is already")
-        elif packet.kind == EVENT:
-            self._application.event(connection, packet.event, packet.data, packet.id)
-        elif packet.kind == DISCONNECT:
-            self.end(connection, "client namespace disconnect")
+        elif not inside:
+            raise BadPacket("it is not connected")
+        elif packet.packet_type != DISCONNECT:
+            self._application.event(connection, packet)
+        elif namespace == ROOT:
+            self._leave(connection, "client namespace disconnect")
+        else:
+            self._others[connection].discard(namespace)
+
+    def _connect(self, connection: Connection, packet: Packet) -> None:
+        namespace = packet.namespace
+        if namespace not in self._namespaces:
+            connection.text(packets.refused(namespace, "Invalid namespace"))
+            return
+        if namespace != ROOT:
+            self._others.setdefault(connection, set()).add(namespace)
+            connection.text(packets.connected(new_sid(), namespace))
+            self._application.connect(connection, packet)
+            return
+        connection.sid = new_sid()  # work that is under way for the client before is void
+        connection.connected = True
+        if refusal := self._application.connect(connection, packet):
+            connection.connected = False
+            connection.text(packets.refused(ROOT, *refusal))
+        else:
+            connection.text(packets.connected(connection.sid))
+        connection.settle()
 
     def end(self, connection: Connection, reason: str) -> None:
         """Disconnect the client of a connection, if it is connected."""
+        self._incomplete.pop(connection, None)
+        self._others.pop(connection, None)
+        self._leave(connection, reason)
+
+    def _leave(self, connection: Connection, reason: str) -> None:
         if connection.connected:
             connection.connected = False
             connection.settle()
@@ -59,13 +127,3 @@ class SocketIO:
     def drain(self, connection: Connection) -> None:
         """Let the application send the messages that it holds."""
         self._application.drain(connection)
-
-    def _connect(self, connection: Connection, packet: Packet) -> None:
-        connection.sid = new_sid()  # work that is under way for the client before is void
-        connection.connected = True
-        if refusal := self._application.connect(connection, packet.data):
-            connection.connected = False
-            connection.text(packets.refused(ROOT, *refusal))
-        else:
-            connection.text(packets.connected(connection.sid))
-        connection.settle()

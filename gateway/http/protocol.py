@@ -16,7 +16,6 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from gateway import problems
 from gateway.access.access import SOCKETS
-from gateway.http.guard import SECURITY_HEADERS
 from gateway.http_connection import EXTENSION, HttpConnection
 from gateway.log_limit import LogLimit
 from gateway.problems import Problem
@@ -196,11 +195,7 @@ class Protocol(HttpToolsProtocol):
             log.warning("http.malformed", extra=facts)
         waits = self.cycle is not None and not self.cycle.response_complete
         if not (waits and self.cycle.response_started):
-            answer = problems.answer(problem)
-            fields = {**answer.headers, **SECURITY_HEADERS, "connection": "close"}
-            head = [f"HTTP/1.1 {problem.status.value} {problem.status.phrase}"]
-            head += [f"{name}: {value}" for name, value in fields.items()]
-            self.transport.write("\r\n".join([*head, "", ""]).encode() + bytes(answer.body))
+            self.transport.write(problems.encoded(problem))
         if waits:
             self.cycle.disconnected = True
             self.cycle.message_event.set()

@@ -1,288 +1,122 @@
-"""Edge: socket.io for watchers that begin as a WebSocket; `build`, `log` and `feed` go out.
+"""The WebSockets of socket.io clients, as uvicorn hands them over: a place that reaches below ASGI.
 
-An event is encoded and framed once, however many watchers it goes to. Events that come due in one
-turn of the event loop leave in one write to each watcher. Such a write goes straight to the socket
-(`os.write`): by way of asyncio's transport a delivery would cost a tenth more.
+A WebSocket begins a connection of the engine, or upgrades a session that polls.
 
-A watcher whose kernel buffer is full is slow. Its events wait in its backlog, where a newer state
-replaces an older one, and leave piece by piece as the kernel takes them.
+Relied on besides asyncio's protocol interface: the arguments of the constructor (`app_state` is
+what the lifespan yields), that the first data is the head of the request and the protocol is set
+after it, and of the server's `connections` that each has `shutdown`.
 """
 
 import asyncio
-import functools
-import logging
-import os
-from collections.abc import Collection, Coroutine
-from typing import Any, Final
+from http import HTTPStatus
+from typing import Any, Final, cast
 
-from starlette.routing import BaseRoute
+from uvicorn.config import Config
+from uvicorn.server import ServerState
 
-from buildfeed.activity import Key
-from buildfeed.errors import HistoryUnavailable, InvalidFilter
-from buildfeed.topics import Filter
-from gateway.engine import frames, packets
-from gateway.engine.connection import UNSENT_BYTES, Connection
-from gateway.engine.server import Limits, Server
-from gateway.engine.socket_io import SocketIO
-from gateway.state.event import BUILD, FEED, Event, Subject
-from gateway.state.event_bodies import Body
-from gateway.tasks import Tasks
-from gateway.transports import batch
-from gateway.transports.backlog import Backlog, Backlogs
-from gateway.transports.batch import Due
-from gateway.transports.subscriptions import Subscriptions, refusal
-from gateway.transports.transport import Newest
+from gateway import problems
+from gateway.access.refusals import Refusals
+from gateway.engine import frames, handshake
+from gateway.engine.connection import Connection
+from gateway.engine.handshake import Head
+from gateway.engine.server import Server
+from gateway.engine.upgrade import Upgrade
+from gateway.problems import Problem
 
-_PIECE_BYTES: Final = UNSENT_BYTES
-"""Largest single write, in bytes. It bounds the data in a connection's transport, where no newer
-state can replace it."""
-
-_MOST_RECIPIENTS: Final = 64
-"""Sets of watchers whose connections are remembered."""
-
-log = logging.getLogger(__name__)
+_NO_SESSION: Final = "There is no session that could upgrade: connect again."
 
 
-class WebSocketTransport:
-    """The watchers that began as a WebSocket: see Transport.
+class WatcherSocket(asyncio.Protocol):
+    """A WebSocket; the head of its request comes first, then what the client sends."""
 
-    At most `backlog_bytes` wait for one watcher. `server` has the connections.
-    """
-
-    label: Final = "socketio"
+    __slots__ = ("__weakref__", "_app", "_connection", "_state", "_transport", "_upgrade")
 
     def __init__(
-        self, subscriptions: Subscriptions, newest: Newest, *, backlog_bytes: int, limits: Limits
+        self,
+        config: Config,  # noqa: ARG002 - uvicorn gives it by this name
+        server_state: ServerState,
+        app_state: dict[str, Any],
     ) -> None:
-        self._subscriptions = subscriptions
-        self._newest = newest
-        self._connections: dict[str, Connection] = {}
-        self._recipients: dict[frozenset[str], list[Connection]] = {}
-        self._due: list[Due[Connection]] = []
-        self._loop = asyncio.get_running_loop()
-        self._tasks = Tasks()
-        self._backlogs: Backlogs[Connection] = Backlogs(backlog_bytes)
-        self.server = Server(SocketIO(self), limits)
-        self.sent = 0
-        """Events `build` handed to watchers."""
+        self._state = server_state
+        self._app = app_state
+        self._connection: Connection | None = None
+        self._upgrade: Upgrade | None = None
 
-    @property
-    def watchers(self) -> int:
-        """How many watchers are connected."""
-        return len(self._connections)
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Begin."""
+        self._transport = cast(asyncio.Transport, transport)
 
-    @property
-    def merged(self) -> int:
-        """States that were left out because newer ones replaced them."""
-        return self._backlogs.merged
+    def data_received(self, data: bytes) -> None:
+        """Take the head of the request first, then what the client sends."""
+        if self._connection:
+            self._connection.received(data)
+        elif self._upgrade:
+            self._upgrade.received(data)
+            if self._upgrade.done:
+                self._connection, self._upgrade = self._upgrade.connection, None
+        elif not self._transport.is_closing():
+            self._begin(data)
 
-    @property
-    def stuck(self) -> int:
-        """Watchers that were closed because they had taken nothing for too long."""
-        return self.server.stuck
-
-    def routes(self) -> list[BaseRoute]:
-        """Return nothing: its connections never reach the routing table; see `upgrade`."""
-        return []
-
-    async def run(self) -> None:
-        """Close stuck watchers, until cancelled."""
-        await self.server.run()
-
-    async def close(self) -> None:
-        """Do nothing: the HTTP server closes the connections."""
-
-    def deliver(self, event: Event) -> None:
-        """Let an event be due to those of its watchers that are connected here."""
-        if event.watchers is None:
-            self._deliver_feed(event)
+    def _begin(self, data: bytes) -> None:
+        head = handshake.parse(data)
+        answer = handshake.accepted(head)
+        if problem := self._refusal(head, answer):
+            self._transport.write(problems.encoded(problem))
+            self._transport.close()
             return
-        mine = self._connections_of(event.watchers)
-        if not mine:
-            return
-        if not self._due:
-            self._loop.call_soon(self._flush)
-        self._due.append((event.subject, _frame(event.name, event.body), mine))
-        self.sent += len(mine) if event.subject else 0
-
-    def _connections_of(self, watchers: frozenset[str]) -> list[Connection]:
-        """Return the connections of `watchers` that are here.
-
-        The hub hands out one set until a watcher comes or goes, and a frozenset keeps its hash.
-        """
-        connections = self._recipients.get(watchers)
-        if connections is None:
-            if len(self._recipients) == _MOST_RECIPIENTS:
-                self._recipients.clear()
-            connections = [self._connections[sid] for sid in self._connections.keys() & watchers]
-            connections.sort(key=id)  # in the order of memory, which reads faster
-            self._recipients[watchers] = connections
-        return connections
-
-    def _deliver_feed(self, event: Event) -> None:
-        text = _frame(event.name, event.body)
-        for connection in self._connections.values():
-            if connection.slow:
-                backlog = self._backlogs.of(connection)
-                backlog.owe(FEED)
-                self._note_held(connection, backlog)
-            elif merged := self._merged_for(connection):
-                connection.write(_frame(event.name, event.body | {"merged": merged}))
-            else:
-                connection.write(text)
-
-    def _flush(self) -> None:
-        """Write the events of this turn: to each watcher, all of its own in one write."""
-        due, self._due = self._due, []
-        if not due:  # `disconnect` has flushed since this call was scheduled
-            return
-        for connections, events in batch.alike(due):
-            self._hand(connections, events)
-
-    def _hand(self, connections: Collection[Connection], due: list[Due[Connection]]) -> None:
-        """Write the events that are due to all of `connections`.
-
-        Mostly they are one piece. Of several, at most the rest of one waits in a connection's
-        transport, a copy for each connection; the others wait in its backlog, which is bounded.
-        """
-        for piece in batch.pieces(due, _PIECE_BYTES):
-            self._hand_piece(connections, piece)
-
-    def _hand_piece(self, connections: Collection[Connection], due: list[Due[Connection]]) -> None:
-        text = due[0][1] if len(due) == 1 else b"".join(text for _, text, _ in due)
-        size = len(text)
-        for connection in connections:
-            if connection.ready:
-                try:
-                    taken = os.write(connection.fd, text)
-                except OSError:
-                    taken = 0
-                if taken != size:  # full, or closed: the transport handles both
-                    connection.transport.write(text[taken:])
-            elif connection.connected and not connection.closing:
-                for subject, part, _ in due:
-                    self._put_off(connection, subject, part)
-
-    def _put_off(self, connection: Connection, subject: Subject | None, text: bytes) -> None:
-        backlog = self._backlogs.of(connection)
-        if subject is None:
-            backlog.add(text)
+        server: Server = self._app["server"]
+        session = head.asks("sid")
+        if not session:
+            self._connection = server.open(self._transport, answer or b"")
         else:
-            backlog.put(subject, text)
-        self._note_held(connection, backlog)
+            self._transport.write(answer or b"")
+            self._upgrade = server.upgrade(session, self._transport)
+            if not self._upgrade:
+                self._transport.write(frames.close_frame(frames.POLICY, _NO_SESSION))
+                self._transport.close()
+                return
+        self._state.connections.add(self)  # type: ignore[arg-type] # it asks for shutdown only
 
-    def _note_held(self, connection: Connection, backlog: Backlog) -> None:
-        connection.holds = bool(backlog)
-        connection.settle()
-
-    def _merged_for(self, connection: Connection) -> int:
-        """Return how many states were left out for a watcher since it connected."""
-        backlog = self._backlogs.get(connection)
-        return 0 if backlog is None else backlog.merged
-
-    # What the engine calls: see engine.socket_io.Application.
-
-    def connect(self, connection: Connection, auth: object) -> tuple[str, object] | None:
-        """Take a watcher, or refuse its filters."""
-        sid = connection.sid
-        try:
-            filters = self._subscriptions.enter(sid, auth)
-        except InvalidFilter as exc:
-            return str(exc), refusal(exc)["error"]
-        self._connections[sid] = connection
-        log.info("watcher.connected", extra={"sid": sid})
-        self._spawn(connection, self._greet(connection, sid, filters))
+    def _refusal(self, head: Head, answer: bytes | None) -> Problem | None:
+        refusals: Refusals = self._app["refusals"]
+        peer = self._transport.get_extra_info("peername")
+        client = peer[0] if peer else ""
+        problem = refusals.of(head.lines("host"), head.lines("origin"), client, acts=True)
+        if problem:
+            return problem
+        if head.asks("EIO") != "4" or head.asks("transport") != "websocket":
+            detail = "A WebSocket here is one of socket.io: EIO=4 and transport=websocket."
+            return Problem(HTTPStatus.BAD_REQUEST, "no-websocket", detail)
+        if not answer:
+            detail = "This is no handshake of a WebSocket of version 13 (RFC 6455 §4.1)."
+            return Problem(HTTPStatus.BAD_REQUEST, "no-websocket", detail)
         return None
 
-    def event(
-        self, connection: Connection, name: str, arguments: list[Any], ack: int | None
-    ) -> None:
-        """Take `watch` and `unwatch`; there are no others."""
-        if name == "watch":
-            self._spawn(connection, self._watch(connection, connection.sid, arguments, ack))
-        elif name == "unwatch":
-            body = self._subscriptions.unwatch(connection.sid, arguments)
-            if ack is not None:
-                connection.text(packets.answer(ack, body))
+    def pause_writing(self) -> None:
+        """Take note."""
+        if self._connection:
+            self._connection.paused()
 
-    def disconnect(self, connection: Connection, reason: str) -> None:
-        """Forget a watcher; a connect on the same connection is a new one."""
-        self._flush()
-        self._subscriptions.leave(connection.sid)
-        self._connections.pop(connection.sid, None)
-        self._recipients.clear()
-        self._backlogs.drop(connection)
-        connection.holds = False
-        log.info("watcher.disconnected", extra={"sid": connection.sid, "reason": reason})
+    def resume_writing(self) -> None:
+        """Take note."""
+        if self._connection:
+            self._connection.resumed()
 
-    def drain(self, connection: Connection) -> None:
-        """Send from the backlog, a piece at a time, the newest states."""
-        backlog = self._backlogs.of(connection)
-        pieces, size = [], 0
-        while backlog and size < _PIECE_BYTES:
-            subject, text = backlog.take()
-            if text is None:
-                text = self._owed(connection, subject)
-            pieces.append(text)
-            size += len(text)
-        connection.write(b"".join(pieces))
-        if not backlog and not backlog.merged:
-            self._backlogs.drop(connection)
-        self._note_held(connection, backlog)
-        if backlog and not connection.slow:
-            self._loop.call_soon(self._go_on, connection)
+    def connection_lost(self, _exc: Exception | None) -> None:
+        """Take note."""
+        self._state.connections.discard(self)
+        if self._connection:
+            self._app["server"].lost(self._connection)
+        elif self._upgrade:
+            self._upgrade.lost()
 
-    def _go_on(self, connection: Connection) -> None:
-        if connection.holds and not connection.slow and connection.sid in self._connections:
-            self.drain(connection)
+    def shutdown(self) -> None:
+        """Close with “service restart” (IANA, after RFC 6455 §7.4), a moment later."""
+        moment = self._app["drain"].moment(len(self._state.connections))
+        asyncio.get_running_loop().call_later(moment, self._restart)
 
-    def _owed(self, connection: Connection, subject: Subject) -> bytes:
-        """Return the frame that is owed; empty when it has to be looked up first, and follows."""
-        if not isinstance(subject, tuple):
-            return _frame(FEED, self._newest.feed() | {"merged": self._merged_for(connection)})
-        if body := self._newest.on_board(subject):
-            return _frame(BUILD, body)
-        self._spawn(connection, self._look_up(connection, connection.sid, subject))
-        return b""
-
-    async def _look_up(self, connection: Connection, sid: str, key: Key) -> None:
-        try:
-            body = await self._newest.build(key)
-        except HistoryUnavailable:  # it comes back, and gets a snapshot again
-            if sid in self._connections:
-                connection.close(frames.TRY_LATER, "The history is away.")
-            return
-        if body and sid in self._connections:
-            self._hand([connection], [(key, _frame(BUILD, body), [connection])])
-
-    async def _greet(self, connection: Connection, sid: str, filters: list[Filter]) -> None:
-        if sid in self._connections:
-            connection.text(packets.event(FEED, self._newest.feed()))
-        snapshot = await self._subscriptions.join(sid, filters)
-        if sid in self._connections:
-            for body in snapshot["builds"]:
-                self._put_off(connection, (body["project"], body["build"]), _frame(BUILD, body))
-            if not connection.slow and connection.holds:
-                self.drain(connection)
-
-    async def _watch(
-        self, connection: Connection, sid: str, arguments: list[Any], ack: int | None
-    ) -> None:
-        body = await self._subscriptions.watch(sid, arguments)
-        if ack is not None and sid in self._connections:
-            connection.text(packets.answer(ack, body))
-
-    def _spawn(self, connection: Connection, work: Coroutine[Any, Any, None]) -> None:
-        """Do `work` for the watcher that the connection belongs to now."""
-        task = self._tasks.start(work)
-        task.add_done_callback(functools.partial(self._done, connection, connection.sid))
-
-    def _done(self, connection: Connection, sid: str, task: asyncio.Task[None]) -> None:
-        if not task.cancelled() and (exc := task.exception()):
-            log.error("watcher.failed", exc_info=exc, extra={"sid": sid})
-            if sid in self._connections:  # it comes back, and gets a snapshot again
-                connection.close(frames.TRY_LATER, "The gateway failed: connect again.")
-
-
-def _frame(name: str, body: Body) -> bytes:
-    return frames.frame(frames.TEXT, packets.event(name, body))
+    def _restart(self) -> None:
+        if self._connection:
+            self._connection.close(frames.RESTART, "service restart")
+        else:
+            self._transport.close()

@@ -5,7 +5,7 @@ import os
 import signal
 import subprocess
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -28,7 +28,7 @@ FAST = {"seconds": 0.5, "steps": 5, "errors": [60]}
 class Watcher:
     """A socket.io client that asks for the snapshot whenever it connects."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, transports: Sequence[str] = ("websocket",)) -> None:
         self.pid = 0
         self.connects = 0
         self.picture: dict[str, dict[str, Any]] = {}
@@ -38,7 +38,7 @@ class Watcher:
         self.client.on("feed", lambda feed: setattr(self, "pid", feed["pid"]))
         self.client.on("build", self._fold)
         watch = {"watch": "builds/processes/#"}
-        self.client.connect(url, auth=watch, transports=["websocket"])
+        self.client.connect(url, auth=watch, transports=list(transports))
 
     def _count(self) -> None:
         self.connects += 1
@@ -127,10 +127,10 @@ def test_one_is_killed_and_its_watchers_see_the_right_picture(
     web.press_stop("processes", running)
 
 
-def start(web: Web) -> str | None:
+def start(web: Web, project: str = "processes") -> str | None:
     """Press start; None when it went to the process that was just killed."""
     try:
-        return str(web.press_start("processes", script=FAST)["build"])
+        return str(web.press_start(project, script=FAST)["build"])
     except httpx.TransportError:
         return None
 
@@ -148,17 +148,41 @@ def test_one_is_stopped_and_says_goodbye(web: Web, watchers: list[Watcher]) -> N
     assert 0 < struck < len(watchers)
 
 
-def test_polling_is_refused_with_what_to_do(web: Web) -> None:
-    command = ["node", "tests/support/official_client.mjs", web.url, "builds/#"]
+def test_the_official_client_with_default_options_watches(web: Web) -> None:
+    command = ["node", "tests/support/official_client.mjs", web.url, "builds/default/#"]
     root = Path(__file__).parents[2]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=root) as client:
-        assert client.stdout
-        said = map(json.loads, client.stdout)
-        answer = next(each["value"] for each in said if each["what"] == "connect_error")
-        client.terminate()
-    problem = json.loads(answer)
-    assert problem["status"] == 400
-    assert "transports: ['websocket']" in problem["detail"]
+    for _ in range(PROCESSES):
+        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=root) as client:
+            assert client.stdout
+            said = map(json.loads, client.stdout)
+            transports: list[str] = []
+            for each in said:
+                assert each["what"] != "connect_error", each
+                transports += [each["value"]] * (each["what"] == "transport")
+                if each["what"] == "watch":
+                    build = start(web, "default")
+                if each["what"] == "build" and each["value"]["ended"]:
+                    assert each["value"]["build"] == build
+                    break
+            client.terminate()
+        assert transports == ["polling", "websocket"]
+
+
+def test_pollers_see_the_right_picture_also_after_one_process_is_killed(web: Web) -> None:
+    pollers = [Watcher(web.url, ["polling"]) for _ in range(3 * PROCESSES)]
+    until(lambda: all(each.pid for each in pollers), "all poll")
+    assert len({each.pid for each in pollers}) > 1
+    before = start(web)
+    until(lambda: all(each.sees(before, "failed") for each in pollers), "all see it end", 30)
+
+    victim = pollers[0].pid
+    os.kill(victim, signal.SIGKILL)
+    until(lambda: pollers[0].connects > 1 and pollers[0].pid not in (0, victim), "back", 30)
+    after = until(lambda: start(web), "a start")
+
+    until(lambda: all(each.sees(after, "failed") for each in pollers), "all see it end", 30)
+    for each in pollers:
+        each.client.disconnect()
 
 
 def test_the_page_says_which_process_serves_it(web: Web, new_page: Callable[..., Page]) -> None:

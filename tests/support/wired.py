@@ -1,4 +1,4 @@
-"""The WebSocket transport of a gateway, and clients that may stop reading."""
+"""The socket.io transport of a gateway, and clients that may stop reading."""
 
 import asyncio
 import contextlib
@@ -12,12 +12,13 @@ from buildfeed.topics import Filter
 from gateway.engine.connection import Connection
 from gateway.engine.frames import TEXT
 from gateway.engine.server import Limits
+from gateway.handover import Handover
 from gateway.queries.snapshot import Snapshot
 from gateway.state.live import Live
 from gateway.transports.backlog import Backlog
+from gateway.transports.socket_io import SocketIoTransport
 from gateway.transports.subscriptions import Subscriptions
 from gateway.transports.transport import Newest
-from gateway.transports.websocket import WebSocketTransport
 from support.client_frames import sent
 
 _PLENTY = 1 << 16
@@ -37,6 +38,7 @@ class Pipe(asyncio.Transport):
         self.waiting = b""
         self.high = 0
         self.ended = False
+        self.reads = True
 
     @property
     def taken(self) -> bytes:
@@ -53,6 +55,15 @@ class Pipe(asyncio.Transport):
 
     def get_extra_info(self, name: str, default: Any = None) -> Any:
         return _Options(self._here) if name == "socket" else default
+
+    def is_closing(self) -> bool:
+        return self.ended
+
+    def pause_reading(self) -> None:
+        self.reads = False
+
+    def resume_reading(self) -> None:
+        self.reads = True
 
     def get_write_buffer_size(self) -> int:
         return len(self.waiting)
@@ -115,16 +126,20 @@ class BeyondTheBoard(Snapshot):
 
 
 class Site:
-    """The WebSocket transport of a gateway, with all that it needs."""
+    """The socket.io transport of a gateway, with all that it needs."""
 
     def __init__(self, backlog_bytes: int = 2000) -> None:
         loop = asyncio.get_running_loop()
         self.history = History()
-        self.live = Live(lambda event: self.websocket.deliver(event), loop.time)  # noqa: PLW0108 - made below
+        self.live = Live(lambda event: self.transport.deliver(event), loop.time)  # noqa: PLW0108 - made below
         self.subscriptions = Subscriptions(self.live, BeyondTheBoard(self.live, self.history))
         self.newest = Newest(self.live, self._find, lambda: {"broker": "up", "merged": 0})
-        self.websocket = WebSocketTransport(
-            self.subscriptions, self.newest, backlog_bytes=backlog_bytes, limits=Limits()
+        self.transport = SocketIoTransport(
+            self.subscriptions,
+            self.newest,
+            Handover(None).new_session,
+            backlog_bytes=backlog_bytes,
+            limits=Limits(),
         )
 
     async def _find(self, project: str, build: str) -> BuildState | None:
@@ -146,13 +161,13 @@ class Site:
 class Client:
     def __init__(self, site: Site) -> None:
         self.pipe = Pipe()
-        self.connection = self.pipe.connection = site.websocket.server.open(self.pipe, b"")
+        self.connection = self.pipe.connection = site.transport.server.open(self.pipe, b"")
         self.site = site
 
     @property
     def backlog(self) -> Backlog | None:
-        """Its backlog, None while nothing waits."""
-        return self.site.websocket._backlogs.get(self.connection)
+        """What waits for it, None while nothing does."""
+        return self.site.transport._backlogs.get(self.connection)
 
     def say(self, packet: str) -> None:
         self.connection.received(sent(TEXT, packet.encode()))

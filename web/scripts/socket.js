@@ -9,7 +9,7 @@ const ANSWER_WITHIN = 5000; // ms
  * The library connects again by itself, the first time within 1 s, later within 2 s. The delay is
  * random for each page, so that the pages of a gateway that ended do not all reach the next at once.
  *
- * Both transports are tried: several gateway processes refuse polling, some networks WebSocket.
+ * WebSocket is tried first, as it costs less; some networks let only polling pass.
  */
 const OPTIONS = {
   transports: ["websocket", "polling"],

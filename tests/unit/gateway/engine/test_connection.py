@@ -30,7 +30,7 @@ class Entrance(asyncio.Protocol):
         transport = cast(asyncio.Transport, transport)
         sock: socket.socket = transport.get_extra_info("socket")
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SMALL)
-        self.connection: Connection = self._site.websocket.server.open(transport, b"")
+        self.connection: Connection = self._site.transport.server.open(transport, b"")
 
     def data_received(self, data: bytes) -> None:
         self.connection.received(data)
@@ -42,7 +42,7 @@ class Entrance(asyncio.Protocol):
         self.connection.resumed()
 
     def connection_lost(self, _exc: Exception | None) -> None:
-        self._site.websocket.server.lost(self.connection)
+        self._site.transport.server.lost(self.connection)
 
 
 class Listener:

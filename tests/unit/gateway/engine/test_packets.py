@@ -7,41 +7,58 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.engine.packets import BadPacket, Packet, answer, connected, decode, event, refused
+from gateway.engine.packets import (
+    BadPacket,
+    Packet,
+    answer,
+    base64,
+    connected,
+    decode,
+    event,
+    payload,
+    refused,
+    split,
+)
 
 NESTED = json.loads("[" * 63 + "]" * 63)
 
 
 @pytest.mark.parametrize(
-    ("text", "packet"),
+    ("text", "kind", "namespace", "id_", "data"),
     [
-        ("0", Packet("0")),
-        ('0{"watch":"builds/#"}', Packet("0", data={"watch": "builds/#"})),
-        ('0/admin,{"a":1}', Packet("0", "/admin", data={"a": 1})),
-        ("0/admin", Packet("0", "/admin")),
-        ("0/admin?x=1,", Packet("0", "/admin")),
-        ("1", Packet("1")),
-        ("1/admin,", Packet("1", "/admin")),
-        ('2["watch"]', Packet("2", event="watch", data=[])),
-        ('212["watch","builds/#",1]', Packet("2", "/", 12, "watch", ["builds/#", 1])),
-        ('2/admin,7["a"]', Packet("2", "/admin", 7, "a", [])),
-        ("0null", Packet("0")),
-        ('0{"watch":null}', Packet("0", data={"watch": None})),
-        (r'2["watch","\ud83d"]', Packet("2", event="watch", data=["�"])),
-        (r'0{"name\ud83d":"\ude00"}', Packet("0", data={"name�": "�"})),
-        ('2["a",' + "[" * 63 + "]" * 63 + "]", Packet("2", event="a", data=[NESTED])),
+        ("0", 0, "/", None, None),
+        ('0{"watch":"builds/#"}', 0, "/", None, {"watch": "builds/#"}),
+        ('0/admin,{"a":1}', 0, "/admin", None, {"a": 1}),
+        ("0/admin", 0, "/admin", None, None),
+        ("0/admin?x=1,", 0, "/admin", None, None),
+        ("1", 1, "/", None, None),
+        ("1/admin,", 1, "/admin", None, None),
+        ('2["watch"]', 2, "/", None, ["watch"]),
+        ('212["watch","builds/#",1]', 2, "/", 12, ["watch", "builds/#", 1]),
+        ('2/admin,7["a"]', 2, "/admin", 7, ["a"]),
+        ('51-["a"]', 5, "/", None, ["a"]),
+        ("0null", 0, "/", None, None),
+        ('0{"watch":null}', 0, "/", None, {"watch": None}),
+        (r'2["watch","\ud83d"]', 2, "/", None, ["watch", "�"]),
+        (r'0{"name\ud83d":"\ude00"}', 0, "/", None, {"name�": "�"}),
+        ('2["a",' + "[" * 63 + "]" * 63 + "]", 2, "/", None, ["a", NESTED]),
     ],
 )
-def test_a_packet_is_read(text: str, packet: Packet) -> None:
-    assert decode(text) == packet
+def test_a_packet_is_read(
+    text: str, kind: int, namespace: str, id_: int | None, data: object
+) -> None:
+    packet = decode(text)
+    found = (packet.packet_type, packet.namespace, packet.id, packet.data)
+    assert found == (kind, namespace, id_, data)
 
 
 @pytest.mark.parametrize(
     "text",
     [
         *("", "x", "2", "2[]", "2{}", '2"a"', "2[1]", '2["a"', "2[null]", "20", "2-1[]"),
-        *("00", "0[]", '0"a"', "0{", "1{}", '1["a"]', "3[]", '51-["a"]', '6["a"]', "4{}"),
-        '2999999999999999999999["a"]',
+        *("00", "0[]", '0"a"', "0{", "1{}", '1["a"]', "3[]", '5["a"]', '21-["a"]', '6["a"]', "4{}"),
+        "2" + "9" * 101 + '["a"]',
+        "599999999999-[1]",
         '2["a",' + "[" * 64 + "]" * 64 + "]",
         '2["a",' + "[" * 5000 + "]" * 5000 + "]",
         '2["\ud800"]',
@@ -56,6 +73,17 @@ def test_what_is_no_packet_is_refused(text: str) -> None:
 def test_any_text_is_read_or_refused(text: str) -> None:
     with suppress(BadPacket):
         assert isinstance(decode(text), Packet)
+
+
+def test_a_payload_is_split_and_joined() -> None:
+    assert split(b"4hi\x1e3\x1ebAQID", 16) == ["4hi", "3", b"\1\2\3"]
+    assert payload([b"42[1]", b"2", base64(b"\1\2\3")]) == b"42[1]\x1e2\x1ebAQID"
+
+
+@pytest.mark.parametrize("body", [b"\xff", b"b???", "\x1e".join("3333").encode()])
+def test_what_is_no_payload_is_refused(body: bytes) -> None:
+    with pytest.raises(BadPacket):
+        split(body, 3)
 
 
 def test_what_a_server_says() -> None:

@@ -7,6 +7,7 @@ import pytest
 from starlette.responses import PlainTextResponse
 
 from gateway.access.access import Access
+from gateway.access.refusals import Refusals
 from gateway.http.guard import Guard
 
 OWN = "http://192.0.2.1:8000"
@@ -15,7 +16,7 @@ PARTNER = "https://partner.example"
 
 def guarded(**headers: str) -> httpx.AsyncClient:
     """A client of a guarded application that says yes to everything."""
-    app = Guard(PlainTextResponse("yes", headers=headers), Access([PARTNER], "ci.lan"))
+    app = Guard(PlainTextResponse("yes", headers=headers), Refusals(Access([PARTNER], "ci.lan")))
     return httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url=OWN)
 
 
@@ -87,70 +88,13 @@ async def test_a_header_that_the_application_sets_stays() -> None:
         assert (await client.get("/")).headers["cache-control"] == "no-store"
 
 
-async def connect(origin: str, host: str = "192.0.2.1") -> list[Any]:
-    """Return the scopes that reach the application, or what the guard sends instead."""
-    seen: list[Any] = []
-    headers = [(b"host", host.encode()), (b"origin", origin.encode())]
-    scope = {"type": "websocket", "path": "/socket.io/", "headers": headers}
-
-    async def app(scope: Any, *_: Any) -> None:
-        seen.append(scope)
-
-    async def send(message: Any) -> None:
-        seen.append(message)
-
-    async def receive() -> None:
-        raise AssertionError
-
-    await Guard(app, Access([PARTNER]))(scope, receive, send)
-    return seen
-
-
-@pytest.mark.parametrize("origin", ["http://192.0.2.1", PARTNER])
-async def test_a_page_of_ours_may_connect(origin: str) -> None:
-    assert [scope["path"] for scope in await connect(origin)] == ["/socket.io/"]
-
-
-def status_and_problem(sent: list[Any]) -> tuple[int, str]:
-    """What the handshake was answered with."""
-    start, body = sent
-    assert start["type"] == "websocket.http.response.start"
-    assert (b"x-content-type-options", b"nosniff") in start["headers"]
-    return start["status"], json.loads(body["body"])["type"].rpartition(":")[2]
-
-
-@pytest.mark.parametrize("origin", ["https://evil.example", "null"])
-async def test_a_foreign_page_may_not_connect(origin: str) -> None:
-    assert status_and_problem(await connect(origin)) == (403, "foreign-origin")
-
-
-async def test_a_rebound_page_may_not_connect() -> None:
-    sent = await connect("http://evil.example", "evil.example")
-    assert status_and_problem(sent) == (421, "foreign-host")
-
-
-async def test_a_socket_that_the_application_only_closes_is_told_why() -> None:
-    sent: list[Any] = []
-
-    async def app(_scope: Any, _receive: Any, send: Any) -> None:
-        await send({"type": "websocket.close", "reason": '"Invalid session"'})
-
-    async def send(message: Any) -> None:
-        sent.append(message)
-
-    scope = {"type": "websocket", "path": "/socket.io/", "headers": [(b"host", b"localhost")]}
-    await Guard(app, Access([]))(scope, None, send)
-    assert status_and_problem(sent) == (400, "no-websocket")
-    assert json.loads(sent[1]["body"])["detail"] == "Invalid session."
-
-
 async def test_the_lifespan_is_not_touched() -> None:
     calls: list[Any] = []
 
     async def app(*call: Any) -> None:
         calls.append(call)
 
-    await Guard(app, Access([]))({"type": "lifespan"}, None, None)
+    await Guard(app, Refusals(Access([])))({"type": "lifespan"}, None, None)
     assert len(calls) == 1
 
 
@@ -188,7 +132,7 @@ async def ask(
     async def send(message: Any) -> None:
         sent.append(message)
 
-    guard = Guard(PlainTextResponse("{}"), Access([PARTNER]))
+    guard = Guard(PlainTextResponse("{}"), Refusals(Access([PARTNER])))
     await guard(scope | {"http_version": version}, None, send)
     return sent[0]["status"], json.loads(sent[1]["body"]).get("type", "").rpartition(":")[2]
 

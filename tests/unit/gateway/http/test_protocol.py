@@ -36,7 +36,7 @@ class Site:
         config = uvicorn.Config(
             self._app,
             http=Protocol,
-            ws="gateway.transports.upgrade:WatcherSocket",
+            ws="gateway.transports.websocket:WatcherSocket",
             port=port,
             log_config=None,
             lifespan="off",

@@ -18,7 +18,7 @@ async def site() -> Site:
 
 
 def nobody_is_there(site: Site) -> bool:
-    return not (site.websocket.watchers or len(site.live.hub) or site.subscriptions._here)
+    return not (site.transport.watchers or len(site.live.hub) or site.subscriptions._here)
 
 
 @pytest.mark.parametrize("leave", ["41", "drop", "close", "nonsense"])
@@ -32,12 +32,12 @@ async def test_who_leaves_before_the_snapshot_is_there_is_no_watcher(
     for packet in ask:
         client.say(packet)
     await settle()
-    assert site.websocket.watchers == len(site.live.hub) == 1
+    assert site.transport.watchers == len(site.live.hub) == 1
     match leave:
         case "41":
             client.say("41")
         case "drop":
-            site.websocket.server.lost(client.connection)
+            site.transport.server.lost(client.connection)
         case "close":
             client.connection.close(frames.RESTART, "service restart")
         case "nonsense":
@@ -57,7 +57,7 @@ async def test_what_the_last_connect_asked_for_is_not_of_the_next(site: Site) ->
         client.say(packet)
     await settle()
     await site.receive(accept())
-    assert site.websocket.watchers == 1
+    assert site.transport.watchers == 1
     assert len(site.live.hub) == 0
     assert client.events() == []
 

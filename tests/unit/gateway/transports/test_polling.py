@@ -1,107 +1,257 @@
-"""Watchers that poll: a session that is over, or a fault of ours, leaves nobody behind."""
+"""Clients that poll: what waits for the next poll, how they leave, and how they upgrade."""
 
-import asyncio
+import json
+from typing import Any
 
 import pytest
-from engineio.async_socket import AsyncSocket
 
-from gateway.state.event import Event
-from gateway.transports.polling import PollingTransport
-from support.builders import start
-from support.wired import Site, settle
+from gateway.engine import packets
+from gateway.engine.connection import MESSAGE_BURST, Connection
+from gateway.engine.frames import CLOSE, TEXT
+from gateway.engine.polling import MOST_PACKETS
+from gateway.engine.upgrade import Upgrade
+from gateway.problems import Problem
+from gateway.transports.polling import take
+from support.builders import accept, ending, progress, start
+from support.client_frames import sent
+from support.wired import Pipe, Site, settle
+from support.wired import packets as frames_in
 
-SESSION = "a session"
-WATCH = '0{"watch":"builds/#"}'
+WATCH = '40{"watch":"builds/#"}'
 
 
-class Polled(Site):
-    """A gateway with one session of Engine.IO that polls."""
+class Poller:
+    """A client that polls."""
 
-    def __init__(self) -> None:
-        super().__init__()
-        self.sockets = PollingTransport(
-            self.subscriptions, self.newest, backlog_bytes=2000, polling=True
-        )
-        self.server = self.sockets.server
-        self.below = self.server.eio.sockets[SESSION] = AsyncSocket(self.server.eio, SESSION)
-        self.below.connected = True
-        self.below.last_ping = None
+    def __init__(self, site: Site) -> None:
+        self.site = site
+        self.session: str = json.loads(site.transport.server.open_polling()[1:])["sid"]
+        self.heard: list[str] = []
+        connection = site.transport.server.polling(self.session)
+        assert connection
+        self.connection: Connection = connection
 
-    async def say(self, *packets: str) -> None:
-        await self.server._handle_eio_connect(SESSION, {})
-        for packet in packets:
-            await self.server._handle_eio_message(SESSION, packet)
+    async def say(self, *said: str) -> None:
+        take(self.connection, "\x1e".join(said).encode())
         await settle()
 
+    async def poll(self) -> list[str]:
+        """Poll; return what came, nothing when there is nothing yet."""
+        poll = self.connection.polling and self.connection.polling.poll()
+        await settle()
+        if not poll or not poll.done():
+            return []
+        came = poll.result().decode().split("\x1e")
+        self.heard += came
+        return came
+
+    async def listen(self) -> list[dict[str, Any]]:
+        """Poll until nothing comes; return the builds of all events that came since the connect."""
+        while await self.poll():
+            pass
+        said = [json.loads(text[2:]) for text in self.heard if text.startswith("42")]
+        return [body for name, body in said if name == "build"]
+
     @property
-    def there(self) -> set[object]:
-        """How many there are, by whoever counts them."""
-        manager = self.server.manager
-        known = manager.rooms.get("/", {}).get(None, {})
-        counted = [self.subscriptions._here, self.live.hub, known, manager.pending_connect]
-        return {self.sockets.watchers, *map(len, counted)}
+    def gone(self) -> bool:
+        site = self.site
+        return site.transport.server.polling(self.session) is None and not (
+            site.transport.watchers or len(site.live.hub) or site.transport._backlogs.behind
+        )
 
 
 @pytest.fixture
-async def site() -> Polled:
-    return Polled()
+async def site() -> Site:
+    return Site()
 
 
-async def test_who_connects_when_the_session_timed_out_is_not_there(site: Polled) -> None:
-    site.below.last_ping = 1.0  # unanswered since 1970
-    await site.say(WATCH)
-    assert site.there == {0}
+@pytest.fixture
+async def client(site: Site) -> Poller:
+    return Poller(site)
 
 
-async def test_who_connects_after_the_session_ended_is_not_there(site: Polled) -> None:
-    await site.below.close(wait=False)
-    await site.say(WATCH, WATCH)
-    assert site.there == {0}
+async def test_a_client_connects_watches_and_hears(site: Site, client: Poller) -> None:
+    await site.receive(start("b1"))
+    await client.say("40", '421["watch","builds/acme/#"]')
+
+    connected, feed, ack = await client.poll()
+    assert connected == f'40{{"sid":"{client.connection.sid}"}}'
+    assert feed.startswith('42["feed",')
+    assert [body["build"] for body in json.loads(ack[3:])[0]["builds"]] == ["b1"]
+    await site.receive(accept())
+    assert (await client.listen())[-1]["status"] == "running"
 
 
-@pytest.mark.parametrize("packets", [[WATCH], ["0", '2["watch","builds/#"]']])
-@pytest.mark.parametrize("ends", [False, True])
+async def test_a_poll_that_waits_is_answered_with_all_of_one_turn(
+    site: Site, client: Poller
+) -> None:
+    await client.say(WATCH)
+    await client.listen()
+    assert client.connection.polling
+    assert client.connection.polling.waits
+
+    await site.receive(start("b1"), start("b2"))
+
+    assert not client.connection.polling.waits
+
+
+async def test_states_that_no_poll_fetched_are_merged(site: Site, client: Poller) -> None:
+    await client.say(WATCH)
+    await client.poll()
+    await site.receive(start(), accept(), *map(progress, range(1, 50)))
+    await site.receive(ending())
+
+    told = await client.listen()
+
+    assert [body["status"] for body in told] == ["succeeded"]
+    assert site.transport.merged == 51
+
+
+async def test_a_payload_has_no_more_packets_than_clients_take(site: Site, client: Poller) -> None:
+    await client.say(WATCH)
+    await site.receive(*(start(f"b{number:03}") for number in range(100)))
+    sizes = []
+    while came := await client.poll():
+        sizes.append(len(came))
+    assert max(sizes) <= MOST_PACKETS
+    assert len(await client.listen()) == 100
+
+
+@pytest.mark.parametrize(
+    "said", [[WATCH], ["40", '422["watch","builds/#"]']], ids=["connecting", "watching"]
+)
+@pytest.mark.parametrize("goodbye", ["41", "1"])
 async def test_who_leaves_before_the_snapshot_is_there_is_no_watcher(
-    site: Polled, packets: list[str], *, ends: bool
+    site: Site, client: Poller, said: list[str], goodbye: str
 ) -> None:
     site.history.answers.clear()
     await site.receive(start())
-    await site.say(*packets)
-    assert site.sockets.watchers == len(site.live.hub) == 1
-    if ends:
-        await site.below.close(wait=False)
-    else:
-        await site.say("1")
+    await client.say(*said)
+    assert site.transport.watchers == len(site.live.hub) == 1
+    await client.say(goodbye)
     site.history.answers.set()
     await settle()
-    assert site.there == {0}
-    assert not site.sockets._backlogs.behind
+    if goodbye == "41":
+        await client.say("1")
+    assert client.gone
 
 
-@pytest.mark.parametrize("packets", [[WATCH], ["0", '2["watch","builds/#"]']])
-async def test_a_fault_leaves_nobody_half_in(site: Polled, packets: list[str]) -> None:
+async def test_a_fault_leaves_nobody_half_in(site: Site, client: Poller) -> None:
     site.history.fault = ZeroDivisionError()
-    await site.say(*packets)
-    assert site.there == {0}
+    await client.say(WATCH)
+    assert client.gone
 
 
-async def test_who_is_behind_and_leaves_has_no_backlog(site: Polled) -> None:
-    await site.say(WATCH)
-    (sid,) = site.sockets._sids
-    event = Event("build", {"build": "b1"}, frozenset([sid]), ("acme", "b1"))
-    async with asyncio.timeout(5):
-        while not site.sockets._put_off(sid, event):
-            await site.server.emit("build", event.body, to=sid)
-    assert site.sockets._backlogs.behind
-    await site.say("1")
-    assert site.sockets._put_off(sid, event)
-    assert not site.sockets._backlogs.behind
+@pytest.mark.parametrize("said", ["abc", "4", "44", '42["watch"]', "5", "2probe", "b????"])
+async def test_a_packet_out_of_place_ends_the_session(
+    site: Site, client: Poller, said: str
+) -> None:
+    with pytest.raises(Problem) as found:
+        await client.say(said)
+    assert found.value.slug == "bad-packet"
+    assert client.gone
 
 
-async def test_nothing_overtakes_the_last_of_what_waited(site: Polled) -> None:
-    await site.say(WATCH)
-    (sid,) = site.sockets._sids
-    site.sockets._backlogs.of(sid)  # empty: its last state is being looked up
+async def test_too_many_packets_end_the_session(client: Poller) -> None:
+    await client.say("40")
+    for _ in range(MESSAGE_BURST):
+        await client.say("3")
+    assert client.gone
 
-    event = Event("build", {"build": "b1"}, frozenset([sid]), ("acme", "b1"))
-    assert site.sockets._put_off(sid, event)
+
+async def test_the_poll_of_a_session_that_ends_is_answered(site: Site, client: Poller) -> None:
+    await client.say(WATCH)
+    await client.listen()
+    assert client.connection.polling
+    poll = client.connection.polling._poll
+    client.connection.close(1000)
+    assert poll
+    assert poll.result() == packets.CLOSE
+    assert client.gone
+
+
+class Upgrading:
+    """The WebSocket of a client that upgrades."""
+
+    def __init__(self, client: Poller) -> None:
+        self.pipe = Pipe()
+        upgrade = client.site.transport.server.upgrade(client.session, self.pipe)
+        assert upgrade
+        self.upgrade: Upgrade = upgrade
+
+    def say(self, packet: str) -> None:
+        self.upgrade.received(sent(TEXT, packet.encode()))
+
+    @property
+    def heard(self) -> list[str]:
+        return frames_in(self.pipe.taken)
+
+
+async def test_an_upgraded_client_hears_what_waited_and_all_that_follows(
+    site: Site, client: Poller
+) -> None:
+    await client.say(WATCH)
+    await client.listen()
+    websocket = Upgrading(client)
+    websocket.say("2probe")
+    await settle()
+    assert client.connection.polling
+    assert not client.connection.polling.waits, "the poll is let go"
+    await site.receive(start())
+    assert websocket.heard == ["3probe"]
+
+    websocket.say("5")
+    websocket.pipe.connection = client.connection
+    await site.receive(accept())
+
+    told = [json.loads(text[2:])[1]["kind"] for text in websocket.heard[1:]]
+    assert told == ["start", "status"]
+    assert client.connection.ready
+    assert site.transport.server.polling(client.session) is None
+
+
+async def test_what_a_client_says_right_behind_its_upgrade_counts(
+    site: Site, client: Poller
+) -> None:
+    await client.say("40")
+    websocket = Upgrading(client)
+    said = [sent(TEXT, text.encode()) for text in ("2probe", "5", '421["watch","builds/#"]')]
+    websocket.upgrade.received(b"".join(said))
+    await settle()
+    await site.receive(start())
+    assert '"kind":"start"' in websocket.heard[-1]
+
+
+async def test_a_websocket_that_breaks_off_before_changes_nothing(
+    site: Site, client: Poller
+) -> None:
+    await client.say(WATCH)
+    first = Upgrading(client)
+    first.say("2probe")
+    first.upgrade.lost()
+    await site.receive(start())
+    assert [body["kind"] for body in await client.listen()] == ["start"]
+
+    second = Upgrading(client)
+    second.say("2probe")
+    second.say("5")
+    assert client.connection.ready
+
+
+@pytest.mark.parametrize("said", [["5"], ["2probe", "2probe"], ["4hello"], ["2"]])
+async def test_what_is_no_upgrade_is_closed(client: Poller, said: list[str]) -> None:
+    websocket = Upgrading(client)
+    for each in said:
+        websocket.say(each)
+    assert websocket.heard[-1] == f"{CLOSE}"
+    assert websocket.pipe.ended
+    assert client.connection.polling
+
+
+async def test_two_websockets_cannot_upgrade_one_session(client: Poller) -> None:
+    first, second = Upgrading(client), Upgrading(client)
+    first.say("2probe")
+    second.say("2probe")
+    assert second.pipe.ended
+    first.say("5")
+    assert client.connection.polling is None

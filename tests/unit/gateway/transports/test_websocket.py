@@ -1,17 +1,71 @@
-"""Delivery to watchers that begin as a WebSocket, one of which may take nothing for a while."""
+"""The first bytes on a WebSocket: what begins, what upgrades, and what is told why it may not."""
 
 import asyncio
-import json
-import os
+import base64
+from typing import Any
 
+import msgspec
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from uvicorn.server import ServerState
 
-from gateway.engine.connection import UNSENT_BYTES
-from gateway.engine.frames import CLOSE
-from support.builders import accept, ending, log, progress, start
-from support.wired import Site, settle
+from gateway.access.access import Access
+from gateway.access.refusals import Refusals
+from gateway.drain import Drain
+from gateway.engine.frames import CLOSE, TEXT
+from gateway.transports.websocket import WatcherSocket
+from support.client_frames import sent
+from support.wired import Pipe, Site, packets
+
+KEY = base64.b64encode(bytes(16)).decode()
+BEGIN = "EIO=4&transport=websocket"
+OWN = "http://192.0.2.1:8000"
+PARTNER = "https://partner.example"
+
+
+class Socket:
+    """A WebSocket of a client, to a gateway."""
+
+    def __init__(self, site: Site) -> None:
+        self.state = ServerState()
+        refusals = Refusals(Access([PARTNER]))
+        app = {"drain": Drain(0), "refusals": refusals, "server": site.transport.server}
+        self.socket = WatcherSocket(config=None, server_state=self.state, app_state=app)
+        self.pipe = Pipe()
+        self.socket.connection_made(self.pipe)
+
+    def ask(self, query: str = BEGIN, **headers: str) -> None:
+        fields = {
+            "Host": "192.0.2.1:8000",
+            "Connection": "Upgrade",
+            "Upgrade": "websocket",
+            "Sec-WebSocket-Version": "13",
+            "Sec-WebSocket-Key": KEY,
+            **{name.replace("_", "-"): value for name, value in headers.items()},
+        }
+        lines = [f"GET /socket.io/?{query} HTTP/1.1"]
+        lines += [f"{name}: {value}" for name, value in fields.items() if value]
+        self.socket.data_received("\r\n".join([*lines, "", ""]).encode())
+
+    def say(self, packet: str) -> None:
+        self.socket.data_received(sent(TEXT, packet.encode()))
+
+    @property
+    def answer(self) -> tuple[int, str, bytes]:
+        """Status, head and what follows."""
+        head, _, rest = self.pipe.taken.partition(b"\r\n\r\n")
+        return int(head.split()[1]), head.decode(), rest
+
+    @property
+    def problem(self) -> dict[str, Any]:
+        status, head, body = self.answer
+        problem: dict[str, Any] = msgspec.json.decode(body)
+        assert (problem["status"], "x-content-type-options: nosniff" in head) == (status, True)
+        assert self.pipe.ended
+        return problem
+
+    @property
+    def heard(self) -> list[str]:
+        return packets(self.answer[2])
 
 
 @pytest.fixture
@@ -19,202 +73,70 @@ async def site() -> Site:
     return Site()
 
 
-async def test_a_client_shakes_hands_watches_and_hears(site: Site) -> None:
-    client = await site.connect()
-    client.say('421["watch","builds/acme/#"]')
-    await settle()
-    await site.receive(start(), accept())
-
-    opened, connected, feed, ack, *events = client.packets
-    assert json.loads(opened[1:]) | {"sid": ""} == {
-        "sid": "",
-        "upgrades": [],
-        "pingInterval": 25000,
-        "pingTimeout": 20000,
-        "maxPayload": 65536,
-    }
-    assert connected == f'40{{"sid":"{client.connection.sid}"}}'
-    assert feed.startswith('42["feed",')
-    assert json.loads(ack[3:]) == [{"watching": ["builds/acme/#"], "builds": [], "more": False}]
-    assert [json.loads(event[2:])[1]["kind"] for event in events] == ["start", "status"]
+@pytest.fixture
+async def client(site: Site) -> Socket:
+    return Socket(site)
 
 
-async def test_watching_while_connecting_sends_the_snapshot_as_events(site: Site) -> None:
-    await site.receive(start("b1"), start("b2", project="other"))
-    client = await site.connect({"watch": "builds/acme/#"})
-    assert [body["build"] for body in client.events()] == ["b1"]
+@pytest.mark.parametrize("origin", ["", OWN, PARTNER])
+async def test_a_page_of_ours_begins_a_connection(client: Socket, origin: str) -> None:
+    client.ask(Origin=origin)
+    client.say("40")
+    status, _, _ = client.answer
+    assert status == 101
+    assert [packet[:2] for packet in client.heard[:2]] == ["0{", "40"]
+    assert client.state.connections
 
 
-@pytest.mark.parametrize("auth", [None, {"watch": None}, {"watch": []}])
-async def test_null_is_absence_in_what_is_asked(site: Site, auth: object) -> None:
-    await site.receive(start())
-    client = await site.connect(auth)
-    assert client.events() == []
-    for asked in (
-        '1["watch","builds/acme/#",null]',
-        '2["watch",null]',
-        '3["unwatch",["builds/acme/#"]]',
-    ):
-        client.say(f"42{asked}")
-        await settle()
-    watching, refused, left = (json.loads(packet[3:])[0] for packet in client.packets[-3:])
-    assert watching["watching"] == ["builds/acme/#"]
-    assert refused["error"]["code"] == "invalid-filter"
-    assert left == {"watching": []}
+@pytest.mark.parametrize("origin", ["https://evil.example", "null"])
+async def test_a_foreign_page_may_not_connect(client: Socket, origin: str) -> None:
+    client.ask(Origin=origin)
+    problem = client.problem
+    assert (problem["status"], problem["type"].split(":")[-1]) == (403, "foreign-origin")
 
 
-async def test_what_comes_due_in_one_turn_leaves_in_one_write(
-    site: Site, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    clients = [await site.connect({"watch": "builds/#"}) for _ in range(3)]
-    writes: list[int] = []
-    write = os.write
-    monkeypatch.setattr(os, "write", lambda fd, text: writes.append(fd) or write(fd, text))
-    await site.receive(start(), accept(), *(progress(n) for n in range(1, 7)))
-    assert sorted(writes) == sorted(client.connection.fd for client in clients)
-    assert all(len(client.events()) == 8 for client in clients)
-
-
-async def test_each_hears_what_it_watches_though_it_leaves_together(site: Site) -> None:
-    acme = await site.connect({"watch": "builds/acme/#"})
-    other = await site.connect({"watch": "builds/other/#"})
-    await site.receive(start("a"), start("b", project="other"), accept(build="a"))
-    assert [body["build"] for body in acme.events()] == ["a", "a"]
-    assert [body["build"] for body in other.events()] == ["b"]
-
-
-async def test_one_that_takes_nothing_is_due_the_newest_only_and_hurts_nobody(site: Site) -> None:
-    slow, quick = [await site.connect({"watch": "builds/#"}) for _ in range(2)]
-    slow.pipe.hold()
-    await site.receive(start(), accept())
-    for percent in range(1, 100):
-        await site.receive(progress(percent))
-    await site.receive(ending())
-    assert len(quick.events()) == 102
-    assert len(slow.pipe.waiting) < slow.pipe.high + 1000
-    slow.pipe.release()
-    await settle()
-    assert slow.picture == quick.picture == {"b1": ("succeeded", 1, 101)}
-    assert site.websocket.merged > 50
-
-
-async def test_of_much_that_comes_due_in_one_turn_little_waits_outside_the_backlog() -> None:
-    site = Site(backlog_bytes=1 << 20)
-    slow, quick = [await site.connect({"watch": "builds/#"}) for _ in range(2)]
-    builds = [f"b{number}" for number in range(1000)]
-    slow.pipe.hold()
-    await site.receive(*map(start, builds))
-    assert len(slow.pipe.waiting) <= UNSENT_BYTES
-    slow.pipe.release()
-    for client in (slow, quick):
-        async with asyncio.timeout(10):
-            while b'"b999"' not in client.pipe.taken:
-                await settle()
-        assert [body["build"] for body in client.events()] == builds
-
-
-@given(
-    steps=st.lists(
-        st.one_of(
-            st.tuples(st.sampled_from(["hold", "release"]), st.just("")),
-            st.tuples(st.just("say"), st.sampled_from(["b1", "b2", "b3"])),
-        ),
-        max_size=60,
-    ),
-    room=st.sampled_from([0, 600, 5000]),
-)
-def test_whenever_one_takes_nothing_it_ends_with_the_picture_of_the_others(
-    steps: list[tuple[str, str]], room: int
-) -> None:
-    async def play() -> None:
-        site = Site(backlog_bytes=room)
-        slow, quick = [await site.connect({"watch": "builds/#"}) for _ in range(2)]
-        slow.pipe.high = 500
-        said = {"b1": 0, "b2": 0, "b3": 0}
-        for what, build in steps:
-            if what == "hold":
-                slow.pipe.hold()
-            elif what == "release":
-                slow.pipe.release()
-            else:
-                said[build] += 1
-                await site.receive(progress(said[build], build=build))
-            if slow.backlog is not None:
-                assert slow.backlog.bytes <= room
-        slow.pipe.release()
-        await settle()
-        assert slow.picture == quick.picture
-
-    asyncio.run(play())
-
-
-async def test_what_is_new_does_not_overtake_what_still_waits() -> None:
-    site = Site(backlog_bytes=1_000_000)
-    client = await site.connect({"watch": "builds/#"})
-    client.pipe.hold()
-    await site.receive(start("first"))
-    builds = [f"b{number}" for number in range(1000)]  # more than leave in one piece
-    await site.receive(*(start(build) for build in builds))
-    client.pipe.release()
-    await site.receive(*(accept(build=build) for build in builds))
-    while len(seen := client.picture) < 1001:
-        await settle()
-    del seen["first"]
-    assert seen == dict.fromkeys(builds, ("running", 1, 0))
-
-
-async def test_lines_of_a_log_are_left_out_rather_than_piled_up(site: Site) -> None:
-    slow = await site.connect({"watch": "builds/acme/b1/log"})
-    slow.pipe.hold()
-    for n in range(1, 100):
-        await site.receive(log("x" * 2000, n))
-    assert slow.backlog is not None
-    assert slow.backlog.bytes <= 2000
-    assert len(slow.backlog) < 50
+async def test_a_rebound_page_may_not_connect(client: Socket) -> None:
+    client.ask(Host="evil.example", Origin="http://evil.example")
+    problem = client.problem
+    assert (problem["status"], problem["type"].split(":")[-1]) == (421, "foreign-host")
 
 
 @pytest.mark.parametrize(
-    "said",
-    ["", "x", "6x", "4", '42["watch"]x', "40", '42["watch"', "45", "451-[]", "2probe", "5"],
+    ("query", "headers"),
+    [
+        ("transport=websocket", {}),
+        ("EIO=3&transport=websocket", {}),
+        ("EIO=4", {}),
+        ("EIO=4&transport=polling", {}),
+        (BEGIN, {"Sec_WebSocket_Version": "8"}),
+        (BEGIN, {"Sec_WebSocket_Key": "abc"}),
+        (BEGIN, {"Sec_WebSocket_Key": ""}),
+    ],
 )
-async def test_a_client_that_talks_nonsense_is_closed(site: Site, said: str) -> None:
-    client, other = await site.connect(), await site.connect({"watch": "builds/#"})
-    client.say(said)
-    await settle()
-    assert client.packets[-1] == f"{CLOSE}"
-    await site.receive(start())
-    assert len(other.events()) == 1
+async def test_what_is_no_handshake_is_told_why(
+    client: Socket, query: str, headers: dict[str, str]
+) -> None:
+    client.ask(query, **headers)
+    problem = client.problem
+    assert (problem["status"], problem["type"].split(":")[-1]) == (400, "no-websocket")
+    assert not client.state.connections
 
 
-async def test_an_unknown_namespace_is_refused_as_the_protocol_says(site: Site) -> None:
-    client = await site.connect()
-    client.say("40/admin,")
-    assert client.packets[-1] == '44/admin,{"message":"Invalid namespace"}'
-
-
-async def test_a_bad_filter_refuses_the_connect_and_it_may_try_again(site: Site) -> None:
-    client = await site.connect({"watch": "builds/#/x"})
-    refusal = json.loads(client.packets[-1].removeprefix("44"))
-    assert refusal["data"]["code"] == "invalid-filter"
+async def test_a_session_upgrades(site: Site, client: Socket) -> None:
+    session = site.transport.server.open_polling().split(b'"')[3].decode()
+    client.ask(f"{BEGIN}&sid={session}")
+    client.say("2probe")
+    client.say("5")
     client.say("40")
-    await settle()
-    assert client.packets[-2].startswith('40{"sid"')
+    await asyncio.sleep(0)
+    assert [packet[:6] for packet in client.heard[:2]] == ["3probe", '40{"si']
+    client.socket.connection_lost(None)
+    assert not site.transport.watchers
 
 
-async def test_one_that_says_too_much_is_closed(site: Site) -> None:
-    client = await site.connect()
-    for _ in range(250):
-        client.say('42["unwatch","builds/#"]')
-    assert client.packets[-1] == f"{CLOSE}"
-
-
-async def test_who_disconnects_is_forgotten(site: Site) -> None:
-    client = await site.connect({"watch": "builds/#"})
-    client.say("41")
-    assert site.websocket.watchers == 0
-    assert len(site.live.hub) == 0
-    client.say('40{"watch":"builds/#"}')
-    await settle()
-    assert site.websocket.watchers == 1
-    site.websocket.server.lost(client.connection)
-    assert site.websocket.watchers == 0
+async def test_an_unknown_session_is_closed(client: Socket) -> None:
+    client.ask(f"{BEGIN}&sid=unknown")
+    assert client.heard == [f"{CLOSE}"]
+    assert client.pipe.ended
+    client.say("2probe")
+    assert client.heard == [f"{CLOSE}"]

@@ -1,0 +1,124 @@
+"""Connections passed on between the processes that share a port.
+
+A session of socket.io that polls belongs to one process, but its requests may reach any: the kernel
+spreads connections, and a proxy has its own. So whichever process gets a request of another's
+session hands the connection itself over, with the bytes read so far; what follows on it reaches
+that process too. Nothing is copied between processes but one descriptor (SCM_RIGHTS, unix(7)).
+
+Every process listens on a socket of its own in a shared directory. The name of the process begins
+the ids of its sessions, so an id says whose it is. A session of a process that is gone is unknown
+everywhere, and its client connects again.
+
+Relied on: closing a transport closes its descriptor and does not shut the connection down.
+"""
+
+import asyncio
+import re
+import secrets
+import socket
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final, cast
+
+_NAME_BYTES: Final = 6
+_NAME: Final = re.compile(r"([A-Za-z0-9_-]{8})\.")
+_MOST_BYTES: Final = 128 * 1024
+"""Largest part of a request, in bytes, that is passed on with its connection."""
+_BACKLOG: Final = 64
+
+Serve = Callable[[socket.socket, bytes], None]
+"""Goes on with a connection whose first bytes are given."""
+
+
+class Handover:
+    """Passes connections on to the other processes of `directory`, and takes theirs."""
+
+    def __init__(self, directory: Path | None) -> None:
+        self.name = secrets.token_urlsafe(_NAME_BYTES)
+        """The name of this process, which begins the ids of its sessions."""
+        self.passed_on = 0
+        """Connections that other processes were given."""
+        self.serve: Serve | None = None
+        self._directory = directory
+        self._peers: dict[str, socket.socket] = {}
+
+    def new_session(self) -> str:
+        """Return the id of a session of this process."""
+        return f"{self.name}.{secrets.token_urlsafe(15)}"
+
+    def pass_on(self, session: str, connection: int, data: bytes) -> bool:
+        """Give the descriptor of a `connection` to another process that has the session.
+
+        The caller closes its own descriptor if this returns True.
+        """
+        found = _NAME.match(session)
+        if not self._directory or not found or found[1] == self.name or len(data) > _MOST_BYTES:
+            return False
+        for _ in range(2):  # a known peer may have ended, and its place be taken
+            peer = self._peer(found[1])
+            if peer is None:
+                return False
+            try:
+                socket.send_fds(peer, [data], [connection])
+            except BlockingIOError:
+                return False  # it hangs
+            except OSError:
+                self._peers.pop(found[1]).close()
+            else:
+                self.passed_on += 1
+                return True
+        return False
+
+    def _peer(self, name: str) -> socket.socket | None:
+        peer = self._peers.get(name)
+        if peer is None and self._directory:
+            peer = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+            peer.setblocking(False)
+            try:
+                peer.connect(str(self._directory / f"{name}.sock"))
+            except OSError:
+                peer.close()
+                return None
+            self._peers[name] = peer
+        return peer
+
+    async def run(self) -> None:
+        """Take the connections of others, until cancelled."""
+        loop = asyncio.get_running_loop()
+        path = cast(Path, self._directory) / f"{self.name}.sock"
+        readers: list[socket.socket] = []
+        with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as listener:
+            listener.setblocking(False)
+            listener.bind(str(path))
+            listener.listen(_BACKLOG)
+            try:
+                while True:
+                    other, _ = await loop.sock_accept(listener)
+                    readers.append(other)
+                    loop.add_reader(other.fileno(), self._take, other)
+            finally:
+                path.unlink(missing_ok=True)
+                for each in readers:
+                    if each.fileno() >= 0:
+                        loop.remove_reader(each.fileno())
+                        each.close()
+                for peer in self._peers.values():
+                    peer.close()
+
+    def _take(self, other: socket.socket) -> None:
+        try:
+            data, descriptors, _, _ = socket.recv_fds(other, _MOST_BYTES, 1)
+        except BlockingIOError:
+            return
+        except OSError:
+            data, descriptors = b"", []
+        for descriptor in descriptors:
+            taken = socket.socket(fileno=descriptor)
+            taken.setblocking(False)
+            if self.serve:
+                self.serve(taken, data)
+            else:
+                taken.close()
+        if not data:
+            asyncio.get_running_loop().remove_reader(other.fileno())
+            other.close()
