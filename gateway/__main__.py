@@ -56,12 +56,20 @@ log = logging.getLogger(__name__)
     help="Seconds after which a watcher that takes nothing is closed.",
 )
 @click.option(
+    "--frame-ms",
+    envvar="BUILDFEED_FRAME_MS",
+    default=40,
+    show_default=True,
+    type=click.IntRange(0, 1000),
+    help="Milliseconds in which a watcher gets one write at most; 0 sends each event at once.",
+)
+@click.option(
     "--workers",
     envvar="BUILDFEED_WORKERS",
     default=1,
     show_default=True,
     type=click.IntRange(1, 64),
-    help="Processes that share the port. With several, socket.io is by WebSocket only.",
+    help="Processes that share the port, and replace one another.",
 )
 @click.option(
     "--drain-seconds",

@@ -231,7 +231,12 @@ def _transports(
     backlog_bytes, stuck = settings.backlog_kib * 1024, settings.stuck_seconds
     limits = Limits(stuck=stuck, max_bytes=MAX_MESSAGE_BYTES)
     socket_io = SocketIoTransport(
-        subscriptions, newest, new_session, backlog_bytes=backlog_bytes, limits=limits
+        subscriptions,
+        newest,
+        new_session,
+        backlog_bytes=backlog_bytes,
+        frame_seconds=settings.frame_ms / 1000,
+        limits=limits,
     )
     return socket_io.server, [
         socket_io,

@@ -15,7 +15,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     Without `amqp_url` commands travel by MQTT, as in the embedded default. `origins` are the web
     origins allowed besides the gateway's own. Each project may start `starts_per_minute` builds.
     `workers` processes share the port and, if they are several, the directory `shared`. At most
-    `backlog_kib` KiB wait for one watcher; one that takes nothing for `stuck_seconds` is closed.
+    `backlog_kib` KiB wait for one watcher; one that takes nothing for `stuck_seconds` is closed. A
+    watcher gets one write in `frame_ms` milliseconds, 0 for one in each turn of the event loop.
     """
 
     mqtt_url: str
@@ -30,3 +31,4 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     shared: Path | None = None
     backlog_kib: int = 256
     stuck_seconds: int = 30
+    frame_ms: int = 40

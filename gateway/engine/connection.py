@@ -95,6 +95,7 @@ class Connection:
         "closing",
         "connected",
         "fd",
+        "free_at",
         "holds",
         "moved",
         "polling",
@@ -123,6 +124,8 @@ class Connection:
 
         There is no TLS here, so these are the bytes that the transport would write.
         """
+        self.free_at = 0.0
+        """The application's: the moment from which it may be written again."""
         self.moved = (0, 0.0)
         """Of a slow one: how many bytes waited when the kernel took some last, and that moment."""
         self.polling: Polling | None = Polling(self)

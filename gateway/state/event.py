@@ -22,10 +22,12 @@ class Event(msgspec.Struct, frozen=True):
     """An event `name` with its `body` for `watchers`, or for everyone connected when None.
 
     While it waits for a slow watcher, a newer event of the same `subject` replaces it. None when
-    nothing replaces it.
+    nothing replaces it. One that is `passing` is replaced also where nobody is slow, within a frame
+    (see `transports.pacing`): a state of progress, but no error, beginning or ending.
     """
 
     name: str
     body: Body
     watchers: frozenset[str] | None
     subject: Subject | None = None
+    passing: bool = False

@@ -68,7 +68,8 @@ class Live:
         if changed or kind == "error":
             watchers = self.hub.watchers(Topic(*build.key, kind))
             if watchers:
-                self._send(Event(BUILD, self.body(state, kind), watchers, state.key))
+                passing = kind == "progress"
+                self._send(Event(BUILD, self.body(state, kind), watchers, state.key, passing))
         return state
 
     def heal(self, states: Iterable[BuildState]) -> None:

@@ -7,14 +7,15 @@ possible because every message about a subject holds its whole state:
 * A message without room is not kept, only its subject: the message is *owed*. When its turn comes,
   the newest state is fetched.
 
-So the bytes are bounded by a limit, and the order by the number of subjects. The last message that
-a watcher gets about a build is its newest. Only messages that nothing replaces are lost, when there
-is no room: the lines of logs.
+So the bytes are bounded by a limit, and the order by the bytes and the number of subjects. The last
+message that a watcher gets about a build is its newest. Only messages that nothing replaces are
+lost, when there is no room: the lines of logs.
 
 Relied on by transports: a backlog that is empty is false, yet it still counts its merged states.
 """
 
 from collections import deque
+from itertools import count
 from typing import Final, Generic, TypeVar
 
 from gateway.state.event import Subject
@@ -28,9 +29,10 @@ class Backlog:
 
     def __init__(self, limit: int = LIMIT_BYTES) -> None:
         self._limit = limit
-        self._order: deque[Subject] = deque()
-        self._messages: dict[Subject, bytes | None] = {}
-        self._numbered = 0
+        self._numbers = count(1)
+        self._order: deque[int] = deque()
+        self._messages: dict[int, tuple[Subject, bytes | None]] = {}
+        self._replaceable: dict[Subject, int] = {}
         self.bytes = 0
         """Size of the messages that wait."""
         self.merged = 0
@@ -41,36 +43,59 @@ class Backlog:
 
     def put(self, subject: Subject, message: bytes) -> None:
         """Add the newest state of `subject`; it replaces the one that still waits."""
-        if subject in self._messages:
-            self.merged += 1
-            self.bytes -= len(self._messages[subject] or b"")
+        number = self._replaceable.get(subject)
+        if number is None:
+            number = self._replaceable[subject] = self._append(subject, None)
         else:
-            self._order.append(subject)
-        fits = self.bytes + len(message) <= self._limit
-        self._messages[subject] = message if fits else None
+            self.merged += 1
+            self.bytes -= len(self._messages[number][1] or b"")
+        fits = self._has_room(message)
+        self._messages[number] = subject, message if fits else None
         self.bytes += len(message) if fits else 0
+
+    def keep(self, subject: Subject, message: bytes) -> None:
+        """Add a state that no newer one replaces; without room for it, it is `put`.
+
+        Neither does a newer one replace an older one that waits before it: it would overtake.
+        """
+        if self._has_room(message):
+            self._replaceable.pop(subject, None)
+            self._append(subject, message)
+            self.bytes += len(message)
+        else:
+            self.put(subject, message)
 
     def owe(self, subject: Subject) -> None:
         """Add a subject without a message: the newest is fetched when its turn comes."""
-        if subject not in self._messages:
-            self._order.append(subject)
-            self._messages[subject] = None
+        if subject not in self._replaceable:
+            self._replaceable[subject] = self._append(subject, None)
 
     def add(self, message: bytes) -> None:
         """Add a message that nothing replaces; without room for it, it is left out."""
-        if self.bytes + len(message) <= self._limit:
-            self._numbered += 1
-            self.put(self._numbered, message)
+        if self._has_room(message):
+            self._append(None, message)
+            self.bytes += len(message)
 
     def take(self) -> tuple[Subject, bytes | None]:
         """Take the oldest: its subject and the message, None when the newest is owed.
 
         Raises IndexError when nothing waits.
         """
-        subject = self._order.popleft()
-        message = self._messages.pop(subject)
+        number = self._order.popleft()
+        subject, message = self._messages.pop(number)
+        if self._replaceable.get(subject) == number:
+            del self._replaceable[subject]
         self.bytes -= len(message or b"")
         return subject, message
+
+    def _append(self, subject: Subject | None, message: bytes | None) -> int:
+        number = next(self._numbers)
+        self._order.append(number)
+        self._messages[number] = number if subject is None else subject, message
+        return number
+
+    def _has_room(self, message: bytes) -> bool:
+        return self.bytes + len(message) <= self._limit
 
 
 W = TypeVar("W")

@@ -1,4 +1,4 @@
-"""The events that come due in one turn of the event loop, and the fewest writes for them. Pure.
+"""The events that are due at one moment, and the fewest writes for them. Pure.
 
 Watchers with the same events due get the same bytes, so these are joined once for all of them.
 """
@@ -6,12 +6,12 @@ Watchers with the same events due get the same bytes, so these are joined once f
 from collections.abc import Iterator
 from typing import TypeVar
 
-from gateway.state.event import Subject
+from gateway.state.event import Event
 
 W = TypeVar("W")
 
-Due = tuple[Subject | None, bytes, list[W]]
-"""An event that is due: its subject, its frame, and the watchers that it goes to."""
+Due = tuple[Event, bytes, list[W]]
+"""An event that is due: what it is, its frame, and the watchers that it goes to."""
 
 
 def alike(due: list[Due[W]]) -> Iterator[tuple[list[W], list[Due[W]]]]:

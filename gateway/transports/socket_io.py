@@ -1,8 +1,8 @@
 """Edge: socket.io for watchers, by WebSocket or polling; `build`, `log` and `feed` go out.
 
-An event is encoded and framed once, however many watchers it goes to. Events that come due in one
-turn of the event loop leave in one write to each watcher. Such a write goes straight to the socket
-(`os.write`): by way of asyncio's transport a delivery would cost a tenth more.
+An event is encoded and framed once, however many watchers it goes to. A watcher gets one write in a
+frame of some milliseconds, with all events that came due (`pacing`). Such a write goes straight to
+the socket (`os.write`): by way of asyncio's transport a delivery would cost a tenth more.
 
 A watcher whose kernel buffer is full is slow, and so is one that polls, between its polls. Its
 events wait in its backlog, where a newer state replaces an older one, and leave piece by piece.
@@ -12,6 +12,7 @@ import asyncio
 import functools
 import logging
 import os
+from collections import Counter
 from collections.abc import Callable, Collection, Coroutine
 from typing import Any, Final
 
@@ -32,6 +33,7 @@ from gateway.tasks import Tasks
 from gateway.transports import batch
 from gateway.transports.backlog import Backlog, Backlogs
 from gateway.transports.batch import Due
+from gateway.transports.pacing import Audience, Pacing
 from gateway.transports.polling import PollingRequests
 from gateway.transports.subscriptions import Subscriptions, refusal
 from gateway.transports.transport import Newest
@@ -40,7 +42,7 @@ _PIECE_BYTES: Final = UNSENT_BYTES
 """Largest single write, in bytes. It bounds the data in a connection's transport, where no newer
 state can replace it."""
 
-_MOST_RECIPIENTS: Final = 64
+_MOST_AUDIENCES: Final = 64
 """Sets of watchers whose connections are remembered."""
 
 log = logging.getLogger(__name__)
@@ -62,13 +64,19 @@ class SocketIoTransport:
         new_session: Callable[[], str],
         *,
         backlog_bytes: int,
+        frame_seconds: float,
         limits: Limits,
     ) -> None:
         self._subscriptions = subscriptions
         self._newest = newest
         self._connections: dict[str, Connection] = {}
-        self._recipients: dict[frozenset[str], list[Connection]] = {}
-        self._due: list[Due[Connection]] = []
+        self._audiences: dict[frozenset[str], Audience[Connection]] = {}
+        self._turn: list[tuple[Event, Audience[Connection]]] = []
+        """The events of this turn of the event loop."""
+        self._pacing: Pacing[Connection] = Pacing(frame_seconds)
+        self._timer: asyncio.TimerHandle | None = None
+        self._merged: Counter[Connection] = Counter()
+        self._merged_in_frames = 0
         self._loop = asyncio.get_running_loop()
         self._tasks = Tasks()
         self._backlogs: Backlogs[Connection] = Backlogs(backlog_bytes)
@@ -84,7 +92,7 @@ class SocketIoTransport:
     @property
     def merged(self) -> int:
         """States that were left out because newer ones replaced them."""
-        return self._backlogs.merged
+        return self._backlogs.merged + self._merged_in_frames
 
     @property
     def stuck(self) -> int:
@@ -105,64 +113,82 @@ class SocketIoTransport:
 
     def deliver(self, event: Event) -> None:
         """Let an event be due to those of its watchers that are connected here."""
-        if event.watchers is None:
-            self._deliver_feed(event)
-            return
-        mine = self._connections_of(event.watchers)
-        if not mine:
-            return
-        if not self._due:
-            self._loop.call_soon(self._flush)
-        self._due.append((event.subject, _frame(event.name, event.body), mine))
-        self.sent += len(mine) if event.subject else 0
+        audience = self._everyone() if event.watchers is None else self._of(event.watchers)
+        if audience.watchers:
+            if not self._turn:
+                self._loop.call_soon(self._flush)
+            self._turn.append((event, audience))
 
-    def _connections_of(self, watchers: frozenset[str]) -> list[Connection]:
+    def _of(self, watchers: frozenset[str]) -> Audience[Connection]:
         """Return the connections of `watchers` that are here.
 
         The hub hands out one set until a watcher comes or goes, and a frozenset keeps its hash.
         """
-        connections = self._recipients.get(watchers)
-        if connections is None:
-            if len(self._recipients) == _MOST_RECIPIENTS:
-                self._recipients.clear()
+        audience = self._audiences.get(watchers)
+        if audience is None:
+            if len(self._audiences) == _MOST_AUDIENCES:
+                self._audiences.clear()
             connections = [self._connections[sid] for sid in self._connections.keys() & watchers]
             connections.sort(key=id)  # in the order of memory, which reads faster
-            self._recipients[watchers] = connections
-        return connections
+            audience = self._audiences[watchers] = Audience(connections)
+        return audience
 
-    def _deliver_feed(self, event: Event) -> None:
-        text = _frame(event.name, event.body)
+    def _everyone(self) -> Audience[Connection]:
+        """Return all connections but those that are to hear of their own merged states."""
+        everyone = []
         for connection in self._connections.values():
-            if connection.slow:
-                backlog = self._backlogs.of(connection)
-                backlog.owe(FEED)
-                self._note_held(connection, backlog)
-            elif merged := self._merged_for(connection):
-                connection.write(_frame(event.name, event.body | {"merged": merged}))
+            if self._merged_for(connection) and not connection.slow:
+                connection.write(self._feed_for(connection))
             else:
-                connection.write(text)
+                everyone.append(connection)
+        return Audience(everyone)
 
     def _flush(self) -> None:
-        """Write the events of this turn: to each watcher, all of its own in one write."""
-        due, self._due = self._due, []
-        if not due:  # `disconnect` has flushed since this call was scheduled
-            return
-        for connections, events in batch.alike(due):
-            self._hand(connections, events)
+        """Write what is due: to each watcher, all of it in one write."""
+        now = self._loop.time()
+        turn, self._turn = self._turn, []
+        frame = self._pacing.take(turn, now)
+        self._wait_for(self._pacing.next_end)
+        due = [(event, _frame(event.name, event.body), sent_to) for event, sent_to in frame.due]
+        if due:
+            free_at = self._pacing.free_at(now)
+            for connections, events in batch.alike(due):
+                self._hand(connections, events, free_at)
+        for connections, merged in frame.merged:
+            self._merged_in_frames += merged * len(connections)
+            for connection in connections:
+                self._merged[connection] += merged
 
-    def _hand(self, connections: Collection[Connection], due: list[Due[Connection]]) -> None:
+    def _wait_for(self, end: float | None) -> None:
+        """Flush at the end of a frame."""
+        if end is not None and (self._timer is None or end < self._timer.when()):
+            if self._timer:
+                self._timer.cancel()
+            self._timer = self._loop.call_at(end, self._ring)
+
+    def _ring(self) -> None:
+        self._timer = None
+        self._flush()
+
+    def _hand(
+        self, connections: Collection[Connection], due: list[Due[Connection]], free_at: float
+    ) -> None:
         """Write the events that are due to all of `connections`.
 
         Mostly they are one piece. Of several, at most the rest of one waits in a connection's
         transport, a copy for each connection; the others wait in its backlog, which is bounded.
         """
         for piece in batch.pieces(due, _PIECE_BYTES):
-            self._hand_piece(connections, piece)
+            self._hand_piece(connections, piece, free_at)
+        self.sent += len(connections) * sum(event.name == BUILD for event, _, _ in due)
 
-    def _hand_piece(self, connections: Collection[Connection], due: list[Due[Connection]]) -> None:
+    def _hand_piece(
+        self, connections: Collection[Connection], due: list[Due[Connection]], free_at: float
+    ) -> None:
         text = due[0][1] if len(due) == 1 else b"".join(text for _, text, _ in due)
         size = len(text)
         for connection in connections:
+            connection.free_at = free_at
             if connection.ready:
                 try:
                     taken = os.write(connection.fd, text)
@@ -171,17 +197,21 @@ class SocketIoTransport:
                 if taken != size:  # full, or closed: the transport handles both
                     connection.transport.write(text[taken:])
             elif connection.connected and not connection.closing:
-                for subject, part, _ in due:
-                    self._put_off(connection, subject, part)
+                for event, part, _ in due:
+                    self._put_off(connection, event, part)
                 if not connection.slow:  # a poll waits
                     self._loop.call_soon(self._go_on, connection)
 
-    def _put_off(self, connection: Connection, subject: Subject | None, text: bytes) -> None:
+    def _put_off(self, connection: Connection, event: Event, text: bytes) -> None:
         backlog = self._backlogs.of(connection)
-        if subject is None:
+        if event.watchers is None:
+            backlog.owe(event.name)
+        elif event.subject is None:
             backlog.add(text)
+        elif connection.polling and not event.passing:  # between two polls nobody is slow
+            backlog.keep(event.subject, text)
         else:
-            backlog.put(subject, text)
+            backlog.put(event.subject, text)
         self._note_held(connection, backlog)
 
     def _note_held(self, connection: Connection, backlog: Backlog) -> None:
@@ -189,9 +219,12 @@ class SocketIoTransport:
         connection.settle()
 
     def _merged_for(self, connection: Connection) -> int:
-        """Return how many states were left out for a watcher since its backlog was dropped last."""
+        """Return how many states were left out for a watcher since it connected."""
         backlog = self._backlogs.get(connection)
-        return 0 if backlog is None else backlog.merged
+        return self._merged[connection] + (backlog.merged if backlog is not None else 0)
+
+    def _feed_for(self, connection: Connection) -> bytes:
+        return _frame(FEED, self._newest.feed() | {"merged": self._merged_for(connection)})
 
     # What the engine calls: see engine.socket_io.Application.
 
@@ -219,10 +252,14 @@ class SocketIoTransport:
 
     def disconnect(self, connection: Connection, reason: str) -> None:
         """Forget a watcher; a connect on the same connection is a new one."""
-        self._flush()
+        for _, audience in self._turn:
+            if connection in audience.watchers:
+                audience.watchers.remove(connection)
+        self._pacing.forget(connection)
         self._subscriptions.leave(connection.sid)
         self._connections.pop(connection.sid, None)
-        self._recipients.clear()
+        self._audiences.clear()
+        del self._merged[connection]
         self._backlogs.drop(connection)
         connection.holds = False
         log.info("watcher.disconnected", extra={"sid": connection.sid, "reason": reason})
@@ -253,7 +290,7 @@ class SocketIoTransport:
     def _owed(self, connection: Connection, subject: Subject) -> bytes:
         """Return the frame that is owed; empty when it has to be looked up first, and follows."""
         if not isinstance(subject, tuple):
-            return _frame(FEED, self._newest.feed() | {"merged": self._merged_for(connection)})
+            return self._feed_for(connection)
         if body := self._newest.on_board(subject):
             return _frame(BUILD, body)
         self._spawn(connection, self._look_up(connection, connection.sid, subject))
@@ -267,7 +304,9 @@ class SocketIoTransport:
                 connection.close(frames.TRY_LATER, "The history is away.")
             return
         if body and sid in self._connections:
-            self._hand([connection], [(key, _frame(BUILD, body), [connection])])
+            event = Event(BUILD, body, frozenset([sid]), key)
+            due = [(event, _frame(BUILD, body), [connection])]
+            self._hand([connection], due, connection.free_at)
 
     async def _greet(self, connection: Connection, sid: str, filters: list[Filter]) -> None:
         if sid in self._connections:
@@ -275,7 +314,8 @@ class SocketIoTransport:
         snapshot = await self._subscriptions.join(sid, filters)
         if sid in self._connections:
             for body in snapshot["builds"]:
-                self._put_off(connection, (body["project"], body["build"]), _frame(BUILD, body))
+                event = Event(BUILD, body, frozenset([sid]), (body["project"], body["build"]))
+                self._put_off(connection, event, _frame(BUILD, body))
             if not connection.slow and connection.holds:
                 self.drain(connection)
 

@@ -128,7 +128,7 @@ class BeyondTheBoard(Snapshot):
 class Site:
     """The socket.io transport of a gateway, with all that it needs."""
 
-    def __init__(self, backlog_bytes: int = 2000) -> None:
+    def __init__(self, backlog_bytes: int = 2000, frame_seconds: float = 0) -> None:
         loop = asyncio.get_running_loop()
         self.history = History()
         self.live = Live(lambda event: self.transport.deliver(event), loop.time)  # noqa: PLW0108 - made below
@@ -139,6 +139,7 @@ class Site:
             self.newest,
             Handover(None).new_session,
             backlog_bytes=backlog_bytes,
+            frame_seconds=frame_seconds,
             limits=Limits(),
         )
 

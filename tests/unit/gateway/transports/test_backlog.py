@@ -23,7 +23,7 @@ def test_what_fits_is_taken_as_it_came() -> None:
     backlog.owe("feed")
 
     assert backlog.bytes == len("onetwoa line")
-    assert taken(backlog) == [(B1, b"one"), (B2, b"two"), (1, b"a line"), ("feed", None)]
+    assert taken(backlog) == [(B1, b"one"), (B2, b"two"), (3, b"a line"), ("feed", None)]
     assert (backlog.bytes, backlog.merged, len(backlog)) == (0, 0, 0)
 
 
