@@ -229,16 +229,24 @@ def _transports(
     """Return every transport, and the server of the connections of socket.io."""
     subscriptions = Subscriptions(live, snapshot)
     backlog_bytes, stuck = settings.backlog_kib * 1024, settings.stuck_seconds
+    frame_seconds = settings.frame_ms / 1000
     limits = Limits(stuck=stuck, max_bytes=MAX_MESSAGE_BYTES)
     socket_io = SocketIoTransport(
         subscriptions,
         newest,
         new_session,
         backlog_bytes=backlog_bytes,
-        frame_seconds=settings.frame_ms / 1000,
+        frame_seconds=frame_seconds,
         limits=limits,
     )
     return socket_io.server, [
         socket_io,
-        SseTransport(live, snapshot, newest, backlog_bytes=backlog_bytes, stuck_seconds=stuck),
+        SseTransport(
+            live,
+            snapshot,
+            newest,
+            backlog_bytes=backlog_bytes,
+            frame_seconds=frame_seconds,
+            stuck_seconds=stuck,
+        ),
     ]

@@ -61,7 +61,8 @@ class Audience(Generic[W]):
 class Frame(Generic[W]):
     """The events that are due at one moment, in their order.
 
-    If it `merges`, a state of progress replaces the last one of the same build.
+    If it `merges`, a state of progress replaces the last one of the same build for the same list of
+    watchers, so that a frame does not grow. (`batch.newest` does the rest.)
     """
 
     def __init__(self, *, merges: bool) -> None:
@@ -111,7 +112,8 @@ class Pacing(Generic[W]):
     def __init__(self, seconds: float) -> None:
         self._seconds = seconds
         self._grain = seconds / _GRAINS
-        self._merges = seconds > 0
+        self.merges = seconds > 0
+        """Whether a state of progress replaces the last one of the same build."""
         self._frames: dict[float, Frame[W]] = {}
         """Frames that have something due, by their ends."""
 
@@ -131,7 +133,7 @@ class Pacing(Generic[W]):
 
         The rest waits for the ends of its frames.
         """
-        due: Frame[W] = Frame(merges=self._merges)
+        due: Frame[W] = Frame(merges=self.merges)
         for end in sorted(end for end in self._frames if end <= now):
             due.join(self._frames.pop(end))
         for event, audience in events:
@@ -141,7 +143,7 @@ class Pacing(Generic[W]):
                 elif end in self._frames:
                     self._frames[end].add(event, watchers)
                 else:
-                    self._frames[end] = Frame(merges=self._merges)
+                    self._frames[end] = Frame(merges=self.merges)
                     self._frames[end].add(event, watchers)
         return due
 

@@ -1,49 +1,27 @@
-"""Edge: socket.io for watchers, by WebSocket or polling; `build`, `log` and `feed` go out.
-
-An event is encoded and framed once, however many watchers it goes to. A watcher gets one write in a
-frame of some milliseconds, with all events that came due (`pacing`). Such a write goes straight to
-the socket (`os.write`): by way of asyncio's transport a delivery would cost a tenth more.
-
-A watcher whose kernel buffer is full is slow, and so is one that polls, between its polls. Its
-events wait in its backlog, where a newer state replaces an older one, and leave piece by piece.
-"""
+"""Edge: socket.io for watchers, by WebSocket or polling; they watch, and hear by `fan_out`."""
 
 import asyncio
 import functools
 import logging
-import os
-from collections import Counter
-from collections.abc import Callable, Collection, Coroutine
+from collections.abc import Callable, Coroutine
 from typing import Any, Final
 
 from starlette.routing import BaseRoute, Route
 
-from buildfeed.activity import Key
-from buildfeed.errors import HistoryUnavailable, InvalidFilter
+from buildfeed.errors import InvalidFilter
 from buildfeed.topics import Filter
 from gateway.access.access import SOCKETS
 from gateway.engine import frames, packets
-from gateway.engine.connection import UNSENT_BYTES, Connection
+from gateway.engine.connection import Connection
 from gateway.engine.packets import Packet
 from gateway.engine.server import Limits, Server
 from gateway.engine.socket_io import SocketIO
-from gateway.state.event import BUILD, FEED, Event, Subject
-from gateway.state.event_bodies import Body
-from gateway.tasks import Tasks
-from gateway.transports import batch
-from gateway.transports.backlog import Backlog, Backlogs
-from gateway.transports.batch import Due
-from gateway.transports.pacing import Audience, Pacing
+from gateway.state.event import Event
+from gateway.transports.fan_out import FanOut
 from gateway.transports.polling import PollingRequests
+from gateway.transports.questions import Questions
 from gateway.transports.subscriptions import Subscriptions, refusal
 from gateway.transports.transport import Newest
-
-_PIECE_BYTES: Final = UNSENT_BYTES
-"""Largest single write, in bytes. It bounds the data in a connection's transport, where no newer
-state can replace it."""
-
-_MOST_AUDIENCES: Final = 64
-"""Sets of watchers whose connections are remembered."""
 
 log = logging.getLogger(__name__)
 
@@ -51,8 +29,9 @@ log = logging.getLogger(__name__)
 class SocketIoTransport:
     """The watchers over socket.io, by WebSocket or polling: see Transport.
 
-    At most `backlog_bytes` wait for one watcher. `server` has the connections. `new_session`
-    returns ids of sessions, which say whose they are: see `handover`.
+    At most `backlog_bytes` wait for one watcher, which gets one write in `frame_seconds`. `server`
+    has the connections. `new_session` returns ids of sessions, which say whose they are: see
+    `handover`.
     """
 
     label: Final = "socketio"
@@ -68,31 +47,28 @@ class SocketIoTransport:
         limits: Limits,
     ) -> None:
         self._subscriptions = subscriptions
-        self._newest = newest
-        self._connections: dict[str, Connection] = {}
-        self._audiences: dict[frozenset[str], Audience[Connection]] = {}
-        self._turn: list[tuple[Event, Audience[Connection]]] = []
-        """The events of this turn of the event loop."""
-        self._pacing: Pacing[Connection] = Pacing(frame_seconds)
-        self._timer: asyncio.TimerHandle | None = None
-        self._merged: Counter[Connection] = Counter()
-        self._merged_in_frames = 0
-        self._loop = asyncio.get_running_loop()
-        self._tasks = Tasks()
-        self._backlogs: Backlogs[Connection] = Backlogs(backlog_bytes)
+        self._fan_out = FanOut(
+            newest, self._start, backlog_bytes=backlog_bytes, frame_seconds=frame_seconds
+        )
+        self._questions: dict[Connection, Questions] = {}
+        self._work: dict[Connection, set[asyncio.Task[None]]] = {}
+        """What is under way for watchers; it ends with them."""
         self.server = Server(SocketIO(self), limits, new_session)
-        self.sent = 0
-        """Events `build` handed to watchers."""
 
     @property
     def watchers(self) -> int:
         """How many watchers are connected."""
-        return len(self._connections)
+        return len(self._fan_out)
+
+    @property
+    def sent(self) -> int:
+        """Events `build` handed to watchers."""
+        return self._fan_out.sent
 
     @property
     def merged(self) -> int:
         """States that were left out because newer ones replaced them."""
-        return self._backlogs.merged + self._merged_in_frames
+        return self._fan_out.merged
 
     @property
     def stuck(self) -> int:
@@ -113,118 +89,7 @@ class SocketIoTransport:
 
     def deliver(self, event: Event) -> None:
         """Let an event be due to those of its watchers that are connected here."""
-        audience = self._everyone() if event.watchers is None else self._of(event.watchers)
-        if audience.watchers:
-            if not self._turn:
-                self._loop.call_soon(self._flush)
-            self._turn.append((event, audience))
-
-    def _of(self, watchers: frozenset[str]) -> Audience[Connection]:
-        """Return the connections of `watchers` that are here.
-
-        The hub hands out one set until a watcher comes or goes, and a frozenset keeps its hash.
-        """
-        audience = self._audiences.get(watchers)
-        if audience is None:
-            if len(self._audiences) == _MOST_AUDIENCES:
-                self._audiences.clear()
-            connections = [self._connections[sid] for sid in self._connections.keys() & watchers]
-            connections.sort(key=id)  # in the order of memory, which reads faster
-            audience = self._audiences[watchers] = Audience(connections)
-        return audience
-
-    def _everyone(self) -> Audience[Connection]:
-        """Return all connections but those that are to hear of their own merged states."""
-        everyone = []
-        for connection in self._connections.values():
-            if self._merged_for(connection) and not connection.slow:
-                connection.write(self._feed_for(connection))
-            else:
-                everyone.append(connection)
-        return Audience(everyone)
-
-    def _flush(self) -> None:
-        """Write what is due: to each watcher, all of it in one write."""
-        now = self._loop.time()
-        turn, self._turn = self._turn, []
-        frame = self._pacing.take(turn, now)
-        self._wait_for(self._pacing.next_end)
-        due = [(event, _frame(event.name, event.body), sent_to) for event, sent_to in frame.due]
-        if due:
-            free_at = self._pacing.free_at(now)
-            for connections, events in batch.alike(due):
-                self._hand(connections, events, free_at)
-        for connections, merged in frame.merged:
-            self._merged_in_frames += merged * len(connections)
-            for connection in connections:
-                self._merged[connection] += merged
-
-    def _wait_for(self, end: float | None) -> None:
-        """Flush at the end of a frame."""
-        if end is not None and (self._timer is None or end < self._timer.when()):
-            if self._timer:
-                self._timer.cancel()
-            self._timer = self._loop.call_at(end, self._ring)
-
-    def _ring(self) -> None:
-        self._timer = None
-        self._flush()
-
-    def _hand(
-        self, connections: Collection[Connection], due: list[Due[Connection]], free_at: float
-    ) -> None:
-        """Write the events that are due to all of `connections`.
-
-        Mostly they are one piece. Of several, at most the rest of one waits in a connection's
-        transport, a copy for each connection; the others wait in its backlog, which is bounded.
-        """
-        for piece in batch.pieces(due, _PIECE_BYTES):
-            self._hand_piece(connections, piece, free_at)
-        self.sent += len(connections) * sum(event.name == BUILD for event, _, _ in due)
-
-    def _hand_piece(
-        self, connections: Collection[Connection], due: list[Due[Connection]], free_at: float
-    ) -> None:
-        text = due[0][1] if len(due) == 1 else b"".join(text for _, text, _ in due)
-        size = len(text)
-        for connection in connections:
-            connection.free_at = free_at
-            if connection.ready:
-                try:
-                    taken = os.write(connection.fd, text)
-                except OSError:
-                    taken = 0
-                if taken != size:  # full, or closed: the transport handles both
-                    connection.transport.write(text[taken:])
-            elif connection.connected and not connection.closing:
-                for event, part, _ in due:
-                    self._put_off(connection, event, part)
-                if not connection.slow:  # a poll waits
-                    self._loop.call_soon(self._go_on, connection)
-
-    def _put_off(self, connection: Connection, event: Event, text: bytes) -> None:
-        backlog = self._backlogs.of(connection)
-        if event.watchers is None:
-            backlog.owe(event.name)
-        elif event.subject is None:
-            backlog.add(text)
-        elif connection.polling and not event.passing:  # between two polls nobody is slow
-            backlog.keep(event.subject, text)
-        else:
-            backlog.put(event.subject, text)
-        self._note_held(connection, backlog)
-
-    def _note_held(self, connection: Connection, backlog: Backlog) -> None:
-        connection.holds = bool(backlog)
-        connection.settle()
-
-    def _merged_for(self, connection: Connection) -> int:
-        """Return how many states were left out for a watcher since it connected."""
-        backlog = self._backlogs.get(connection)
-        return self._merged[connection] + (backlog.merged if backlog is not None else 0)
-
-    def _feed_for(self, connection: Connection) -> bytes:
-        return _frame(FEED, self._newest.feed() | {"merged": self._merged_for(connection)})
+        self._fan_out.deliver(event)
 
     # What the engine calls: see engine.socket_io.Application.
 
@@ -235,16 +100,16 @@ class SocketIoTransport:
             filters = self._subscriptions.enter(sid, packet.data)
         except InvalidFilter as exc:
             return str(exc), refusal(exc)["error"]
-        self._connections[sid] = connection
+        self._fan_out.enter(connection)
         log.info("watcher.connected", extra={"sid": sid})
-        self._spawn(connection, self._greet(connection, sid, filters))
+        self._start(connection, self._greet(connection, sid, filters))
         return None
 
     def event(self, connection: Connection, packet: Packet) -> None:
         """Take `watch` and `unwatch`; there are no others."""
         name, *arguments = packet.data
         if name == "watch":
-            self._spawn(connection, self._watch(connection, connection.sid, arguments, packet.id))
+            self._ask(connection, packet)
         elif name == "unwatch":
             body = self._subscriptions.unwatch(connection.sid, arguments)
             if packet.id is not None:
@@ -252,91 +117,54 @@ class SocketIoTransport:
 
     def disconnect(self, connection: Connection, reason: str) -> None:
         """Forget a watcher; a connect on the same connection is a new one."""
-        for _, audience in self._turn:
-            if connection in audience.watchers:
-                audience.watchers.remove(connection)
-        self._pacing.forget(connection)
         self._subscriptions.leave(connection.sid)
-        self._connections.pop(connection.sid, None)
-        self._audiences.clear()
-        del self._merged[connection]
-        self._backlogs.drop(connection)
-        connection.holds = False
+        self._fan_out.leave(connection)
+        self._questions.pop(connection, None)
+        for task in self._work.pop(connection, ()):
+            task.cancel()
         log.info("watcher.disconnected", extra={"sid": connection.sid, "reason": reason})
 
     def drain(self, connection: Connection) -> None:
-        """Send from the backlog, a piece at a time, the newest states."""
-        backlog = self._backlogs.get(connection)
-        if backlog is None:
-            return
-        pieces, size = [], 0
-        while backlog and size < _PIECE_BYTES:
-            subject, text = backlog.take()
-            if text is None:
-                text = self._owed(connection, subject)
-            pieces.append(text)
-            size += len(text)
-        connection.write(b"".join(pieces))
-        if not backlog and not backlog.merged:
-            self._backlogs.drop(connection)
-        self._note_held(connection, backlog)
-        if backlog and not connection.slow:
-            self._loop.call_soon(self._go_on, connection)
-
-    def _go_on(self, connection: Connection) -> None:
-        if connection.holds and not connection.slow and connection.sid in self._connections:
-            self.drain(connection)
-
-    def _owed(self, connection: Connection, subject: Subject) -> bytes:
-        """Return the frame that is owed; empty when it has to be looked up first, and follows."""
-        if not isinstance(subject, tuple):
-            return self._feed_for(connection)
-        if body := self._newest.on_board(subject):
-            return _frame(BUILD, body)
-        self._spawn(connection, self._look_up(connection, connection.sid, subject))
-        return b""
-
-    async def _look_up(self, connection: Connection, sid: str, key: Key) -> None:
-        try:
-            body = await self._newest.build(key)
-        except HistoryUnavailable:  # it comes back, and gets a snapshot again
-            if sid in self._connections:
-                connection.close(frames.TRY_LATER, "The history is away.")
-            return
-        if body and sid in self._connections:
-            event = Event(BUILD, body, frozenset([sid]), key)
-            due = [(event, _frame(BUILD, body), [connection])]
-            self._hand([connection], due, connection.free_at)
+        """Send from the backlog; answer the next question."""
+        self._fan_out.drain(connection)
+        if questions := self._questions.get(connection):
+            questions.left()
 
     async def _greet(self, connection: Connection, sid: str, filters: list[Filter]) -> None:
-        if sid in self._connections:
-            connection.text(packets.event(FEED, self._newest.feed()))
+        self._fan_out.greet(connection)
         snapshot = await self._subscriptions.join(sid, filters)
-        if sid in self._connections:
-            for body in snapshot["builds"]:
-                event = Event(BUILD, body, frozenset([sid]), (body["project"], body["build"]))
-                self._put_off(connection, event, _frame(BUILD, body))
-            if not connection.slow and connection.holds:
-                self.drain(connection)
+        self._fan_out.owe(connection, snapshot["builds"])
 
-    async def _watch(
-        self, connection: Connection, sid: str, arguments: list[Any], ack: int | None
-    ) -> None:
-        body = await self._subscriptions.watch(sid, arguments)
-        if ack is not None and sid in self._connections:
-            connection.text(packets.answer(ack, body))
+    def _ask(self, connection: Connection, packet: Packet) -> None:
+        questions = self._questions.get(connection)
+        if questions:
+            questions.ask(packet)
+            return
+        questions = self._questions[connection] = Questions(connection)
+        questions.ask(packet)
+        self._start(connection, self._answer(connection, questions))
 
-    def _spawn(self, connection: Connection, work: Coroutine[Any, Any, None]) -> None:
-        """Do `work` for the watcher that the connection belongs to now."""
-        task = self._tasks.start(work)
+    async def _answer(self, connection: Connection, questions: Questions) -> None:
+        async def answer(packet: Packet) -> None:
+            body = await self._subscriptions.watch(connection.sid, packet.data[1:])
+            if packet.id is not None:
+                connection.text(packets.answer(packet.id, body))
+
+        await questions.answer(answer)
+        del self._questions[connection]
+
+    def _start(self, connection: Connection, work: Coroutine[Any, Any, None]) -> None:
+        """Do `work` for the watcher of a connection, until that leaves."""
+        task = asyncio.get_running_loop().create_task(work)
+        self._work.setdefault(connection, set()).add(task)
         task.add_done_callback(functools.partial(self._done, connection, connection.sid))
 
     def _done(self, connection: Connection, sid: str, task: asyncio.Task[None]) -> None:
+        if work := self._work.get(connection):
+            work.discard(task)
+            if not work:
+                del self._work[connection]
         if not task.cancelled() and (exc := task.exception()):
             log.error("watcher.failed", exc_info=exc, extra={"sid": sid})
-            if sid in self._connections:  # it comes back, and gets a snapshot again
+            if self._fan_out.has(sid):  # it comes back, and gets a snapshot again
                 connection.close(frames.TRY_LATER, "The gateway failed: connect again.")
-
-
-def _frame(name: str, body: Body) -> bytes:
-    return frames.frame(frames.TEXT, packets.event(name, body))

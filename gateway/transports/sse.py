@@ -38,8 +38,8 @@ log = logging.getLogger(__name__)
 class SseTransport:
     """The watchers that read a stream; see Transport.
 
-    At most `backlog_bytes` wait for one watcher; one that takes nothing for `stuck_seconds` is
-    closed.
+    At most `backlog_bytes` wait for one watcher, which gets one write in `frame_seconds`; one that
+    takes nothing for `stuck_seconds` is closed.
     """
 
     label: Final = "sse"
@@ -51,12 +51,14 @@ class SseTransport:
         newest: Newest,
         *,
         backlog_bytes: int,
+        frame_seconds: float,
         stuck_seconds: float,
     ) -> None:
         self._live = live
         self._snapshot = snapshot
         self._newest = newest
         self._backlogs: Backlogs[str] = Backlogs(backlog_bytes)
+        self._frame_seconds = frame_seconds
         self._stuck_seconds = stuck_seconds
         self._streams: dict[str, Stream] = {}
         self._sent = 0  # to watchers that are gone
@@ -99,8 +101,10 @@ class SseTransport:
                 stream = self._streams[sid]
                 if event.subject is None:
                     stream.backlog.add(text)
-                else:
+                elif event.passing or stream.slow:
                     stream.backlog.put(event.subject, text)
+                else:
+                    stream.backlog.keep(event.subject, text)
                 stream.wake()
 
     async def close(self) -> None:
@@ -123,7 +127,7 @@ class SseTransport:
         """Send events until the reader goes, is given up, or the server stops."""
         now = asyncio.get_running_loop().time()
         sid = secrets.token_urlsafe(15)
-        stream = Stream(below, self._backlogs.of(sid), self._owed, now)
+        stream = Stream(below, self._backlogs.of(sid), self._owed, now, self._frame_seconds)
         self._streams[sid] = stream
         log.info("watcher.connected", extra={"sid": sid})
         reason = "server stopping"

@@ -19,7 +19,8 @@ class Stream:
     """The stream of one watcher; ends when the reader goes, is given up, or the server stops.
 
     `newest` returns the message that the backlog owes, empty for a build that nobody knows.
-    `now` is the time in seconds.
+    `now` is the time in seconds. Events that come due within `frame_seconds` of the last write
+    leave together.
     """
 
     def __init__(
@@ -28,6 +29,7 @@ class Stream:
         backlog: Backlog,
         newest: Callable[[Backlog, Subject], Awaitable[bytes]],
         now: float,
+        frame_seconds: float,
     ) -> None:
         self.backlog = backlog
         self.builds_sent = 0
@@ -39,6 +41,7 @@ class Stream:
         self._due = asyncio.Event()
         self._greeting: asyncio.Task[None] | None = None
         self._ping = False
+        self._frame_seconds = frame_seconds
         self._pinged = self._moved = now
         self._written = self._taken = 0
         connection.on_end = self._end
@@ -68,11 +71,17 @@ class Stream:
                 await self.write(send, await self._chunk())
                 if self.backlog:
                     await asyncio.sleep(0)  # other streams get their turn
+            await asyncio.sleep(self._frame_seconds)
 
     async def write(self, send: Send, chunk: bytes) -> None:
         """Write something now."""
         self._written += len(chunk)
         await send({"type": "http.response.body", "body": chunk, "more_body": True})
+
+    @property
+    def slow(self) -> bool:
+        """Whether the reader has not taken all that was written."""
+        return self._connection.waiting > 0
 
     def wake(self) -> None:
         """Note that something is due."""

@@ -105,7 +105,7 @@ PURE = [
     "gateway/http/collection.py",
     *(f"gateway/state/{name}.py" for name in ("counters", "event", "event_bodies", "hub", "live")),
     *(f"gateway/state/{name}.py" for name in ("overview", "places", "recorder_lag", "roster")),
-    *(f"gateway/transports/{name}.py" for name in ("backlog", "batch")),
+    *(f"gateway/transports/{name}.py" for name in ("backlog", "batch", "pacing")),
 ]
 IMPURE = {
     *("asyncio", "io", "logging", "os", "pathlib", "queue", "random", "secrets", "select"),

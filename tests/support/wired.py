@@ -168,7 +168,7 @@ class Client:
     @property
     def backlog(self) -> Backlog | None:
         """What waits for it, None while nothing does."""
-        return self.site.transport._backlogs.get(self.connection)
+        return self.site.transport._fan_out._backlogs.get(self.connection)
 
     def say(self, packet: str) -> None:
         self.connection.received(sent(TEXT, packet.encode()))

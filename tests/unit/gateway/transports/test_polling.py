@@ -54,10 +54,9 @@ class Poller:
 
     @property
     def gone(self) -> bool:
-        site = self.site
-        return site.transport.server.polling(self.session) is None and not (
-            site.transport.watchers or len(site.live.hub) or site.transport._backlogs.behind
-        )
+        transport, hub = self.site.transport, self.site.live.hub
+        left = transport.watchers or len(hub) or transport._fan_out._backlogs.behind
+        return transport.server.polling(self.session) is None and not left
 
 
 @pytest.fixture

@@ -26,6 +26,7 @@ from support.wired import BeyondTheBoard
 
 WATCH_ALL = b"GET /api/events?watch=builds/%23 HTTP/1.1\r\nHost: localhost\r\n\r\n"
 LIMIT = 20_000
+FRAME_SECONDS = 0.05
 MUCH = "e" * 1000
 
 
@@ -61,6 +62,7 @@ class Stage:
             BeyondTheBoard(self.live, self.history),
             Newest(self.live, self._find, lambda: {"broker": "up", "merged": 0}),
             backlog_bytes=LIMIT,
+            frame_seconds=FRAME_SECONDS,
             stuck_seconds=10,
         )
         self.port = port

@@ -1,0 +1,278 @@
+"""The way of events to the connections of socket.io.
+
+An event is encoded and framed once, however many watchers it goes to. A watcher gets one write in a
+frame of some milliseconds, with all events that came due (`pacing`). Such a write goes straight to
+the socket (`os.write`): by way of asyncio's transport a delivery would cost a tenth more.
+
+A watcher whose kernel buffer is full is slow, and so is one that polls, between its polls. Its
+events wait in its backlog, where a newer state replaces an older one, and leave piece by piece.
+"""
+
+import asyncio
+import os
+from collections import Counter
+from collections.abc import Callable, Collection, Coroutine
+from typing import Any, Final
+
+from buildfeed.activity import Key
+from buildfeed.errors import HistoryUnavailable
+from gateway.engine import frames, packets
+from gateway.engine.connection import UNSENT_BYTES, Connection
+from gateway.state.event import BUILD, FEED, Event, Subject
+from gateway.state.event_bodies import Body
+from gateway.transports import batch
+from gateway.transports.backlog import Backlog, Backlogs
+from gateway.transports.batch import Encoded
+from gateway.transports.pacing import Audience, Pacing
+from gateway.transports.transport import Newest
+
+_PIECE_BYTES: Final = UNSENT_BYTES
+"""Largest single write, in bytes. It bounds the data in a connection's transport, where no newer
+state can replace it."""
+
+_MOST_AUDIENCES: Final = 64
+"""Sets of watchers whose connections are remembered."""
+
+Start = Callable[[Connection, Coroutine[Any, Any, None]], None]
+"""Starts work for the watcher of a connection, which ends with that watcher."""
+
+
+class FanOut:
+    """Sends events to the watchers that are connected.
+
+    At most `backlog_bytes` wait for one watcher, which gets one write in `frame_seconds`. `newest`
+    finds the states of builds that are owed, by work that `start` starts.
+    """
+
+    def __init__(
+        self, newest: Newest, start: Start, *, backlog_bytes: int, frame_seconds: float
+    ) -> None:
+        self._newest = newest
+        self._start = start
+        self._connections: dict[str, Connection] = {}
+        self._audiences: dict[frozenset[str], Audience[Connection]] = {}
+        self._turn: list[tuple[Event, Audience[Connection]]] = []
+        """The events of this turn of the event loop."""
+        self._pacing: Pacing[Connection] = Pacing(frame_seconds)
+        self._timer: asyncio.TimerHandle | None = None
+        self._merged: Counter[Connection] = Counter()
+        self._merged_in_frames = 0
+        self._loop = asyncio.get_running_loop()
+        self._backlogs: Backlogs[Connection] = Backlogs(backlog_bytes)
+        self.sent = 0
+        """Events `build` handed to watchers."""
+
+    def __len__(self) -> int:
+        return len(self._connections)
+
+    @property
+    def merged(self) -> int:
+        """States that were left out because newer ones replaced them."""
+        return self._backlogs.merged + self._merged_in_frames
+
+    def has(self, sid: str) -> bool:
+        """Tell whether a watcher is connected."""
+        return sid in self._connections
+
+    def enter(self, connection: Connection) -> None:
+        """Take a watcher, by its present id."""
+        self._connections[connection.sid] = connection
+
+    def leave(self, connection: Connection) -> None:
+        """Forget a watcher, and all that is due to it: a new one may connect there."""
+        for _, audience in self._turn:
+            if connection in audience.watchers:
+                audience.watchers.remove(connection)
+        self._pacing.forget(connection)
+        self._connections.pop(connection.sid, None)
+        self._audiences.clear()
+        del self._merged[connection]
+        self._backlogs.drop(connection)
+        connection.holds = False
+
+    def owe(self, connection: Connection, bodies: Collection[Body]) -> None:
+        """Send states to a watcher as its line takes them, as events `build`."""
+        for body in bodies:
+            key = body["project"], body["build"]
+            event = Event(BUILD, body, frozenset([connection.sid]), key)
+            self._put_off(connection, event, _frame(BUILD, body))
+        if not connection.slow and connection.holds:
+            self.drain(connection)
+
+    def greet(self, connection: Connection) -> None:
+        """Send the first `feed` to a watcher."""
+        connection.text(packets.event(FEED, self._newest.feed()))
+
+    def deliver(self, event: Event) -> None:
+        """Let an event be due to those of its watchers that are connected here."""
+        audience = self._everyone() if event.watchers is None else self._of(event.watchers)
+        if audience.watchers:
+            if not self._turn:
+                self._loop.call_soon(self._flush)
+            self._turn.append((event, audience))
+
+    def _of(self, watchers: frozenset[str]) -> Audience[Connection]:
+        """Return the connections of `watchers` that are here.
+
+        The hub hands out one set until a watcher comes or goes, and a frozenset keeps its hash.
+        """
+        audience = self._audiences.get(watchers)
+        if audience is None:
+            if len(self._audiences) == _MOST_AUDIENCES:
+                self._audiences.clear()
+            connections = [self._connections[sid] for sid in self._connections.keys() & watchers]
+            connections.sort(key=id)  # in the order of memory, which reads faster
+            audience = self._audiences[watchers] = Audience(connections)
+        return audience
+
+    def _everyone(self) -> Audience[Connection]:
+        """Return all connections but those that are to hear of their own merged states."""
+        everyone = []
+        for connection in self._connections.values():
+            if self._merged_for(connection) and not connection.slow:
+                connection.write(self._feed_for(connection))
+            else:
+                everyone.append(connection)
+        return Audience(everyone)
+
+    def _flush(self) -> None:
+        """Write what is due: to each watcher, all of it in one write."""
+        now = self._loop.time()
+        turn, self._turn = self._turn, []
+        frame = self._pacing.take(turn, now)
+        self._wait_for(self._pacing.next_end)
+        free_at = self._pacing.free_at(now)
+        encoded: dict[int, bytes] = {}
+        for connections, events in batch.alike(frame.due) if frame.due else ():
+            latest = batch.newest(events) if self._pacing.merges else events
+            texts = []
+            for event in latest:
+                text = encoded.get(id(event))
+                if text is None:
+                    text = encoded[id(event)] = _frame(event.name, event.body)
+                texts.append((event, text))
+            self._hand(connections, texts, free_at)
+            self._merge(connections, len(events) - len(latest))
+        for connections, merged in frame.merged:
+            self._merge(connections, merged)
+
+    def _merge(self, connections: Collection[Connection], states: int) -> None:
+        """Count states that watchers were spared."""
+        if states:
+            self._merged_in_frames += states * len(connections)
+            for connection in connections:
+                self._merged[connection] += states
+
+    def _wait_for(self, end: float | None) -> None:
+        """Flush at the end of a frame."""
+        if end is not None and (self._timer is None or end < self._timer.when()):
+            if self._timer:
+                self._timer.cancel()
+            self._timer = self._loop.call_at(end, self._ring)
+
+    def _ring(self) -> None:
+        self._timer = None
+        self._flush()
+
+    def _hand(
+        self, connections: Collection[Connection], due: list[Encoded], free_at: float
+    ) -> None:
+        """Write the events that are due to all of `connections`.
+
+        Mostly they are one piece. Of several, at most the rest of one waits in a connection's
+        transport, a copy for each connection; the others wait in its backlog, which is bounded.
+        """
+        for piece in batch.pieces(due, _PIECE_BYTES):
+            self._hand_piece(connections, piece, free_at)
+        self.sent += len(connections) * sum(event.name == BUILD for event, _ in due)
+
+    def _hand_piece(
+        self, connections: Collection[Connection], due: list[Encoded], free_at: float
+    ) -> None:
+        text = due[0][1] if len(due) == 1 else b"".join(text for _, text in due)
+        size = len(text)
+        for connection in connections:
+            connection.free_at = free_at
+            if connection.ready:
+                try:
+                    taken = os.write(connection.fd, text)
+                except OSError:
+                    taken = 0
+                if taken != size:  # full, or closed: the transport handles both
+                    connection.transport.write(text[taken:])
+            elif connection.connected and not connection.closing:
+                for event, part in due:
+                    self._put_off(connection, event, part)
+                if not connection.slow:  # a poll waits
+                    self._loop.call_soon(self._go_on, connection)
+
+    def _put_off(self, connection: Connection, event: Event, text: bytes) -> None:
+        backlog = self._backlogs.of(connection)
+        if event.watchers is None:
+            backlog.owe(event.name)
+        elif event.subject is None:
+            backlog.add(text)
+        elif connection.polling and not event.passing:  # between two polls nobody is slow
+            backlog.keep(event.subject, text)
+        else:
+            backlog.put(event.subject, text)
+        self._note_held(connection, backlog)
+
+    def _note_held(self, connection: Connection, backlog: Backlog) -> None:
+        connection.holds = bool(backlog)
+        connection.settle()
+
+    def _merged_for(self, connection: Connection) -> int:
+        """Return how many states were left out for a watcher since it connected."""
+        backlog = self._backlogs.get(connection)
+        return self._merged[connection] + (backlog.merged if backlog is not None else 0)
+
+    def _feed_for(self, connection: Connection) -> bytes:
+        return _frame(FEED, self._newest.feed() | {"merged": self._merged_for(connection)})
+
+    def drain(self, connection: Connection) -> None:
+        """Send from the backlog, a piece at a time, the newest states."""
+        backlog = self._backlogs.get(connection)
+        if backlog is None:
+            return
+        pieces, size = [], 0
+        while backlog and size < _PIECE_BYTES:
+            subject, text = backlog.take()
+            if text is None:
+                text = self._owed(connection, subject)
+            pieces.append(text)
+            size += len(text)
+        connection.write(b"".join(pieces))
+        if not backlog and not backlog.merged:
+            self._backlogs.drop(connection)
+        self._note_held(connection, backlog)
+        if backlog and not connection.slow:
+            self._loop.call_soon(self._go_on, connection)
+
+    def _go_on(self, connection: Connection) -> None:
+        if connection.holds and not connection.slow and self.has(connection.sid):
+            self.drain(connection)
+
+    def _owed(self, connection: Connection, subject: Subject) -> bytes:
+        """Return the frame that is owed; empty when it has to be looked up first, and follows."""
+        if not isinstance(subject, tuple):
+            return self._feed_for(connection)
+        if body := self._newest.on_board(subject):
+            return _frame(BUILD, body)
+        self._start(connection, self._look_up(connection, connection.sid, subject))
+        return b""
+
+    async def _look_up(self, connection: Connection, sid: str, key: Key) -> None:
+        try:
+            body = await self._newest.build(key)
+        except HistoryUnavailable:  # it comes back, and gets a snapshot again
+            if self.has(sid):
+                connection.close(frames.TRY_LATER, "The history is away.")
+            return
+        if body and self.has(sid):
+            event = Event(BUILD, body, frozenset([sid]), key)
+            self._hand([connection], [(event, _frame(BUILD, body))], connection.free_at)
+
+
+def _frame(name: str, body: Body) -> bytes:
+    return frames.frame(frames.TEXT, packets.event(name, body))

@@ -1,0 +1,83 @@
+"""What a client asks for while it takes no answers."""
+
+import asyncio
+import json
+
+import pytest
+
+from gateway.engine.connection import MESSAGE_BURST, UNSENT_BYTES
+from gateway.engine.frames import CLOSE, PING
+from support.builders import start
+from support.client_frames import sent
+from support.wired import Client, Site, settle
+
+WATCH = '42{}["watch","builds/#"]'
+
+
+@pytest.fixture
+async def site() -> Site:
+    site = Site(backlog_bytes=256 * 1024)
+    await site.receive(*(start(f"b{number:03}") for number in range(150)))
+    return site
+
+
+def answers(client: Client) -> list[int]:
+    said = [text[2:] for text in client.packets if text.startswith("43")]
+    return [int(text[: text.index("[")]) for text in said]
+
+
+async def until_answered(client: Client, number: int) -> None:
+    """Read on until all questions are answered, in their order."""
+    async with asyncio.timeout(10):
+        while len(answers(client)) < number:
+            await settle()
+    assert answers(client) == list(range(number))
+
+
+async def test_questions_are_answered_in_their_order(site: Site) -> None:
+    client = await site.connect()
+    for number in range(20):
+        client.say(WATCH.format(number))
+    await until_answered(client, 20)
+
+
+async def test_answers_do_not_pile_up_for_one_that_takes_none(site: Site) -> None:
+    client = await site.connect()
+    client.pipe.hold()
+    for number in range(MESSAGE_BURST - 10):
+        client.say(WATCH.format(number))
+    for _ in range(50):
+        await settle()
+    size = sum(len(json.dumps(site.live.body(state))) for state in site.live.board.unfinished())
+
+    assert client.pipe.waiting
+    assert len(client.pipe.waiting) < size + UNSENT_BYTES, "one answer, no more"
+    assert not client.pipe.reads
+
+    client.pipe.release()
+    await until_answered(client, MESSAGE_BURST - 10)
+    assert client.pipe.reads
+
+
+async def test_questions_of_one_that_has_left_are_not_answered(site: Site) -> None:
+    client = await site.connect()
+    site.history.answers.clear()
+    for number in range(5):
+        client.say(WATCH.format(number))
+    await settle()
+    client.say("41")
+    client.say("40")
+    site.history.answers.set()
+    await settle()
+    assert answers(client) == []
+    assert not site.transport._questions
+    assert not site.transport._work
+    assert not len(site.live.hub)
+
+
+async def test_a_flood_of_pings_ends_the_connection(site: Site) -> None:
+    client = await site.connect()
+    for _ in range(MESSAGE_BURST + 1):
+        client.connection.received(sent(PING, b"x" * 100))
+    assert client.packets[-1] == f"{CLOSE}"
+    assert client.packets.count("10") < MESSAGE_BURST
