@@ -115,7 +115,7 @@ def test_one_is_killed_and_its_watchers_see_the_right_picture(
     struck = [each for each in watchers if each.pid == victim]
 
     os.kill(victim, signal.SIGKILL)
-    until(lambda: not any(each.pid for each in struck), "they have lost it")
+    until(lambda: not any(each.pid == victim for each in struck), "they have lost it")
     ended = until(lambda: start(web), "a start")
 
     until(lambda: all(each.sees(ended, "failed") for each in watchers), "the end", 5)
