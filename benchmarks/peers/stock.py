@@ -14,7 +14,7 @@ import uvicorn
 from paho.mqtt.client import Client, MQTTMessage
 from paho.mqtt.enums import CallbackAPIVersion
 
-sio = socketio.AsyncServer(async_mode="asgi", transports=["websocket"])
+sio = socketio.AsyncServer(async_mode="asgi")
 
 
 @sio.event

@@ -6,7 +6,7 @@ A poll is answered as soon as there is a packet, with all of that turn of the ev
 
 import asyncio
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Final, Protocol
 
 from gateway.engine import packets
@@ -37,7 +37,7 @@ class Polling:
         """Size of the packets that wait."""
         self._poller = poller
         self._packets: deque[bytes] = deque()
-        self._poll: asyncio.Future[bytes] | None = None
+        self._poll: Callable[[bytes], None] | None = None
         self._due = False
 
     @property
@@ -45,14 +45,13 @@ class Polling:
         """Whether a poll waits."""
         return self._poll is not None
 
-    def poll(self) -> asyncio.Future[bytes]:
-        """Return the payload that answers a poll, once there is one; no other poll may wait."""
-        self._poll = asyncio.get_running_loop().create_future()
+    def poll(self, answer: Callable[[bytes], None]) -> None:
+        """Call `answer` with the payload, once there is one; no other poll may wait."""
+        self._poll = answer
         if len(self._packets) < MOST_PACKETS:
             self._poller.resumed()
         if self._packets or self.probed:
             self._answer_soon()
-        return self._poll
 
     def put(self, more: Sequence[bytes]) -> None:
         """Let packets wait for the next poll, or answer the one that waits."""
@@ -96,5 +95,4 @@ class Polling:
         payload = [self._packets.popleft() for _ in range(most)]
         self.bytes = sum(map(len, self._packets))
         self._poller.paused()
-        if not poll.done():
-            poll.set_result(packets.payload(payload or [packets.NOOP]))
+        poll(packets.payload(payload or [packets.NOOP]))

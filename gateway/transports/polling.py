@@ -4,6 +4,8 @@ The session belongs to the engine. A client whose poll breaks off has lost what 
 its session ends, and it connects again.
 """
 
+import asyncio
+from collections.abc import Callable
 from http import HTTPStatus
 from typing import Final, cast
 from urllib.parse import parse_qs
@@ -33,48 +35,64 @@ _BAD_PACKET: Final = "This is no packet of Engine.IO 4 and Socket.IO 5. Connect 
 
 
 class PollingRequests:
-    """The ASGI application of requests that poll, for the sessions of `server`."""
+    """Answers requests that poll, for the sessions of `server`; also an ASGI application."""
 
     def __init__(self, server: Server) -> None:
         self._server = server
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer one request; raises Problem."""
-        query = parse_qs(scope["query_string"].decode("latin-1"))
-        session, method = _asked(query, "sid"), scope["method"]
-        _check(query)
+        """Answer one request (ASGI); raises Problem."""
+        query = scope["query_string"].decode("latin-1")
+        body = b""
+        if scope["method"] == "POST":
+            body = await _body(receive, self._server.max_bytes)
+        payload: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
+        connection = self.begin(scope["method"], query, body, payload.set_result)
+        below = http_connection.of(scope)
+        if connection:
+            below.on_end = lambda: connection.close(frames.RESTART, "service restart")
+            if below.ending:
+                below.on_end()
+        await _answer(send, await payload)
+        below.on_end = lambda: None
+
+    def begin(
+        self, method: str, query: str, body: bytes, answer: Callable[[bytes], None]
+    ) -> Connection | None:
+        """Call `answer` with the text that answers a request, at once or when there is one.
+
+        Returns the connection whose poll waits, if the answer has to wait: close it when the client
+        goes away. Raises Problem.
+        """
+        asked = parse_qs(query)
+        session = _asked(asked, "sid")
+        _check(asked)
         if not session and method == "GET":
-            await _answer(send, self._server.open_polling())
-            return
+            answer(self._server.open_polling())
+            return None
         if method not in ("GET", "POST") or not session:
             detail = "A session begins with a GET; then it has GET and POST with its sid."
             raise Problem(HTTPStatus.BAD_REQUEST, "bad-method", detail)
         connection = self._server.polling(session)
-        if connection is None:
-            if method == "GET" and self._server.has_left(session):
-                await _answer(send, packets.NOOP)
-                return
-            raise Problem(HTTPStatus.BAD_REQUEST, "unknown-session", _UNKNOWN_SESSION)
-        if method == "GET":
-            await _poll(connection, scope, send)
-        else:
-            take(connection, await _body(receive, self._server.max_bytes))
-            await _answer(send, _OK)
+        if method == "POST" and connection:
+            take(connection, body)
+            answer(_OK)
+            return None
+        if method == "GET" and connection:
+            _poll(connection, answer)
+            return connection
+        if method == "GET" and self._server.has_left(session):
+            answer(packets.NOOP)
+            return None
+        raise Problem(HTTPStatus.BAD_REQUEST, "unknown-session", _UNKNOWN_SESSION)
 
 
-async def _poll(connection: Connection, scope: Scope, send: Send) -> None:
+def _poll(connection: Connection, answer: Callable[[bytes], None]) -> None:
     polling = connection.polling
     if polling is None or polling.waits:
         connection.refuse(frames.POLICY, "two polls")
         raise Problem(HTTPStatus.BAD_REQUEST, "two-polls", _TWO_POLLS)
-    below = http_connection.of(scope)
-    poll = polling.poll()
-    below.on_end = lambda: connection.close(frames.RESTART, "service restart")
-    if below.ending:
-        below.on_end()
-    payload = await poll
-    await _answer(send, payload)
-    below.on_end = lambda: None
+    polling.poll(answer)
 
 
 def take(connection: Connection, body: bytes) -> None:

@@ -15,9 +15,9 @@ from buildfeed.documents import MAX_DEPTH, TooDeep, check_depth
 from buildfeed.errors import InvalidActivity
 from gateway.commands.requests import StopRequest
 from gateway.engine import packets
+from gateway.engine.packets import Json
 from gateway.http import requests
 from gateway.problems import Problem
-from gateway.transports.polling import Json
 from support.samples import END, PROGRESS
 
 
