@@ -273,10 +273,15 @@ class SocketIoTransport:
         if sid in self._connections:
             connection.text(packets.event(FEED, self._newest.feed()))
         snapshot = await self._subscriptions.join(sid, filters)
-        if sid in self._connections:
-            for body in snapshot["builds"]:
-                self._put_off(connection, (body["project"], body["build"]), _frame(BUILD, body))
-            if not connection.slow and connection.holds:
+        if snapshot and sid in self._connections:
+            backlog = self._backlogs.of(connection)
+            for key, body in snapshot:
+                if body is None:
+                    backlog.owe(key)
+                else:
+                    backlog.put(key, _frame(BUILD, body))
+            self._note_held(connection, backlog)
+            if not connection.slow:
                 self.drain(connection)
 
     async def _watch(
