@@ -27,7 +27,8 @@ MAX_QUERIES: Final = 4
 class Snapshot:
     """Takes snapshots of the live picture, with history where the board does not reach.
 
-    To cancel one takes its query off the queue. A query that runs goes on to its end, in its turn.
+    Cancelling one takes its query off the queue. A query that runs ends by itself, and keeps its
+    place until then.
     """
 
     def __init__(self, live: Live, store: Store) -> None:

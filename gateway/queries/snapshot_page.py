@@ -119,9 +119,9 @@ def _ended(
 
 def _newest(states: Iterable[BuildState], behind: Place | None, limit: int) -> list[BuildState]:
     """Return up to `limit` states, newest first, of those behind a place."""
-    if behind is not None:
-        states = (state for state in states if _place(state) < behind)
-    return heapq.nlargest(limit, states, key=_place)
+    at = {_place(state): state for state in states}
+    places = at if behind is None else (place for place in at if place < behind)
+    return [at[place] for place in heapq.nlargest(limit, places)]
 
 
 def _place(state: BuildState) -> Place:

@@ -110,6 +110,8 @@ class Live:
     def on_board(self, selection: Selection) -> tuple[list[BuildState], list[BuildState]]:
         """Return the unfinished and the ended builds of a selection, in no order."""
         unfinished, ended = self.board.unfinished(), self.board.ended()
+        if selection.everything:
+            return list(unfinished), list(ended)
         return (
             [state for state in unfinished if state.key in selection],
             [state for state in ended if state.key in selection],

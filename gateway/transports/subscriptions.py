@@ -1,8 +1,8 @@
 """Subscriptions: the filters of each watcher over socket.io, by WebSocket or polling."""
 
 import asyncio
-from collections.abc import Collection, Coroutine, Sequence
-from typing import Any, Final, TypeVar
+from collections.abc import Awaitable, Collection, Sequence
+from typing import Any, Final, TypeVar, cast
 
 from buildfeed.activity import Key
 from buildfeed.board import BuildState
@@ -30,7 +30,7 @@ class Subscriptions:
         self._live = live
         self._snapshot = snapshot
         self._here: dict[str, set[asyncio.Task[Any]]] = {}
-        """The watchers that are here, each with the snapshots that are being read for it."""
+        """The watchers that are here, each with the tasks that read a snapshot for it."""
 
     def enter(self, sid: str, auth: object) -> list[Filter]:
         """Take a watcher that connects; return the filters in its `auth`, to be joined.
@@ -44,8 +44,8 @@ class Subscriptions:
 
     def leave(self, sid: str) -> None:
         """Forget a watcher; one that is not here changes nothing."""
-        for reading in self._here.pop(sid, set()):
-            reading.cancel()
+        for reader in self._here.pop(sid, set()):
+            reader.cancel()
         self._live.hub.leave(sid)
 
     async def watch(self, sid: str, arguments: Sequence[object]) -> Body:
@@ -88,9 +88,7 @@ class Subscriptions:
         on_board, body = self._live.board.get, self._live.body
         return [(each.key, None if on_board(*each.key) else body(each)) for each in states]
 
-    async def _subscribe(
-        self, sid: str, filters: list[Filter], snapshot: Coroutine[Any, Any, T]
-    ) -> T:
+    async def _subscribe(self, sid: str, filters: list[Filter], snapshot: Awaitable[T]) -> T:
         # From here on every activity is sent to this watcher; the snapshot, taken after, holds
         # the ones before. A state that is in both folds away.
         new = set(filters) - self._live.hub.filters(sid)
@@ -101,13 +99,17 @@ class Subscriptions:
             self._live.hub.unwatch(sid, new)
             raise
 
-    async def _read(self, sid: str, snapshot: Coroutine[Any, Any, T]) -> T:
-        """Return a snapshot; raise CancelledError when the watcher leaves before it is there."""
-        reading = self._here[sid]
-        task = asyncio.create_task(snapshot)
-        reading.add(task)
-        task.add_done_callback(reading.discard)
-        return await task
+    async def _read(self, sid: str, snapshot: Awaitable[T]) -> T:
+        """Return a snapshot; when the watcher leaves before it is there, the caller is cancelled.
+
+        In the caller's task: in one of its own, events could overtake the snapshot at its end.
+        """
+        readers, caller = self._here[sid], cast("asyncio.Task[Any]", asyncio.current_task())
+        readers.add(caller)
+        try:
+            return await snapshot
+        finally:
+            readers.discard(caller)
 
     def _checked(self, sid: str, asked: Sequence[object]) -> list[Filter]:
         return checked(asked, self._live.hub.filters(sid))

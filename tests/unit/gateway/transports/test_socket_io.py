@@ -112,6 +112,27 @@ async def test_every_unfinished_build_comes_to_who_watches_while_connecting(site
     assert client.backlog is None
 
 
+@pytest.mark.parametrize("turns", range(6))
+async def test_no_event_overtakes_the_snapshot_that_is_older(site: Site, turns: int) -> None:
+    site.history.answers.clear()
+    await site.receive(accept())
+    client = await site.connect()
+    client.say('421["watch","builds/#"]')
+    await settle()
+    site.history.answers.set()
+    for _ in range(turns):
+        await asyncio.sleep(0)
+    site.live.receive(progress(1))
+    await settle()
+    shown = []
+    for packet in client.packets:
+        if packet.startswith("431"):
+            shown += [body["seq"] for body in json.loads(packet[3:])[0]["builds"]]
+        elif packet.startswith('42["build"'):
+            shown.append(json.loads(packet[2:])[1]["seq"])
+    assert shown in ([0, 1], [1, 1])
+
+
 @pytest.mark.parametrize("auth", [None, {"watch": None}, {"watch": []}])
 async def test_null_is_absence_in_what_is_asked(site: Site, auth: object) -> None:
     await site.receive(start())
