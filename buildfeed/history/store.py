@@ -4,7 +4,21 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from sqlalchemy import Connection, Select, bindparam, delete, func, insert, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Select,
+    bindparam,
+    delete,
+    false,
+    func,
+    insert,
+    or_,
+    select,
+    true,
+    tuple_,
+    update,
+)
 
 from buildfeed.activity import Activity, Key
 from buildfeed.board import BuildState, fold
@@ -13,6 +27,7 @@ from buildfeed.history.claims import Claims
 from buildfeed.history.database import Database
 from buildfeed.history.malformed import MAX_KEPT, Malformed
 from buildfeed.history.schema import STATE, activities, builds, counter, malformed
+from buildfeed.selection import Selection
 
 STATUS_KINDS: Final = ("start", "stop", "status")
 """The activities that change a build's status, or ask to."""
@@ -111,7 +126,7 @@ class Store:
         *,
         limit: int,
         project: str | None = None,
-        build: str | None = None,
+        selection: Selection | None = None,
         statuses: Collection[str] | None = None,
         before: tuple[str, str] | None = None,
         ended: bool | None = None,
@@ -123,8 +138,8 @@ class Store:
         query = select(*STATE).order_by(builds.c.build.desc(), builds.c.project.desc())
         if project is not None:
             query = query.where(builds.c.project == project)
-        if build is not None:
-            query = query.where(builds.c.build == build)
+        if selection is not None:
+            query = query.where(_selected(selection))
         if statuses is not None:
             query = query.where(builds.c.status.in_(statuses))
         if before is not None:
@@ -137,7 +152,8 @@ class Store:
 
     def get(self, project: str, build: str) -> BuildState | None:
         """Return the state of one build, None when it is unknown."""
-        return next(iter(self.newest(limit=1, project=project, build=build)), None)
+        query = select(*STATE).where(builds.c.project == project, builds.c.build == build)
+        return next(iter(self._states(query)), None)
 
     def latest_status(self, project: str) -> Activity | None:
         """Return the newest `start`, `stop` or `status` activity of the project's newest build."""
@@ -210,6 +226,28 @@ def take_turn(connection: Connection, changes: int = 0) -> int:
 def _position(connection: Connection) -> int:
     number: int = connection.execute(select(counter.c.n)).scalar_one()
     return number
+
+
+def _selected(selection: Selection) -> ColumnElement[bool]:
+    """Return the condition that a row of `builds` is selected.
+
+    An index leads to the builds of one project, and to single builds. The builds of several
+    projects, or selected in several ways, are looked for from the newest on: at worst among all,
+    which takes 20 ms for 100 000.
+    """
+    if selection.everything:
+        return true()
+    project, build = builds.c.project, builds.c.build
+    ways: list[ColumnElement[bool]] = []
+    if selection.projects:
+        ways.append(project.in_(selection.projects))
+    if selection.builds:
+        ways.append(build.in_(selection.builds))
+    if selection.keys:
+        # Ids and pairs: SQLite uses no index for pairs alone.
+        ids = build.in_({build for _, build in selection.keys})
+        ways.append(ids & tuple_(project, build).in_(selection.keys))
+    return or_(false(), *ways)
 
 
 def _folded(

@@ -6,56 +6,64 @@ read last, and without waiting.
 """
 
 import asyncio
-from collections.abc import Sequence
-from typing import Any
+import functools
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Final
 
 from buildfeed.board import BuildState
 from buildfeed.errors import HistoryUnavailable
 from buildfeed.history.store import Store
+from buildfeed.selection import Selection
 from buildfeed.topics import Filter
-from gateway.state.live import SNAPSHOT_LIMIT, Live
+from gateway.queries import snapshot_page
+from gateway.queries.snapshot_page import SNAPSHOT_LIMIT, START, Cursor
+from gateway.state.live import Live
+
+MAX_QUERIES: Final = 4
+"""Queries at a time; others wait for their turn."""
 
 
 class Snapshot:
-    """Takes snapshots of the live picture, with history where the board does not reach."""
+    """Takes snapshots of the live picture, with history where the board does not reach.
+
+    Cancelling one takes its query off the queue. A query that runs ends by itself, and keeps its
+    place until then.
+    """
 
     def __init__(self, live: Live, store: Store) -> None:
         self._live = live
         self._store = store
+        # Of its own: watchers must not keep the threads from the rest of the gateway.
+        self._threads = ThreadPoolExecutor(MAX_QUERIES, thread_name_prefix="snapshot")
 
-    async def of(self, filters: Sequence[Filter]) -> dict[str, Any]:
-        """Return `{"builds": [...], "more": bool}` for the builds that `filters` concern."""
-        states, more = await self.states(filters)
-        return {"builds": [self._live.body(state) for state in states], "more": more}
-
-    async def states(self, filters: Sequence[Filter]) -> tuple[list[BuildState], bool]:
-        """Return the builds that `filters` concern, and whether older ones are left out."""
-        off_board = {
-            state.key: state for filter_ in filters for state in await self._off_board(filter_)
-        }
+    async def page(
+        self, filters: Iterable[Filter], cursor: Cursor = START
+    ) -> tuple[list[BuildState], Cursor | None]:
+        """Return a page of the builds that `filters` concern, and the cursor of the next page."""
+        selection = Selection.of(filters)
+        recorded = await self._off_board(selection, cursor)
         # Read last and without waiting: no activity can come between the board and the events.
-        unfinished, ended = self._live.on_board(filters)
-        for state in ended:
-            off_board[state.key] = state
-        for state in unfinished:
-            off_board.pop(state.key, None)
-        newest = sorted(off_board.values(), key=lambda s: s.newest.object.build, reverse=True)
-        room = max(0, SNAPSHOT_LIMIT - len(unfinished))
-        return [*unfinished, *newest[:room]], len(newest) > room
+        return snapshot_page.page(*self._live.on_board(selection), recorded, cursor)
 
-    async def _off_board(self, filter_: Filter) -> list[BuildState]:
-        """Return the newest ended builds that `filter_` concerns, when the board lacks some."""
+    async def whole(self, filters: Iterable[Filter]) -> list[BuildState]:
+        """Return every unfinished build of `filters`, then ended ones up to 200 in all."""
+        selection = Selection.of(filters)
+        recorded = await self._off_board(selection, START)
+        return snapshot_page.whole(*self._live.on_board(selection), recorded)
+
+    async def _off_board(self, selection: Selection, cursor: Cursor) -> list[BuildState]:
+        """Return the ended builds of a page and one more, when the board lacks some."""
         if self._live.board.complete:
             return []
-        levels = [None if level in ("+", "#") else level for level in filter_.levels]
-        _, project, build, *_ = [*levels, None, None]
+        query = functools.partial(
+            self._store.newest,
+            limit=SNAPSHOT_LIMIT + 1,
+            selection=selection,
+            before=cursor.last if cursor.ended else None,
+            ended=True,
+        )
         try:
-            return await asyncio.to_thread(
-                self._store.newest,
-                limit=SNAPSHOT_LIMIT + 1,
-                project=project,
-                build=build,
-                ended=True,
-            )
+            return await asyncio.get_running_loop().run_in_executor(self._threads, query)
         except HistoryUnavailable:
             return []  # `catch_up` logs it; the board alone is still worth sending

@@ -13,15 +13,14 @@ from datetime import datetime
 from buildfeed.activity import Activity, Key
 from buildfeed.board import Board, BuildState
 from buildfeed.presence import Presence
-from buildfeed.topics import KINDS, Filter, Topic
+from buildfeed.selection import Selection
+from buildfeed.topics import KINDS, Topic
 from gateway.state.event import BUILD, LOG, Event
 from gateway.state.event_bodies import Body, build_body, log_body
 from gateway.state.hub import Hub
 from gateway.state.places import Places
 from gateway.state.recorder_lag import RecorderLag
 from gateway.state.roster import Roster
-
-SNAPSHOT_LIMIT = 200
 
 
 class Live:
@@ -109,22 +108,15 @@ class Live:
         ahead, lost = self._places.of(state), state.key in self._lost
         return build_body(state, kind or state.newest.kind, ahead=ahead, lost=lost)
 
-    def on_board(self, filters: Iterable[Filter]) -> tuple[list[BuildState], list[BuildState]]:
-        """Return the unfinished and the ended builds that `filters` concern, newest first."""
-        wide: list[Filter] = []  # no filter twice, as every build on the board is looked at
-        for asked in map(_every_kind, filters):
-            if not any(other.covers(asked) for other in wide):
-                wide = [other for other in wide if not asked.covers(other)] + [asked]
-
-        def concerned(state: BuildState) -> bool:
-            levels = ("builds", *state.key, "status")
-            return any(filter_.matches_levels(levels) for filter_ in wide)
-
-        def newest_first(states: Iterable[BuildState]) -> list[BuildState]:
-            found = filter(concerned, states)
-            return sorted(found, key=lambda state: state.newest.object.build, reverse=True)
-
-        return newest_first(self.board.unfinished()), newest_first(self.board.ended())
+    def on_board(self, selection: Selection) -> tuple[list[BuildState], list[BuildState]]:
+        """Return the unfinished and the ended builds of a selection, in no order."""
+        unfinished, ended = self.board.unfinished(), self.board.ended()
+        if selection.everything:
+            return list(unfinished), list(ended)
+        return (
+            [state for state in unfinished if state.key in selection],
+            [state for state in ended if state.key in selection],
+        )
 
     def recorder_lag(self) -> float:
         """Return the age in seconds of the oldest change that is not seen in history yet."""
@@ -171,9 +163,3 @@ class Live:
         self._lost = lost
         for key in changed:
             self._push(running[key])
-
-
-def _every_kind(filter_: Filter) -> Filter:
-    """Return the filter of all kinds of the builds that `filter_` concerns."""
-    root_project_build = filter_.levels[:3]
-    return filter_ if filter_.levels == root_project_build else Filter((*root_project_build, "#"))

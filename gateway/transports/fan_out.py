@@ -11,7 +11,7 @@ events wait in its backlog, where a newer state replaces an older one, and leave
 import asyncio
 import os
 from collections import Counter
-from collections.abc import Callable, Collection, Coroutine
+from collections.abc import Callable, Collection, Coroutine, Sequence
 from typing import Any, Final
 
 from buildfeed.activity import Key
@@ -90,12 +90,17 @@ class FanOut:
         self._backlogs.drop(connection)
         connection.holds = False
 
-    def owe(self, connection: Connection, bodies: Collection[Body]) -> None:
-        """Send states to a watcher as its line takes them, as events `build`."""
-        for body in bodies:
-            key = body["project"], body["build"]
-            event = Event(BUILD, body, frozenset([connection.sid]), key)
-            self._put_off(connection, event, _frame(BUILD, body))
+    def owe(self, connection: Connection, snapshot: Sequence[tuple[Key, Body | None]]) -> None:
+        """Send a snapshot to a watcher as its line takes it; of builds without a body, the newest."""
+        if not snapshot:
+            return
+        backlog = self._backlogs.of(connection)
+        for key, body in snapshot:
+            if body is None:
+                backlog.owe(key)
+            else:
+                backlog.put(key, _frame(BUILD, body))
+        self._note_held(connection, backlog)
         if not connection.slow and connection.holds:
             self.drain(connection)
 

@@ -133,7 +133,7 @@ class SocketIoTransport:
     async def _greet(self, connection: Connection, sid: str, filters: list[Filter]) -> None:
         self._fan_out.greet(connection)
         snapshot = await self._subscriptions.join(sid, filters)
-        self._fan_out.owe(connection, snapshot["builds"])
+        self._fan_out.owe(connection, snapshot)
 
     def _ask(self, connection: Connection, packet: Packet) -> None:
         questions = self._questions.get(connection)

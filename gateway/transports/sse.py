@@ -148,8 +148,7 @@ class SseTransport:
     async def _greet(self, sid: str, stream: Stream, filters: list[Filter]) -> None:
         """Subscribe `stream` to `filters` from now on; the snapshot holds the states before."""
         self._live.hub.watch(sid, filters)
-        states, _ = await self._snapshot.states(filters)
-        for state in states:
+        for state in await self._snapshot.whole(filters):
             if self._live.board.get(*state.key):
                 stream.backlog.owe(state.key)
             else:

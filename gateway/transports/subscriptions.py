@@ -1,29 +1,36 @@
 """Subscriptions: the filters of each watcher over socket.io, by WebSocket or polling."""
 
-from collections.abc import Collection, Sequence
-from typing import Final
+import asyncio
+from collections.abc import Awaitable, Collection, Sequence
+from typing import Any, Final, TypeVar, cast
 
+from buildfeed.activity import Key
+from buildfeed.board import BuildState
 from buildfeed.errors import InvalidFilter
 from buildfeed.topics import Filter, watchable
 from gateway.queries.snapshot import Snapshot
+from gateway.queries.snapshot_page import START, Cursor, InvalidCursor
 from gateway.state.event_bodies import Body
 from gateway.state.live import Live
 
 MAX_FILTERS: Final = 100
 """Filters that one watcher may have."""
 
+T = TypeVar("T")
+
 
 class Subscriptions:
     """The watchers over socket.io, by their ids, and the answers to `watch` and `unwatch`.
 
-    A watcher is in the hub only between `enter` and `leave`, and an id belongs to one connect. So
-    a snapshot that is still being read when its watcher leaves adds nobody to the hub.
+    A watcher is in the hub only between `enter` and `leave`, and an id belongs to one connect. When
+    its watcher leaves, a snapshot that is still being read is cancelled.
     """
 
     def __init__(self, live: Live, snapshot: Snapshot) -> None:
         self._live = live
         self._snapshot = snapshot
-        self._here: set[str] = set()
+        self._here: dict[str, set[asyncio.Task[Any]]] = {}
+        """The watchers that are here, each with the tasks that read a snapshot for it."""
 
     def enter(self, sid: str, auth: object) -> list[Filter]:
         """Take a watcher that connects; return the filters in its `auth`, to be joined.
@@ -31,63 +38,90 @@ class Subscriptions:
         Raises InvalidFilter; the watcher is not taken then.
         """
         asked = auth.get("watch") if isinstance(auth, dict) else None
-        filters = [] if asked is None else self._parse(sid, [asked])
-        self._here.add(sid)
+        filters = [] if asked is None else self._checked(sid, _listed([asked]))
+        self._here[sid] = set()
         return filters
 
     def leave(self, sid: str) -> None:
         """Forget a watcher; one that is not here changes nothing."""
-        self._here.discard(sid)
+        for reader in self._here.pop(sid, set()):
+            reader.cancel()
         self._live.hub.leave(sid)
 
     async def watch(self, sid: str, arguments: Sequence[object]) -> Body:
-        """Return the ack of `watch`."""
+        """Return the ack of `watch`: the first page of the snapshot, or the one after another."""
         try:
-            filters = self._parse(sid, arguments)
-        except InvalidFilter as exc:
+            asked, cursor = _asked(arguments)
+            filters = self._checked(sid, asked)
+        except (InvalidFilter, InvalidCursor) as exc:
             return refusal(exc)
-        snapshot = await self.join(sid, filters)
-        return {"watching": self._watched(sid), **snapshot}
+        states: list[BuildState] = []
+        following = None
+        if filters and sid in self._here:
+            page = self._snapshot.page(filters, cursor or START)
+            read = self._subscribe(sid, filters, page) if cursor is None else self._read(sid, page)
+            states, following = await read
+        answer = {
+            "watching": self._watched(sid),
+            "builds": [self._live.body(state) for state in states],
+            "more": following is not None,
+        }
+        return answer if following is None else answer | {"after": str(following)}
 
     def unwatch(self, sid: str, arguments: Sequence[object]) -> Body:
         """Return the ack of `unwatch`."""
         try:
-            self._live.hub.unwatch(sid, self._parse(sid, arguments))
+            self._live.hub.unwatch(sid, self._checked(sid, _listed(arguments)))
         except InvalidFilter as exc:
             return refusal(exc)
         return {"watching": self._watched(sid)}
 
-    async def join(self, sid: str, filters: list[Filter]) -> Body:
-        """Subscribe a watcher to `filters` from now on; return the snapshot.
+    async def join(self, sid: str, filters: list[Filter]) -> list[tuple[Key, Body | None]]:
+        """Subscribe a watcher to `filters` from now on; return the whole snapshot, by keys.
 
-        The snapshot of a watcher that has left is empty. If it fails, so does the subscription.
+        A build on the board has no body here: its newest state is owed. The snapshot of a watcher
+        that has left is empty. If it fails, so does the subscription.
         """
         if not filters or sid not in self._here:
-            return {"builds": [], "more": False}
+            return []
+        states = await self._subscribe(sid, filters, self._snapshot.whole(filters))
+        on_board, body = self._live.board.get, self._live.body
+        return [(each.key, None if on_board(*each.key) else body(each)) for each in states]
+
+    async def _subscribe(self, sid: str, filters: list[Filter], snapshot: Awaitable[T]) -> T:
         # From here on every activity is sent to this watcher; the snapshot, taken after, holds
         # the ones before. A state that is in both folds away.
         new = set(filters) - self._live.hub.filters(sid)
         self._live.hub.watch(sid, filters)
         try:
-            return await self._snapshot.of(filters)
+            return await self._read(sid, snapshot)
         except BaseException:
             self._live.hub.unwatch(sid, new)
             raise
 
+    async def _read(self, sid: str, snapshot: Awaitable[T]) -> T:
+        """Return a snapshot; when the watcher leaves before it is there, the caller is cancelled.
+
+        In the caller's task: in one of its own, events could overtake the snapshot at its end.
+        """
+        readers, caller = self._here[sid], cast("asyncio.Task[Any]", asyncio.current_task())
+        readers.add(caller)
+        try:
+            return await snapshot
+        finally:
+            readers.discard(caller)
+
+    def _checked(self, sid: str, asked: Sequence[object]) -> list[Filter]:
+        return checked(asked, self._live.hub.filters(sid))
+
     def _watched(self, sid: str) -> list[str]:
         return sorted(str(filter_) for filter_ in self._live.hub.filters(sid))
 
-    def _parse(self, sid: str, arguments: Sequence[object]) -> list[Filter]:
-        given = [each for each in arguments if each is not None]  # null is absence
-        if len(given) != 1:
-            raise InvalidFilter(f"{len(given)} arguments", "send one filter or one list of filters")
-        asked = given[0] if isinstance(given[0], list) else given
-        return checked(asked, self._live.hub.filters(sid))
 
-
-def refusal(exc: InvalidFilter) -> Body:
+def refusal(exc: InvalidFilter | InvalidCursor) -> Body:
     """Return the ack of a call that is refused."""
-    return {"error": {"code": "invalid-filter", "message": str(exc)}}
+    code = "invalid-filter" if isinstance(exc, InvalidFilter) else "invalid-after"
+    return {"error": {"code": code, "message": str(exc)}}
 
 
 def checked(asked: Sequence[object], watched: Collection[Filter] = ()) -> list[Filter]:
@@ -103,3 +137,30 @@ def checked(asked: Sequence[object], watched: Collection[Filter] = ()) -> list[F
         if filter_.levels[-1] == "log" and "+" in filter_.levels:
             raise InvalidFilter(str(filter_), "a log is sent for one build: name it, without +")
     return list(filters)
+
+
+def _asked(arguments: Sequence[object]) -> tuple[list[object], Cursor | None]:
+    """Return the filters in the arguments of `watch`, and the cursor of the page asked for.
+
+    Raises InvalidFilter and InvalidCursor.
+    """
+    given = _given(arguments)
+    last = given[-1] if given else None
+    if not isinstance(last, dict):
+        return _listed(given), None
+    if last.keys() - {"after"}:
+        raise InvalidCursor(last)
+    after = last.get("after")
+    return _listed(given[:-1]), None if after is None else Cursor.parse(after)
+
+
+def _listed(arguments: Sequence[object]) -> list[object]:
+    """Return the filters in the arguments of a call; raise InvalidFilter."""
+    given = _given(arguments)
+    if len(given) != 1:
+        raise InvalidFilter(f"{len(given)} arguments", "send one filter or one list of filters")
+    return given[0] if isinstance(given[0], list) else given
+
+
+def _given(arguments: Sequence[object]) -> list[object]:
+    return [each for each in arguments if each is not None]  # null is absence

@@ -101,6 +101,34 @@ def test_a_page_opened_in_the_middle_shows_the_build_as_it_is(
     expect(page.get_by_text("Stopped").first).to_be_visible()
 
 
+def test_a_page_has_every_unfinished_build_however_many_there_are(
+    up: Web, new_page: NewPage, project: str
+) -> None:
+    count = 450  # cards are shown of 200
+    offer = start()
+    builds = []
+    for number in range(count):
+        name = f"own-{number}"
+        own = {"id": urn(project, name), "project": project, "build": name}
+        builds.append(structs.replace(offer, object=structs.replace(offer.object, **own)))
+    with Own(mqtt_url(up)) as somebody:
+        for build in builds:
+            somebody.send(by_another(build))
+        until(lambda: len(somebody.of(f"own-{count - 1}")), "the last build")
+        page = open_live(new_page(), f"{up.url}/projects/{project}")
+        others = page.get_by_text(f"{count - 200} more builds are queued or running.")
+        expect(others).to_be_visible()
+        expect(page.locator(".build-card")).to_have_count(200)
+        page.context.set_offline(True)
+        expect(page.locator("#connection-status")).not_to_contain_text("Live", timeout=30_000)
+        page.context.set_offline(False)
+        expect(page.locator("#connection-status")).to_contain_text("Live", timeout=30_000)
+        expect(others).to_be_visible()
+        for build in builds:
+            somebody.send(by_another(build, "Update", seq=1, status="succeeded", progress=100))
+        expect(page.get_by_text("queued or running.")).to_have_count(0)
+
+
 @pytest.mark.parametrize("refused", ["polling", "websocket"])
 def test_it_connects_by_the_one_transport_that_is_there(
     up: Web, new_page: NewPage, refused: str

@@ -25,6 +25,7 @@ from gateway.http import collection, requests
 from gateway.http.api import Api
 from gateway.http.health import Health
 from gateway.operations.routes import Operations
+from gateway.queries.snapshot_page import Cursor
 from gateway.sources.feed import Feed
 from gateway.state import event_bodies
 from gateway.state.live import Live
@@ -186,9 +187,23 @@ def is_overview(value: Any) -> None:
         assert set(worker) == keys(WorkerLoad)
 
 
+def is_a_request_for_a_page(value: Any) -> None:
+    filters, options = value
+    filters_may_be_watched(filters)
+    has_keys("after")(options)
+    Cursor.parse(options["after"])
+
+
+def is_a_page_before_others(value: Any) -> None:
+    has_keys("watching", "builds", "more", "after")(value)
+    assert str(Cursor.parse(value["after"])) == value["after"]
+
+
 CHECKS: dict[str, Callable[[Any], None]] = {
     "watch request": filters_may_be_watched,
     "watch answer": has_keys("watching", "builds", "more"),
+    "watch page": is_a_page_before_others,
+    "watch next": is_a_request_for_a_page,
     "watch refused": lambda value: has_keys("code", "message")(value["error"]),
     "event build": has_keys(*BODY),
     "event log": has_keys(*event_bodies.log_body(START)),

@@ -88,8 +88,8 @@ LIBRARIES = {
 }
 PURE = [
     *(f"buildfeed/{name}.py" for name in ("activity", "board", "command", "documents", "errors")),
-    *(f"buildfeed/{name}.py" for name in ("names", "presence", "recent", "schemas", "times")),
-    "buildfeed/topics.py",
+    *(f"buildfeed/{name}.py" for name in ("names", "presence", "recent", "schemas", "selection")),
+    *(f"buildfeed/{name}.py" for name in ("times", "topics")),
     *(f"{MQTT}/{name}.py" for name in ("outbox", "packets", "session")),
     f"{HISTORY}/malformed.py",
     *(f"buildfeed/worker/{name}.py" for name in ("attempt", "limits", "runner", "settings")),
@@ -98,7 +98,7 @@ PURE = [
     *("fakebuild/runner.py", "fakebuild/script.py"),
     "gateway/log_limit.py",
     "gateway/commands/requests.py",
-    "gateway/queries/listing.py",
+    *(f"gateway/queries/{name}.py" for name in ("listing", "snapshot_page")),
     *(f"gateway/access/{name}.py" for name in ("anonymous", "hosts")),
     "gateway/commands/rate_limit.py",
     *(f"gateway/engine/{name}.py" for name in ("frames", "handshake", "packets")),

@@ -8,12 +8,13 @@ from typing import Any
 
 from buildfeed.activity import Activity
 from buildfeed.board import BuildState
-from buildfeed.topics import Filter
+from buildfeed.selection import Selection
 from gateway.engine.connection import Connection
 from gateway.engine.frames import TEXT
 from gateway.engine.server import Limits
 from gateway.handover import Handover
 from gateway.queries.snapshot import Snapshot
+from gateway.queries.snapshot_page import Cursor
 from gateway.state.live import Live
 from gateway.transports.backlog import Backlog
 from gateway.transports.socket_io import SocketIoTransport
@@ -121,8 +122,8 @@ class _Options:
 class BeyondTheBoard(Snapshot):
     """Snapshots that always ask the history too, which answers when the test lets it."""
 
-    async def _off_board(self, filter_: Filter) -> list[BuildState]:
-        return await self._store.off_board(filter_)
+    async def _off_board(self, selection: Selection, _cursor: Cursor) -> list[BuildState]:
+        return await self._store.off_board(selection)
 
 
 class Site:
@@ -190,15 +191,24 @@ class Client:
 
 
 class History:
-    """A history without builds. It answers once `answers` is set, or raises `fault`."""
+    """A history without builds. It answers once `answers` is set, or raises `fault`.
+
+    `asked` counts its queries, `cancelled` those that were cancelled before the answer.
+    """
 
     def __init__(self) -> None:
         self.answers = asyncio.Event()
         self.answers.set()
         self.fault: Exception | None = None
+        self.asked = self.cancelled = 0
 
-    async def off_board(self, _filter: object) -> list[BuildState]:
-        await self.answers.wait()
+    async def off_board(self, _selection: Selection) -> list[BuildState]:
+        self.asked += 1
+        try:
+            await self.answers.wait()
+        except asyncio.CancelledError:
+            self.cancelled += 1
+            raise
         if self.fault:
             raise self.fault
         return []

@@ -11,6 +11,7 @@ import {
   hasEnded,
   isDelayed,
   keyOf,
+  lacksUnfinished,
   projectsOf,
 } from "../../web/scripts/builds.js";
 import { mapOf, stateOf } from "./states.js";
@@ -154,6 +155,24 @@ test("ended builds stay when the snapshot has only the newest ones", () => {
   const running = stateOf({ build: "running" });
   const after = afterSnapshot(mapOf(ended, running), { builds: [], more: true }, new Set());
   assert.deepEqual([...after.keys()], ["acme/ended"]);
+});
+
+test("a page without an ended build may leave out unfinished ones, unless it is the last", () => {
+  const running = stateOf();
+  const ended = stateOf({ build: "ended", status: "succeeded" });
+  const after = "unfinished.b1.acme";
+  assert.equal(lacksUnfinished({ builds: [running], more: true, after }), true);
+  assert.equal(lacksUnfinished({ builds: [], more: true, after }), true);
+  assert.equal(lacksUnfinished({ builds: [running, ended], more: true, after }), false);
+  assert.equal(lacksUnfinished({ builds: [running], more: false }), false);
+  assert.equal(lacksUnfinished({ builds: [running], more: true }), false);
+});
+
+test("builds of earlier pages outlive the last page of a snapshot", () => {
+  const earlier = stateOf({ build: "b2" });
+  const last = stateOf({ build: "b1" });
+  const after = afterSnapshot(mapOf(earlier), { builds: [last], more: true }, new Set(["acme/b2"]));
+  assert.deepEqual([...after.keys()].sort(), ["acme/b1", "acme/b2"]);
 });
 
 test("builds are shown newest first", () => {

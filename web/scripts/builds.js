@@ -64,6 +64,10 @@ export function afterSnapshot(builds, snapshot, heard) {
   return after;
 }
 
+/** Whether a page of a snapshot may leave out unfinished builds: they come before the ended ones. */
+export const lacksUnfinished = ({ builds, more, after }) =>
+  Boolean(more && after) && !builds.some(hasEnded);
+
 /** Newest build first: build ids sort by time. */
 export const byNewest = (a, b) => (a.build < b.build) - (a.build > b.build);
 

@@ -1,6 +1,7 @@
 /** The only file that knows socket.io: it stays connected, asks, and hands over the events. */
 
 import { whyNot } from "./api.js";
+import { lacksUnfinished } from "./builds.js";
 import { io } from "../vendor/socket.io.esm.min.js";
 
 const ANSWER_WITHIN = 5000; // ms
@@ -33,7 +34,8 @@ const REFUSED = 5000;
  * connection for another reason.
  *
  * Returns {ask, renew}. `ask(number)` asks for a snapshot; `hear.snapshot({builds, more}, number)` or
- * `hear.unanswered(number)` follows. `renew()` makes a new connection.
+ * `hear.unanswered(number)` follows. With very many unfinished builds the snapshot has only the last of
+ * them, and the others come by `hear.build` before. `renew()` makes a new connection.
  */
 export function connect(filters, hear) {
   const socket = io(OPTIONS);
@@ -76,14 +78,19 @@ export function connect(filters, hear) {
   socket.on("build", hear.build);
   socket.on("feed", hear.feed);
 
+  /** Ask for a page of the snapshot, and then for the next until every unfinished build has come. */
+  function askFor(number, ...page) {
+    socket.timeout(ANSWER_WITHIN).emit("watch", filters, ...page, (late, answer) => {
+      if (late) return hear.unanswered(number);
+      if (answer.error) return hear.refused(answer.error.message);
+      if (!lacksUnfinished(answer)) return hear.snapshot(answer, number);
+      answer.builds.forEach(hear.build);
+      askFor(number, { after: answer.after });
+    });
+  }
+
   return {
-    ask(number) {
-      socket.timeout(ANSWER_WITHIN).emit("watch", filters, (late, answer) => {
-        if (late) hear.unanswered(number);
-        else if (answer.error) hear.refused(answer.error.message);
-        else hear.snapshot(answer, number);
-      });
-    },
+    ask: (number) => askFor(number),
     renew() {
       socket.io.engine.close();
     },

@@ -198,8 +198,8 @@ class World(RuleBasedStateMachine):
     def _watch(self, page: Page) -> None:
         page.connected = True
         self._live.hub.watch(str(page.filter), [page.filter])
-        snapshot = self._loop.run_until_complete(self._snapshot.of([page.filter]))
-        page.coming.extendleft(snapshot["builds"])  # the ack overtakes what is on its way
+        states, _ = self._loop.run_until_complete(self._snapshot.page([page.filter]))
+        page.coming.extendleft(map(self._live.body, states))  # the ack overtakes what is on its way
 
     @rule(page=st.integers(0, len(FILTERS) - 1))
     def lose_the_page(self, page: int) -> None:

@@ -17,6 +17,7 @@ from buildfeed.board import BuildState, fold
 from buildfeed.history.malformed import MAX_KEPT, Malformed
 from buildfeed.history.schema import malformed
 from buildfeed.history.store import Store
+from buildfeed.selection import Selection
 from support.builders import accept, ending, log, progress, start, stop
 from support.builds import activity, keys
 from support.samples import ADA, ALL, BEGIN, END, LOG, NOW, PROGRESS, QUEUED, RUNNING, START, STOP
@@ -232,8 +233,7 @@ def test_what_is_offered_is_what_the_start_says(store: Store) -> None:
     [
         ({}, ["b5", "b4", "b3", "b2", "b1"]),
         ({"project": "acme"}, ["b5", "b3", "b1"]),
-        ({"build": "b2"}, ["b2"]),
-        ({"project": "acme", "build": "b2"}, []),
+        ({"project": "acme", "selection": Selection(builds=frozenset(["b1", "b2"]))}, ["b1"]),
         ({"statuses": ["failed", "running"]}, ["b5", "b4", "b2"]),
         ({"statuses": []}, []),
         ({"before": ("b4", "")}, ["b3", "b2", "b1"]),
@@ -256,6 +256,40 @@ def test_the_newest_states_can_be_narrowed(
         ]
     )
     assert [build for _, build in keys(store.newest(limit=10, **filters))] == builds
+
+
+@pytest.mark.parametrize(
+    ("selection", "builds"),
+    [
+        (Selection(everything=True), ["b4", "b3", "b2", "b1", "b1"]),
+        (Selection(), []),
+        (Selection(projects=frozenset(["acme"])), ["b3", "b1"]),
+        (Selection(projects=frozenset(["acme", "zoo"])), ["b4", "b3", "b1"]),
+        (Selection(builds=frozenset(["b1", "b9"])), ["b1", "b1"]),
+        (Selection(keys=frozenset([("acme", "b1"), ("beta", "b3")])), ["b1"]),
+        (
+            Selection(
+                projects=frozenset(["zoo"]),
+                builds=frozenset(["b2"]),
+                keys=frozenset([("beta", "b1"), ("beta", "b4")]),
+            ),
+            ["b4", "b2", "b1"],
+        ),
+    ],
+)
+def test_states_are_selected_in_several_ways(
+    store: Store, selection: Selection, builds: list[str]
+) -> None:
+    store.append(
+        [
+            activity("b1"),
+            activity("b1", project="beta"),
+            activity("b2", project="beta"),
+            activity("b3"),
+            activity("b4", project="zoo"),
+        ]
+    )
+    assert [build for _, build in keys(store.newest(limit=10, selection=selection))] == builds
 
 
 def test_pages_of_states_meet_without_gap_or_overlap(store: Store) -> None:

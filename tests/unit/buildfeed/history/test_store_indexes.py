@@ -8,8 +8,16 @@ from typing import Any
 import pytest
 from sqlalchemy import event
 
+from buildfeed.board import BuildState
 from buildfeed.history.store import Store
+from buildfeed.selection import Selection
 from support.builds import activity
+
+
+def newest(store: Store, **selected: Any) -> list[BuildState]:
+    selection = Selection(**{name: frozenset(those) for name, those in selected.items()})
+    return store.newest(limit=9, selection=selection, ended=True)
+
 
 CALLS: dict[str, Callable[[Store], object]] = {
     "offered": lambda store: store.offered(),
@@ -19,7 +27,11 @@ CALLS: dict[str, Callable[[Store], object]] = {
     "before, of a project": lambda store: store.newest(limit=9, project="p", before=("b9", "p")),
     "count_activities": lambda store: store.count_activities("acme", "b1"),
     "of a project": lambda store: store.newest(limit=9, project="acme"),
-    "of a build id": lambda store: store.newest(limit=9, build="b1"),
+    "selected by id": lambda store: newest(store, builds={"b1", "b2"}),
+    "selected by project": lambda store: newest(store, projects={"acme"}),
+    "selected by projects": lambda store: newest(store, projects={"acme", "other"}),
+    "selected one by one": lambda store: newest(store, keys={("acme", "b1"), ("acme", "b2")}),
+    "selected in several ways": lambda store: newest(store, projects={"acme"}, builds={"b1"}),
     "ended": lambda store: store.newest(limit=9, ended=True, before=("b9", "p")),
     "with a status": lambda store: store.newest(limit=9, statuses=["failed"], before=("b9", "p")),
     "get": lambda store: store.get("acme", "b1"),
@@ -45,4 +57,4 @@ def test_an_index_answers(tmp_path: Path, call: Callable[[Store], object]) -> No
         call(store)
     steps = [plan for plan in plans if plan.startswith(("SCAN", "SEARCH", "USE"))]
     assert steps
-    assert all("INDEX" in step or step == "SCAN CONSTANT ROW" for step in steps), steps
+    assert all("INDEX" in step or "CONSTANT ROW" in step for step in steps), steps

@@ -43,6 +43,8 @@ async def test_who_leaves_before_the_snapshot_is_there_is_no_watcher(
         case "nonsense":
             client.say("4x")
     assert nobody_is_there(site)
+    await settle()
+    assert site.history.asked == site.history.cancelled == 1
     site.history.answers.set()
     await settle()
     assert nobody_is_there(site)
@@ -121,7 +123,7 @@ async def test_leaving_twice_and_asking_afterwards_change_nothing(site: Site) ->
     filters = subscriptions.enter("a", {"watch": "builds/#"})
     subscriptions.leave("a")
     subscriptions.leave("a")
-    assert await subscriptions.join("a", filters) == {"builds": [], "more": False}
+    assert await subscriptions.join("a", filters) == []
     assert await subscriptions.watch("a", ["builds/#"]) == {
         "watching": [],
         "builds": [],

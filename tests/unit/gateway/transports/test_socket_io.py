@@ -45,6 +45,94 @@ async def test_watching_while_connecting_sends_the_snapshot_as_events(site: Site
     assert [body["build"] for body in client.events()] == ["b1"]
 
 
+async def test_a_large_snapshot_is_asked_for_page_by_page(site: Site) -> None:
+    names = [f"b{number:03}" for number in reversed(range(450))]
+    await site.receive(*map(start, names))
+    client = await site.connect()
+    client.say('421["watch","builds/#"]')
+    await settle()
+    sizes, shown = [], []
+    answer = json.loads(client.packets[-1][3:])[0]
+    while answer["more"]:
+        asked = json.dumps(["watch", ["builds/#"], {"after": answer["after"]}])
+        client.say(f"421{asked}")
+        await settle()
+        sizes.append(len(answer["builds"]))
+        shown += answer["builds"]
+        answer = json.loads(client.packets[-1][3:])[0]
+    shown += answer["builds"]
+    assert sizes == [200, 200]
+    assert [body["build"] for body in shown] == names
+    assert answer.keys() == {"watching", "builds", "more"}
+
+
+async def test_a_page_subscribes_to_nothing(site: Site) -> None:
+    await site.receive(*(start(f"b{number}") for number in range(9)))
+    client = await site.connect({"watch": "builds/acme/b1/#"})
+    client.say('421["watch","builds/#",{"after":"unfinished.b3.acme"}]')
+    await settle()
+    answer = json.loads(client.packets[-1][3:])[0]
+    assert [body["build"] for body in answer["builds"]] == ["b2", "b1", "b0"]
+    assert answer["watching"] == ["builds/acme/b1/#"]
+    client.say('421["watch","builds/acme/b2/#",{"after":null}]')
+    await settle()
+    assert len(json.loads(client.packets[-1][3:])[0]["watching"]) == 2
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code"),
+    [
+        ('"builds/#",{"after":"b1"}', "invalid-after"),
+        ('"builds/#",{"after":5}', "invalid-after"),
+        ('"builds/#",{"behind":"ended"}', "invalid-after"),
+        ('"builds/#","builds/acme/#"', "invalid-filter"),
+        ('"builds/#","builds/acme/#",{"after":"ended"}', "invalid-filter"),
+        ('{"after":"ended"}', "invalid-filter"),
+        ('"x",{"after":"ended"}', "invalid-filter"),
+        ("{}", "invalid-filter"),
+        ("", "invalid-filter"),
+    ],
+)
+async def test_a_page_that_nobody_can_have_been_given_is_refused(
+    site: Site, arguments: str, code: str
+) -> None:
+    client = await site.connect()
+    client.say(f'421["watch"{"," if arguments else ""}{arguments}]')
+    await settle()
+    assert json.loads(client.packets[-1][3:])[0]["error"]["code"] == code
+    assert len(site.live.hub) == 0
+
+
+async def test_every_unfinished_build_comes_to_who_watches_while_connecting(site: Site) -> None:
+    await site.receive(ending(build="c"), *(start(f"b{number}") for number in range(450)))
+    client = await site.connect({"watch": "builds/#"})
+    for _ in range(50):
+        await settle()
+    assert len(client.picture) == 450
+    assert client.backlog is None
+
+
+@pytest.mark.parametrize("turns", range(6))
+async def test_no_event_overtakes_the_snapshot_that_is_older(site: Site, turns: int) -> None:
+    site.history.answers.clear()
+    await site.receive(accept())
+    client = await site.connect()
+    client.say('421["watch","builds/#"]')
+    await settle()
+    site.history.answers.set()
+    for _ in range(turns):
+        await asyncio.sleep(0)
+    site.live.receive(progress(1))
+    await settle()
+    shown = []
+    for packet in client.packets:
+        if packet.startswith("431"):
+            shown += [body["seq"] for body in json.loads(packet[3:])[0]["builds"]]
+        elif packet.startswith('42["build"'):
+            shown.append(json.loads(packet[2:])[1]["seq"])
+    assert shown in ([0, 1], [1, 1])
+
+
 @pytest.mark.parametrize("auth", [None, {"watch": None}, {"watch": []}])
 async def test_null_is_absence_in_what_is_asked(site: Site, auth: object) -> None:
     await site.receive(start())

@@ -13,7 +13,8 @@ from starlette.applications import Starlette
 from buildfeed.activity import Key
 from buildfeed.board import BuildState
 from buildfeed.errors import HistoryUnavailable
-from buildfeed.topics import Filter, Topic
+from buildfeed.selection import Selection
+from buildfeed.topics import Topic
 from gateway.http.protocol import Protocol
 from gateway.state.event import Event
 from gateway.state.live import Live
@@ -39,7 +40,7 @@ class History:
         self.answers = asyncio.Event()
         self.answers.set()
 
-    async def off_board(self, _filter: Filter) -> list[BuildState]:
+    async def off_board(self, _selection: Selection) -> list[BuildState]:
         await self.answers.wait()
         return list(self.states.values())
 
@@ -173,6 +174,16 @@ async def test_the_snapshot_comes_first_then_the_feed_then_what_happens(stage: S
     ]
     shown = stage.live.body(stage.live.board.get("acme", "b2"))
     assert watcher.builds[-1] == json.loads(json.dumps(shown))
+
+
+async def test_every_unfinished_build_comes_and_ended_ones_only_where_there_is_room(
+    stage: Stage,
+) -> None:
+    stage.live.receive(ending(build="c"))
+    for number in range(450):
+        stage.live.receive(start(f"b{number}"))
+    watcher = await stage.watch()
+    assert {body["build"] for body in watcher.builds} == {f"b{number}" for number in range(450)}
 
 
 async def test_who_goes_before_the_snapshot_is_there_is_no_watcher_any_more(stage: Stage) -> None:
