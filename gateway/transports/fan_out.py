@@ -91,7 +91,7 @@ class FanOut:
         connection.holds = False
 
     def owe(self, connection: Connection, snapshot: Sequence[tuple[Key, Body | None]]) -> None:
-        """Send a snapshot to a watcher as its line takes it; of builds without a body, the newest."""
+        """Send a snapshot to a watcher, of builds without a body the newest state."""
         if not snapshot:
             return
         backlog = self._backlogs.of(connection)

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine
+from contextlib import suppress
 from typing import Any, Final
 
 from starlette.types import Send
@@ -39,6 +40,7 @@ class Stream:
         self._connection = connection
         self._newest = newest
         self._due = asyncio.Event()
+        self._over = asyncio.Event()
         self._greeting: asyncio.Task[None] | None = None
         self._ping = False
         self._frame_seconds = frame_seconds
@@ -71,7 +73,12 @@ class Stream:
                 await self.write(send, await self._chunk())
                 if self.backlog:
                     await asyncio.sleep(0)  # other streams get their turn
-            await asyncio.sleep(self._frame_seconds)
+            await self._end_of_frame()
+
+    async def _end_of_frame(self) -> None:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(self._frame_seconds):
+                await self._over.wait()
 
     async def write(self, send: Send, chunk: bytes) -> None:
         """Write something now."""
@@ -124,3 +131,4 @@ class Stream:
         if self._greeting:
             self._greeting.cancel()
         self._due.set()
+        self._over.set()

@@ -1,8 +1,7 @@
 """Subscriptions: the filters of each watcher over socket.io, by WebSocket or polling."""
 
-import asyncio
 from collections.abc import Awaitable, Collection, Sequence
-from typing import Any, Final, TypeVar, cast
+from typing import Final, TypeVar
 
 from buildfeed.activity import Key
 from buildfeed.board import BuildState
@@ -22,15 +21,14 @@ T = TypeVar("T")
 class Subscriptions:
     """The watchers over socket.io, by their ids, and the answers to `watch` and `unwatch`.
 
-    A watcher is in the hub only between `enter` and `leave`, and an id belongs to one connect. When
-    its watcher leaves, a snapshot that is still being read is cancelled.
+    A watcher is in the hub only between `enter` and `leave`, and an id belongs to one connect. Its
+    caller cancels what is read for a watcher that leaves.
     """
 
     def __init__(self, live: Live, snapshot: Snapshot) -> None:
         self._live = live
         self._snapshot = snapshot
-        self._here: dict[str, set[asyncio.Task[Any]]] = {}
-        """The watchers that are here, each with the tasks that read a snapshot for it."""
+        self._here: set[str] = set()
 
     def enter(self, sid: str, auth: object) -> list[Filter]:
         """Take a watcher that connects; return the filters in its `auth`, to be joined.
@@ -39,13 +37,12 @@ class Subscriptions:
         """
         asked = auth.get("watch") if isinstance(auth, dict) else None
         filters = [] if asked is None else self._checked(sid, _listed([asked]))
-        self._here[sid] = set()
+        self._here.add(sid)
         return filters
 
     def leave(self, sid: str) -> None:
         """Forget a watcher; one that is not here changes nothing."""
-        for reader in self._here.pop(sid, set()):
-            reader.cancel()
+        self._here.discard(sid)
         self._live.hub.leave(sid)
 
     async def watch(self, sid: str, arguments: Sequence[object]) -> Body:
@@ -59,7 +56,7 @@ class Subscriptions:
         following = None
         if filters and sid in self._here:
             page = self._snapshot.page(filters, cursor or START)
-            read = self._subscribe(sid, filters, page) if cursor is None else self._read(sid, page)
+            read = self._subscribe(sid, filters, page) if cursor is None else page
             states, following = await read
         answer = {
             "watching": self._watched(sid),
@@ -94,22 +91,10 @@ class Subscriptions:
         new = set(filters) - self._live.hub.filters(sid)
         self._live.hub.watch(sid, filters)
         try:
-            return await self._read(sid, snapshot)
+            return await snapshot
         except BaseException:
             self._live.hub.unwatch(sid, new)
             raise
-
-    async def _read(self, sid: str, snapshot: Awaitable[T]) -> T:
-        """Return a snapshot; when the watcher leaves before it is there, the caller is cancelled.
-
-        In the caller's task: in one of its own, events could overtake the snapshot at its end.
-        """
-        readers, caller = self._here[sid], cast("asyncio.Task[Any]", asyncio.current_task())
-        readers.add(caller)
-        try:
-            return await snapshot
-        finally:
-            readers.discard(caller)
 
     def _checked(self, sid: str, asked: Sequence[object]) -> list[Filter]:
         return checked(asked, self._live.hub.filters(sid))
