@@ -16,6 +16,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     origins allowed besides the gateway's own. Each project may start `starts_per_minute` builds.
     `workers` processes share the port and, if they are several, the directory `shared`. At most
     `backlog_kib` KiB wait for one watcher; one that takes nothing for `stuck_seconds` is closed.
+    A process has at most `max_connections`, of which `max_per_address` from one address (0: no
+    limit). `trusted_proxies` are addresses and networks of proxies that say who their clients are.
     """
 
     mqtt_url: str
@@ -30,3 +32,6 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     shared: Path | None = None
     backlog_kib: int = 256
     stuck_seconds: int = 30
+    max_connections: int = 10_000
+    max_per_address: int = 1000
+    trusted_proxies: tuple[str, ...] = ()

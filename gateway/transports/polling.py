@@ -44,7 +44,8 @@ class PollingRequests:
         session, method = _asked(query, "sid"), scope["method"]
         _check(query)
         if not session and method == "GET":
-            await _answer(send, self._server.open_polling())
+            client = scope.get("client")
+            await _answer(send, self._server.open_polling(client[0] if client else ""))
             return
         if method not in ("GET", "POST") or not session:
             detail = "A session begins with a GET; then it has GET and POST with its sid."
