@@ -57,6 +57,7 @@ from gateway.transports.transport import Newest, Transport
 
 CLOSE_SECONDS = 3.0
 READY_SECONDS = 3.0
+STUCK_MORE_SECONDS = 5.0
 
 log = logging.getLogger(__name__)
 
@@ -77,7 +78,8 @@ def create(settings: Settings) -> Starlette:
                 "drain": drain,
                 "refusals": refusals,
                 "clients": clients,
-                "patience": patience(),
+                # The streams give up their watchers themselves, and say so.
+                "patience": patience(stuck=settings.stuck_seconds + STUCK_MORE_SECONDS),
                 "server": gateway.server,
                 "handover": gateway.handover,
             }

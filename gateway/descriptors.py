@@ -23,13 +23,13 @@ def fitting(most: int, limit: int) -> int:
     """Return how many connections a process may have that has so many descriptors.
 
     That is `most`, or fewer, which is said in the log: without descriptors no connection would be
-    refused, but all would wait. `most` may be 0 for as many as there can be.
+    refused, but all would wait.
     """
     if limit == resource.RLIM_INFINITY:
         return most
     possible = max(1, limit - OTHERS)
     if most <= possible:
-        return most or possible
+        return most
     facts = {"limit": limit, "needed": most + OTHERS, "max_connections": possible}
     log.warning("gateway.few_descriptors", extra=facts)
     return possible

@@ -34,7 +34,6 @@ class Deadlines(Generic[T]):
         self._moments.pop(thing, None)
 
     def _ring(self) -> None:
-        self._timer = None
         now = self._loop.time()
         while self._moments:
             thing, moment = next(iter(self._moments.items()))
@@ -43,3 +42,4 @@ class Deadlines(Generic[T]):
                 return
             del self._moments[thing]
             self._due(thing)
+        self._timer = None  # not before: what is due may begin again

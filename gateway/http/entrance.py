@@ -10,7 +10,8 @@ is: a few more are taken for that.
 
 **Time.** A request has to arrive within limits. They are constants: a head is one segment or a few,
 a body has 16 KiB, and no proxy or network in between changes what is far too slow. An answer may
-take as long as it wants, and between requests uvicorn's keep-alive timeout rules.
+take as long as it wants, and between requests uvicorn's keep-alive timeout rules. A client that
+takes nothing of its answer is given up, as a watcher is.
 """
 
 import asyncio
@@ -47,15 +48,21 @@ _ASKS_HOW_IT_IS: Final = re.compile(rb"(?:GET|HEAD) /(?:healthz|readyz|metrics)[
 
 
 class Patience(msgspec.Struct, frozen=True):
-    """The deadlines of all connections of a process; a connection has one at a time."""
+    """The deadlines of all connections of a process.
+
+    A connection has one of the first four at a time, and `stuck` while an answer waits for it.
+    """
 
     head: "Deadlines[Entrance]"
     body: "Deadlines[Entrance]"
     spare: "Deadlines[Entrance]"
     linger: "Deadlines[Entrance]"
+    stuck: "Deadlines[Entrance]"
 
 
-def patience(head: float = HEAD_SECONDS, body: float = BODY_SECONDS) -> Patience:
+def patience(
+    head: float = HEAD_SECONDS, body: float = BODY_SECONDS, stuck: float = 60.0
+) -> Patience:
     """Return the deadlines of a process, in seconds."""
     late = Entrance.late
     return Patience(
@@ -63,6 +70,7 @@ def patience(head: float = HEAD_SECONDS, body: float = BODY_SECONDS) -> Patience
         Deadlines(body, late),
         Deadlines(SPARE_SECONDS, late),
         Deadlines(LINGER_SECONDS, late),
+        Deadlines(stuck, Entrance.stuck),
     )
 
 
@@ -81,6 +89,8 @@ class Entrance(Protocol):
         self._clients: Clients = self.app_state["clients"]
         self._patience: Patience = self.app_state["patience"]
         self._deadline: Deadlines[Entrance] | None = None
+        self._waiting = 0  # bytes of an answer, when it was looked at last
+        transport.set_write_buffer_limits(high=0)  # report every byte that the kernel does not take
         self._line = b""  # the beginning of a first line that is not whole
         self._excess: Excess | None = None
         if self._handover and not self._handover.serve:
@@ -93,7 +103,19 @@ class Entrance(Protocol):
         """Take note."""
         self._clients.leave(self.transport)
         self._allow(None)
+        self._patience.stuck.end(self)
         super().connection_lost(exc)
+
+    def pause_writing(self) -> None:
+        """Take note."""
+        super().pause_writing()
+        self._waiting = self.transport.get_write_buffer_size()
+        self._patience.stuck.begin(self)
+
+    def resume_writing(self) -> None:
+        """Take note."""
+        super().resume_writing()
+        self._patience.stuck.end(self)
 
     def data_received(self, data: bytes) -> None:
         """Take bytes, unless they are for another process, or of a client too many."""
@@ -138,6 +160,11 @@ class Entrance(Protocol):
             self._allow(None)
         super().on_message_complete()
 
+    def handle_websocket_upgrade(self) -> None:
+        """Hand the connection on; whether it is stuck is no more our concern."""
+        self._patience.stuck.end(self)
+        super().handle_websocket_upgrade()
+
     def late(self) -> None:
         """End what has taken too long."""
         deadline, self._deadline = self._deadline, None
@@ -153,6 +180,15 @@ class Entrance(Protocol):
                 f"within {BODY_SECONDS:.0f} s."
             )
             self._give_up(Problem(HTTPStatus.REQUEST_TIMEOUT, "too-slow", detail))
+
+    def stuck(self) -> None:
+        """End the connection of a client that has taken nothing of its answer meanwhile."""
+        before, self._waiting = self._waiting, self.transport.get_write_buffer_size()
+        if self._waiting < before:
+            self._patience.stuck.begin(self)
+        else:
+            self._connection.abort()
+            self.transport.abort()
 
     def _allow(self, deadline: Deadlines["Entrance"] | None) -> None:
         """Let another deadline be that of the connection; one beyond the limits keeps its own."""

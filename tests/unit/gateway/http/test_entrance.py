@@ -43,6 +43,7 @@ def serve(free_port: Callable[[], int]) -> Serve:
         *,
         head: float = 60.0,
         body: float = 60.0,
+        stuck: float = 60.0,
         proxies: tuple[str, ...] = (),
     ) -> AsyncIterator[EchoSite]:
         clients = Clients(Proxies(proxies), most, of_one)
@@ -50,7 +51,7 @@ def serve(free_port: Callable[[], int]) -> Serve:
         server.admission = clients
         state = {
             "clients": clients,
-            "patience": patience(head, body),
+            "patience": patience(head, body, stuck),
             "refusals": Refusals(Access([])),
             "drain": Drain(0),
             "server": server,
@@ -225,6 +226,21 @@ async def test_a_websocket_has_no_deadline_of_a_request(serve: Serve) -> None:
         writer.close()
 
 
+async def test_a_websocket_is_not_stuck_by_what_came_before(serve: Serve) -> None:
+    async with serve(stuck=0.1) as site:
+        reader, writer = await site.connect()
+        size = 16 << 20
+        writer.write(POST + b"Content-Length: %d\r\n\r\n" % size + bytes(size))
+        await until(lambda: site.seen)
+        writer.write(WEBSOCKET)
+        await reader.readuntil(b"\r\n\r\n")
+        await reader.readexactly(size + len(b"POST /start "))
+        assert b" 101 " in await reader.readuntil(b"\r\n\r\n")
+        await reader.readuntil(b"}")
+        late = await asyncio.wait([asyncio.create_task(reader.read(1))], timeout=0.3)
+        assert not late[0]
+
+
 async def test_a_refused_client_that_goes_on_sending_is_cut_off(
     serve: Serve, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -240,6 +256,31 @@ async def test_a_refused_client_that_goes_on_sending_is_cut_off(
                 await writer.drain()
                 await asyncio.sleep(0.001)
         assert not site.connections
+
+
+async def begin_large_answer(site: EchoSite) -> asyncio.StreamReader:
+    """Ask for 16 MiB, of which nothing is read before the reader is asked for it."""
+    reader, writer = await site.connect()
+    writer.write(POST + b"Content-Length: %d\r\nConnection: close\r\n\r\n" % (16 << 20))
+    writer.write(bytes(16 << 20))
+    await until(lambda: site.seen)
+    return reader
+
+
+async def test_a_client_that_takes_nothing_of_its_answer_is_cut_off(serve: Serve) -> None:
+    async with serve(stuck=0.1) as site:
+        await begin_large_answer(site)
+        await until(lambda: not site.connections)
+
+
+async def test_a_client_that_takes_its_answer_slowly_gets_it(serve: Serve) -> None:
+    async with serve(stuck=0.2) as site:
+        reader = await begin_large_answer(site)
+        size = 0
+        while data := await reader.read(1 << 19):
+            size += len(data)
+            await asyncio.sleep(0.01)
+        assert size > 16 << 20
 
 
 # --- number
