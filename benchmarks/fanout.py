@@ -87,7 +87,8 @@ class Program:
 
 def gateway(directory: Path, url: str, port: int, stack: ExitStack) -> int:
     """Start the gateway."""
-    web = stack.enter_context(Web("gateway", directory, mqtt_url=url, port=port))
+    limits = {"max_connections": 100_000, "max_per_address": 0}
+    web = stack.enter_context(Web("gateway", directory, mqtt_url=url, port=port, **limits))
     return web.until_ready().pid
 
 

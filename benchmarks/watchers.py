@@ -220,7 +220,13 @@ def main(watchers: str = "1000", processes: str = "4") -> None:
         here = Path(folder)
         stack.enter_context(Service("recorder", here, mqtt_url=broker.mqtt_url))
         port = ports.free_block(1, os.getpid())
-        options = {"port": port, "workers": processes, "log_level": "warning", **urls}
+        options = {
+            "port": port,
+            "workers": processes,
+            "log_level": "warning",
+            "max_per_address": 0,
+            **urls,
+        }
         web = stack.enter_context(Web("gateway", here, **options)).until_ready()
         stack.enter_context(Service("fakebuild", here, concurrency=BUILDS, **urls))
         wait_for_all(web, int(processes))

@@ -31,6 +31,23 @@ log = logging.getLogger(__name__)
     help="TCP port to listen on.",
 )
 @options.origins
+@options.trusted_proxies
+@click.option(
+    "--max-connections",
+    envvar="BUILDFEED_MAX_CONNECTIONS",
+    default=10_000,
+    show_default=True,
+    type=click.IntRange(1),
+    help="Connections that a process may have open, WebSockets included.",
+)
+@click.option(
+    "--max-per-address",
+    envvar="BUILDFEED_MAX_PER_ADDRESS",
+    default=1000,
+    show_default=True,
+    type=click.IntRange(0),
+    help="How many of them one address may have; 0: no limit.",
+)
 @click.option(
     "--starts-per-minute",
     envvar="BUILDFEED_STARTS_PER_MINUTE",

@@ -20,6 +20,8 @@ from buildfeed.activity import Activity
 from buildfeed.broker.amqp.link import AmqpLink
 from buildfeed.history.store import Store
 from gateway.access.access import Access
+from gateway.access.clients import Clients
+from gateway.access.proxies import Proxies
 from gateway.access.refusals import Refusals
 from gateway.commands.commands import Commands
 from gateway.commands.publisher import AmqpPublisher, MqttPublisher
@@ -29,9 +31,11 @@ from gateway.engine.server import Limits, Server
 from gateway.handover import Handover
 from gateway.http import failures
 from gateway.http.api import Api
+from gateway.http.entrance import patience
 from gateway.http.guard import Guard
 from gateway.http.health import Health
 from gateway.http.pages import pages
+from gateway.http.proxied_streams import ProxiedStreams
 from gateway.operations.loop_lag import HANG_SECONDS, LoopLag
 from gateway.operations.metrics import Metrics, Vitals
 from gateway.operations.queues import Queues
@@ -53,6 +57,7 @@ from gateway.transports.transport import Newest, Transport
 
 CLOSE_SECONDS = 3.0
 READY_SECONDS = 3.0
+STUCK_MORE_SECONDS = 5.0
 
 log = logging.getLogger(__name__)
 
@@ -65,18 +70,23 @@ def create(settings: Settings) -> Starlette:
         drain = Drain(settings.drain_seconds)
         drain.heed_signals()
         store = await asyncio.to_thread(Store, settings.database_url)
-        gateway = Gateway(settings, store, drain)
+        gateway = Gateway(settings, store, drain, clients)
         app.router.routes.extend(gateway.routes())
         async with gateway.running():
             # For `http/entrance.py` and `transports/websocket.py`, below the application.
             yield {
                 "drain": drain,
                 "refusals": refusals,
+                "clients": clients,
+                # The streams give up their watchers themselves, and say so.
+                "patience": patience(stuck=settings.stuck_seconds + STUCK_MORE_SECONDS),
                 "server": gateway.server,
                 "handover": gateway.handover,
             }
 
     refusals = Refusals(Access(settings.origins, settings.host))
+    proxies = Proxies(settings.trusted_proxies)
+    clients = Clients(proxies, settings.max_connections, settings.max_per_address)
 
     return Starlette(
         lifespan=lifespan,
@@ -89,6 +99,7 @@ def create(settings: Settings) -> Starlette:
                 allow_headers=["Content-Type", "Idempotency-Key", "Prefer"],
                 expose_headers=["Location", "Retry-After"],
             ),
+            Middleware(ProxiedStreams, clients=clients),
         ],
         exception_handlers=dict.fromkeys(failures.EXCEPTIONS, failures.answer),
     )
@@ -97,8 +108,9 @@ def create(settings: Settings) -> Starlette:
 class Gateway:
     """The parts of one gateway process. It closes the `store` at its end."""
 
-    def __init__(self, settings: Settings, store: Store, drain: Drain) -> None:
+    def __init__(self, settings: Settings, store: Store, drain: Drain, clients: Clients) -> None:
         self._settings = settings
+        self._clients = clients
         self._store = store
         # The state, and the sources that fill it.
         self._live = live = Live(self._send, asyncio.get_running_loop().time)
@@ -126,6 +138,7 @@ class Gateway:
         self.server, self._transports = _transports(
             settings, live, snapshot, newest, self.handover.new_session
         )
+        self.server.admission = clients
         # For operators.
         self._loop_lag = LoopLag(HANG_SECONDS if settings.workers > 1 else None)
         metrics = Metrics(live, self._counters, self._vitals)
@@ -216,6 +229,8 @@ class Gateway:
             states_merged=sum(each.merged for each in self._transports),
             watchers_stuck=sum(each.stuck for each in self._transports),
             activities_refused=self._subscriber.refused,
+            connections=self._clients.open,
+            connections_refused=self._clients.refused,
         )
 
 

@@ -7,6 +7,7 @@ import click
 
 from gateway.access import hosts
 from gateway.access.anonymous import ALL_INTERFACES, Anonymous, refusal
+from gateway.access.proxies import Proxies
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -50,6 +51,32 @@ def origins(command: Command) -> Command:
         callback=_origins,
         help="Web origin (https://host) whose pages may watch and command; repeatable.",
     )(command)
+
+
+def trusted_proxies(command: Command) -> Command:
+    """Add `--trusted-proxy`, given to the command as `trusted_proxies`: a tuple."""
+    return click.option(
+        "--trusted-proxy",
+        "trusted_proxies",
+        envvar="BUILDFEED_TRUSTED_PROXIES",
+        multiple=True,
+        callback=_trusted_proxies,
+        help="Address or network (10.0.0.0/8) of a proxy whose X-Forwarded-For is believed; "
+        "repeatable.",
+    )(command)
+
+
+def _trusted_proxies(
+    _context: click.Context, _option: click.Parameter, values: tuple[str, ...]
+) -> tuple[str, ...]:
+    for value in values:
+        try:
+            Proxies([value])
+        except ValueError:
+            raise click.BadParameter(
+                f"{value!r} is no address and no network: write it as 192.0.2.7 or 10.0.0.0/8."
+            ) from None
+    return values
 
 
 def _origins(

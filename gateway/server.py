@@ -30,6 +30,7 @@ import uvicorn
 from uvicorn.supervisors import Multiprocess
 
 from buildfeed.log import configure
+from gateway import descriptors
 from gateway.operations.loop_lag import HANG_SECONDS
 from gateway.settings import MAX_MESSAGE_BYTES, Settings
 
@@ -49,6 +50,8 @@ log = logging.getLogger(__name__)
 
 def serve(settings: Settings, log_level: str) -> None:
     """Serve until SIGTERM or SIGINT; SIGHUP replaces several processes one after the other."""
+    most = descriptors.fitting(settings.max_connections, descriptors.raise_limit())
+    settings = msgspec.structs.replace(settings, max_connections=most)
     if settings.workers == 1:
         with contextlib.suppress(KeyboardInterrupt):  # it has stopped in order already
             uvicorn.Server(_config(settings, log_level)).run()
@@ -71,6 +74,7 @@ def _config(settings: Settings, log_level: str) -> uvicorn.Config:
         ws_max_size=MAX_MESSAGE_BYTES,
         timeout_graceful_shutdown=round(settings.drain_seconds) + SHUTDOWN_SECONDS,
         timeout_worker_healthcheck=HANG_SECONDS,
+        proxy_headers=False,  # `Clients` knows which proxies are trusted
         access_log=False,
         server_header=False,
         log_config=None,

@@ -17,6 +17,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     `workers` processes share the port and, if they are several, the directory `shared`. At most
     `backlog_kib` KiB wait for one watcher; one that takes nothing for `stuck_seconds` is closed. A
     watcher gets one write in `frame_ms` milliseconds, 0 for one in each turn of the event loop.
+    A process has at most `max_connections`, of which `max_per_address` from one address (0: no
+    limit). `trusted_proxies` are addresses and networks of proxies that say who their clients are.
     """
 
     mqtt_url: str
@@ -32,3 +34,6 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     backlog_kib: int = 256
     stuck_seconds: int = 30
     frame_ms: int = 40
+    max_connections: int = 10_000
+    max_per_address: int = 1000
+    trusted_proxies: tuple[str, ...] = ()

@@ -6,7 +6,7 @@ and the set of slow connections. The meaning of a message is its handler's: see 
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from typing import Final, Protocol
 
 import msgspec
@@ -52,6 +52,16 @@ class Handler(Protocol):
         """Send what is held for a connection: it takes bytes again."""
 
 
+class Admission(Protocol):
+    """The limit of sessions that poll, as the server uses it."""
+
+    def enter(self, session: Hashable, client: str) -> None:
+        """Count a session of a client's address; raises an error of its own to refuse it."""
+
+    def leave(self, session: Hashable) -> None:
+        """Count a session no more."""
+
+
 class Server:
     """The connections of this process; `handler` takes their messages.
 
@@ -62,6 +72,8 @@ class Server:
         self, handler: Handler, limits: Limits, new_session: Callable[[], str] = new_sid
     ) -> None:
         self._new_session = new_session
+        self.admission: Admission | None = None
+        """Who may begin to poll; None: everybody."""
         self.max_bytes = limits.max_bytes
         self.stuck = 0
         """Connections closed because they took nothing for `stuck` seconds."""
@@ -92,9 +104,14 @@ class Server:
         connection.attach(transport, Frames(self.max_bytes), answer + opened)
         return connection
 
-    def open_polling(self) -> bytes:
-        """Open a session of a client that polls; return the answer to its request."""
+    def open_polling(self, client: str = "") -> bytes:
+        """Open a session of a client that polls; return the answer to its request.
+
+        `client` is its address. Raises what the admission raises.
+        """
         sid = self._new_session()
+        if self.admission:
+            self.admission.enter(sid, client)
         self._polling[sid] = self._begin(sid)
         return self._opened(sid, ["websocket"])
 
@@ -137,7 +154,8 @@ class Server:
 
     def attached(self, connection: Connection) -> None:
         """Take note that a connection is a WebSocket from now on."""
-        self._polling.pop(connection.session, None)
+        if self._polling.pop(connection.session, None) and self.admission:
+            self.admission.leave(connection.session)
 
     def lost(self, connection: Connection) -> None:
         """Take note that a connection is gone."""

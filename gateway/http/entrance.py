@@ -1,23 +1,77 @@
-"""The entrance of a connection: requests that belong to another process go there at once.
+"""The entrance of a connection: what is asked of it before, and beside, HTTP.
 
-The first line of a request is looked at before it is parsed. Only between two requests nothing of
-the connection is in our hands, so a request that was sent before the last one was answered (HTTP
-pipelining, which neither browsers nor proxies do) is not passed on.
+**Handover.** Requests that belong to another process go there at once. The first line of a request
+is looked at before it is parsed. Only between two requests nothing of the connection is in our
+hands, so a request that was sent before the last one was answered (HTTP pipelining, which neither
+browsers nor proxies do) is not passed on.
+
+**Number.** A connection beyond the limits of `Clients` is refused, unless it asks how the process
+is: a few more are taken for that.
+
+**Time.** A request has to arrive within limits. They are constants: a head is one segment or a few,
+a body has 16 KiB, and no proxy or network in between changes what is far too slow. An answer may
+take as long as it wants, and between requests uvicorn's keep-alive timeout rules. A client that
+takes nothing of its answer is given up, as a watcher is.
 """
 
 import asyncio
+import re
 import socket
+from http import HTTPStatus
 from typing import Any, Final
 from urllib.parse import parse_qs
 
+import msgspec
+
+from gateway import problems
 from gateway.access.access import SOCKETS
+from gateway.access.clients import Clients
+from gateway.access.connection_limit import Excess
 from gateway.handover import Handover
+from gateway.http.deadlines import Deadlines
 from gateway.http.protocol import Protocol
+from gateway.problems import Problem
 from gateway.tasks import Tasks
+
+HEAD_SECONDS: Final = 10.0
+"""Seconds for a head, from its first byte or, of a new connection, from the beginning."""
+BODY_SECONDS: Final = 30.0
+SPARE_SECONDS: Final = 5.0
+"""Seconds that a connection beyond the limits may last."""
+LINGER_SECONDS: Final = 2.0
+"""Seconds in which a refusal may leave, and a client goes on sending what nobody reads."""
 
 _BEGINS: Final = tuple(f"{method} {SOCKETS}".encode() for method in ("GET", "POST"))
 _LONGEST_LINE: Final = 8 * 1024
 """Bytes of a first line that are waited for; one that is longer names no session of ours."""
+_ASKS_HOW_IT_IS: Final = re.compile(rb"(?:GET|HEAD) /(?:healthz|readyz|metrics)[ ?]")
+
+
+class Patience(msgspec.Struct, frozen=True):
+    """The deadlines of all connections of a process.
+
+    A connection has one of the first four at a time, and `stuck` while an answer waits for it.
+    """
+
+    head: "Deadlines[Entrance]"
+    body: "Deadlines[Entrance]"
+    spare: "Deadlines[Entrance]"
+    linger: "Deadlines[Entrance]"
+    stuck: "Deadlines[Entrance]"
+
+
+def patience(
+    head: float = HEAD_SECONDS, body: float = BODY_SECONDS, stuck: float = 60.0
+) -> Patience:
+    """Return the deadlines of a process, in seconds."""
+    late = Entrance.late
+    return Patience(
+        Deadlines(head, late),
+        Deadlines(body, late),
+        Deadlines(SPARE_SECONDS, late),
+        Deadlines(LINGER_SECONDS, late),
+        Deadlines(stuck, Entrance.stuck),
+    )
 
 
 class Entrance(Protocol):
@@ -32,38 +86,157 @@ class Entrance(Protocol):
         """Begin, maybe with what another process has read."""
         super().connection_made(transport)
         self._handover: Handover | None = self.app_state.get("handover")
+        self._clients: Clients = self.app_state["clients"]
+        self._patience: Patience = self.app_state["patience"]
+        self._deadline: Deadlines[Entrance] | None = None
+        self._waiting = 0  # bytes of an answer, when it was looked at last
+        transport.set_write_buffer_limits(high=0)  # report every byte that the kernel does not take
         self._line = b""  # the beginning of a first line that is not whole
-        self._inside = False  # between the first and the last byte of a request
+        self._excess: Excess | None = None
         if self._handover and not self._handover.serve:
             self._handover.serve = self._adopting()
+        self._enter()
         if self.first:
             self.data_received(self.first)
 
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Take note."""
+        self._clients.leave(self.transport)
+        self._allow(None)
+        self._patience.stuck.end(self)
+        super().connection_lost(exc)
+
+    def pause_writing(self) -> None:
+        """Take note."""
+        super().pause_writing()
+        self._waiting = self.transport.get_write_buffer_size()
+        self._patience.stuck.begin(self)
+
+    def resume_writing(self) -> None:
+        """Take note."""
+        super().resume_writing()
+        self._patience.stuck.end(self)
+
     def data_received(self, data: bytes) -> None:
-        """Take bytes, unless they are for another process."""
-        if self._handover and not self._busy:
+        """Take bytes, unless they are for another process, or of a client too many."""
+        if self._deaf:
+            return
+        if not self._busy:
+            if not self._deadline:
+                self._allow(self._patience.head)
             data, self._line = self._line + data, b""
-            if _is_part(data):
-                self._line = data
+            if self._excess and not self._is_spared(data):
                 return
-            if data.startswith(_BEGINS) and self._pass_on(self._handover, data):
-                return
+            if self._handover:
+                if _is_part(data):
+                    self._line = data
+                    return
+                if data.startswith(_BEGINS) and self._pass_on(self._handover, data):
+                    return
         super().data_received(data)
 
     def on_message_begin(self) -> None:
         """Take note."""
-        self._inside = True
         super().on_message_begin()
+        if not self._deadline:
+            self._allow(self._patience.head)
+
+    def on_headers_complete(self) -> None:
+        """Let the application begin; it sees the client, not the proxy in front of it."""
+        self._allow(self._patience.body)
+        peer = self.client[0] if self.client else ""
+        if self._clients.is_proxy(peer):
+            lines = [value for name, value in self.headers if name == b"x-forwarded-for"]
+            client = self._clients.address(peer, [line.decode("latin-1") for line in lines])
+            self.scope["client"] = client, 0
+            self.scope["state"]["proxied"] = True
+        super().on_headers_complete()
+        if self._excess and not self._repeats:
+            self.cycle.keep_alive = False
 
     def on_message_complete(self) -> None:
         """Take note."""
-        self._inside = False
+        if not self._excess:
+            self._allow(None)
         super().on_message_complete()
+
+    def handle_websocket_upgrade(self) -> None:
+        """Hand the connection on; whether it is stuck is no more our concern."""
+        self._patience.stuck.end(self)
+        super().handle_websocket_upgrade()
+
+    def late(self) -> None:
+        """End what has taken too long."""
+        deadline, self._deadline = self._deadline, None
+        if self._deaf or self._excess:  # it had time to take the answer
+            self.transport.abort()
+        elif self.flow.read_paused:  # it is we who are late
+            self._allow(deadline)
+        elif self._part == "none" and not self._line:
+            self.transport.close()
+        else:
+            detail = (
+                f"A request is to arrive within {HEAD_SECONDS:.0f} s, and its body "
+                f"within {BODY_SECONDS:.0f} s."
+            )
+            self._give_up(Problem(HTTPStatus.REQUEST_TIMEOUT, "too-slow", detail))
+
+    def stuck(self) -> None:
+        """End the connection of a client that has taken nothing of its answer meanwhile."""
+        before, self._waiting = self._waiting, self.transport.get_write_buffer_size()
+        if self._waiting < before:
+            self._patience.stuck.begin(self)
+        else:
+            self._connection.abort()
+            self.transport.abort()
+
+    def _allow(self, deadline: Deadlines["Entrance"] | None) -> None:
+        """Let another deadline be that of the connection; one beyond the limits keeps its own."""
+        if self._excess and deadline and self._deadline:
+            return
+        if self._deadline:
+            self._deadline.end(self)
+        self._deadline = deadline
+        if deadline:
+            deadline.begin(self)
+
+    def _close(self) -> None:
+        """End our side; the client may take the answer first, and stop sending."""
+        if not self.transport.is_closing():
+            self.transport.write_eof()
+            self._allow(self._patience.linger)
+
+    def _enter(self) -> None:
+        """Count the connection, or refuse it."""
+        peer = self.client[0] if self.client else ""
+        self._excess = self._clients.connect(self.transport, peer)
+        if not self._excess:
+            self._allow(self._patience.head)
+        elif self._clients.spare(self.transport, peer):
+            self._allow(self._patience.spare)
+        else:
+            self._turn_away(self._excess)
+
+    def _is_spared(self, data: bytes) -> bool:
+        """Tell whether a connection beyond the limits asks how the process is; else refuse it."""
+        if self._excess and not _ASKS_HOW_IT_IS.match(data):
+            if b"\n" not in data and len(data) < _LONGEST_LINE:
+                self._line = data
+            else:
+                self._turn_away(self._excess)
+            return False
+        return True
+
+    def _turn_away(self, excess: Excess) -> None:
+        self._deaf = True
+        peer = self.client[0] if self.client else ""
+        self.transport.write(problems.encoded(self._clients.refusal(excess, peer)))
+        self.transport.close()
 
     @property
     def _busy(self) -> bool:
         """Whether a request is under way."""
-        return self._inside or not (self.cycle is None or self.cycle.response_complete)
+        return self._part != "none" or not (self.cycle is None or self.cycle.response_complete)
 
     def _pass_on(self, handover: Handover, data: bytes) -> bool:
         line = data[: data.index(b"\r\n")] if b"\r\n" in data else data

@@ -1,15 +1,19 @@
-"""HTTP/1.1 as uvicorn speaks it, mended: ignored upgrades, bodies without length, bad heads.
+"""HTTP/1.1 as uvicorn speaks it, mended: ignored upgrades, bodies without length, endless heads.
 
 httptools, the parser of uvicorn, takes any `Upgrade` for the end of HTTP, and drops the body of
 that request. Here an absent body means defaults: a start that nobody wanted. So a second parser,
 which is given the same head without the upgrade, goes on with the body.
+
+httptools has no limit for a head, and keeps what it has of a header until that is whole. So bytes
+are parsed in pieces, and those counted that bring no body: a head, the trailers behind a body, the
+extensions of chunks.
 """
 
 import asyncio
 import logging
 import re
 from http import HTTPStatus
-from typing import Any, Final, cast
+from typing import Any, Final, Literal, cast
 
 import httptools
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
@@ -20,6 +24,14 @@ from gateway.http_connection import EXTENSION, HttpConnection
 from gateway.log_limit import LogLimit
 from gateway.problems import Problem
 
+HEAD_BYTES: Final = 32 * 1024
+"""Largest head of a request, in bytes, with its first line."""
+
+_MOST_WAITING: Final = 16
+"""Requests that may wait until the one before is answered (HTTP pipelining); the connection ends
+with the answer to the last."""
+_PIECE_BYTES: Final = 4 * 1024
+"""Bytes that are parsed at once; a head that is not whole may be longer by twice so many."""
 _LENGTH: Final = b"content-length", b"transfer-encoding"
 _LOGGED: Final = LogLimit(20)
 _EMPTY_LINE: Final = re.compile(rb"\r?\n\r?\n")
@@ -48,7 +60,10 @@ class Protocol(HttpToolsProtocol):
         self._connection = HttpConnection(transport)
         self._repeats = False  # while the second parser is given the head
         self._unframed = False  # the body has no length, and does not end with the connection
-        self._deaf = False  # all further bytes are no HTTP
+        self._deaf = False  # all further bytes are no HTTP, or not ours
+        self._part: Literal["none", "head", "body"] = "none"  # what is under way of a request
+        self._idle_bytes = 0  # that came since there was a body
+        self._too_large = False
         self._may_lack_body = False  # the next bytes may be meant as the body of the last request
         self._tail = b""  # where an empty line may have begun
         self._before: Any = None  # the request before the last
@@ -73,19 +88,28 @@ class Protocol(HttpToolsProtocol):
         if self._deaf:
             return
         self._unset_keepalive_if_required()
-        before, rest = self.cycle, data
+        before = self.cycle
         self._may_lack_body = False  # a body would have begun by now
         try:
-            while rest:
-                rest = self._parse(rest)
-        except httptools.HttpParserError:
+            for start in range(0, len(data), _PIECE_BYTES):
+                self._take(data[start : start + _PIECE_BYTES])
+        except (httptools.HttpParserError, _TooMuch):
             self.send_400_response("")
+        if self._deaf:
             return
         more = data if self.cycle is before else _behind_head(self._tail + data)
         self._tail = data[-_EMPTY_LINE_BYTES + 1 :]
         if self._unframed and not self.cycle.response_complete and more.strip(b"\r\n"):
             detail = "The body has no length: send Content-Length or Transfer-Encoding: chunked."
             self._refuse(Problem(HTTPStatus.LENGTH_REQUIRED, "no-length", detail))
+
+    def _take(self, piece: bytes) -> None:
+        self._idle_bytes += len(piece)
+        while piece and not self._deaf:
+            piece = self._parse(piece)
+        self._too_large = self._idle_bytes > HEAD_BYTES
+        if self._too_large:
+            raise _TooMuch
 
     def _parse(self, data: bytes) -> bytes:
         """Parse; return the rest after an upgrade that is ignored."""
@@ -95,6 +119,7 @@ class Protocol(HttpToolsProtocol):
             if not self._should_upgrade():
                 self._ignore_upgrade()
                 return data[exc.args[0] :]
+            self._deaf = True  # the WebSocket has the connection
             self.handle_websocket_upgrade()
         return b""
 
@@ -125,6 +150,9 @@ class Protocol(HttpToolsProtocol):
 
     def on_message_begin(self) -> None:
         """Put the connection into the scope (ASGI: extensions)."""
+        if len(self.pipeline) >= _MOST_WAITING:
+            raise _TooMuch
+        self._part, self._idle_bytes = "head", 0
         if not self._repeats:
             super().on_message_begin()
             self.scope["extensions"] = {EXTENSION: cast(dict[object, object], self._connection)}
@@ -135,16 +163,24 @@ class Protocol(HttpToolsProtocol):
             super().on_url(url)
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        """Take a header."""
-        if not self._repeats:
+        """Take a header; one behind the body is ignored (RFC 9110 §6.5.1)."""
+        if not self._repeats and self._part == "head":
             super().on_header(name, value)
 
     def on_headers_complete(self) -> None:
         """Let the application begin."""
+        self._idle_bytes = 0
         if self._repeats:
+            self._part = "body"
             return
+        first = len(self.parser.get_method()) + len(self.url) + len(b"  HTTP/1.1\r\n\r\n")
+        fields = sum(len(name) + len(value) + len(b": \r\n") for name, value in self.headers)
+        if first + fields > HEAD_BYTES:
+            self._too_large = True
+            raise _TooMuch
         before = self.cycle
         super().on_headers_complete()
+        self._part = "body"
         if self.cycle is not before:
             self._before = before
             self._may_lack_body = self.scope["method"] == "POST" and all(
@@ -156,13 +192,32 @@ class Protocol(HttpToolsProtocol):
                 and not any(name in _LENGTH for name, _ in self.headers)
             )
 
+    def on_body(self, body: bytes) -> None:
+        """Take a piece of the body."""
+        self._idle_bytes = 0
+        super().on_body(body)
+
     def on_message_complete(self) -> None:
         """Let the application know, but not before a body that an upgrade seemed to leave out."""
+        self._part, self._idle_bytes = "none", 0
         if not self.parser.should_upgrade() or self._should_upgrade():
             super().on_message_complete()
 
     def send_400_response(self, _msg: str) -> None:
-        """Refuse bytes that are no HTTP, and the request before them where that is not whole.
+        """Refuse bytes that are no HTTP, or too many."""
+        if self._too_large:
+            status = HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE
+            detail = f"The head of a request has {HEAD_BYTES // 1024} KiB at most."
+            self._give_up(Problem(status, "head-too-large", detail))
+            return
+        detail = (
+            "This is no HTTP/1.1, or a body without its length: "
+            "send Content-Length or Transfer-Encoding: chunked."
+        )
+        self._give_up(Problem(HTTPStatus.BAD_REQUEST, "bad-http", detail))
+
+    def _give_up(self, problem: Problem) -> None:
+        """Hear nothing more; refuse what has come last, and the request before if it is not whole.
 
         One that is whole is answered, and the connection ends then.
         """
@@ -171,40 +226,44 @@ class Protocol(HttpToolsProtocol):
         if last is not None and not last.response_complete:
             if last.more_body or self._may_lack_body:
                 if not self.pipeline:  # else another is answered first
-                    self._refuse_malformed()
+                    self._refuse(problem)
                     return
                 self.pipeline.popleft()
                 last = self._before
             last.keep_alive = False
             return
-        self._refuse_malformed()
-
-    def _refuse_malformed(self) -> None:
-        detail = (
-            "This is no HTTP/1.1, or a body without its length: "
-            "send Content-Length or Transfer-Encoding: chunked."
-        )
-        self._refuse(Problem(HTTPStatus.BAD_REQUEST, "bad-http", detail))
+        self._refuse(problem)
 
     def _refuse(self, problem: Problem) -> None:
         """Answer and close; a request that waits for its answer ends as if its client had gone."""
-        client = self.client[0] if self.client else ""
+        self._deaf = True
+        waits = self.cycle is not None and not self.cycle.response_complete
+        asked = self.scope["client"] if waits or self._part == "body" else self.client
+        client = asked[0] if asked else ""
         left_out = _LOGGED.take((problem.slug, client), self.loop.time())
         if left_out is not None:
             facts = {"problem": problem.slug, "client": client, "left_out": left_out}
             log.warning("http.malformed", extra=facts)
-        waits = self.cycle is not None and not self.cycle.response_complete
-        if not (waits and self.cycle.response_started):
+        begun = (waits or self._part == "body") and self.cycle.response_started
+        if not begun:
             self.transport.write(problems.encoded(problem))
         if waits:
             self.cycle.disconnected = True
             self.cycle.message_event.set()
+        self._close()
+
+    def _close(self) -> None:
+        """End the connection; what was written leaves first."""
         self.transport.close()
 
     def shutdown(self) -> None:
         """Tell the response that the server is about to stop."""
         super().shutdown()
         self._connection.end(lost=False)
+
+
+class _TooMuch(Exception):
+    """More bytes than a head may have, or more requests than may wait."""
 
 
 def _behind_head(data: bytes) -> bytes:

@@ -35,6 +35,8 @@ class Vitals(msgspec.Struct, frozen=True, kw_only=True):
     states_merged: int
     watchers_stuck: int
     activities_refused: int
+    connections: int
+    connections_refused: dict[str, int]
 
 
 class Metrics(Collector):
@@ -108,6 +110,9 @@ class Metrics(Collector):
         yield _gauges("watchers", "Watchers connected", "transport", vitals.watchers)
         stuck = vitals.watchers_stuck
         yield _counter("watchers_stuck", "Watchers closed as they took nothing", stuck)
+        yield _gauge("connections", "Connections, and sessions that poll", vitals.connections)
+        beyond = vitals.connections_refused
+        yield _counters("connections_refused", "Connections too many", "reason", beyond)
         yield _gauge("ready", "1 when connected and caught up", vitals.ready)
         yield _gauge("broker_up", "1 while the probe comes back", vitals.broker_up)
         yield _gauge("broker_lag_seconds", "Last round trip of the probe", vitals.broker_lag)

@@ -47,7 +47,8 @@ class PollingRequests:
         if scope["method"] == "POST":
             body = await _body(receive, self._server.max_bytes)
         payload: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
-        connection = self.begin(scope["method"], query, body, payload.set_result)
+        client = scope["client"][0] if scope.get("client") else ""
+        connection = self.begin(scope["method"], query, body, client, payload.set_result)
         below = http_connection.of(scope)
         if connection:
             below.on_end = lambda: connection.close(frames.RESTART, "service restart")
@@ -57,9 +58,9 @@ class PollingRequests:
         below.on_end = lambda: None
 
     def begin(
-        self, method: str, query: str, body: bytes, answer: Callable[[bytes], None]
+        self, method: str, query: str, body: bytes, client: str, answer: Callable[[bytes], None]
     ) -> Connection | None:
-        """Call `answer` with the text that answers a request, at once or when there is one.
+        """Call `answer` with the text that answers a request of the address `client`.
 
         Returns the connection whose poll waits, if the answer has to wait: close it when the client
         goes away. Raises Problem.
@@ -68,7 +69,7 @@ class PollingRequests:
         session = _asked(asked, "sid")
         _check(asked)
         if not session and method == "GET":
-            answer(self._server.open_polling())
+            answer(self._server.open_polling(client))
             return None
         if method not in ("GET", "POST") or not session:
             detail = "A session begins with a GET; then it has GET and POST with its sid."

@@ -15,6 +15,7 @@ from uvicorn.config import Config
 from uvicorn.server import ServerState
 
 from gateway import problems
+from gateway.access.clients import Clients
 from gateway.access.refusals import Refusals
 from gateway.engine import frames, handshake
 from gateway.engine.connection import Connection
@@ -79,8 +80,10 @@ class WatcherSocket(asyncio.Protocol):
 
     def _refusal(self, head: Head, answer: bytes | None) -> Problem | None:
         refusals: Refusals = self._app["refusals"]
-        peer = self._transport.get_extra_info("peername")
-        client = peer[0] if peer else ""
+        clients: Clients = self._app["clients"]
+        peername = self._transport.get_extra_info("peername")
+        peer = peername[0] if peername else ""
+        client = clients.address(peer, head.lines("x-forwarded-for"))
         problem = refusals.of(head.lines("host"), head.lines("origin"), client, acts=True)
         if problem:
             return problem
@@ -90,7 +93,7 @@ class WatcherSocket(asyncio.Protocol):
         if not answer:
             detail = "This is no handshake of a WebSocket of version 13 (RFC 6455 §4.1)."
             return Problem(HTTPStatus.BAD_REQUEST, "no-websocket", detail)
-        return None
+        return clients.share(self, client) if clients.is_proxy(peer) else None
 
     def pause_writing(self) -> None:
         """Take note."""
@@ -105,6 +108,8 @@ class WatcherSocket(asyncio.Protocol):
     def connection_lost(self, _exc: Exception | None) -> None:
         """Take note."""
         self._state.connections.discard(self)
+        for holder in (self, self._transport):
+            self._app["clients"].leave(holder)
         if self._connection:
             self._app["server"].lost(self._connection)
         elif self._upgrade:

@@ -43,7 +43,7 @@ def test_a_thousand_stalled_readers(
 ) -> None:
     watchers = f'buildfeed_watchers{{transport="{transport}"}}'
     port = ports.free_block(1, os.getpid())
-    urls = {"mqtt_url": rabbitmq.mqtt_url, "amqp_url": rabbitmq.amqp_url}
+    urls = {"mqtt_url": rabbitmq.mqtt_url, "amqp_url": rabbitmq.amqp_url, "max_per_address": 0}
     with (
         many_files(),
         Web("gateway", tmp_path, port=port, **urls) as gateway,

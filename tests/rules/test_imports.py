@@ -99,7 +99,10 @@ PURE = [
     "gateway/log_limit.py",
     "gateway/commands/requests.py",
     *(f"gateway/queries/{name}.py" for name in ("listing", "snapshot_page")),
-    *(f"gateway/access/{name}.py" for name in ("anonymous", "hosts")),
+    *(
+        f"gateway/access/{name}.py"
+        for name in ("anonymous", "connection_limit", "hosts", "proxies")
+    ),
     "gateway/commands/rate_limit.py",
     *(f"gateway/engine/{name}.py" for name in ("frames", "handshake", "packets")),
     "gateway/http/collection.py",

@@ -1,7 +1,7 @@
 import json
 from http import HTTPStatus
 
-from gateway.problems import Problem, answer
+from gateway.problems import SECURITY_HEADERS, Problem, answer, encoded
 
 
 def test_an_answer_has_the_members_and_the_media_type_of_rfc_9457() -> None:
@@ -36,3 +36,13 @@ def test_further_members_and_headers_are_passed_on() -> None:
 
 def test_the_detail_is_the_text_of_the_exception() -> None:
     assert str(Problem(HTTPStatus.BAD_REQUEST, "not-json", "It is no JSON.")) == "It is no JSON."
+
+
+def test_every_answer_has_the_security_headers() -> None:
+    problem = Problem(HTTPStatus.NOT_FOUND, "unknown-build", "There is no build b1.")
+    assert SECURITY_HEADERS.items() <= dict(answer(problem).headers).items()
+    raw = encoded(problem).decode()
+    for name, value in SECURITY_HEADERS.items():
+        assert raw.count(f"{name}: {value}\r\n") == 1
+    assert "form-action 'self'" in SECURITY_HEADERS["content-security-policy"]
+    assert SECURITY_HEADERS["cross-origin-resource-policy"] == "same-origin"

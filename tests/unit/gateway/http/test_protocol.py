@@ -1,15 +1,11 @@
 """The body of a request counts: behind an upgrade that is ignored, and without a length."""
 
-import asyncio
-import socket
 from collections.abc import AsyncIterator, Callable
 
 import pytest
-import uvicorn
-from starlette.requests import ClientDisconnect, Request
-from starlette.responses import PlainTextResponse
 
 from gateway.http.protocol import Protocol
+from support.site import EchoSite
 
 BODY = b'{"by":"ada"}'
 LENGTH = b"Content-Length: %d\r\n" % len(BODY)
@@ -26,61 +22,10 @@ UPGRADES = {
 }
 
 
-class Site:
-    """Echoes on a real server in this process; `seen` has the requests that were whole."""
-
-    def __init__(self, port: int) -> None:
-        self.seen: list[str] = []
-        self.hold = asyncio.Event()
-        self._port = port
-        config = uvicorn.Config(
-            self._app,
-            http=Protocol,
-            ws="gateway.transports.websocket:WatcherSocket",
-            port=port,
-            log_config=None,
-            lifespan="off",
-            interface="asgi3",
-        )
-        self.server = uvicorn.Server(config)
-
-    async def _app(self, scope: dict[str, object], *channels: Callable[..., object]) -> None:
-        request = Request(scope, *channels)
-        try:
-            body = (await request.body()).decode()
-        except ClientDisconnect:
-            return
-        if request.url.path == "/held":
-            await self.hold.wait()
-        self.seen.append(f"{request.method} {request.url.path} {body}".strip())
-        await PlainTextResponse(self.seen[-1])(scope, *channels)
-
-    async def ask(self, *parts: bytes) -> str:
-        """Return what is answered until the server closes, to a request in so many segments."""
-        reader, writer = await asyncio.open_connection("127.0.0.1", self._port)
-        writer.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        for part in parts:
-            writer.write(part)
-            await writer.drain()
-            for _ in range(5):
-                await asyncio.sleep(0)  # the server reads it by itself
-        async with asyncio.timeout(5):
-            answer = (await reader.read()).decode()
-        writer.close()
-        return answer
-
-
 @pytest.fixture
-async def site(
-    free_port: Callable[[], int], eventually: Callable[..., None]
-) -> AsyncIterator[Site]:
-    site = Site(free_port())
-    serving = asyncio.create_task(site.server.serve())
-    await asyncio.to_thread(eventually, lambda: site.server.started)
-    yield site
-    serving.cancel()  # told to exit, it would look only at its next tick
-    await asyncio.gather(serving, return_exceptions=True)
-    await site.server.shutdown()
+async def site(free_port: Callable[[], int]) -> AsyncIterator[EchoSite]:
+    async with EchoSite.served(free_port(), Protocol) as site:
+        yield site
 
 
 def post(*fields: bytes, version: bytes = b"1.1", path: bytes = b"/start") -> bytes:
@@ -91,7 +36,7 @@ def post(*fields: bytes, version: bytes = b"1.1", path: bytes = b"/start") -> by
 @pytest.mark.parametrize("framed", [(LENGTH, BODY), (CHUNKED, CHUNKS)], ids=["length", "chunked"])
 @pytest.mark.parametrize("upgrade", UPGRADES.values(), ids=UPGRADES.keys())
 async def test_a_body_counts_behind_an_upgrade_that_is_ignored(
-    site: Site, upgrade: bytes, framed: tuple[bytes, bytes]
+    site: EchoSite, upgrade: bytes, framed: tuple[bytes, bytes]
 ) -> None:
     length, body = framed
     whole = post(upgrade, length) + body + LAST
@@ -103,7 +48,7 @@ async def test_a_body_counts_behind_an_upgrade_that_is_ignored(
         assert answer.count("HTTP/1.1 200 OK") == 2
 
 
-async def test_it_counts_wherever_the_segments_end(site: Site) -> None:
+async def test_it_counts_wherever_the_segments_end(site: EchoSite) -> None:
     whole = post(UPGRADES["curl"], CHUNKED) + CHUNKS + LAST
     for cut in range(1, len(whole)):
         site.seen.clear()
@@ -111,13 +56,13 @@ async def test_it_counts_wherever_the_segments_end(site: Site) -> None:
         assert site.seen == [f"POST /start {BODY.decode()}", "GET /last"], cut
 
 
-async def test_several_upgrades_on_one_connection_are_ignored(site: Site) -> None:
+async def test_several_upgrades_on_one_connection_are_ignored(site: EchoSite) -> None:
     get = b"GET /a HTTP/1.1\r\nHost: localhost\r\n" + UPGRADES["curl"] + b"\r\n"
     await site.ask(get + get + post(UPGRADES["TLS"], LENGTH) + BODY + LAST)
     assert site.seen == ["GET /a", "GET /a", f"POST /start {BODY.decode()}", "GET /last"]
 
 
-async def test_a_websocket_is_ignored_where_there_is_none(site: Site) -> None:
+async def test_a_websocket_is_ignored_where_there_is_none(site: EchoSite) -> None:
     handshake = b"GET /a HTTP/1.1\r\nHost: localhost\r\n" + UPGRADES["websocket"] + b"\r\n"
     await site.ask(handshake + LAST)
     await site.ask(post(UPGRADES["websocket"], LENGTH, path=b"/socket.io/") + BODY + LAST)
@@ -134,7 +79,7 @@ async def test_a_websocket_is_ignored_where_there_is_none(site: Site) -> None:
         pytest.param(b"Transfer-Encoding: chunked, identity\r\n", id="chunked is not the last"),
     ],
 )
-async def test_an_upgrade_smuggles_nothing(site: Site, fields: bytes) -> None:
+async def test_an_upgrade_smuggles_nothing(site: EchoSite, fields: bytes) -> None:
     for upgrade in (b"", UPGRADES["curl"]):
         answer = await site.ask(post(upgrade, fields) + CHUNKS + LAST)
         assert answer.startswith("HTTP/1.1 400 Bad Request")
@@ -152,7 +97,7 @@ async def test_an_upgrade_smuggles_nothing(site: Site, fields: bytes) -> None:
     ],
 )
 async def test_a_body_without_a_length_is_no_empty_body(
-    site: Site, head: bytes, status: int
+    site: EchoSite, head: bytes, status: int
 ) -> None:
     answer = await site.ask(head + BODY)
     assert answer.startswith(f"HTTP/1.1 {status} ")
@@ -162,7 +107,7 @@ async def test_a_body_without_a_length_is_no_empty_body(
 
 
 @pytest.mark.parametrize("version", [b"1.0", b"1.1"])
-async def test_no_body_is_an_empty_body(site: Site, version: bytes) -> None:
+async def test_no_body_is_an_empty_body(site: EchoSite, version: bytes) -> None:
     whole = post(b"Connection: close\r\n", version=version)
     for parts in ([whole], [whole + b"\r\n"], [whole[:-1], whole[-1:]], [whole[:-3], whole[-3:]]):
         site.seen.clear()
@@ -171,20 +116,24 @@ async def test_no_body_is_an_empty_body(site: Site, version: bytes) -> None:
 
 
 @pytest.mark.parametrize("cut", [-2, 0])
-async def test_a_body_without_a_length_is_noticed_wherever_it_begins(site: Site, cut: int) -> None:
+async def test_a_body_without_a_length_is_noticed_wherever_it_begins(
+    site: EchoSite, cut: int
+) -> None:
     head, body = post(b"Connection: close\r\n"), BODY + b"\r\n\r\n"
     parts = [head[:cut], head[cut:] + body] if cut else [head + body]
     assert (await site.ask(*parts)).startswith("HTTP/1.1 411 ")
 
 
-async def test_a_body_without_a_length_is_noticed_until_the_answer(site: Site) -> None:
+async def test_a_body_without_a_length_is_noticed_until_the_answer(site: EchoSite) -> None:
     head, body = post(b"Connection: close\r\n", path=b"/held"), BODY + b"\r\n\r\n"
     assert (await site.ask(head, body)).startswith("HTTP/1.1 411 ")
     site.hold.set()
 
 
 @pytest.mark.parametrize("split", [False, True])
-async def test_what_is_whole_is_answered_though_noise_follows(site: Site, *, split: bool) -> None:
+async def test_what_is_whole_is_answered_though_noise_follows(
+    site: EchoSite, *, split: bool
+) -> None:
     whole = [post(LENGTH) + BODY, post(LENGTH) + BODY]
     noise = b"\x00\x01 what\r\n\r\n"
     answer = await site.ask(*whole, noise) if split else await site.ask(b"".join(whole) + noise)
@@ -192,7 +141,32 @@ async def test_what_is_whole_is_answered_though_noise_follows(site: Site, *, spl
     assert split or " 400 " not in answer
 
 
-async def test_what_is_not_whole_before_noise_is_not_begun(site: Site) -> None:
+async def test_what_is_not_whole_before_noise_is_not_begun(site: EchoSite) -> None:
     answer = await site.ask(post(LENGTH) + BODY + post() + BODY)
     assert site.seen == [f"POST /start {BODY.decode()}"]
     assert answer.count("HTTP/1.1 200 OK") == 1
+
+
+async def test_trailers_are_no_headers(site: EchoSite) -> None:
+    trailed = CHUNKS[:-2] + b"Host: evil.example\r\nX: 1\r\n\r\n"
+    await site.ask(post(CHUNKED), trailed + LAST)
+    assert site.seen == [f"POST /start {BODY.decode()}", "GET /last"]
+
+
+async def test_a_body_in_small_chunks_is_no_head(site: EchoSite) -> None:
+    small = b"1;some=extension\r\na\r\n" * 4000
+    await site.ask(post(CHUNKED), small + b"0\r\n\r\n" + LAST)
+    assert site.seen == ["POST /start " + "a" * 4000, "GET /last"]
+
+
+async def test_few_requests_wait_for_an_answer(site: EchoSite) -> None:
+    get = b"GET /a HTTP/1.1\r\nHost: localhost\r\n\r\n"
+    site.hold.set()
+    answer = await site.ask(get.replace(b"/a", b"/held") + get * 10_000)
+    assert answer.count("HTTP/1.1 200 OK") == len(site.seen) == 17
+
+
+async def test_a_handshake_is_a_get(site: EchoSite) -> None:
+    fields = (UPGRADES["websocket"], b"Content-Length: 0\r\n")
+    await site.ask(post(*fields, path=b"/socket.io/") + LAST)
+    assert site.seen == ["POST /socket.io/", "GET /last"]

@@ -29,6 +29,8 @@ VITALS = Vitals(
     states_merged=30,
     watchers_stuck=1,
     activities_refused=3,
+    connections=9,
+    connections_refused={"total": 5, "address": 6},
 )
 
 Samples = dict[tuple[str, ...], float]

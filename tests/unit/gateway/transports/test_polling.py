@@ -5,6 +5,8 @@ from typing import Any
 
 import pytest
 
+from gateway.access.clients import Clients
+from gateway.access.proxies import Proxies
 from gateway.engine import packets
 from gateway.engine.connection import MESSAGE_BURST, Connection
 from gateway.engine.frames import CLOSE, TEXT
@@ -255,3 +257,31 @@ async def test_two_websockets_cannot_upgrade_one_session(client: Poller) -> None
     assert second.pipe.ended
     first.say("5")
     assert client.connection.polling is None
+
+
+async def test_sessions_are_limited_until_they_end(site: Site) -> None:
+    server = site.transport.server
+    server.admission = clients = Clients(Proxies([]), 100, 2)
+    opened = [server.open_polling("198.51.100.7") for _ in range(2)]
+    with pytest.raises(Problem) as refused:
+        server.open_polling("198.51.100.7")
+    assert refused.value.slug == "too-many-connections"
+    server.open_polling("198.51.100.8")
+    assert (clients.open, clients.refused) == (3, {"total": 0, "address": 1})
+    connection = server.polling(json.loads(opened[0][1:])["sid"])
+    assert connection
+    connection.packet(packets.ENGINE_CLOSE)
+    server.open_polling("198.51.100.7")
+
+
+async def test_a_session_that_has_upgraded_polls_no_more(site: Site, client: Poller) -> None:
+    server = site.transport.server
+    server.admission = clients = Clients(Proxies([]), 1, 0)
+    upgrading = Poller(site)
+    assert clients.open == 1
+    upgrade = Upgrade(upgrading.connection, Pipe(), 1000)
+    upgrade.received(sent(TEXT, b"2probe"))
+    upgrade.received(sent(TEXT, b"5"))
+    assert upgrade.done
+    assert clients.open == 0
+    assert not client.gone

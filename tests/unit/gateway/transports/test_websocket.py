@@ -9,6 +9,8 @@ import pytest
 from uvicorn.server import ServerState
 
 from gateway.access.access import Access
+from gateway.access.clients import Clients
+from gateway.access.proxies import Proxies
 from gateway.access.refusals import Refusals
 from gateway.drain import Drain
 from gateway.engine.frames import CLOSE, TEXT
@@ -28,7 +30,12 @@ class Socket:
     def __init__(self, site: Site) -> None:
         self.state = ServerState()
         refusals = Refusals(Access([PARTNER]))
-        app = {"drain": Drain(0), "refusals": refusals, "server": site.transport.server}
+        app = {
+            "drain": Drain(0),
+            "refusals": refusals,
+            "clients": Clients(Proxies([]), 0, 0),
+            "server": site.transport.server,
+        }
         self.socket = WatcherSocket(config=None, server_state=self.state, app_state=app)
         self.pipe = Pipe()
         self.socket.connection_made(self.pipe)
@@ -93,6 +100,23 @@ async def test_a_foreign_page_may_not_connect(client: Socket, origin: str) -> No
     client.ask(Origin=origin)
     problem = client.problem
     assert (problem["status"], problem["type"].split(":")[-1]) == (403, "foreign-origin")
+
+
+@pytest.mark.parametrize(
+    ("header", "values", "refused"),
+    [
+        ("Host", ("192.0.2.1:8000", "192.0.2.1:8000"), (400, "bad-host")),
+        ("Host", ("evil.example", "192.0.2.1:8000"), (400, "bad-host")),
+        ("Origin", (OWN, OWN), (403, "foreign-origin")),
+        ("Origin", ("https://evil.example", OWN), (403, "foreign-origin")),
+    ],
+)
+async def test_two_lines_are_refused_as_of_other_requests(
+    client: Socket, header: str, values: tuple[str, str], refused: tuple[int, str]
+) -> None:
+    client.ask(**{header: f"\r\n{header}: ".join(values)})
+    problem = client.problem
+    assert (problem["status"], problem["type"].split(":")[-1]) == refused
 
 
 async def test_a_rebound_page_may_not_connect(client: Socket) -> None:
