@@ -22,7 +22,8 @@ from starlette.routing import Mount, Route
 
 sys.path += [str(Path(__file__).parents[1])]
 
-from gateway.access.access import SOCKETS, Access
+from gateway.access.access import Access
+from gateway.access.paths import SOCKETS
 from gateway.access.refusals import Refusals
 from gateway.drain import Drain
 from gateway.engine import packets

@@ -27,7 +27,7 @@ from gateway.commands.commands import Commands
 from gateway.commands.publisher import AmqpPublisher, MqttPublisher
 from gateway.commands.rate_limit import RateLimit
 from gateway.drain import Drain
-from gateway.engine.server import Limits, Server
+from gateway.engine.server import Limits
 from gateway.handover import Handover
 from gateway.http import failures
 from gateway.http.api import Api
@@ -80,8 +80,9 @@ def create(settings: Settings) -> Starlette:
                 "clients": clients,
                 # The streams give up their watchers themselves, and say so.
                 "patience": patience(stuck=settings.stuck_seconds + STUCK_MORE_SECONDS),
-                "server": gateway.server,
+                "server": gateway.socket_io.server,
                 "handover": gateway.handover,
+                "polling": gateway.socket_io.polling,
             }
 
     refusals = Refusals(Access(settings.origins, settings.host))
@@ -135,10 +136,10 @@ class Gateway:
         # The ways to watchers.
         snapshot, newest = Snapshot(live, store), Newest(live, builds.find, self._feed.body)
         self.handover = Handover(settings.shared)
-        self.server, self._transports = _transports(
+        self.socket_io, self._transports = _transports(
             settings, live, snapshot, newest, self.handover.new_session
         )
-        self.server.admission = clients
+        self.socket_io.server.admission = clients
         # For operators.
         self._loop_lag = LoopLag(HANG_SECONDS if settings.workers > 1 else None)
         metrics = Metrics(live, self._counters, self._vitals)
@@ -240,8 +241,8 @@ def _transports(
     snapshot: Snapshot,
     newest: Newest,
     new_session: Callable[[], str],
-) -> tuple[Server, list[Transport]]:
-    """Return every transport, and the server of the connections of socket.io."""
+) -> tuple[SocketIoTransport, list[Transport]]:
+    """Return the transport of socket.io, and all of them."""
     subscriptions = Subscriptions(live, snapshot)
     backlog_bytes, stuck = settings.backlog_kib * 1024, settings.stuck_seconds
     frame_seconds = settings.frame_ms / 1000
@@ -254,7 +255,7 @@ def _transports(
         frame_seconds=frame_seconds,
         limits=limits,
     )
-    return socket_io.server, [
+    return socket_io, [
         socket_io,
         SseTransport(
             live,

@@ -1,5 +1,6 @@
 """Access by host and origin: only hosts that are ours, only commands of pages that are ours."""
 
+import functools
 from collections.abc import Collection, Sequence
 from http import HTTPStatus
 from typing import Final
@@ -7,9 +8,8 @@ from typing import Final
 from gateway.access import hosts
 from gateway.problems import Problem
 
-SOCKETS: Final = "/socket.io"
-"""The path of socket.io: a request there may do more than read."""
-
+_REMEMBERED: Final = 256
+"""Pairs of host and origin whose answer is remembered."""
 _SHOWN: Final = 80
 """Characters of a foreign header that an answer repeats."""
 
@@ -26,6 +26,15 @@ class Access:
         self._origins = frozenset(filter(None, map(hosts.origin, origins)))
         ours = [*(origin.host for origin in self._origins), hosts.host(listens)]
         self._names = {host.name for host in ours if host}
+
+        self.is_own = functools.lru_cache(_REMEMBERED)(self._is_own)
+
+    def _is_own(self, host: str, origin: str | None) -> bool:
+        """Tell whether a command to `host` is ours: of no page, or of a page of that host."""
+        if self.refusal([host], [] if origin is None else [origin], acts=True):
+            return False
+        page, named = hosts.origin(origin or ""), hosts.host(host)
+        return origin is None or bool(page and named and page.is_of(named))
 
     def refusal(
         self, host: Sequence[str], origin: Sequence[str], *, acts: bool, version: str = "1.1"

@@ -22,6 +22,13 @@ class Refusals:
         self._access = access
         self._limit = LogLimit(_LOGGED_A_MINUTE)
 
+    def pass_own(self, host: str, origin: str | None) -> bool:
+        """Tell whether a command to `host` passes that comes from our own page there, or from none.
+
+        False may also mean that the page is one of other origins that are allowed.
+        """
+        return self._access.is_own(host, origin)
+
     def of(
         self,
         host: Sequence[str],

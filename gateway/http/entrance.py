@@ -24,12 +24,12 @@ from urllib.parse import parse_qs
 import msgspec
 
 from gateway import problems
-from gateway.access.access import SOCKETS
 from gateway.access.clients import Clients
 from gateway.access.connection_limit import Excess
+from gateway.access.paths import SOCKETS
 from gateway.handover import Handover
 from gateway.http.deadlines import Deadlines
-from gateway.http.protocol import Protocol
+from gateway.http.polls import Polls
 from gateway.problems import Problem
 from gateway.tasks import Tasks
 
@@ -74,7 +74,7 @@ def patience(
     )
 
 
-class Entrance(Protocol):
+class Entrance(Polls):
     """HTTP/1.1 on a connection that other processes of the port may get or give."""
 
     first: bytes = b""
@@ -121,7 +121,7 @@ class Entrance(Protocol):
         """Take bytes, unless they are for another process, or of a client too many."""
         if self._deaf:
             return
-        if not self._busy:
+        if self.is_between:
             if not self._deadline:
                 self._allow(self._patience.head)
             data, self._line = self._line + data, b""
@@ -153,6 +153,15 @@ class Entrance(Protocol):
         super().on_headers_complete()
         if self._excess and not self._repeats:
             self.cycle.keep_alive = False
+
+    def begins(self) -> None:
+        """Take note that a short request has come, as a whole."""
+        self._allow(None)
+
+    def address(self, forwarded: str) -> str:
+        """Return the address of the client, not of a proxy in front of it."""
+        peer = self.client[0] if self.client else ""
+        return self._clients.address(peer, [forwarded]) if self._clients.is_proxy(peer) else peer
 
     def on_message_complete(self) -> None:
         """Take note."""
@@ -232,11 +241,6 @@ class Entrance(Protocol):
         peer = self.client[0] if self.client else ""
         self.transport.write(problems.encoded(self._clients.refusal(excess, peer)))
         self.transport.close()
-
-    @property
-    def _busy(self) -> bool:
-        """Whether a request is under way."""
-        return self._part != "none" or not (self.cycle is None or self.cycle.response_complete)
 
     def _pass_on(self, handover: Handover, data: bytes) -> bool:
         line = data[: data.index(b"\r\n")] if b"\r\n" in data else data

@@ -10,7 +10,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from gateway import problems
-from gateway.access.access import SOCKETS
+from gateway.access.paths import SOCKETS
 from gateway.access.refusals import Refusals
 from gateway.problems import SECURITY_HEADERS, Problem
 

@@ -19,7 +19,7 @@ import httptools
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from gateway import problems
-from gateway.access.access import SOCKETS
+from gateway.access.paths import SOCKETS
 from gateway.http_connection import EXTENSION, HttpConnection
 from gateway.log_limit import LogLimit
 from gateway.problems import Problem

@@ -34,6 +34,17 @@ _TWO_POLLS: Final = "A session has one poll at a time, so this one was ended. Co
 _BAD_PACKET: Final = "This is no packet of Engine.IO 4 and Socket.IO 5. Connect again."
 
 
+class Poll:
+    """A poll that waits."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def abandon(self) -> None:
+        """End the session: its client has gone, or has to connect again elsewhere."""
+        self._connection.close(frames.RESTART, "service restart")
+
+
 class PollingRequests:
     """Answers requests that poll, for the sessions of `server`; also an ASGI application."""
 
@@ -48,10 +59,10 @@ class PollingRequests:
             body = await _body(receive, self._server.max_bytes)
         payload: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
         client = scope["client"][0] if scope.get("client") else ""
-        connection = self.begin(scope["method"], query, body, client, payload.set_result)
+        poll = self.begin(scope["method"], query, body, client, payload.set_result)
         below = http_connection.of(scope)
-        if connection:
-            below.on_end = lambda: connection.close(frames.RESTART, "service restart")
+        if poll:
+            below.on_end = poll.abandon
             if below.ending:
                 below.on_end()
         await _answer(send, await payload)
@@ -59,11 +70,10 @@ class PollingRequests:
 
     def begin(
         self, method: str, query: str, body: bytes, client: str, answer: Callable[[bytes], None]
-    ) -> Connection | None:
+    ) -> Poll | None:
         """Call `answer` with the text that answers a request of the address `client`.
 
-        Returns the connection whose poll waits, if the answer has to wait: close it when the client
-        goes away. Raises Problem.
+        That happens at once, or later if a poll is returned. Raises Problem.
         """
         asked = parse_qs(query)
         session = _asked(asked, "sid")
@@ -81,7 +91,7 @@ class PollingRequests:
             return None
         if method == "GET" and connection:
             _poll(connection, answer)
-            return connection
+            return Poll(connection)
         if method == "GET" and self._server.has_left(session):
             answer(packets.NOOP)
             return None

@@ -10,7 +10,7 @@ from starlette.routing import BaseRoute, Route
 
 from buildfeed.errors import InvalidFilter
 from buildfeed.topics import Filter
-from gateway.access.access import SOCKETS
+from gateway.access.paths import SOCKETS
 from gateway.engine import frames, packets
 from gateway.engine.connection import Connection
 from gateway.engine.packets import Packet
@@ -54,6 +54,7 @@ class SocketIoTransport:
         self._work: dict[Connection, set[asyncio.Task[None]]] = {}
         """What is under way for watchers; it ends with them."""
         self.server = Server(SocketIO(self), limits, new_session)
+        self.polling = PollingRequests(self.server)
 
     @property
     def watchers(self) -> int:
@@ -77,8 +78,7 @@ class SocketIoTransport:
 
     def routes(self) -> list[BaseRoute]:
         """Return the paths of requests that poll; a WebSocket never gets there: see `websocket`."""
-        requests = PollingRequests(self.server)
-        return [Route(path, requests) for path in (SOCKETS, f"{SOCKETS}/")]
+        return [Route(path, self.polling) for path in (SOCKETS, f"{SOCKETS}/")]
 
     async def run(self) -> None:
         """Close stuck watchers, until cancelled."""

@@ -101,11 +101,11 @@ PURE = [
     *(f"gateway/queries/{name}.py" for name in ("listing", "snapshot_page")),
     *(
         f"gateway/access/{name}.py"
-        for name in ("anonymous", "connection_limit", "hosts", "proxies")
+        for name in ("anonymous", "connection_limit", "hosts", "paths", "proxies")
     ),
     "gateway/commands/rate_limit.py",
     *(f"gateway/engine/{name}.py" for name in ("frames", "handshake", "packets")),
-    "gateway/http/collection.py",
+    *(f"gateway/http/{name}.py" for name in ("collection", "short_requests")),
     *(f"gateway/state/{name}.py" for name in ("counters", "event", "event_bodies", "hub", "live")),
     *(f"gateway/state/{name}.py" for name in ("overview", "places", "recorder_lag", "roster")),
     *(f"gateway/transports/{name}.py" for name in ("backlog", "batch", "pacing")),
