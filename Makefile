@@ -33,9 +33,10 @@ torture: .venv/test
 	@setup/packages.sh rabbitmq-server
 	pytest tests/fault/test_torture.py -s --torture --faults=130 --seed=$(or $(SEED),1)
 
-bench: .venv/test benchmarks/peers/node_modules
+bench: .venv/test node_modules benchmarks/peers/node_modules
 	@setup/packages.sh gcc libc6-dev mosquitto
 	python benchmarks/fanout.py --output docs/performance.md $(OPTIONS)
+	python benchmarks/clients.py
 
 static: .venv/test
 	ruff check .

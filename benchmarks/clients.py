@@ -36,6 +36,7 @@ from support.service import Web
 
 FILTER = "builds/bench/#"
 WARM_UP = 20
+KEEP_ALIVE_SECONDS = 6  # after which the connections that opened sessions have ended
 
 
 class Case(msgspec.Struct, frozen=True, kw_only=True):
@@ -99,7 +100,7 @@ def measure(case: Case, rate: float, seconds: float) -> Figures:
         clients.ask(f"open {case.clients - WARM_UP}")
         grown = sum(map(resident, processes(pid))) - before
 
-        time.sleep(SETTLE_SECONDS)
+        time.sleep(KEEP_ALIVE_SECONDS)
         clients.ask("count")
         used = sum(map(cpu_seconds, processes(pid)))
         publisher.tell(f"{rate} 1")

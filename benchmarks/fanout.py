@@ -8,6 +8,7 @@ usage: python benchmarks/fanout.py --help
 
 import argparse
 import contextlib
+import functools
 import json
 import os
 import platform
@@ -20,6 +21,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -42,6 +44,9 @@ FILTER = "builds/bench/#"
 DELIVERIES = 50_000  # per second, one activity at a time
 BURST = 8
 BURST_DELIVERIES = 100_000
+QUIET_RATE = 10  # activities a second
+BUSY_RATE = 2000
+BUSY_WATCHERS = 200  # so many get the busy load too
 WARM_UP = 100  # watchers that connect before the measurement of memory and accepts
 SETTLE_SECONDS = 1.0
 SETTLED_SECONDS = 0.02  # CPU time in SETTLE_SECONDS below which a server has nothing left to do
@@ -49,6 +54,8 @@ INGESTED = 60_000  # activities that wait for a frozen server
 SHARE = {"python": 0.1}
 """Part of the load that a server gets. With all of it, this one would only fall further behind."""
 SERVER_CORE, OTHER_CORE = 0, 1
+MERGED = "buildfeed_states_merged_total "
+DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 Start = Callable[[Path, str, int, ExitStack], int]
 """Starts a server in a directory, for the broker at a URL, on a port; returns its process id."""
@@ -131,8 +138,8 @@ class Bench:
 
     def run(self, name: str, size: int) -> Figures:
         """Measure a server with `size` watchers."""
-        with self.serving(name) as (load, pid, _):
-            return self._measure(load, pid, name, size)
+        with self.serving(name) as (load, pid, port):
+            return self._measure(load, pid, port, name, size)
 
     @contextlib.contextmanager
     def serving(self, name: str) -> Iterator[tuple[Program, int, int]]:
@@ -154,26 +161,37 @@ class Bench:
         """Publish `rate` activities a second from now on, in bursts of `burst`."""
         self._publisher.tell(f"{rate} {burst}")
 
-    def _measure(self, load: Program, pid: int, name: str, size: int) -> Figures:
+    def _measure(self, load: Program, pid: int, port: int, name: str, size: int) -> Figures:
+        merged = functools.partial(states_merged, port) if name == "gateway" else lambda: 0.0
         ingest_seconds = self._ingest(pid)
         load.ask(f"open {min(WARM_UP, size)}")
         before, rest = resident(pid), size - WARM_UP
         opened = load.ask(f"open {rest}") if rest > 0 else None
         grown = resident(pid) - before
         share = SHARE.get(name, 1) / size
-        alone = self._window(load, DELIVERIES * share, 1)
-        bursts = self._window(load, BURST_DELIVERIES * share, BURST)
+        alone = self._window(load, DELIVERIES * share, 1, merged)
+        bursts = self._window(load, BURST_DELIVERIES * share, BURST, merged)
+        quiet = self._window(load, QUIET_RATE, 1, merged)
+        busy = None
+        if size == BUSY_WATCHERS and name not in SHARE:
+            busy = self._window(load, BUSY_RATE, 1, merged)
         if bursts["lost"] or not (alone["events"] and bursts["events"]):
             raise RuntimeError(f"{name} lost {bursts['lost']} watchers: {alone}, {bursts}")
         return Figures(
             server=name,
             watchers=size,
-            distinct_us=alone["cpu"] / alone["events"] * 1e6,
-            distinct_rate=alone["events"] / alone["seconds"],
+            distinct_us=alone["cpu"] / alone["due"] * 1e6,
+            distinct_rate=alone["due"] / alone["seconds"],
             p50_ms=alone["p50_ms"],
-            burst_us=bursts["cpu"] / bursts["events"] * 1e6,
-            burst_rate=bursts["events"] / bursts["seconds"],
+            p99_ms=alone["p99_ms"],
+            burst_us=bursts["cpu"] / bursts["due"] * 1e6,
+            burst_rate=bursts["due"] / bursts["seconds"],
             burst_p50_ms=bursts["p50_ms"],
+            quiet_p50_ms=quiet["p50_ms"],
+            quiet_p99_ms=quiet["p99_ms"],
+            busy_share=100 * busy["cpu"] / busy["seconds"] if busy else None,
+            busy_rate=busy["due"] / busy["seconds"] if busy else None,
+            busy_p99_ms=busy["p99_ms"] if busy else None,
             event_bytes=alone["bytes"] / alone["events"],
             idle_kib=grown / rest / 1024 if opened else None,
             accepts=rest / opened["seconds"] if opened else None,
@@ -194,11 +212,16 @@ class Bench:
                 return used - before
             used = cpu_seconds(pid)
 
-    def _window(self, load: Program, rate: float, burst: int) -> dict[str, Any]:
+    def _window(
+        self, load: Program, rate: float, burst: int, merged: Callable[[], float]
+    ) -> dict[str, Any]:
+        """Return the figures of a window; `due` counts events that came, and merged states."""
         self.publish(rate, burst)
         time.sleep(SETTLE_SECONDS)
         try:
-            return load.ask(f"measure {self._seconds}")
+            before = merged()
+            found = load.ask(f"measure {self._seconds}")
+            return found | {"due": found["events"] + merged() - before}
         finally:
             self.publish(0)
             time.sleep(SETTLE_SECONDS)
@@ -215,6 +238,13 @@ def on_core(core: int) -> Iterator[None]:
         yield
     finally:
         os.sched_setaffinity(0, all_cores)
+
+
+def states_merged(port: int) -> float:
+    """Return how many states a gateway has not sent, because newer ones replaced them."""
+    with DIRECT.open(f"http://127.0.0.1:{port}/metrics") as answer:
+        lines = answer.read().decode().splitlines()
+    return next(float(line.split()[1]) for line in lines if line.startswith(MERGED))
 
 
 def resident(pid: int) -> int:
@@ -254,7 +284,7 @@ def main() -> None:
     """Measure as the options say, print each run, write the page of medians."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--servers", default=",".join(SERVERS), help="default: %(default)s")
-    parser.add_argument("--sizes", default="100,1000,5000", help="default: %(default)s")
+    parser.add_argument("--sizes", default="200,1000,5000", help="default: %(default)s")
     parser.add_argument("--runs", default=3, type=int, help="default: %(default)s")
     parser.add_argument("--seconds", default=4.0, type=float, help="of a window")
     parser.add_argument("--output", type=Path, help="where to write the page")

@@ -23,7 +23,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { BUILDS = 8, AT_ONCE = 64, READY_EVENTS = 256, BUFFER = 4 << 20, BIN_NS = 10000, BINS = 1000000 };
+enum { BUILDS = 20, AT_ONCE = 64, READY_EVENTS = 256, BUFFER = 4 << 20, BIN_NS = 10000, BINS = 1000000 };
 enum stage { HANDSHAKE, OPENING, CONNECTING, ASKING, WATCHING };
 
 struct watcher {
@@ -105,8 +105,9 @@ static void dial(void) {
 
 static void count(struct watcher *w, const uint8_t *text, size_t size) {
     const uint8_t *build = memmem(text, size, "\"build\":\"b", 10), *by, *seq;
-    if (build && (seq = memmem(text, size, "\"seq\":", 6)) && (unsigned)(build[10] - '0') < BUILDS)
-        w->seq[build[10] - '0'] = strtoul((const char *)seq + 6, NULL, 10);
+    unsigned long number = build ? strtoul((const char *)build + 10, NULL, 10) : BUILDS;
+    if (number < BUILDS && (seq = memmem(text, size, "\"seq\":", 6)))
+        w->seq[number] = strtoul((const char *)seq + 6, NULL, 10);
     by = memmem(text, size, "\"by\":\"", 6);
     if (!by) return; /* not of this load */
     struct timespec t;

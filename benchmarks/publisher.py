@@ -20,7 +20,7 @@ sys.path += [str(ROOT)]
 from buildfeed.activity import Activity, Build, encode, urn, worker_actor  # noqa: E402
 
 PROJECT = "bench"
-BUILDS = [f"b{number}" for number in range(8)]
+BUILDS = [f"b{number}" for number in range(20)]
 MOMENT = datetime(2026, 1, 1, tzinfo=UTC)
 
 _CONNECT, _PUBLISH, _PINGREQ = 0x10, 0x30, b"\xc0\x00"
