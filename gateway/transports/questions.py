@@ -1,4 +1,4 @@
-"""The questions of a watcher whose answers may be long: answered one at a time.
+"""The questions of a watcher, `watch` and `unwatch`: answered one at a time, in their order.
 
 An answer to `watch` holds a snapshot. A client that takes no answers could pile them up by asking
 again and again. So a question waits until the answer before it has left. How many wait is bounded

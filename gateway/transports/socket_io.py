@@ -107,13 +107,8 @@ class SocketIoTransport:
 
     def event(self, connection: Connection, packet: Packet) -> None:
         """Take `watch` and `unwatch`; there are no others."""
-        name, *arguments = packet.data
-        if name == "watch":
+        if packet.data[0] in ("watch", "unwatch"):
             self._ask(connection, packet)
-        elif name == "unwatch":
-            body = self._subscriptions.unwatch(connection.sid, arguments)
-            if packet.id is not None:
-                connection.text(packets.answer(packet.id, body))
 
     def disconnect(self, connection: Connection, reason: str) -> None:
         """Forget a watcher; a connect on the same connection is a new one."""
@@ -146,7 +141,11 @@ class SocketIoTransport:
 
     async def _answer(self, connection: Connection, questions: Questions) -> None:
         async def answer(packet: Packet) -> None:
-            body = await self._subscriptions.watch(connection.sid, packet.data[1:])
+            name, *arguments = packet.data
+            if name == "watch":
+                body = await self._subscriptions.watch(connection.sid, arguments)
+            else:
+                body = self._subscriptions.unwatch(connection.sid, arguments)
             if packet.id is not None:
                 connection.text(packets.answer(packet.id, body))
 

@@ -59,6 +59,18 @@ async def test_answers_do_not_pile_up_for_one_that_takes_none(site: Site) -> Non
     assert client.pipe.reads
 
 
+async def test_a_later_unwatch_is_not_overtaken(site: Site) -> None:
+    client = await site.connect()
+    site.history.answers.clear()
+    client.say(WATCH.format(0))
+    client.say('421["watch","builds/acme/#"]')
+    client.say('422["unwatch",["builds/#","builds/acme/#"]]')
+    await settle()
+    site.history.answers.set()
+    await until_answered(client, 3)
+    assert not len(site.live.hub)
+
+
 async def test_questions_of_one_that_has_left_are_not_answered(site: Site) -> None:
     client = await site.connect()
     site.history.answers.clear()
