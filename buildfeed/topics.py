@@ -25,13 +25,20 @@ class Kind(msgspec.Struct, frozen=True):
 
     `types` are the Activity Streams types it has. `qos` is how it is published: 0 where a lost one
     costs nothing once a newer one arrives, 1 (MQTT 5 §4.3) where it is repeated until acknowledged.
-    A kind that has no `state` changes nothing of its build.
+    A kind that has no `state` changes nothing of its build. One that counts `late` is sent to
+    watchers though a newer state is known: it tells more than the state.
     """
 
     name: str
     types: tuple[str, ...]
     qos: Literal[0, 1]
     state: bool = True
+    late: bool = False
+
+    @property
+    def passing(self) -> bool:
+        """Whether it may be left out for watchers when a newer state of its build follows."""
+        return self.state and not self.qos
 
 
 KINDS: Final = {
@@ -41,7 +48,7 @@ KINDS: Final = {
         Kind("stop", ("Undo",), qos=1),
         Kind("status", ("Accept", "Update"), qos=1),
         Kind("progress", ("Update",), qos=0),
-        Kind("error", ("Flag",), qos=1),
+        Kind("error", ("Flag",), qos=1, late=True),
         Kind("log", ("Add",), qos=0, state=False),
     )
 }

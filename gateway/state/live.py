@@ -50,10 +50,10 @@ class Live:
 
         Returns the state of its build since then, None for a `log`, which has none.
         """
-        now, build, kind = self._now(), activity.object, activity.kind
+        now, build, kind = self._now(), activity.object, KINDS[activity.kind]
         if worker := activity.worker:
             self._roster.heard(worker, now)
-        if not KINDS[kind].state:
+        if not kind.state:
             if watchers := self.hub.log_watchers(*build.key):
                 self._send(Event(LOG, log_body(activity), watchers, subject=None))
             return None
@@ -64,11 +64,11 @@ class Live:
         if changed:
             self._recorder_lag.changed(build, now)
             self._changed(key, state, now)
-        if changed or kind == "error":
-            watchers = self.hub.watchers(Topic(*build.key, kind))
+        if changed or kind.late:
+            watchers = self.hub.watchers(Topic(*build.key, kind.name))
             if watchers:
-                passing = kind == "progress"
-                self._send(Event(BUILD, self.body(state, kind), watchers, state.key, passing))
+                body = self.body(state, kind.name)
+                self._send(Event(BUILD, body, watchers, state.key, kind.passing))
         return state
 
     def heal(self, states: Iterable[BuildState]) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[2]
+from support.packages import PACKAGES, ROOT
 
 VOCABULARY = "buildfeed"
 MQTT, AMQP, LOCAL = "buildfeed/broker/mqtt", "buildfeed/broker/amqp", "buildfeed/broker/local"
@@ -116,7 +116,7 @@ IMPURE = {
     *("tempfile", "threading", "time", "uuid"),
 }
 
-OURS = ("buildfeed", "fakebuild", "gateway", "examples")
+OURS = (*PACKAGES, "examples")
 FILES = sorted(
     str(path.relative_to(ROOT)) for package in OURS for path in (ROOT / package).rglob("*.py")
 )

@@ -5,9 +5,10 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[2]
+from support.packages import PACKAGES, ROOT
+
 DOCUMENTS = [*sorted(ROOT.glob("docs/*.md")), *map(ROOT.joinpath, ("README.md", "CONTRIBUTING.md"))]
-FOLDERS = "benchmarks|buildfeed|deploy|docs|examples|fakebuild|gateway|tests|web"
+FOLDERS = "|".join([*PACKAGES, "benchmarks", "deploy", "docs", "examples", "tests", "web"])
 PATH = re.compile(rf"`((?:{FOLDERS})/[\w./*-]*)`")
 LINK = re.compile(r"\]\((?!https?:|#)([^)#\s]+)")
 
@@ -34,7 +35,7 @@ def test_the_front_page_has_every_room() -> None:
     text = (ROOT / "docs/architecture.md").read_text()
     folders = {
         f"{folder.relative_to(ROOT)}/"
-        for package in ("buildfeed", "fakebuild", "gateway")
+        for package in PACKAGES
         for folder in [ROOT / package, *(ROOT / package).rglob("*")]
         if (folder / "__init__.py").exists() and "migrations" not in folder.parts
     }

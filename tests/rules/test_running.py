@@ -2,18 +2,16 @@
 
 import ast
 import re
-from pathlib import Path
 
 import click
 import pytest
 
 from buildfeed.cli.commands import main
+from support.packages import PACKAGES, ROOT
 
-ROOT = Path(__file__).parents[2]
 RUNNING = (ROOT / "docs/running.md").read_text()
 SUBJECTS = "activity|amqp|build|gateway|history|http|mqtt|process|rabbitmq|recorder|socket|start"
 EVENT = re.compile(rf"({SUBJECTS}|stop|watcher|worker)\.(?!db|conf|data_dir)[a-z][a-z_]+")
-PACKAGES = ("buildfeed", "fakebuild", "gateway")
 
 
 def commands() -> dict[str, click.Command]:
