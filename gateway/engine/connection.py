@@ -273,6 +273,11 @@ class Connection:
         self._heard_at = now
         return self._tokens >= 0
 
+    def forget(self) -> None:
+        """Keep nothing of what a client has said that is gone: timers have this for seconds yet."""
+        if not self.polling:
+            self._frames.forget()
+
     def paused(self) -> None:
         """Take note that the client takes no more bytes; read nothing from it meanwhile."""
         self.slow = True

@@ -169,6 +169,7 @@ class Server:
         self._connections.discard(connection)
         self._slow.discard(connection)
         self.attached(connection)
+        connection.forget()
 
     def closing(self, connection: Connection, reason: str) -> None:
         """Take note of a close frame; if it does not leave, the connection is aborted."""

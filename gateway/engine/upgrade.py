@@ -65,5 +65,7 @@ class Upgrade:
 
     def lost(self) -> None:
         """Take note that the WebSocket is gone."""
-        if self._probed and not self.done and self.connection.polling:
-            self.connection.polling.probed = False
+        if not self.done:
+            self._frames.forget()
+            if self._probed and self.connection.polling:
+                self.connection.polling.probed = False

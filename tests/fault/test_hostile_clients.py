@@ -15,7 +15,7 @@ import socketio
 
 from buildfeed.broker.local import ports
 from support import hostile
-from support.honest import Honest, delays, speech
+from support.honest import Delays, Honest, speech
 from support.rabbitmq import ControlledRabbitMQ
 from support.service import Web, until
 from support.sse import metric
@@ -64,14 +64,16 @@ def test_whatever_strangers_send_nobody_notices(
         honest.close()
     until(lambda: metric(gateway, WATCHERS) == 0, "nobody is left")
 
+    delays = Delays.of(honest, worker)
     with capsys.disabled():
-        figures = f"{count} {kind}, seed {seed}: +{grown / MIB:.1f} MiB, {delays(honest, worker)}"
+        figures = f"{count} {kind}, seed {seed}: +{grown / MIB:.1f} MiB, {delays}"
         sys.stdout.write(f"\n{figures}\nanswers {dict(sorted(answers.items()))}\n")
     first = min(honest.heard.values())
     assert not [each for each in missed if worker.said[each] > first]
     assert "Traceback" not in gateway.text
     assert " ERROR " not in gateway.text
     assert grown < 30 * MIB
+    assert delays.p99 < LATE_SECONDS
     assert answers["200" if kind == "requests" else "101"] > count / 100
     assert answers.get("500", 0) == 0
 

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from statistics import quantiles
-from typing import Any
+from typing import Any, NamedTuple, Self
 
 import websocket
 
@@ -82,10 +82,21 @@ def speech(rabbitmq: PrivateRabbitMQ) -> Iterator[Speech]:
         some.end()
 
 
-def delays(honest: Honest, speech: Speech) -> str:
-    """Return median, 99 % and most of the times to each state, as text."""
-    heard = honest.heard
-    late = [heard[each] - said for each, said in list(speech.said.items()) if each in heard]
-    cuts = quantiles(late, n=100)
-    p50, p99, most = (1000 * each for each in (cuts[49], cuts[98], max(late)))
-    return f"{len(late)} of {len(speech.said)} heard, p50 {p50:.1f} ms, p99 {p99:.0f} ms, max {most:.0f} ms"
+class Delays(NamedTuple):
+    """Seconds from what a worker said to what a watcher heard: median, 99 %, most; of how many."""
+
+    p50: float
+    p99: float
+    most: float
+    heard: int
+
+    @classmethod
+    def of(cls, honest: Honest, speech: Speech) -> Self:
+        said, heard = speech.said, honest.heard
+        late = [heard[each] - said[each] for each in said.keys() & heard.keys()]
+        cuts = quantiles(late, n=100)
+        return cls(cuts[49], cuts[98], max(late), len(late))
+
+    def __str__(self) -> str:
+        p50, p99, most = (1000 * each for each in self[:3])
+        return f"{self.heard} heard, p50 {p50:.1f} ms, p99 {p99:.0f} ms, at most {most:.0f} ms"

@@ -156,7 +156,7 @@ class Strangers:
             self.answers[status] += 1
         said = [sent(1, packet) for packet in ([b"2probe", b"5"] if session else [])]
         said += [sent(1, some_connect(rng).encode())] * (rng.random() < 0.7)
-        said += [some_frame(rng) for _ in range(rng.randrange(1, 60))]
+        said += [some_frame(rng) for _ in range(rng.randrange(1, 20))]
         self._left -= len(said)
         for piece in in_pieces(rng, b"".join(said)):
             line.send(piece)
@@ -260,7 +260,7 @@ class Strangers:
         line.send("Content-Length: 0\r\n\r\n")
         await self._take(line)
 
-    async def _foreign(self, rng: random.Random, line: Line, sid: str) -> None:
+    async def _foreign(self, rng: random.Random, line: Line, _sid: str) -> None:
         if self._sids:
             await self._post(line, rng.choice(self._sids), mutated_packet(rng))
 
