@@ -27,6 +27,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     faults.addoption("--faults", type=int, default=7, help="How many faults.")
     faults.addoption("--builds", type=int, default=20, help="Under how many builds.")
     faults.addoption("--torture", action="store_true", help="Strike the broker too.")
+    faults.addoption("--hostile", type=int, default=3000, help="How many frames and requests.")
     faults.addoption("--only", default="", help="Faults with this in their name.")
     faults.addoption("--seed", type=int, default=52, help="Of the random choices.")
 

@@ -38,7 +38,11 @@ UNSENT_BYTES: Final = 16 * 1024
 """Bytes for one client that may wait in the kernel, besides those on their way (TCP_NOTSENT_LOWAT).
 A state that waits there cannot be replaced by a newer one."""
 
+UNFETCHED_BYTES: Final = 256 * 1024
+"""Bytes that may wait for a client that polls when it says more: it has to fetch its answers."""
+
 TOO_MANY: Final = "too many messages"
+UNFETCHED: Final = "its answers are not fetched"
 
 _SID_BYTES: Final = 15
 
@@ -148,6 +152,8 @@ class Connection:
         self._owner.attached(self)
         self.slow = False  # before the first write, which may make it slow
         self.write(greeting + b"".join(frames.frame(frames.TEXT, each) for each in waiting))
+        if transport.get_write_buffer_size() and not self.slow:
+            self.paused()  # its protocol was told before it was ours, or not yet
         self.settle()
         if not self.slow:
             self._owner.drained(self)
@@ -243,10 +249,12 @@ class Connection:
         kind = packet[:1]
         if not self._may_say_more():
             self.refuse(frames.POLICY, TOO_MANY)
+        elif self.polling and self.polling.bytes > UNFETCHED_BYTES:
+            self.refuse(frames.POLICY, UNFETCHED)
         elif isinstance(packet, bytes):
             self._owner.message(self, packet)
         elif packet == packets.ENGINE_PONG:
-            self.answered = True
+            self.answered = not (self.polling and self.polling.has(packets.PING))
         elif kind == packets.ENGINE_MESSAGE:
             self._owner.message(self, packet[1:])
         elif packet == packets.ENGINE_CLOSE:
@@ -264,6 +272,11 @@ class Connection:
         self._tokens = min(MESSAGE_BURST, self._tokens + earned) - 1
         self._heard_at = now
         return self._tokens >= 0
+
+    def forget(self) -> None:
+        """Keep nothing of what a client has said that is gone: timers have this for seconds yet."""
+        if not self.polling:
+            self._frames.forget()
 
     def paused(self) -> None:
         """Take note that the client takes no more bytes; read nothing from it meanwhile."""

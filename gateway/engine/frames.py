@@ -88,17 +88,20 @@ class Frames:
     def feed(self, data: bytes) -> Iterator[tuple[int, bytes]]:
         """Yield (opcode, payload) of every message and control frame that is whole now.
 
-        Raises BrokenFrames; nothing can be read after that.
+        Raises BrokenFrames. Nothing can be read after that, or after an iteration that broke off.
         """
         data = self._unread + data if self._unread else data
+        self._unread = b""
         at = 0
-        try:
-            while (found := self._frame(data, at)) is not None:
-                at, opcode, fin, payload = found
-                if message := self._assemble(opcode, payload, fin=fin):
-                    yield message
-        finally:
-            self._unread = data[at:]
+        while (found := self._frame(data, at)) is not None:
+            at, opcode, fin, payload = found
+            if message := self._assemble(opcode, payload, fin=fin):
+                yield message
+        self._unread = data[at:]
+
+    def forget(self) -> None:
+        """Keep nothing of what was read."""
+        self._unread = self._kept = b""
 
     def _frame(self, data: bytes, at: int) -> tuple[int, int, bool, bytes] | None:
         """Return (end, opcode, fin, payload) of the frame that begins `at`, None when not whole."""

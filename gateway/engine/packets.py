@@ -4,7 +4,6 @@ What a client sends is read by python-socketio's class, and checked here. What g
 written here. A payload is split here too: python-engineio's class would parse messages as JSON.
 """
 
-import binascii
 from base64 import b64decode, b64encode
 from collections.abc import Sequence
 from typing import Any, Final
@@ -57,6 +56,8 @@ class Packet(socketio.packet.Packet):  # type: ignore[misc]  # it is not typed
     """
 
     json = Json
+    text = ""
+    """What was decoded. It takes less memory than the values in it, up to a thirtieth."""
 
 
 def opened(
@@ -85,7 +86,7 @@ def split(body: bytes, most: int) -> list[str | bytes]:
         if len(texts) > most:
             raise BadPacket(f"{most} packets at most")
         return [b64decode(text[1:], validate=True) if text[:1] == "b" else text for text in texts]
-    except (UnicodeDecodeError, binascii.Error) as exc:
+    except ValueError as exc:  # no UTF-8, or no base64, or no ASCII in it
         raise BadPacket(str(exc)) from exc
 
 
@@ -121,6 +122,7 @@ def decode(text: str) -> Packet:
         packet = Packet(encoded_packet=text)
     except ValueError as exc:
         raise BadPacket(str(exc)) from exc
+    packet.text = text
     packet.namespace = packet.namespace or ROOT
     data, kind = packet.data, packet.packet_type
     if kind in (EVENT, BINARY_EVENT):

@@ -45,6 +45,10 @@ class Polling:
         """Whether a poll waits."""
         return self._poll is not None
 
+    def has(self, packet: bytes) -> bool:
+        """Tell whether a packet waits."""
+        return packet in self._packets
+
     def poll(self, answer: Callable[[bytes], None]) -> None:
         """Call `answer` with the payload, once there is one; no other poll may wait."""
         self._poll = answer

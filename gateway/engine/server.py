@@ -22,14 +22,15 @@ log = logging.getLogger(__name__)
 
 _CHECK_SECONDS: Final = 1.0
 _LINGER_SECONDS: Final = 2.0
-_LOGGED_A_MINUTE: Final = 20
 """Seconds in which the last frames of a closing connection may leave; then it is aborted."""
+_LOGGED_A_MINUTE: Final = 20
 
 
 class Limits(msgspec.Struct, frozen=True, kw_only=True):
     """The limits of a connection: in seconds, and `max_bytes` of one message of a client.
 
-    A pong is due before the next ping: `ping_timeout` is less than `ping_interval`.
+    A pong is due before the next ping: `ping_timeout` is less than `ping_interval`. The
+    `connect_timeout` is also that of an upgrade.
     """
 
     ping_interval: float = 25.0
@@ -91,6 +92,7 @@ class Server:
         self._pings = Timers(limits.ping_interval, self._ping)
         self._pongs = Timers(limits.ping_timeout, self._look_for_pong)
         self._connects = Timers(limits.connect_timeout, self._look_for_connect)
+        self._upgrades = Timers(limits.connect_timeout, Upgrade.late)
         self._leaving: Timers[str] = Timers(_LINGER_SECONDS, self._left.discard)
         self._lingering: Timers[Connection] = Timers(_LINGER_SECONDS, Connection.abort)
 
@@ -122,7 +124,11 @@ class Server:
     def upgrade(self, sid: str, transport: asyncio.Transport) -> Upgrade | None:
         """Return the upgrade of a session that polls, by a WebSocket after its handshake."""
         connection = self._polling.get(sid)
-        return Upgrade(connection, transport, self.max_bytes) if connection else None
+        if connection is None:
+            return None
+        upgrade = Upgrade(connection, transport, self.max_bytes)
+        self._upgrades.add(upgrade)
+        return upgrade
 
     def _begin(self, session: str = "") -> Connection:
         connection = Connection(self, session)
@@ -163,6 +169,7 @@ class Server:
         self._connections.discard(connection)
         self._slow.discard(connection)
         self.attached(connection)
+        connection.forget()
 
     def closing(self, connection: Connection, reason: str) -> None:
         """Take note of a close frame; if it does not leave, the connection is aborted."""

@@ -31,7 +31,9 @@ class Timers(Generic[T]):
 
     def _ring(self) -> None:
         now = self._loop.time()
-        while self._waiting and self._waiting[0][0] <= now:
-            self._due(self._waiting.popleft()[1])
-        first = self._waiting[0][0] if self._waiting else None
-        self._timer = None if first is None else self._loop.call_at(first, self._ring)
+        try:
+            while self._waiting and self._waiting[0][0] <= now:
+                self._due(self._waiting.popleft()[1])
+        finally:  # whatever one of them raises, the others become due
+            first = self._waiting[0][0] if self._waiting else None
+            self._timer = None if first is None else self._loop.call_at(first, self._ring)

@@ -21,6 +21,7 @@ class Upgrade:
         self.connection = connection
         self._transport = transport
         self._frames = Frames(max_bytes)
+        self._probed = False
         self.done = False
         """True when the connection speaks by this WebSocket."""
 
@@ -28,22 +29,23 @@ class Upgrade:
         """Take bytes of the client; close the WebSocket when they are no upgrade."""
         try:
             for opcode, payload in self._frames.feed(data):
-                if self.done:
+                if self.done and not self.connection.closing:
                     self.connection.frame(opcode, payload)
-                else:
+                elif not self.done:
                     self._take(opcode, payload)
         except (BrokenFrames, packets.BadPacket, UnicodeDecodeError):
             self._refuse()
 
     def _take(self, opcode: int, payload: bytes) -> None:
         polling = self.connection.polling
-        if polling is None or opcode != frames.TEXT:
+        if polling is None or self.connection.closing or opcode != frames.TEXT:
             raise packets.BadPacket("no upgrade")
         packet = payload.decode()
         if packet == packets.PROBE and not polling.probed:
             self._transport.write(frames.frame(frames.TEXT, packets.PROBED))
+            self._probed = True
             polling.probe()
-        elif packet == packets.UPGRADE and polling.probed:
+        elif packet == packets.UPGRADE and self._probed:
             self.done = True
             self.connection.attach(self._transport, self._frames)
         else:
@@ -56,7 +58,14 @@ class Upgrade:
             self._transport.write(frames.close_frame(frames.POLICY, "no upgrade"))
             self._transport.close()
 
+    def late(self) -> None:
+        """End a WebSocket on which no upgrade has come in time."""
+        if not self.done:
+            self._transport.abort()
+
     def lost(self) -> None:
         """Take note that the WebSocket is gone."""
-        if not self.done and self.connection.polling:
-            self.connection.polling.probed = False
+        if not self.done:
+            self._frames.forget()
+            if self._probed and self.connection.polling:
+                self.connection.polling.probed = False

@@ -1,8 +1,8 @@
 """The questions of a watcher, `watch` and `unwatch`: answered one at a time, in their order.
 
 An answer to `watch` holds a snapshot. A client that takes no answers could pile them up by asking
-again and again. So a question waits until the answer before it has left. How many wait is bounded
-by the messages that a client may send.
+again and again. So a question waits until the answer before it has left. It waits as text, and the
+bytes of those that wait are bounded: one that polls may go on asking though it fetches nothing.
 """
 
 import asyncio
@@ -10,11 +10,14 @@ from collections import deque
 from collections.abc import Awaitable, Callable
 from typing import Final
 
+from gateway.engine import packets
 from gateway.engine.connection import UNSENT_BYTES, Connection
 from gateway.engine.packets import Packet
 
 _ROOM_BYTES: Final = UNSENT_BYTES
 """Bytes that may wait for a client when its next question is answered."""
+_MOST_WAITING: Final = 256 * 1024
+"""Characters of all questions that wait."""
 
 
 class Questions:
@@ -22,12 +25,15 @@ class Questions:
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
-        self._asked: deque[Packet] = deque()
+        self._asked: deque[str] = deque()
+        self._waiting = 0
         self._left = asyncio.Event()
 
-    def ask(self, packet: Packet) -> None:
-        """Add a question."""
-        self._asked.append(packet)
+    def ask(self, packet: Packet) -> bool:
+        """Add a question; return False when too much waits already."""
+        self._asked.append(packet.text)
+        self._waiting += len(packet.text)
+        return self._waiting <= _MOST_WAITING
 
     def left(self) -> None:
         """Take note that answers have left."""
@@ -36,7 +42,9 @@ class Questions:
     async def answer(self, answer: Callable[[Packet], Awaitable[None]]) -> None:
         """Answer all questions, also those that are asked meanwhile."""
         while self._asked:
-            await answer(self._asked.popleft())
+            text = self._asked.popleft()
+            self._waiting -= len(text)
+            await answer(packets.decode(text))
             while self._connection.waiting > _ROOM_BYTES:
                 self._left.clear()
                 await self._left.wait()

@@ -12,7 +12,7 @@ from buildfeed.errors import InvalidFilter
 from buildfeed.topics import Filter
 from gateway.access.paths import SOCKETS
 from gateway.engine import frames, packets
-from gateway.engine.connection import Connection
+from gateway.engine.connection import TOO_MANY, Connection
 from gateway.engine.packets import Packet
 from gateway.engine.server import Limits, Server
 from gateway.engine.socket_io import SocketIO
@@ -132,12 +132,11 @@ class SocketIoTransport:
 
     def _ask(self, connection: Connection, packet: Packet) -> None:
         questions = self._questions.get(connection)
-        if questions:
-            questions.ask(packet)
-            return
-        questions = self._questions[connection] = Questions(connection)
-        questions.ask(packet)
-        self._start(connection, self._answer(connection, questions))
+        if questions is None:
+            questions = self._questions[connection] = Questions(connection)
+            self._start(connection, self._answer(connection, questions))
+        if not questions.ask(packet):
+            connection.refuse(frames.POLICY, TOO_MANY)
 
     async def _answer(self, connection: Connection, questions: Questions) -> None:
         async def answer(packet: Packet) -> None:

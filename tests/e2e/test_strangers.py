@@ -16,67 +16,12 @@ import websocket
 from buildfeed.broker.local import ports
 from support.service import Web, until
 from support.sse import metric
+from support.strange_packets import WATCH, some_connect, some_packet
 
 SESSIONS: Final = 400
 WATCHERS: Final = 'buildfeed_watchers{transport="socketio"}'
 MEMORY: Final = "process_resident_memory_bytes"
 MIB: Final = 1024 * 1024
-
-WATCH = '{"watch":"builds/#"}'
-FILE = '{"_placeholder":true,"num":0}'
-NAMES = [
-    "connect",
-    "disconnect",
-    "connect_error",
-    "disconnecting",
-    "message",
-    "error",
-    "*",
-    "watch",
-]
-NAMES += ["__disconnect_final", "newListener", "removeListener", "feed", "build", "unwatch", ""]
-ARGUMENTS = ["", ",{}", f",{{}},{WATCH}", f",{WATCH}", ',"builds/#"', ',["builds/#"]', ",1,2,3,4"]
-ARGUMENTS += [',"a reason\nof mine"', ",null", f",{FILE}", ",[]", ',["builds/acme/#",3]']
-AUTHS = ["", WATCH, WATCH, "{}", '{"watch":[]}', '{"watch":"x"}', '{"watch":{"a":[1]}}', "[]", "7"]
-AUTHS += ['"x"', '{"watch":null}', '{"watch":["builds/#",3]}']
-ODD = ["42", "42[]", "42[[]]", '42[["connect"]]', '42[{"a":1}]', "42[1]", "42[null]", '42{"0":1}']
-ODD += ["41", "41/x,", "41{}", "40/x,", f"40/x,{WATCH}", f"40/,{WATCH}", "43[]", "430[]", "44{}"]
-ODD += [f'451-["connect",{FILE}]', '459-["connect"]', '452-/x,["connect"]', '451-["disconnect"]']
-ODD += [f'451-7["watch",{FILE}]', "461-[]", "451-", "4", "47", "42[" + "9" * 9999, "b4", "bAAEC"]
-ODD += [
-    "",
-    "0",
-    "2",
-    "2probe",
-    "3",
-    "5",
-    "6",
-    "x",
-    '42["watch","builds/#"',
-    '429["watch","\\u0000"]',
-]
-
-
-def some_packet(rng: random.Random) -> str:
-    kind = rng.random()
-    if kind < 0.2:
-        return rng.choice(ODD)
-    if kind < 0.4:
-        return rng.choice(["41", "41", "1", some_connect(rng), some_connect(rng)])
-    if kind < 0.45:
-        return f'42["watch",{some_depth(rng)}]'
-    namespace = rng.choice(["", "", "", "/x,", "/,"])
-    ack = rng.choice(["", str(rng.randrange(100))])
-    return f'42{namespace}{ack}["{rng.choice(NAMES)}"{rng.choice(ARGUMENTS)}]'
-
-
-def some_connect(rng: random.Random) -> str:
-    return "40" + rng.choice([*AUTHS, f'{{"watch":{some_depth(rng)}}}'])
-
-
-def some_depth(rng: random.Random) -> str:
-    depth = rng.randrange(950, 1000)  # near what Python's stack allows
-    return "[" * depth + "]" * depth
 
 
 class Stranger:

@@ -80,7 +80,7 @@ def test_a_payload_is_split_and_joined() -> None:
     assert payload([b"42[1]", b"2", base64(b"\1\2\3")]) == b"42[1]\x1e2\x1ebAQID"
 
 
-@pytest.mark.parametrize("body", [b"\xff", b"b???", "\x1e".join("3333").encode()])
+@pytest.mark.parametrize("body", [b"\xff", b"b???", "bé".encode(), "\x1e".join("3333").encode()])
 def test_what_is_no_payload_is_refused(body: bytes) -> None:
     with pytest.raises(BadPacket):
         split(body, 3)

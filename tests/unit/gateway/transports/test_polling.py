@@ -1,64 +1,20 @@
 """Clients that poll: what waits for the next poll, how they leave, and how they upgrade."""
 
 import json
-from typing import Any
 
 import pytest
 
 from gateway.access.clients import Clients
 from gateway.access.proxies import Proxies
 from gateway.engine import packets
-from gateway.engine.connection import MESSAGE_BURST, Connection
-from gateway.engine.frames import CLOSE, TEXT
+from gateway.engine.connection import MESSAGE_BURST, UNFETCHED_BYTES
 from gateway.engine.polling import MOST_PACKETS
-from gateway.engine.upgrade import Upgrade
 from gateway.problems import Problem
-from gateway.transports.polling import take
 from support.builders import accept, ending, progress, start
-from support.client_frames import sent
-from support.wired import Pipe, Site, settle
-from support.wired import packets as frames_in
+from support.pollers import Poller
+from support.wired import Site, settle
 
 WATCH = '40{"watch":"builds/#"}'
-
-
-class Poller:
-    """A client that polls."""
-
-    def __init__(self, site: Site) -> None:
-        self.site = site
-        self.session: str = json.loads(site.transport.server.open_polling()[1:])["sid"]
-        self.heard: list[str] = []
-        connection = site.transport.server.polling(self.session)
-        assert connection
-        self.connection: Connection = connection
-
-    async def say(self, *said: str) -> None:
-        take(self.connection, "\x1e".join(said).encode())
-        await settle()
-
-    async def poll(self) -> list[str]:
-        """Poll; return what came, nothing when there is nothing yet."""
-        answers: list[bytes] = []
-        if self.connection.polling and not self.connection.polling.waits:
-            self.connection.polling.poll(answers.append)
-        await settle()
-        came = [packet for answer in answers for packet in answer.decode().split("\x1e")]
-        self.heard += came
-        return came
-
-    async def listen(self) -> list[dict[str, Any]]:
-        """Poll until nothing comes; return the builds of all events that came since the connect."""
-        while await self.poll():
-            pass
-        said = [json.loads(text[2:]) for text in self.heard if text.startswith("42")]
-        return [body for name, body in said if name == "build"]
-
-    @property
-    def gone(self) -> bool:
-        transport, hub = self.site.transport, self.site.live.hub
-        left = transport.watchers or len(hub) or transport._fan_out._backlogs.behind
-        return transport.server.polling(self.session) is None and not left
 
 
 @pytest.fixture
@@ -172,93 +128,6 @@ async def test_the_poll_of_a_session_that_ends_is_answered(site: Site, client: P
     assert client.gone
 
 
-class Upgrading:
-    """The WebSocket of a client that upgrades."""
-
-    def __init__(self, client: Poller) -> None:
-        self.pipe = Pipe()
-        upgrade = client.site.transport.server.upgrade(client.session, self.pipe)
-        assert upgrade
-        self.upgrade: Upgrade = upgrade
-
-    def say(self, packet: str) -> None:
-        self.upgrade.received(sent(TEXT, packet.encode()))
-
-    @property
-    def heard(self) -> list[str]:
-        return frames_in(self.pipe.taken)
-
-
-async def test_an_upgraded_client_hears_what_waited_and_all_that_follows(
-    site: Site, client: Poller
-) -> None:
-    await client.say(WATCH)
-    await client.listen()
-    websocket = Upgrading(client)
-    websocket.say("2probe")
-    await settle()
-    assert client.connection.polling
-    assert not client.connection.polling.waits, "the poll is let go"
-    await site.receive(start())
-    assert websocket.heard == ["3probe"]
-
-    websocket.say("5")
-    websocket.pipe.connection = client.connection
-    await site.receive(accept())
-
-    told = [json.loads(text[2:])[1]["kind"] for text in websocket.heard[1:]]
-    assert told == ["start", "status"]
-    assert client.connection.ready
-    assert site.transport.server.polling(client.session) is None
-
-
-async def test_what_a_client_says_right_behind_its_upgrade_counts(
-    site: Site, client: Poller
-) -> None:
-    await client.say("40")
-    websocket = Upgrading(client)
-    said = [sent(TEXT, text.encode()) for text in ("2probe", "5", '421["watch","builds/#"]')]
-    websocket.upgrade.received(b"".join(said))
-    await settle()
-    await site.receive(start())
-    assert '"kind":"start"' in websocket.heard[-1]
-
-
-async def test_a_websocket_that_breaks_off_before_changes_nothing(
-    site: Site, client: Poller
-) -> None:
-    await client.say(WATCH)
-    first = Upgrading(client)
-    first.say("2probe")
-    first.upgrade.lost()
-    await site.receive(start())
-    assert [body["kind"] for body in await client.listen()] == ["start"]
-
-    second = Upgrading(client)
-    second.say("2probe")
-    second.say("5")
-    assert client.connection.ready
-
-
-@pytest.mark.parametrize("said", [["5"], ["2probe", "2probe"], ["4hello"], ["2"]])
-async def test_what_is_no_upgrade_is_closed(client: Poller, said: list[str]) -> None:
-    websocket = Upgrading(client)
-    for each in said:
-        websocket.say(each)
-    assert websocket.heard[-1] == f"{CLOSE}"
-    assert websocket.pipe.ended
-    assert client.connection.polling
-
-
-async def test_two_websockets_cannot_upgrade_one_session(client: Poller) -> None:
-    first, second = Upgrading(client), Upgrading(client)
-    first.say("2probe")
-    second.say("2probe")
-    assert second.pipe.ended
-    first.say("5")
-    assert client.connection.polling is None
-
-
 async def test_sessions_are_limited_until_they_end(site: Site) -> None:
     server = site.transport.server
     server.admission = clients = Clients(Proxies([]), 100, 2)
@@ -274,14 +143,36 @@ async def test_sessions_are_limited_until_they_end(site: Site) -> None:
     server.open_polling("198.51.100.7")
 
 
-async def test_a_session_that_has_upgraded_polls_no_more(site: Site, client: Poller) -> None:
-    server = site.transport.server
-    server.admission = clients = Clients(Proxies([]), 1, 0)
-    upgrading = Poller(site)
-    assert clients.open == 1
-    upgrade = Upgrade(upgrading.connection, Pipe(), 1000)
-    upgrade.received(sent(TEXT, b"2probe"))
-    upgrade.received(sent(TEXT, b"5"))
-    assert upgrade.done
-    assert clients.open == 0
-    assert not client.gone
+async def test_answers_that_nobody_fetches_end_the_session(site: Site, client: Poller) -> None:
+    watching = [f"builds/{'p' * 60}{number:03}/{'b' * 60}/log" for number in range(100)]
+    await client.say("40" + json.dumps({"watch": watching}))
+    asked = 0
+    while not client.gone:
+        asked += 1
+        await client.say('421["unwatch",[]]')
+    size = len(json.dumps(watching))
+    assert UNFETCHED_BYTES < asked * size < UNFETCHED_BYTES + 2 * size
+
+
+async def test_questions_behind_answers_that_nobody_fetches_end_the_session(
+    site: Site, client: Poller
+) -> None:
+    await site.receive(*(start(f"b{number:03}") for number in range(150)))
+    await client.say("40", '421["watch","builds/#"]')
+    questions = 0
+    while not client.gone:
+        questions += 1
+        await client.say(f'422["watch","{"x" * 10_000}"]')
+    assert questions < 30
+    assert not site.transport._questions
+
+
+async def test_a_pong_counts_once_its_ping_is_fetched(site: Site, client: Poller) -> None:
+    await client.say(WATCH)
+    await client.listen()
+    site.transport.server._ping(client.connection)
+    await client.say("3")
+    assert not client.connection.answered
+    await client.poll()
+    await client.say("3")
+    assert client.connection.answered
