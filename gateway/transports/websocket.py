@@ -59,14 +59,10 @@ class WatcherSocket(asyncio.Protocol):
             self._begin(data)
 
     def _begin(self, data: bytes) -> None:
-        if self._transport.get_write_buffer_size():  # of an answer that the client has not taken
-            self._transport.abort()
-            return
         head = handshake.parse(data)
         answer = handshake.accepted(head)
         if problem := self._refusal(head, answer):
-            self._transport.write(problems.encoded(problem))
-            self._transport.close()
+            self._end(problems.encoded(problem))
             return
         server: Server = self._app["server"]
         session = head.asks("sid")
@@ -76,10 +72,17 @@ class WatcherSocket(asyncio.Protocol):
             self._transport.write(answer or b"")
             self._upgrade = server.upgrade(session, self._transport)
             if not self._upgrade:
-                self._transport.write(frames.close_frame(frames.POLICY, _NO_SESSION))
-                self._transport.close()
+                self._end(frames.close_frame(frames.POLICY, _NO_SESSION))
                 return
         self._state.connections.add(self)  # type: ignore[arg-type] # it asks for shutdown only
+
+    def _end(self, last: bytes) -> None:
+        """Close, after a last word; at once if the client has not taken what came before."""
+        self._transport.write(last)
+        if self._transport.get_write_buffer_size():
+            self._transport.abort()
+        else:
+            self._transport.close()
 
     def _refusal(self, head: Head, answer: bytes | None) -> Problem | None:
         refusals: Refusals = self._app["refusals"]

@@ -166,11 +166,11 @@ async def test_an_unknown_session_is_closed(client: Socket) -> None:
     assert client.heard == [f"{CLOSE}"]
 
 
-async def test_a_handshake_behind_an_answer_that_is_not_taken_ends_the_connection(
+async def test_a_refusal_behind_an_answer_that_is_not_taken_ends_the_connection(
     site: Site, client: Socket
 ) -> None:
     client.pipe.hold()
     client.pipe.write(b"an answer")
-    client.ask()
+    client.ask(Origin="https://evil.example")
     assert client.pipe.ended
     assert not site.transport.server._connections
