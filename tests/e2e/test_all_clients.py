@@ -115,21 +115,22 @@ def test_all_see_the_right_picture_though_the_only_process_is_restarted(
     follow(web, web.url, KINDS, signal.SIGTERM)
 
 
-def test_a_hundred_pollers_see_the_right_picture_though_a_process_is_killed(
-    several: Web, tmp_path: Path, free_port: Callable[[], int]
+@pytest.mark.parametrize("blow", [signal.SIGKILL, signal.SIGTERM], ids=["killed", "stopped"])
+def test_a_hundred_pollers_see_the_right_picture_though_a_process_is(
+    several: Web, tmp_path: Path, free_port: Callable[[], int], blow: signal.Signals
 ) -> None:
     options = {"transports": ["polling"]}
     kind = Kind("poller", JAVASCRIPT, "socket.io-client", options, ["polling"])
     port, gateway = free_port(), int(several.options["port"])
     with nginx_with_keepalive(tmp_path, port, gateway) as proxy:
-        follow(several, proxy.url, [kind] * 100, signal.SIGKILL)
+        follow(several, proxy.url, [kind] * 100, blow)
 
 
 def follow(web: Web, url: str, kinds: list[Kind], blow: signal.Signals) -> None:
     """Let clients watch builds, strike the process that serves most of them, and compare."""
     project = next(projects)
     with crowd(url, f"builds/{project}/#", kinds) as members:
-        until_all(members, lambda each: each.pid and settled(each), "connected")
+        until_all(members, settled, "watch")
         running = web.press_start(project, script=LONG)["build"]
         first = web.press_start(project, script=FAST)["build"]
         until_all(members, lambda each: each.heard.get(first, set()) >= WHOLE, f"heard all {first}")
@@ -140,7 +141,7 @@ def follow(web: Web, url: str, kinds: list[Kind], blow: signal.Signals) -> None:
         os.kill(victim, blow)
 
         until_all(struck, lambda each: each.connects > 1, "came back")
-        until_all(members, lambda each: each.pid not in (0, victim) and settled(each), "are there")
+        until_all(members, lambda each: each.pid != victim and settled(each), "watch again")
         for each in members:
             # A request to the victim may have been lost, also of another process's session.
             assert each.connects == 1 or each in struck or each.transport == "polling"
@@ -156,8 +157,9 @@ def follow(web: Web, url: str, kinds: list[Kind], blow: signal.Signals) -> None:
 
 
 def settled(member: Member) -> bool:
-    """Whether it speaks by the best transport that it can have."""
-    return member.transport == member.kind.transports[0]
+    """Whether it watches, by the best transport that it can have."""
+    is_there = member.pid != 0 and member.watching
+    return is_there and member.transport == member.kind.transports[0]
 
 
 def outline(builds: Any) -> dict[str, tuple[Any, ...]]:

@@ -54,6 +54,7 @@ class Member:
         self.transport = ""
         self.pid = 0
         """The gateway process that serves it; 0 while none does."""
+        self.watching = False
         self.picture: dict[str, dict[str, Any]] = {}
         """The newest state of each build, folded as topics.md says."""
         self.heard: dict[str, set[str]] = {}
@@ -72,8 +73,10 @@ class Member:
                 self.transport = value
             case "pid":
                 self.pid = value
+            case "watching":
+                self.watching = True
             case "disconnect":
-                self.pid = 0
+                self.pid, self.watching = 0, False
             case "build":
                 self._fold(value)
 

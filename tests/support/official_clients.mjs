@@ -11,7 +11,10 @@ for (const { name, library, url, options, filter } of JSON.parse(readFileSync(0,
     const { engine } = socket.io;
     say("connect", engine.transport.name);
     engine.on("upgrade", (transport) => say("transport", transport.name));
-    socket.emit("watch", filter, ({ builds }) => builds.forEach((build) => say("build", build)));
+    socket.emit("watch", filter, ({ builds }) => {
+      builds.forEach((build) => say("build", build));
+      say("watching", filter);
+    });
   });
   socket.on("build", (build) => say("build", build));
   socket.on("feed", ({ pid }) => say("pid", pid));

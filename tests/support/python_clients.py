@@ -40,6 +40,7 @@ def follow_simply(url: str, filter_: str, options: dict[str, Any], say: Say) -> 
         if client.sid != known:
             known = client.sid
             say("connect", client.transport)
+            say("watching", filter_)
         say(*(("pid", body["pid"]) if name == "feed" else (name, body)))
 
 
@@ -62,6 +63,7 @@ async def follow_async(url: str, filter_: str, options: dict[str, Any], say: Say
 def answered(answer: dict[str, Any], say: Say) -> None:
     for build in answer["builds"]:
         say("build", build)
+    say("watching", answer["watching"])
 
 
 def sayer(name: str) -> Say:
