@@ -16,7 +16,7 @@ run: .venv/run
 # Tests mostly wait, so two processes share them: each takes file after file, in the order of
 # pyproject.toml, and starts brokers of its own.
 test: .venv/test node_modules static
-	@setup/packages.sh rabbitmq-server chromium libatomic1 \
+	@setup/packages.sh rabbitmq-server chromium libatomic1 haproxy \
 		mosquitto mosquitto-clients nginx-light openssl postgresql
 	pytest -n 2 --dist loadfile --no-loadscope-reorder
 
@@ -53,7 +53,7 @@ static: .venv/test
 	@setup/venv.sh $<
 	@touch $@ .venv/run
 
-# What only tests take from npm: the official client, axe.
+# What only tests take from npm: the official clients, axe.
 node_modules: package-lock.json
 	@npm ci --ignore-scripts --no-audit --no-fund --silent
 	@touch $@

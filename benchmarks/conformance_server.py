@@ -23,7 +23,9 @@ from starlette.routing import Mount, Route
 sys.path += [str(Path(__file__).parents[1])]
 
 from gateway.access.access import Access
+from gateway.access.clients import Clients
 from gateway.access.paths import SOCKETS
+from gateway.access.proxies import Proxies
 from gateway.access.refusals import Refusals
 from gateway.drain import Drain
 from gateway.engine import packets
@@ -32,6 +34,7 @@ from gateway.engine.packets import Packet
 from gateway.engine.server import Limits, Server
 from gateway.engine.socket_io import SocketIO
 from gateway.http import failures
+from gateway.http.entrance import patience
 from gateway.transports.polling import PollingRequests
 
 NAMESPACES = frozenset(["/", "/custom"])
@@ -149,8 +152,16 @@ def gateway(suite: str) -> Starlette:
     async def lifespan(app: Starlette) -> AsyncIterator[Mapping[str, object]]:
         socket_io = SocketIO(SocketEcho(), namespaces=NAMESPACES, attachments=10)
         server = Server(EngineEcho() if suite == "engine" else socket_io, LIMITS)
-        app.router.routes.append(Route(f"{SOCKETS}/", PollingRequests(server)))
-        yield {"drain": Drain(0), "refusals": Refusals(Access(())), "server": server}
+        polling = PollingRequests(server)
+        app.router.routes.append(Route(f"{SOCKETS}/", polling))
+        yield {
+            "clients": Clients(Proxies(()), 0, 0),
+            "drain": Drain(0),
+            "patience": patience(),
+            "polling": polling,
+            "refusals": Refusals(Access(())),
+            "server": server,
+        }
 
     return Starlette(
         lifespan=lifespan,
@@ -164,7 +175,7 @@ def main(port: str, server: str, suite: str) -> None:
     """Serve until killed."""
     own: dict[str, Any] = {
         "ws": "gateway.transports.websocket:WatcherSocket",
-        "http": "gateway.http.protocol:Protocol",
+        "http": "gateway.http.entrance:Entrance",
     }
     uvicorn.run(
         gateway(suite) if server == "gateway" else stock(suite),

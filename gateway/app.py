@@ -71,6 +71,7 @@ def create(settings: Settings) -> Starlette:
         drain.heed_signals()
         store = await asyncio.to_thread(Store, settings.database_url)
         gateway = Gateway(settings, store, drain, clients)
+        drain.on_begin = gateway.handover.leave
         app.router.routes.extend(gateway.routes())
         async with gateway.running():
             # For `http/entrance.py` and `transports/websocket.py`, below the application.

@@ -3,6 +3,7 @@
 import asyncio
 import random
 import signal
+from collections.abc import Callable
 from types import FrameType
 from typing import Final
 
@@ -20,6 +21,8 @@ class Drain:
         self._seconds = seconds
         self._begun = asyncio.Event()
         self._waiting = 0
+        self.on_begin: Callable[[], None] = lambda: None
+        """Called when it begins."""
 
     def heed_signals(self) -> None:
         """Begin at the signals that stop the server; its own handlers are called as well."""
@@ -28,11 +31,15 @@ class Drain:
             server = signal.getsignal(number)
 
             def handle(number: int, frame: FrameType | None, server: object = server) -> None:
-                loop.call_soon_threadsafe(self._begun.set)
+                loop.call_soon_threadsafe(self._begin)
                 if callable(server):
                     server(number, frame)
 
             signal.signal(number, handle)
+
+    def _begin(self) -> None:
+        self._begun.set()
+        self.on_begin()
 
     def moment(self, watchers: int) -> float:
         """Return a random moment, in seconds, for one of `watchers`: few are let go sooner."""

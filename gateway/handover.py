@@ -41,6 +41,9 @@ class Handover:
         self.serve: Serve | None = None
         self._directory = directory
         self._peers: dict[str, socket.socket] = {}
+        self._readers: set[socket.socket] = set()
+        """What other processes pass connections on by."""
+        self._leaving = False
 
     def new_session(self) -> str:
         """Return the id of a session of this process."""
@@ -85,25 +88,44 @@ class Handover:
     async def run(self) -> None:
         """Take the connections of others, until cancelled."""
         loop = asyncio.get_running_loop()
-        path = cast(Path, self._directory) / f"{self.name}.sock"
-        readers: list[socket.socket] = []
         with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as listener:
             listener.setblocking(False)
-            listener.bind(str(path))
+            listener.bind(str(self._path))
             listener.listen(_BACKLOG)
             try:
                 while True:
                     other, _ = await loop.sock_accept(listener)
-                    readers.append(other)
+                    self._readers.add(other)
                     loop.add_reader(other.fileno(), self._take, other)
+                    if self._leaving:
+                        self._drop(other)
             finally:
-                path.unlink(missing_ok=True)
-                for each in readers:
-                    if each.fileno() >= 0:
-                        loop.remove_reader(each.fileno())
-                        each.close()
+                self._close()
                 for peer in self._peers.values():
                     peer.close()
+
+    def leave(self) -> None:
+        """Take no more connections: the process is about to stop.
+
+        To the others its sessions are unknown from now on, and clients come to them.
+        """
+        self._leaving = True
+        self._close()
+
+    def _close(self) -> None:
+        if self._directory:
+            self._path.unlink(missing_ok=True)
+        for each in list(self._readers):
+            self._drop(each)
+
+    def _drop(self, other: socket.socket) -> None:
+        asyncio.get_running_loop().remove_reader(other.fileno())
+        self._readers.discard(other)
+        other.close()
+
+    @property
+    def _path(self) -> Path:
+        return cast(Path, self._directory) / f"{self.name}.sock"
 
     def _take(self, other: socket.socket) -> None:
         try:
@@ -120,5 +142,4 @@ class Handover:
             else:
                 taken.close()
         if not data:
-            asyncio.get_running_loop().remove_reader(other.fileno())
-            other.close()
+            self._drop(other)

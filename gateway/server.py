@@ -38,6 +38,8 @@ SHUTDOWN_SECONDS: Final = 3
 """Seconds for requests and watchers that are left after the drain."""
 STOP_SECONDS: Final = 10.0
 """Seconds after the drain at which a process that has not ended is killed."""
+IDLE_SECONDS: Final = 5
+"""Seconds that a connection may wait for its next request; docs/running.md has it for proxies."""
 _COLLECT: Final = 10_000, 20, 20
 """Thresholds of the garbage collector: cycles are rare here, and a full collection looks at every
 object of thousands of watchers."""
@@ -72,6 +74,7 @@ def _config(settings: Settings, log_level: str) -> uvicorn.Config:
         ws="gateway.transports.websocket:WatcherSocket",
         ws_per_message_deflate=False,  # costs more CPU than the bytes are worth (1.5 times)
         ws_max_size=MAX_MESSAGE_BYTES,
+        timeout_keep_alive=IDLE_SECONDS,
         timeout_graceful_shutdown=round(settings.drain_seconds) + SHUTDOWN_SECONDS,
         timeout_worker_healthcheck=HANG_SECONDS,
         proxy_headers=False,  # `Clients` knows which proxies are trusted

@@ -192,13 +192,14 @@ class Connection:
     def close(self, code: int, reason: str = "") -> None:
         """End the connection, once a close frame that says why has left, or soon.
 
-        A client that polls hears of it at once if its request waits, else by its next one.
+        A client that polls learns it by its next request, which finds no session. A packet `close`
+        would be shorter, but clients of python-socketio take it for the end, and never come back.
         """
         if self.closing:
             return
         self.closing = True
         if self.polling:
-            self.polling.end(packets.CLOSE)
+            self.polling.end()
             self.settle()
             self._owner.lost(self)
         else:
@@ -260,7 +261,7 @@ class Connection:
         elif packet == packets.ENGINE_CLOSE:
             if self.polling:
                 self._owner.leaving(self)
-                self.polling.end(packets.NOOP)
+                self.polling.end()
             self.close(frames.NORMAL)
         else:
             raise BadPacket("no packet of a client")

@@ -74,13 +74,14 @@ class Polling:
         """Return the packets that wait, and let go of the poll: there will be no other."""
         waiting = list(self._packets)
         self._packets.clear()
-        self.end(packets.NOOP)
+        self.end()
         return waiting
 
-    def end(self, last: bytes) -> None:
+    def end(self, last: bytes | None = None) -> None:
         """Answer the poll that waits, if one does, with what waits and a `last` packet."""
-        waiting = list(self._packets)[: MOST_PACKETS - 1]
-        self._packets = deque([*waiting, last])
+        if last:
+            waiting = list(self._packets)[: MOST_PACKETS - 1]
+            self._packets = deque([*waiting, last])
         self._answer()
         self._packets.clear()
         self.bytes = 0

@@ -11,7 +11,7 @@ import pytest
 import websocket
 from playwright.sync_api import Page, expect
 
-from support.nginx import HOST, Nginx
+from support.nginx import HOST, NginxLocation
 from support.service import Service, Web
 
 NewPage = Callable[..., Page]
@@ -23,11 +23,11 @@ ADVICE = "proxy_set_header Host $http_host"
 @pytest.fixture
 def nginx(
     up: Web, tmp_path: Path, free_port: Callable[[], int]
-) -> Iterator[Callable[[str], Nginx]]:
+) -> Iterator[Callable[[str], NginxLocation]]:
     with ExitStack() as stack:
 
-        def start(directives: str) -> Nginx:
-            return stack.enter_context(Nginx(tmp_path, free_port(), up.url, directives))
+        def start(directives: str) -> NginxLocation:
+            return stack.enter_context(NginxLocation(tmp_path, free_port(), up.url, directives))
 
         yield start
 
@@ -42,7 +42,7 @@ def expect_refused(page: Page) -> None:
     "directives", ["", "proxy_set_header Host $host;"], ids=["the default", "without its port"]
 )
 def test_a_page_whose_host_is_not_passed_on_says_so(
-    nginx: Callable[[str], Nginx], up: Web, new_page: NewPage, directives: str
+    nginx: Callable[[str], NginxLocation], up: Web, new_page: NewPage, directives: str
 ) -> None:
     proxy = nginx(directives)
     page = new_page()
@@ -66,7 +66,7 @@ def test_a_page_whose_host_is_not_passed_on_says_so(
 
 
 def test_a_stop_that_is_refused_says_so(
-    nginx: Callable[[str], Nginx], up: Web, new_page: NewPage
+    nginx: Callable[[str], NginxLocation], up: Web, new_page: NewPage
 ) -> None:
     build = up.press_start("stopped", script={"seconds": 60, "steps": 60, "errors": []})
     proxy = nginx(HOST)
@@ -80,7 +80,7 @@ def test_a_stop_that_is_refused_says_so(
 
 
 def test_what_is_in_front_of_the_gateway_is_not_taken_for_it(
-    nginx: Callable[[str], Nginx], new_page: NewPage
+    nginx: Callable[[str], NginxLocation], new_page: NewPage
 ) -> None:
     proxy = nginx(HOST)
     page = new_page()
@@ -93,7 +93,9 @@ def test_what_is_in_front_of_the_gateway_is_not_taken_for_it(
     expect(page.locator("#connection-status")).to_contain_text("Connecting…")
 
 
-def test_programs_are_told_why_their_socket_is_refused(nginx: Callable[[str], Nginx]) -> None:
+def test_programs_are_told_why_their_socket_is_refused(
+    nginx: Callable[[str], NginxLocation],
+) -> None:
     proxy = nginx("")
     address = proxy.url.replace("http", "ws") + "/socket.io/?EIO=4&transport=websocket"
     with pytest.raises(websocket.WebSocketBadStatusException) as refused:
@@ -128,7 +130,7 @@ def test_curl_that_offers_http_2_is_heard(up: Web) -> None:
 
 
 def test_a_websocket_gets_through_by_http_1_0_and_else_is_told_why(
-    nginx: Callable[[str], Nginx], up: Web
+    nginx: Callable[[str], NginxLocation], up: Web
 ) -> None:
     old = nginx(f"{HOST} proxy_http_version 1.0;")
     address = "/socket.io/?EIO=4&transport=websocket"

@@ -47,7 +47,9 @@ def test_every_npm_package_has_one_version_and_a_hash_and_no_address(name: str) 
     lock = ROOT / name
     wanted = json.loads(lock.with_name("package.json").read_text())
     for versions in (wanted.get("dependencies", {}), wanted.get("devDependencies", {})):
-        assert all(re.fullmatch(r"\d+\.\d+\.\d+", version) for version in versions.values())
+        assert all(
+            re.fullmatch(r"(npm:[a-z.-]+@)?\d+\.\d+\.\d+", version) for version in versions.values()
+        )
     for place, package in json.loads(lock.read_text())["packages"].items():
         assert "resolved" not in package
         assert not place or package["integrity"].startswith("sha512-")

@@ -24,42 +24,40 @@ http {{
     fastcgi_temp_path {directory}/fastcgi;
     uwsgi_temp_path {directory}/uwsgi;
     scgi_temp_path {directory}/scgi;
-    map $http_upgrade $upgrade {{ default upgrade; "" ""; }}
-    server {{
-        listen 127.0.0.1:{port};
-        location / {{ {what} }}
-    }}
+    {http}
+}}
+"""
+
+_LOCATION = """
+map $http_upgrade $upgrade {{ default upgrade; "" ""; }}
+server {{
+    listen 127.0.0.1:{port};
+    location / {{ {what} }}
 }}
 """
 
 
 class Nginx:
-    """An nginx on `port` whose one location passes on to a gateway, with `directives` in it."""
+    """An nginx on `port`; `http` is what stands in the block of that name."""
 
-    def __init__(self, directory: Path, port: int, gateway: str, directives: str) -> None:
+    def __init__(self, directory: Path, port: int, http: str) -> None:
         self.url = f"http://127.0.0.1:{port}"
         self._directory = directory
-        self._port = port
-        self._gateway = gateway
-        self._directives = directives
+        self._http = http
 
     def __enter__(self) -> Self:
-        self._start(self._directives)
+        self._start()
         return self
 
     def __exit__(self, *_: object) -> None:
         self._end()
 
-    def become(self, directives: str) -> None:
-        """Restart with other directives; open connections are closed."""
-        self._end()
-        self._start(directives)
-
-    def _start(self, directives: str) -> None:
+    def _start(self) -> None:
         program = shutil.which("nginx", path="/usr/sbin:/usr/bin:/bin")
         assert program, "nginx is missing: run `sudo apt-get install nginx-light`."
-        self._write(directives)
-        command = [program, "-p", str(self._directory), "-c", str(self._directory / "nginx.conf")]
+        configuration = self._directory / "nginx.conf"
+        configuration.write_text(_CONFIGURATION.format(directory=self._directory, http=self._http))
+        command = [program, "-p", str(self._directory), "-c", str(configuration)]
         self._process = subprocess.Popen(command, stderr=subprocess.DEVNULL)
         until((self._directory / "pid").exists, "nginx listens")
 
@@ -67,10 +65,25 @@ class Nginx:
         self._process.terminate()
         self._process.wait(10)
 
-    def _write(self, directives: str) -> None:
+
+class NginxLocation(Nginx):
+    """An nginx whose one location passes on to a gateway, with `directives` in it."""
+
+    def __init__(self, directory: Path, port: int, gateway: str, directives: str) -> None:
+        super().__init__(directory, port, "")
+        self._port = port
+        self._gateway = gateway
+        self._http = self._with(directives)
+
+    def become(self, directives: str) -> None:
+        """Restart with other directives; open connections are closed."""
+        self._end()
+        self._http = self._with(directives)
+        self._start()
+
+    def _with(self, directives: str) -> str:
         version = "" if "proxy_http_version" in directives else "proxy_http_version 1.1;"
         what = f"proxy_pass {self._gateway}; {version} {WEBSOCKET} {directives}"
         if directives.startswith("return"):
             what = directives
-        text = _CONFIGURATION.format(directory=self._directory, port=self._port, what=what)
-        (self._directory / "nginx.conf").write_text(text)
+        return _LOCATION.format(port=self._port, what=what)

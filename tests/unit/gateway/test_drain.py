@@ -36,14 +36,17 @@ def test_without_time_all_go_at_once() -> None:
 async def test_a_signal_begins_it_and_reaches_the_server_too(
     number: signal.Signals, signals: list[int]
 ) -> None:
-    drain = Drain(0.1)
+    drain, begun = Drain(0.1), asyncio.Event()
+    drain.on_begin = begun.set
     drain.heed_signals()
     turn = asyncio.create_task(drain.turn())
     await asyncio.sleep(0.01)
     assert not turn.done()
+    assert not begun.is_set()
 
     signal.raise_signal(number)
 
     async with asyncio.timeout(2):
         await turn
+    assert begun.is_set()
     assert signals == [number]

@@ -130,3 +130,16 @@ async def test_alone_there_is_nobody_to_hand_anything_to() -> None:
     alone = Handover(None)
     assert alone.new_session().startswith(f"{alone.name}.")
     assert not alone.pass_on(Handover(None).new_session(), 0, b"GET /")
+
+
+async def test_a_process_that_leaves_takes_nothing_more(here: Process, there: Process) -> None:
+    client, server = socket.socketpair()
+    session = there.handover.new_session()
+    assert here.handover.pass_on(session, server.fileno(), b"GET /")
+    (await there.taken.next())[0].close()
+
+    there.handover.leave()
+
+    assert not here.handover.pass_on(session, server.fileno(), b"GET /")
+    client.close()
+    server.close()

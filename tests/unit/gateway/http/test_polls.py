@@ -196,5 +196,5 @@ async def test_a_server_that_stops_lets_go_of_polls(served: Served, client: Clie
     await client.wait()
     for connection in served.site.connections:
         connection.shutdown()
-    assert await client.answer(client.polling) == "1"
+    assert await client.answer(client.polling) == "6"
     await client.until_gone()

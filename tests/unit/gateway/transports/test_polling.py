@@ -7,7 +7,7 @@ import pytest
 from gateway.access.clients import Clients
 from gateway.access.proxies import Proxies
 from gateway.engine import packets
-from gateway.engine.connection import MESSAGE_BURST
+from gateway.engine.connection import MESSAGE_BURST, UNSENT_BYTES
 from gateway.engine.polling import MOST_PACKETS
 from gateway.problems import Problem
 from support.builders import accept, ending, progress, start
@@ -117,14 +117,16 @@ async def test_too_many_packets_end_the_session(client: Poller) -> None:
     assert client.gone
 
 
-async def test_the_poll_of_a_session_that_ends_is_answered(site: Site, client: Poller) -> None:
+async def test_a_session_ends_without_a_packet_that_would_keep_clients_away(
+    site: Site, client: Poller
+) -> None:
     await client.say(WATCH)
     await client.poll()
     answers: list[bytes] = []
     assert client.connection.polling
     client.connection.polling.poll(answers.append)
     client.connection.close(1000)
-    assert answers == [packets.CLOSE]
+    assert answers == [packets.NOOP]
     assert client.gone
 
 
