@@ -23,6 +23,8 @@ from starlette.routing import Mount, Route
 sys.path += [str(Path(__file__).parents[1])]
 
 from gateway.access.access import SOCKETS, Access
+from gateway.access.clients import Clients
+from gateway.access.proxies import Proxies
 from gateway.access.refusals import Refusals
 from gateway.drain import Drain
 from gateway.engine import packets
@@ -149,7 +151,8 @@ def gateway(suite: str) -> Starlette:
         socket_io = SocketIO(SocketEcho(), namespaces=NAMESPACES, attachments=10)
         server = Server(EngineEcho() if suite == "engine" else socket_io, LIMITS)
         app.router.routes.append(Route(f"{SOCKETS}/", PollingRequests(server)))
-        yield {"drain": Drain(0), "refusals": Refusals(Access(())), "server": server}
+        clients, refusals = Clients(Proxies([]), 0, 0), Refusals(Access([]))
+        yield {"clients": clients, "drain": Drain(0), "refusals": refusals, "server": server}
 
     return Starlette(
         lifespan=lifespan,

@@ -21,6 +21,7 @@ ENGINE_MESSAGE: Final = "4"
 PROBE: Final = "2probe"
 UPGRADE: Final = "5"
 
+CLOSE: Final = b"1"
 PING: Final = b"2"
 PROBED: Final = b"3probe"
 NOOP: Final = b"6"
