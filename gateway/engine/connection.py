@@ -192,8 +192,8 @@ class Connection:
     def close(self, code: int, reason: str = "") -> None:
         """End the connection, once a close frame that says why has left, or soon.
 
-        A client that polls learns it by its next request, which finds no session. A packet `close`
-        would be shorter, but clients of python-socketio take it for the end, and never come back.
+        A client that polls learns it by its next request, which finds no session, and connects
+        again. After a packet `close` those of python-socketio would never come back.
         """
         if self.closing:
             return
@@ -230,6 +230,8 @@ class Connection:
     def refuse(self, code: int, reason: str) -> None:
         """End the connection of a client that does not keep to the protocol."""
         self._owner.broke(self, reason)
+        if self.polling:
+            self.polling.put([packets.CLOSE])
         self.close(code, reason)
 
     def frame(self, opcode: int, payload: bytes) -> None:

@@ -77,11 +77,8 @@ class Polling:
         self.end()
         return waiting
 
-    def end(self, last: bytes | None = None) -> None:
-        """Answer the poll that waits, if one does, with what waits and a `last` packet."""
-        if last:
-            waiting = list(self._packets)[: MOST_PACKETS - 1]
-            self._packets = deque([*waiting, last])
+    def end(self) -> None:
+        """Answer the poll that waits, if one does, with what waits."""
         self._answer()
         self._packets.clear()
         self.bytes = 0

@@ -101,8 +101,6 @@ class PollingRequests:
 def _poll(connection: Connection, answer: Callable[[bytes], None]) -> None:
     polling = connection.polling
     if polling is None or polling.waits:
-        if polling:
-            polling.end(packets.CLOSE)
         connection.refuse(frames.POLICY, "two polls")
         raise Problem(HTTPStatus.BAD_REQUEST, "two-polls", _TWO_POLLS)
     polling.poll(answer)
