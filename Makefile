@@ -27,7 +27,7 @@ check: .venv/test static
 faults: .venv/test
 	@setup/packages.sh rabbitmq-server postgresql
 	pytest tests/fault --ignore=tests/fault/test_torture.py -s \
-		--faults=30 --builds=200 --seed=$(or $(SEED),1)
+		--faults=30 --builds=200 --hostile=100000 --seed=$(or $(SEED),1)
 
 torture: .venv/test
 	@setup/packages.sh rabbitmq-server
