@@ -59,9 +59,6 @@ class WatcherSocket(asyncio.Protocol):
             self._begin(data)
 
     def _begin(self, data: bytes) -> None:
-        if self._transport.get_write_buffer_size():  # of an answer that the client has not taken
-            self._transport.abort()
-            return
         head = handshake.parse(data)
         answer = handshake.accepted(head)
         if problem := self._refusal(head, answer):

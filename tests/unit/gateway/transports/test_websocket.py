@@ -166,11 +166,12 @@ async def test_an_unknown_session_is_closed(client: Socket) -> None:
     assert client.heard == [f"{CLOSE}"]
 
 
-async def test_a_handshake_behind_an_answer_that_is_not_taken_ends_the_connection(
+async def test_a_handshake_behind_an_answer_that_is_not_taken_begins_slow(
     site: Site, client: Socket
 ) -> None:
     client.pipe.hold()
     client.pipe.write(b"an answer")
     client.ask()
-    assert client.pipe.ended
-    assert not site.transport.server._connections
+    (connection,) = site.transport.server._slow
+    assert connection.slow
+    assert not client.pipe.reads
