@@ -174,3 +174,14 @@ async def test_a_refusal_behind_an_answer_that_is_not_taken_ends_the_connection(
     client.ask(Origin="https://evil.example")
     assert client.pipe.ended
     assert not site.transport.server._connections
+
+
+async def test_a_handshake_behind_an_answer_that_is_not_taken_begins_slow(
+    site: Site, client: Socket
+) -> None:
+    client.pipe.hold()
+    client.pipe.write(b"an answer")
+    client.ask()
+    (connection,) = site.transport.server._slow
+    assert connection.slow
+    assert not client.pipe.reads
