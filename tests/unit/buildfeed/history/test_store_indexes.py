@@ -57,4 +57,6 @@ def test_an_index_answers(tmp_path: Path, call: Callable[[Store], object]) -> No
         call(store)
     steps = [plan for plan in plans if plan.startswith(("SCAN", "SEARCH", "USE"))]
     assert steps
-    assert all("INDEX" in step or "CONSTANT ROW" in step for step in steps), steps
+    # Newer versions of SQLite tell that they scan the rows that the statement itself holds.
+    quick = ("INDEX", "CONSTANT ROW", "VALUES CLAUSE")
+    assert all(any(each in step for each in quick) for step in steps), steps
