@@ -54,7 +54,8 @@ class FanOut:
         self._turn: list[tuple[Event, Audience[Connection]]] = []
         """The events of this turn of the event loop."""
         self._pacing: Pacing[Connection] = Pacing(frame_seconds)
-        self._timer: asyncio.TimerHandle | None = None
+        self._timer: asyncio.Handle | None = None
+        self._rings_at = 0.0
         self._merged: Counter[Connection] = Counter()
         self._merged_in_frames = 0
         self._loop = asyncio.get_running_loop()
@@ -170,10 +171,11 @@ class FanOut:
 
     def _wait_for(self, end: float | None) -> None:
         """Flush at the end of a frame."""
-        if end is not None and (self._timer is None or end < self._timer.when()):
+        if end is not None and (self._timer is None or end < self._rings_at):
             if self._timer:
                 self._timer.cancel()
-            self._timer = self._loop.call_at(end, self._ring)
+            # uvloop returns a handle without `when` if the moment has come.
+            self._timer, self._rings_at = self._loop.call_at(end, self._ring), end
 
     def _ring(self) -> None:
         self._timer = None

@@ -1,16 +1,21 @@
 """When events leave: the first at once, what follows within a frame together, nothing twice."""
 
+import asyncio
 import itertools
+import time
 from collections import defaultdict
 from typing import Any
 
 import pytest
+import uvloop
 from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.state.event import BUILD, Event
 from gateway.transports.batch import alike, newest
 from gateway.transports.pacing import Audience, Frame, Pacing
+from support.builders import accept, ending, progress, start
+from support.wired import Site
 
 FRAME = 0.04
 LONGEST = FRAME * 9 / 8
@@ -196,3 +201,25 @@ def _same(sent: list[tuple[float, Event]], one: int, other: int) -> bool:
 def test_a_frame_ends_soon_after_it_should(moment: float) -> None:
     pacing: Pacing[Watcher] = Pacing(FRAME)
     assert FRAME - 1e-6 <= pacing.free_at(moment) - moment <= LONGEST + 1e-6
+
+
+def test_frames_end_in_time_on_the_loop_of_the_gateway() -> None:
+    async def flood() -> tuple[int, list[str]]:
+        faults: list[str] = []
+        loop = asyncio.get_running_loop()
+        loop.set_exception_handler(lambda _, context: faults.append(str(context)))
+        site = Site(frame_seconds=0.004)
+        clients = [await site.connect({"watch": "builds/#"}) for _ in range(5)]
+        await site.receive(start(), accept())
+        for percent in range(1, 100):
+            await site.receive(progress(percent))
+            time.sleep(0.003)  # noqa: ASYNC251 - frames end before a busy loop looks at them
+            await asyncio.sleep(0.001)
+        await site.receive(ending())
+        async with asyncio.timeout(5):
+            while any(client.picture != {"b1": ("succeeded", 1, 101)} for client in clients):  # noqa: ASYNC110
+                await asyncio.sleep(0.001)
+        return site.transport.merged, faults
+
+    _, faults = uvloop.run(flood())
+    assert faults == []
