@@ -85,6 +85,7 @@ def measure(case: Case, rate: float, seconds: float) -> Figures:
         stack.callback(broker.stop)
         if case.processes:
             options = {"mqtt_url": broker.url, "port": port, "workers": case.processes}
+            options |= {"max_per_address": 0}  # all clients come from one
             pid = stack.enter_context(Web("gateway", directory, **options)).until_ready().pid
         else:
             stock = program(sys.executable, str(HERE / "peers" / "stock.py"))
