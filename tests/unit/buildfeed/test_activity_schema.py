@@ -159,11 +159,12 @@ def test_the_schema_accepts_exactly_what_the_decoder_does(
 def with_ids_again(found: Document) -> None:
     """Fit the id to another attempt, seq or type, where there is one."""
     build = found.get("object")
-    counts = [build.get(key) for key in ("attempt", "seq")] if isinstance(build, dict) else [None]
+    members = build if isinstance(build, dict) else {}
+    id_, counts = members.get("id", ""), [members.get(key) for key in ("attempt", "seq")]
     if found.get("type") == "Undo":
-        found["id"] = f"{build['id'] if isinstance(build, dict) else ''}:stop.{'0' * 32}"
+        found["id"] = f"{id_}:stop.{'0' * 32}"
     elif all(isinstance(count, int | float) and abs(count) < 2**53 for count in counts):
-        found["id"] = f"{build['id']}:{int(counts[0])}.{int(counts[1])}"
+        found["id"] = f"{id_}:{int(counts[0])}.{int(counts[1])}"
 
 
 @given(anything)
