@@ -36,8 +36,6 @@ class Handover:
     def __init__(self, directory: Path | None) -> None:
         self.name = secrets.token_urlsafe(_NAME_BYTES)
         """The name of this process, which begins the ids of its sessions."""
-        self.passed_on = 0
-        """Connections that other processes were given."""
         self.serve: Serve | None = None
         self._directory = directory
         self._peers: dict[str, socket.socket] = {}
@@ -68,7 +66,6 @@ class Handover:
             except OSError:
                 self._peers.pop(found[1]).close()
             else:
-                self.passed_on += 1
                 return True
         return False
 

@@ -1,1 +1,1 @@
-"""Socket.IO 5 over Engine.IO 4 over a bare WebSocket: the light stack below the watchers."""
+"""Socket.IO 5 over Engine.IO 4, by WebSocket or polling: the light stack below the watchers."""

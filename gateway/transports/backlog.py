@@ -114,11 +114,6 @@ class Backlogs(Generic[W]):
         """States left out in all of them, and in those that are gone."""
         return self._merged + sum(backlog.merged for backlog in self._of.values())
 
-    @property
-    def behind(self) -> list[W]:
-        """The watchers that have a backlog, empty or not."""
-        return list(self._of)
-
     def get(self, watcher: W) -> Backlog | None:
         """Return a watcher's backlog if it has one."""
         return self._of.get(watcher)

@@ -47,7 +47,7 @@ class Poller:
     @property
     def gone(self) -> bool:
         transport, hub = self.site.transport, self.site.live.hub
-        left = transport.watchers or len(hub) or transport._fan_out._backlogs.behind
+        left = transport.watchers or len(hub) or transport._fan_out._backlogs._of
         return transport.server.polling(self.session) is None and not left
 
 

@@ -92,7 +92,7 @@ def test_states_left_out_are_counted_though_their_backlog_is_empty_and_gone() ->
 
     backlogs.drop("w1")
     backlogs.drop("w1")
-    assert (backlogs.merged, backlogs.get("w1"), backlogs.behind) == (1, None, [])
+    assert (backlogs.merged, backlogs.get("w1"), backlogs._of) == (1, None, {})
 
 
 def test_taking_from_an_empty_one_is_an_error() -> None:
