@@ -71,6 +71,7 @@ def _config(settings: Settings, log_level: str) -> uvicorn.Config:
         port=settings.port,
         workers=settings.workers,
         http="gateway.http.entrance:Entrance",
+        loop="gateway.http.listener:Loop",
         ws="gateway.transports.websocket:WatcherSocket",
         ws_per_message_deflate=False,  # costs more CPU than the bytes are worth (1.5 times)
         ws_max_size=MAX_MESSAGE_BYTES,

@@ -18,8 +18,7 @@ import asyncio
 import re
 import socket
 from http import HTTPStatus
-from typing import Any, Final
-from urllib.parse import parse_qs
+from typing import Final
 
 import msgspec
 
@@ -28,10 +27,10 @@ from gateway.access.clients import Clients
 from gateway.access.connection_limit import Excess
 from gateway.access.paths import SOCKETS
 from gateway.handover import Handover
+from gateway.http import short_requests
 from gateway.http.deadlines import Deadlines
 from gateway.http.polls import Polls
 from gateway.problems import Problem
-from gateway.tasks import Tasks
 
 HEAD_SECONDS: Final = 10.0
 """Seconds for a head, from its first byte or, of a new connection, from the beginning."""
@@ -78,12 +77,14 @@ class Entrance(Polls):
     """HTTP/1.1 on a connection that other processes of the port may get or give."""
 
     first: bytes = b""
-    """Bytes that another process has read from the connection."""
+    """Bytes that were read from the connection before."""
+    rest: bytes = b""
+    """The rest of an answer that is under way; the connection ends with it."""
 
     def connection_made(  # type: ignore[override] # as uvicorn's
         self, transport: asyncio.Transport
     ) -> None:
-        """Begin, maybe with what another process has read."""
+        """Begin, maybe with what was read before."""
         super().connection_made(transport)
         self._handover: Handover | None = self.app_state.get("handover")
         self._clients: Clients = self.app_state["clients"]
@@ -93,10 +94,12 @@ class Entrance(Polls):
         transport.set_write_buffer_limits(high=0)  # report every byte that the kernel does not take
         self._line = b""  # the beginning of a first line that is not whole
         self._excess: Excess | None = None
-        if self._handover and not self._handover.serve:
-            self._handover.serve = self._adopting()
         self._enter()
-        if self.first:
+        if self.rest:
+            self._deaf = True
+            self.transport.write(self.rest)
+            self.transport.close()
+        elif self.first:
             self.data_received(self.first)
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -243,28 +246,15 @@ class Entrance(Polls):
         self.transport.close()
 
     def _pass_on(self, handover: Handover, data: bytes) -> bool:
-        line = data[: data.index(b"\r\n")] if b"\r\n" in data else data
-        query = line.partition(b"?")[2].partition(b" ")[0].decode("latin-1")
-        session = parse_qs(query).get("sid", [""])[-1]
+        session = short_requests.session(data)
         sock: socket.socket = self.transport.get_extra_info("socket")
         if self.transport.get_write_buffer_size():
             return False
-        if not handover.pass_on(session, sock.fileno(), data):
+        if not session or not handover.pass_on(session, sock.fileno(), data):
             return False
         self._unset_keepalive_if_required()
         self.transport.abort()  # ends our descriptor, not the connection
         return True
-
-    def _adopting(self) -> Any:  # noqa: ANN401 - it is Handover's `Serve`
-        config, state, app_state = self.config, self.server_state, self.app_state
-        loop, tasks = self.loop, Tasks()
-
-        async def adopt(sock: socket.socket, data: bytes) -> None:
-            protocol = Entrance(config, state, app_state)
-            protocol.first = data
-            await loop.connect_accepted_socket(lambda: protocol, sock)
-
-        return lambda sock, data: tasks.start(adopt(sock, data))
 
 
 def _is_part(data: bytes) -> bool:

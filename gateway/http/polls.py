@@ -24,6 +24,12 @@ _HEAD: Final = "".join(
 ).encode()
 
 
+def encoded(payload: bytes, *, keeps_alive: bool) -> bytes:
+    """Return an answer of HTTP/1.1."""
+    ending = b"" if keeps_alive else b"connection: close\r\n"
+    return b"%bcontent-length: %d\r\n%b\r\n%b" % (_HEAD, len(payload), ending, payload)
+
+
 class Poll(Protocol):
     """A poll that waits, as far as it matters here."""
 
@@ -101,9 +107,7 @@ class Polls(protocol.Protocol):
 
     def _answer(self, payload: bytes) -> None:
         self._poll, self._is_due = None, False
-        ending = b"" if self._keeps_alive else b"connection: close\r\n"
-        head = b"%bcontent-length: %d\r\n%b\r\n" % (_HEAD, len(payload), ending)
-        self.transport.write(head + payload)
+        self.transport.write(encoded(payload, keeps_alive=self._keeps_alive))
         if not self._keeps_alive:
             self.transport.close()
             return

@@ -1,6 +1,6 @@
 """The processes that share a port, and the metrics that each writes for the others.
 
-A request for `/metrics` reaches any one of them, and has to be answered for all. So every 2 s each
+A request for `/metrics` reaches any one of them, and has to be answered for all. So every 5 s each
 process writes its metrics into a file of its own in a shared directory, by a rename, so that a
 reader finds it whole. The file of a process that is gone is removed by the next reader.
 """
@@ -13,8 +13,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
-TELL_SECONDS: Final = 2.0
-SILENT_SECONDS: Final = 10.0
+TELL_SECONDS: Final = 5.0
+SILENT_SECONDS: Final = 15.0
 """Seconds after which a process that has written nothing counts as frozen, and is left out."""
 
 
@@ -26,7 +26,7 @@ class Siblings:
         self._tell = tell
 
     async def run(self) -> None:
-        """Write every 2 s, until cancelled."""
+        """Write every 5 s, until cancelled."""
         file = self._directory / f"{os.getpid()}.txt"
         written = file.with_suffix(".new")
         while True:
