@@ -48,7 +48,7 @@ class ClosingPolls:
         empty for a request of a session.
         """
         request = short_requests.parse(data)
-        if request is None or request.keeps_alive:
+        if request is None or request.keeps_alive or self._hangups.closed:
             return False
         if not self._refusals.pass_own(request.headers["host"], request.headers.get("origin")):
             return False
@@ -58,6 +58,8 @@ class ClosingPolls:
 
     def close(self) -> None:
         """Let go of all polls: their clients connect again, elsewhere."""
+        if self._hangups.closed:
+            return
         for each in list(self._waiting.values()):
             each.poll.abandon()
         asyncio.get_running_loop().remove_reader(self._hangups.fileno())

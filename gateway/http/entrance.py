@@ -94,12 +94,13 @@ class Entrance(Polls):
         transport.set_write_buffer_limits(high=0)  # report every byte that the kernel does not take
         self._line = b""  # the beginning of a first line that is not whole
         self._excess: Excess | None = None
-        self._enter()
         if self.rest:
             self._deaf = True
             self.transport.write(self.rest)
             self.transport.close()
-        elif self.first:
+            return
+        self._enter()
+        if self.first:
             self.data_received(self.first)
 
     def connection_lost(self, exc: Exception | None) -> None:

@@ -55,7 +55,7 @@ class Listener:
 
     def __init__(
         self,
-        loop: Loop,
+        loop: asyncio.AbstractEventLoop,
         bound: asyncio.Server,
         protocol: Callable[[], Entrance],
         backlog: int,

@@ -84,6 +84,7 @@ LIBRARIES = {
         *("gateway/server.py", "gateway/http/protocol.py", "gateway/transports/websocket.py"),
     ],
     "httptools": ["gateway/http/protocol.py"],
+    "uvloop": ["gateway/http/listener.py"],
     "click": ["*/__main__.py", "*/options.py", "buildfeed/cli/*.py"],
 }
 PURE = [
