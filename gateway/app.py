@@ -125,7 +125,13 @@ class Gateway:
             on_up=self._up,
             on_down=self._catch_up.unsubscribed,
         )
-        self._feed = Feed(self._subscriber, live, self._send)
+        self._feed = Feed(
+            self._subscriber,
+            live,
+            self._send,
+            takes_commands=self._takes_commands,
+            history_up=lambda: self._catch_up.history_up,
+        )
         # Reads and commands.
         builds = Builds(live, store)
         self._amqp = AmqpLink(settings.amqp_url, name="gateway") if settings.amqp_url else None
@@ -133,7 +139,14 @@ class Gateway:
             AmqpPublisher(self._amqp) if self._amqp else MqttPublisher(self._subscriber.link)
         )
         rate_limit = RateLimit(settings.starts_per_minute)
-        self._commands = Commands(live, builds, store, self._publisher, rate_limit)
+        self._commands = Commands(
+            live,
+            builds,
+            store,
+            self._publisher,
+            rate_limit,
+            takes_commands=self._takes_commands,
+        )
         # The ways to watchers.
         snapshot, newest = Snapshot(live, store), Newest(live, builds.find, self._feed.body)
         self.handover = Handover(settings.shared)
@@ -201,6 +214,10 @@ class Gateway:
     def _up(self) -> None:
         self._live.reconnected()
         self._catch_up.subscribed()
+
+    def _takes_commands(self) -> bool:
+        """Tell whether the broker takes commands, as far as is known."""
+        return self._subscriber.alive and self._publisher.up
 
     def _missing(self) -> str | None:
         """Return the reason why the process is not ready yet, None when it is."""

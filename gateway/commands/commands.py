@@ -15,6 +15,7 @@ import math
 import random
 import time
 import uuid
+from collections.abc import Callable
 from datetime import UTC, datetime
 from http import HTTPStatus
 
@@ -28,7 +29,7 @@ from buildfeed.history.claims import Claim
 from buildfeed.history.store import Store
 from gateway.commands.in_flight import InFlight
 from gateway.commands.lease import Leases
-from gateway.commands.publisher import CONFIRM_SECONDS, Publisher, confirmed
+from gateway.commands.publisher import AWAY_SECONDS, CONFIRM_SECONDS, Publisher, confirmed
 from gateway.commands.rate_limit import RateLimit
 from gateway.commands.requests import StartRequest
 from gateway.problems import Problem, unknown_build
@@ -47,7 +48,11 @@ log = logging.getLogger(__name__)
 
 
 class Commands:
-    """Makes commands, has them confirmed, and repeats stops that a worker has missed."""
+    """Makes commands, has them confirmed, and repeats stops that a worker has missed.
+
+    While `takes_commands` says that the broker does not, as far as is known, nothing is sent, and
+    they are refused almost at once.
+    """
 
     def __init__(
         self,
@@ -56,12 +61,15 @@ class Commands:
         store: Store,
         publisher: Publisher,
         rate_limit: RateLimit,
+        *,
+        takes_commands: Callable[[], bool],
     ) -> None:
         self._live = live
         self._builds = builds
         self._publisher = publisher
         self._rate_limit = rate_limit
-        self._in_flight = InFlight(publisher, live.receive)
+        self._takes_commands = takes_commands
+        self._in_flight = InFlight(publisher, live.receive, self._patience)
         self._leases = Leases(store)
         self._resent: dict[Key, float] = {}
         self._tasks = Tasks()
@@ -92,6 +100,13 @@ class Commands:
             if known := await self._sent(claim, offer):
                 return known
             lease = self._leases.hold(claim)
+        try:
+            if not joins:
+                await self._reach()
+        except BrokerUnavailable as exc:
+            if lease:
+                lease.end("unsent")
+            raise _unavailable(exc, offer) from exc
         if not joins and (wait := self._rate_limit.take(project, time.monotonic())):
             if lease:
                 lease.end("unsent")
@@ -117,7 +132,7 @@ class Commands:
         known = state.newest.object if state else command.unknown(project, build)
         undo = command.stop(known, _now(), by=by, uuid=uuid.uuid4().hex)
         try:
-            await confirmed(self._publisher.submit(undo))
+            await self._confirmed(undo)
         except BrokerUnavailable as exc:
             raise _unavailable(exc, undo) from exc
         self._live.receive(undo)
@@ -144,13 +159,30 @@ class Commands:
         await self._leases.close()
         await self._tasks.cancel()
 
+    async def _confirmed(self, stop: Activity) -> None:
+        """Send a stop, and return once the broker has it; raises BrokerUnavailable."""
+        await self._reach()
+        await confirmed(self._publisher.submit(stop))
+
+    async def _reach(self) -> None:
+        """Return while the broker takes commands, as far as is known; raises BrokerUnavailable."""
+        until = time.monotonic() + AWAY_SECONDS
+        while not self._takes_commands():
+            if time.monotonic() > until:
+                raise BrokerUnavailable(sent=False)
+            await asyncio.sleep(FIRST_LOOK_SECONDS)
+
+    def _patience(self) -> float:
+        """Return the seconds that the broker has to confirm what is under way."""
+        return CONFIRM_SECONDS if self._takes_commands() else AWAY_SECONDS
+
     async def _claim(self, project: str, key: str, build: str, request: StartRequest) -> Claim:
         """Return the build that `key` belongs to, and whether it is our turn to send its start.
 
-        Waits while another process is sending it, up to CONFIRM_SECONDS.
+        Waits while another process is sending it, as long as the broker has for that.
         """
         digest = hashlib.sha256(msgspec.json.encode(request)).hexdigest()
-        pause, until = FIRST_LOOK_SECONDS, time.monotonic() + CONFIRM_SECONDS
+        pause, until = FIRST_LOOK_SECONDS, time.monotonic() + self._patience()
         while True:
             claim = await self._leases.take(project, key, build, digest)
             if claim.body_hash != digest:
@@ -181,7 +213,7 @@ class Commands:
     async def _resend(self, stop: Activity) -> None:
         await asyncio.sleep(random.uniform(0, 0.5))  # noqa: S311 - spreads gateways, no secret
         try:
-            await confirmed(self._publisher.submit(stop))
+            await self._confirmed(stop)
         except BrokerUnavailable as exc:
             log.warning("stop.not_resent", extra={"sent": exc.sent})
 

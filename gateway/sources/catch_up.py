@@ -42,6 +42,11 @@ class CatchUp:
         """True once everything recorded before SUBACK has been read."""
         return self._subscribed and self._caught_up_with == self._subscription
 
+    @property
+    def history_up(self) -> bool:
+        """False from a read of history that failed until one succeeds."""
+        return self._history_up
+
     def subscribed(self) -> None:
         """Read at once: the subscription is new, and activities before it were missed."""
         self._subscription += 1

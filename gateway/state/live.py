@@ -126,6 +126,10 @@ class Live:
         """Return the last presence of each worker of the last hour, and whether it is online."""
         return self._roster.workers(self._now())
 
+    def online(self) -> int | None:
+        """Return how many workers are online, None while that is not known."""
+        return self._roster.online(self._now())
+
     def when_ended(self, key: Key, callback: Callable[[BuildState], None]) -> Callable[[], None]:
         """Call `callback` once when the build ends; return a function that cancels that."""
         self._ended_callbacks.setdefault(key, []).append(callback)

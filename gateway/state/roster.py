@@ -10,6 +10,10 @@ from buildfeed.presence import SILENCE_SECONDS, Presence
 KEPT = 3600.0
 """Seconds of silence after which a worker is no longer shown."""
 
+SURE_SECONDS = 6.0
+"""Seconds after a connect until each worker that is online has said so: what it said before is
+retained, or it connects again too, with pauses of 4 s at most, and says so again."""
+
 
 class Roster:
     """Workers by name, with the moment they were last heard and whether they said goodbye."""
@@ -18,6 +22,7 @@ class Roster:
         self._heard: dict[str, float] = {}
         self._offline: set[str] = set()
         self._presence: dict[str, Presence] = {}
+        self._since: float | None = None
 
     def heard(self, worker: str, now: float) -> None:
         """Note an activity of `worker`; it does not undo a goodbye, as it may be older."""
@@ -30,6 +35,7 @@ class Roster:
     def restart(self, now: float) -> None:
         """Count every silence from now on: before, no worker could be heard."""
         self._heard = dict.fromkeys(self._heard, now)
+        self._since = now
 
     def presence(self, presence: Presence, now: float) -> None:
         """Note the presence of a worker, from itself or from its last will."""
@@ -54,3 +60,9 @@ class Roster:
             if now - self._heard[worker] <= KEPT
         }
         return [(each, not self.lost(each.worker, now)) for each in self._presence.values()]
+
+    def online(self, now: float) -> int | None:
+        """Return how many workers are online, None while some may not have been heard yet."""
+        online = sum(not self.lost(worker, now) for worker in self._presence)
+        sure = self._since is not None and now - self._since > SURE_SECONDS
+        return online if online or sure else None

@@ -163,7 +163,8 @@ BUILD = command.unknown("acme", "01a1")
 START = command.start("acme", "01a1", NOW, by="ada", script=Script(), priority="normal")
 BODY = event_bodies.build_body(BuildState(START), "start", ahead=0, lost=False)
 BROKER = SimpleNamespace(alive=True, lag=0.001)
-FEED = Feed(BROKER, Live(print, lambda: 0.0), print).body()
+KNOWN = {"takes_commands": lambda: True, "history_up": lambda: True}
+FEED = Feed(BROKER, Live(print, lambda: 0.0), print, **KNOWN).body()
 
 EXAMPLES = re.findall(r"(?:<!-- (.*?) -->\n)?```json\n(.*?)```", TEXT, re.DOTALL)
 

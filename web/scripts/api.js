@@ -3,12 +3,18 @@
 import { reasonOf, sentenceOf } from "./problem.js";
 
 const TIMEOUT = 15_000;
+const TOO_MANY = 429; // starts, for the moment
 
-/** `message` is a sentence for people; `settled`: the gateway refused for good. */
+/**
+ * `message` is a sentence for people; `settled`: the gateway refused for good; `passing`: the cause goes by
+ * itself, not before `retryAfter` (ms).
+ */
 export class ApiError extends Error {
-  constructor(message, { settled }) {
+  constructor(message, { settled, passing = !settled, retryAfter = 0 }) {
     super(message);
     this.settled = settled;
+    this.passing = passing;
+    this.retryAfter = retryAfter;
   }
 }
 
@@ -39,7 +45,8 @@ export const activitiesUrl = ({ project, build }) =>
 export const readCollection = (url) => call("GET", url);
 
 /**
- * Why the gateway does not let this page in: {refusal, trouble}, sentences or "".
+ * Why the gateway does not let this page in: {answered, refusal, trouble}: whether anything answered, and
+ * sentences or "".
  *
  * A browser hides from its page how a WebSocket was refused, and sends no Origin with a GET to the
  * page's own host. So this sends a POST to an address that takes none: the answer is “method not
@@ -50,10 +57,10 @@ export async function whyNot() {
   try {
     answer = await fetch("/api/overview", { method: "POST", signal: AbortSignal.timeout(TIMEOUT) });
   } catch {
-    return { refusal: "", trouble: "The gateway cannot be reached. This page keeps trying." };
+    return { answered: false, refusal: "", trouble: "The gateway cannot be reached. This page keeps trying." };
   }
   const problem = await answer.json().catch(() => null);
-  return reasonOf(problem, answer.status, answer.statusText);
+  return { answered: true, ...reasonOf(problem, answer.status, answer.statusText) };
 }
 
 const projectUrl = (project) => `/api/projects/${encodeURIComponent(project)}`;
@@ -73,5 +80,10 @@ async function call(method, url, { body, headers = {} } = {}) {
   const json = await answer.json().catch(() => null);
   if (answer.ok) return json;
   const settled = answer.status < 500;
-  throw new ApiError(sentenceOf(json, answer.status, answer.statusText), { settled });
+  const retryAfter = 1000 * Number(answer.headers.get("Retry-After")) || 0;
+  throw new ApiError(sentenceOf(json, answer.status, answer.statusText), {
+    settled,
+    passing: !settled || answer.status === TOO_MANY,
+    retryAfter,
+  });
 }

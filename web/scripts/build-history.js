@@ -9,7 +9,10 @@ const SOON = 700; // ms after news: the recorder has to store it first
 const AGAIN = 2000; // ms between tries while an entry is missing
 const TRIES = 5;
 
-/** Returns `update(state)`, which reads on when `state` has something that is not read yet. */
+/**
+ * Returns `update(state, recoveries)`, which reads on when `state` has something that is not read yet, and
+ * when `recoveries` has grown: the last try may have failed.
+ */
 export function buildHistory(element, place) {
   const parts = partsOf(element);
   const entries = new Map();
@@ -17,8 +20,8 @@ export function buildHistory(element, place) {
   let told = "";
   let timer;
 
-  return function update(state) {
-    const news = [state.status, state.attempt, state.errors, state.stopping].join();
+  return function update(state, recoveries) {
+    const news = [state.status, state.attempt, state.errors, state.stopping, recoveries].join();
     if (news === told) return;
     told = news;
     readSoon(state, entries.size ? SOON : 0, TRIES);

@@ -15,7 +15,7 @@ from buildfeed.board import BuildState
 from buildfeed.errors import BrokerUnavailable
 from buildfeed.history import claims
 from buildfeed.history.store import Store
-from gateway.commands import commands, in_flight, lease
+from gateway.commands import commands, lease
 from gateway.commands.commands import Commands
 from gateway.commands.rate_limit import RateLimit
 from gateway.commands.requests import StartRequest
@@ -63,7 +63,14 @@ def broker() -> Broker:
 async def processes(broker: Broker, tmp_path: Path) -> AsyncIterator[list[Commands]]:
     with closing(Store(f"sqlite:///{tmp_path}/history.db")) as store:
         processes = [
-            Commands(live, Builds(live, store), store, broker, RateLimit(1))
+            Commands(
+                live,
+                Builds(live, store),
+                store,
+                broker,
+                RateLimit(1),
+                takes_commands=lambda: broker.up,
+            )
             for live in broker.lives
         ]
         yield processes
@@ -74,7 +81,6 @@ async def processes(broker: Broker, tmp_path: Path) -> AsyncIterator[list[Comman
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Whoever asks for a start is refused after 0.3 s."""
-    monkeypatch.setattr(in_flight, "CONFIRM_SECONDS", 0.3)
     monkeypatch.setattr(commands, "CONFIRM_SECONDS", 0.3)
 
 
