@@ -80,7 +80,7 @@ class Metrics(Collector):
     def collect(self) -> Iterator[Metric]:
         """Yield every metric as it is now."""
         live = self._live
-        now = overview(live.board.unfinished(), live.workers(), datetime.now(UTC))
+        now = overview(live.board.unfinished(), live.workers(), datetime.now(UTC), live.lost)
         yield from _of_builds(now)
         yield from _of_workers(now)
         yield from self._of_commands()
@@ -151,8 +151,9 @@ def _of_builds(now: Overview) -> Iterator[Metric]:
     yield _gauges("builds_queued", "Builds that wait", "priority", queued)
     yield _gauge("builds_delayed", "Builds that may not begin yet", now.delayed)
     yield _gauge("oldest_queued_seconds", "Age of the oldest queued build", now.oldest_seconds)
-    running = {each.worker: each.running for each in now.workers if each.running}
+    running = {each.worker: each.running for each in now.workers if each.online and each.running}
     yield _gauges("builds_running", "Builds that run", "worker", running)
+    yield _gauge("builds_lost", "Builds whose worker is offline or silent", now.lost)
     yield _gauge("builds_retaken", "Unfinished builds in a further attempt", now.retaken)
 
 

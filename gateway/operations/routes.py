@@ -52,7 +52,7 @@ class Operations:
         requests.no_query(request.query_params.multi_items())
         dead = (await self._lengths()).get(BUILDS_DEAD)
         unfinished = self._live.board.unfinished()
-        now = overview(unfinished, self._live.workers(), datetime.now(UTC))
+        now = overview(unfinished, self._live.workers(), datetime.now(UTC), self._live.lost)
         body = msgspec.structs.asdict(now) | {"dead": dead}
         return Response(msgspec.json.encode(body), media_type="application/json")
 

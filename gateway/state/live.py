@@ -7,7 +7,7 @@ in the queue and the silence of workers depend on time alone, and change in `ref
 Pure but for the callbacks and the clock it is given; used from the event loop only.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Container, Iterable
 from datetime import datetime
 
 from buildfeed.activity import Activity, Key
@@ -125,6 +125,11 @@ class Live:
     def workers(self) -> list[tuple[Presence, bool]]:
         """Return the last presence of each worker of the last hour, and whether it is online."""
         return self._roster.workers(self._now())
+
+    @property
+    def lost(self) -> Container[Key]:
+        """The unfinished builds whose worker is offline or silent."""
+        return self._lost
 
     def online(self) -> int | None:
         """Return how many workers are online, None while that is not known."""

@@ -24,6 +24,26 @@ test("the status is said in words", () => {
   assert.equal(said({ status: "stopped", progress: 0 }), "Stopped");
 });
 
+test("nobody is promised while no worker is online", () => {
+  const queued = { status: "queued", ahead: 0, started: null };
+  const told = (facts, workers) => view(facts, { workers });
+  assert.equal(told(queued, 0).status, "Queued, waits for a worker");
+  assert.equal(told(queued, 1).status, "Queued, next in line");
+  assert.equal(told(queued, null).status, "Queued, next in line");
+  const gone = { lost: true };
+  assert.equal(told(gone, 0).time.words, "its worker is gone; it waits for a worker");
+  assert.equal(told(gone, 1).time.words, "its worker is gone; another will take over");
+  assert.equal(told({ ...gone, stopping: true }, 0).time.words, "its worker is gone; it waits for a worker");
+  assert.equal(told({ ...gone, queued: null }, 1).time.words, "its worker is gone; nobody takes it over");
+});
+
+test("a build that was not asked for by a start cannot be started again", () => {
+  const ended = { status: "succeeded", script: { seconds: 1, steps: 2, errors: [] } };
+  assert.equal(view(ended).button.label, "Start again");
+  assert.equal(view({ ...ended, queued: null }).button, null);
+  assert.equal(view({ ...ended, script: null }).button, null);
+});
+
 test("a delayed build says until when it waits, and is queued from then on", () => {
   const delayed = stateOf({
     status: "queued",
@@ -153,6 +173,7 @@ test("a build id is shortened to the part that differs", () => {
 
 test("the title counts what goes on", () => {
   assert.equal(summaryOf({ running: 2, queued: 1, failed: 9 }), "2 running, 1 queued");
+  assert.equal(summaryOf({ running: 1, lost: 4, queued: 2 }), "1 running, 4 lost, 2 queued");
   assert.equal(summaryOf({ queued: 1, delayed: 2 }), "1 queued, 2 delayed");
   assert.equal(summaryOf({ failed: 9 }), "");
 });

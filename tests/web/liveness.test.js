@@ -60,6 +60,26 @@ test("a history that lags behind is told", () => {
   assert.deepEqual(said({ ...LIVE, feed: { ...FEED, recorder_lag_ms: 3000 } }, 0)[2], "");
 });
 
+test("what the gateway knows to be wrong is told by a live page", () => {
+  const told = (news) => {
+    const { live, well, workers, state, text, detail } = livenessOf({ ...LIVE, feed: { ...FEED, ...news } }, NOON);
+    return [live, well, workers, state, text, detail];
+  };
+  assert.deepEqual(told({ workers: 2 }), [true, true, 2, "live", "Live", ""]);
+  assert.deepEqual(told({ workers: 0, recorder_lag_ms: 99_000 }), [
+    ...[true, true, 0, "impeded"],
+    ...["No worker is online", "Live, but builds wait"],
+  ]);
+  assert.deepEqual(told({ history: "down", workers: 0 }), [
+    ...[true, false, 0, "impeded"],
+    ...["Live", "the history does not answer"],
+  ]);
+  assert.deepEqual(told({ commands: "down", history: "down" }), [
+    ...[true, false, null, "impeded"],
+    ...["Live", "the broker takes no starts and stops"],
+  ]);
+});
+
 test("on return it counts what changed", () => {
   assert.equal(caughtUpText(3), "caught up: 3 builds changed while you were away");
   assert.equal(caughtUpText(1), "caught up: 1 build changed while you were away");

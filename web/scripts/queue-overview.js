@@ -7,13 +7,14 @@ const EVERY = 5000; // ms
 
 /** The texts of the rows, of an overview as `GET /api/overview` gives it; "" hides a row. */
 export function rowsOf(overview) {
-  const { queued, delayed, oldest_seconds: oldest, running, retaken, workers, dead } = overview;
+  const { queued, delayed, oldest_seconds: oldest, running, lost, retaken, workers, dead } = overview;
   const online = workers.filter((worker) => worker.online).length;
   return {
     waiting: wordsOf([queued.high, "high priority"], [queued.normal, "normal"]) || "none",
     delayed: delayed ? String(delayed) : "",
     oldest: queued.high + queued.normal ? elapsed(oldest * 1000) : "",
     running: retaken ? `${running} (${retaken} in a later attempt)` : String(running),
+    lost: lost ? String(lost) : "",
     dead: dead === null ? "" : String(dead),
     workers: wordsOf([online, "online"], [workers.length - online, "offline"]) || "none",
   };

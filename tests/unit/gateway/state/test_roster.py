@@ -1,7 +1,7 @@
 import pytest
 
 from buildfeed.presence import SILENCE_SECONDS, Presence
-from gateway.state.roster import Roster
+from gateway.state.roster import SURE_SECONDS, Roster
 
 ONLINE, OFFLINE = Presence("w1", "online"), Presence("w1", "offline")
 
@@ -56,3 +56,26 @@ def test_to_expect_a_worker_again_gives_it_no_more_time(roster: Roster) -> None:
     roster.expect("w1", now=20)
 
     assert roster.lost("w1", now=31)
+
+
+def test_nobody_is_online_once_everybody_had_time_to_say_so(roster: Roster) -> None:
+    assert roster.online(now=1000) is None  # not connected yet
+    roster.restart(now=0)
+    assert roster.online(now=SURE_SECONDS) is None
+    assert roster.online(now=SURE_SECONDS + 0.1) == 0
+    roster.heard("own", now=7)  # a program that publishes builds of its own takes no others
+    assert roster.online(now=7) == 0
+    roster.presence(ONLINE, now=8)
+    assert roster.online(now=8) == 1
+    assert roster.online(now=8 + SILENCE_SECONDS + 0.1) == 0
+    roster.presence(ONLINE, now=50)
+    roster.presence(OFFLINE, now=51)
+    assert roster.online(now=51) == 0
+
+
+def test_workers_are_known_at_once_when_one_says_that_it_is_online(roster: Roster) -> None:
+    roster.restart(now=0)
+    roster.presence(OFFLINE, now=0.1)
+    assert roster.online(now=0.1) is None  # others may follow
+    roster.presence(Presence("w2", "online"), now=0.2)
+    assert roster.online(now=0.2) == 1
