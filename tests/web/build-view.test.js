@@ -34,7 +34,7 @@ test("nobody is promised while no worker is online", () => {
   assert.equal(told(gone, 0).time.words, "its worker is gone; it waits for a worker");
   assert.equal(told(gone, 1).time.words, "its worker is gone; another will take over");
   assert.equal(told({ ...gone, stopping: true }, 0).time.words, "its worker is gone; it waits for a worker");
-  assert.equal(told({ ...gone, queued: null }, 1).time.words, "its worker is gone; nobody takes it over");
+  assert.equal(told({ ...gone, queued: null, started: null }, 1).time.words, "its worker is gone; nobody takes it over");
 });
 
 test("a build that was not asked for by a start cannot be started again", () => {

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { reasonOf, sentenceOf } from "../../web/scripts/problem.js";
+import { reasonIn, reasonOf, sentenceOf } from "../../web/scripts/problem.js";
 
 test("the detail is said, or else the title", () => {
   assert.equal(sentenceOf({ title: "Conflict", detail: "It has ended." }), "It has ended.");
@@ -58,4 +58,16 @@ test("what is not the gateway's is no refusal", () => {
 test("trouble of the gateway itself is no refusal", () => {
   const said = reasonOf(...problem("internal", 500, "It failed."));
   assert.deepEqual(said, { refusal: "", trouble: "It failed." });
+});
+
+test("only a problem of the gateway tells why, whatever else a proxy answers", () => {
+  const told = { type: "urn:buildfeed:problem:too-many-connections", detail: "Too many." };
+  assert.deepEqual(reasonIn(JSON.stringify(told), 503, "Busy"), {
+    answered: true,
+    refusal: "",
+    trouble: "Too many.",
+  });
+  for (const text of ["", "<html>", "null", "5", '{"type": "about:blank"}', '{"type": 5}']) {
+    assert.equal(reasonIn(text, 503, "Busy"), null);
+  }
 });

@@ -109,11 +109,11 @@ function tookOf(state) {
 
 /** {words, iso, clock}, to be read as "running for 12 s, since 10:14:56"; `clock` may be "". */
 function timeOf(state, { now, live, workers }) {
+  if (live && isLost(state)) return { words: lostText(state, workers), iso: "", clock: "" };
   const started = state.status === "queued" ? null : moment(state.started);
   const time = started ?? waitingSince(state, now);
   if (time === null) return null;
   const iso = new Date(time).toISOString();
-  if (live && isLost(state)) return { words: lostText(state, workers), iso, clock: "" };
   const words = wordsOf(state, { started: started !== null, length: now - time, now, live });
   return { words, iso, clock: clock(time, now) };
 }

@@ -19,7 +19,7 @@ export function sentenceOf(problem, status, reason) {
  * or the problem for which it refuses this page; any other answer is a proxy's.
  */
 export function reasonOf(problem, status, reason) {
-  if (!problem?.type?.startsWith(PROBLEM)) {
+  if (!String(problem?.type).startsWith(PROBLEM)) {
     const said = [status, reason].filter(Boolean).join(" ");
     return { refusal: "", trouble: `A proxy in front of the gateway answers ${said}. This page keeps trying.` };
   }
@@ -28,6 +28,18 @@ export function reasonOf(problem, status, reason) {
   return status < SERVER_ERROR
     ? { refusal: sentence, trouble: "" }
     : { refusal: "", trouble: sentence };
+}
+
+/** The same of a whole text, as {answered, refusal, trouble}; null when it is no problem of the gateway. */
+export function reasonIn(text, status, reason) {
+  let problem;
+  try {
+    problem = JSON.parse(text);
+  } catch {
+    return null;
+  }
+  if (!String(problem?.type).startsWith(PROBLEM)) return null;
+  return { answered: true, ...reasonOf(problem, status, reason) };
 }
 
 /** `errors` is a list of texts or of {detail, pointer} as in RFC 9457 §3. */

@@ -3,6 +3,7 @@
 import { whyNot } from "./api.js";
 import { lacksUnfinished } from "./builds.js";
 import { recallChoice, rememberChoice } from "./transport-memory.js";
+import { reasonIn } from "./problem.js";
 import * as choices from "./transport-choice.js";
 import { io } from "../vendor/socket.io.esm.min.js";
 
@@ -81,10 +82,20 @@ export function connect(filters, hear) {
   });
   socket.on("connect_error", (error) => {
     if (error.message === "timeout") choose(choices.mute(choice, transport()));
-    if (socket.active) return ask();
+    const { context } = error; // the request, if it polled
+    const told = context && reasonIn(context.responseText, context.status, context.statusText);
+    if (socket.active) return told ? heed(told) : ask();
     hear.refused(error.message);
     again(REFUSED * (1 + Math.random()));
   });
+
+  /** Take note of what the gateway has told this page. It is asked again after a while. */
+  function heed({ refusal, trouble }) {
+    if (refusal) hear.refused(refusal);
+    else hear.troubled(trouble, true);
+    socket.disconnect();
+    setTimeout(ask, REFUSED * (1 + Math.random()));
+  }
 
   let asking = false;
 
@@ -95,17 +106,12 @@ export function connect(filters, hear) {
   async function ask() {
     if (asking) return;
     asking = true;
-    const { answered, refusal, trouble } = await whyNot();
+    const told = await whyNot();
     asking = false;
     if (socket.connected) return;
-    if (refusal) {
-      hear.refused(refusal);
-      socket.disconnect();
-      setTimeout(ask, REFUSED * (1 + Math.random()));
-    } else {
-      hear.troubled(trouble, answered);
-      if (!socket.active) socket.connect();
-    }
+    if (told.refusal) return heed(told);
+    if (socket.active) hear.troubled(told.trouble, told.answered);
+    else socket.connect(); // it is told when that fails
   }
   socket.on("build", hear.build);
   socket.on("feed", hear.feed);
