@@ -51,7 +51,7 @@ class Commands:
     """Makes commands, has them confirmed, and repeats stops that a worker has missed.
 
     While `takes_commands` says that the broker does not, as far as is known, nothing is sent, and
-    they are refused almost at once.
+    they are refused almost at once; a start that is in flight may still be joined.
     """
 
     def __init__(
@@ -69,7 +69,7 @@ class Commands:
         self._publisher = publisher
         self._rate_limit = rate_limit
         self._takes_commands = takes_commands
-        self._in_flight = InFlight(publisher, live.receive, self._patience)
+        self._in_flight = InFlight(publisher, live.receive)
         self._leases = Leases(store)
         self._resent: dict[Key, float] = {}
         self._tasks = Tasks()
@@ -172,17 +172,13 @@ class Commands:
                 raise BrokerUnavailable(sent=False)
             await asyncio.sleep(FIRST_LOOK_SECONDS)
 
-    def _patience(self) -> float:
-        """Return the seconds that the broker has to confirm what is under way."""
-        return CONFIRM_SECONDS if self._takes_commands() else AWAY_SECONDS
-
     async def _claim(self, project: str, key: str, build: str, request: StartRequest) -> Claim:
         """Return the build that `key` belongs to, and whether it is our turn to send its start.
 
-        Waits while another process is sending it, as long as the broker has for that.
+        Waits while another process is sending it, up to CONFIRM_SECONDS.
         """
         digest = hashlib.sha256(msgspec.json.encode(request)).hexdigest()
-        pause, until = FIRST_LOOK_SECONDS, time.monotonic() + self._patience()
+        pause, until = FIRST_LOOK_SECONDS, time.monotonic() + CONFIRM_SECONDS
         while True:
             claim = await self._leases.take(project, key, build, digest)
             if claim.body_hash != digest:

@@ -2,7 +2,7 @@
 
 A broker that is short of memory or disk stops reading. A start that was sent to it by then is
 neither refused nor confirmed until that is over, maybe hours later. The client is told after
-some seconds that the start failed, so it must not find the build running later: a start that is
+CONFIRM_SECONDS that the start failed, so it must not find the build running later: a start that is
 confirmed when nobody waits for it any longer is stopped at once ("undone").
 
 A client that repeats a start before that joins the pending one, since a second copy would make a
@@ -30,7 +30,7 @@ from buildfeed.activity import Activity, Key
 from buildfeed.errors import BrokerUnavailable
 from buildfeed.history.claims import Ending
 from gateway.commands.lease import Lease
-from gateway.commands.publisher import Publisher, confirmed
+from gateway.commands.publisher import CONFIRM_SECONDS, Publisher, confirmed
 
 RETRY_SECONDS = 1.0
 
@@ -38,20 +38,17 @@ RETRY_SECONDS = 1.0
 class InFlight:
     """Starts that the broker has not confirmed yet, and those that are being undone.
 
-    `receive` is called with each command that the broker has confirmed; `patience` returns the
-    seconds that it has for that. Used from the event loop only.
+    `receive` is called with each command that the broker has confirmed. Used from the event loop
+    only.
     """
 
-    def __init__(
-        self,
-        publisher: Publisher,
-        receive: Callable[[Activity], object],
-        patience: Callable[[], float],
-    ) -> None:
+    def __init__(self, publisher: Publisher, receive: Callable[[Activity], object]) -> None:
         self._publisher = publisher
         self._receive = receive
-        self._patience = patience
         self._under_way: dict[Key, _Start] = {}
+
+    def __len__(self) -> int:
+        return len(self._under_way)
 
     def under_way(self, key: Key) -> bool:
         """Tell whether a start of that build is in flight, or is being undone."""
@@ -96,7 +93,7 @@ class InFlight:
         taken_back = False
         start.waiting += 1
         try:
-            await asyncio.wait([start.answer], timeout=self._patience())
+            await asyncio.wait([start.answer], timeout=CONFIRM_SECONDS)
         finally:
             start.waiting -= 1
             if not start.waiting and not start.answer.done() and start.submitted.cancel():

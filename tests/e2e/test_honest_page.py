@@ -147,10 +147,9 @@ def test_a_build_whose_worker_vanished_is_lost_until_another_takes_over(
 ) -> None:
     page = open_live(new_page(), up, running)
     os.kill(until(lambda: child_pid(up, "fakebuild"), "the worker"), signal.SIGKILL)
-    expect(page.get_by_text("its worker is gone; it waits for a worker")).to_be_visible()
+    lost = re.compile("its worker is gone; (another will take over|it waits for a worker)")
+    expect(page.get_by_text(lost)).to_be_visible()
     expect(page.locator(".build-card")).to_have_attribute("data-look", "lost")
-    expect(page.locator("#connection-status")).to_contain_text("No worker is online")
-    expect(page.locator("#page-head")).to_contain_text("1 lost")
     expect(page.get_by_text("attempt 2")).to_be_visible(timeout=30_000)
     expect(page.locator(".build-card")).to_have_attribute("data-look", "running")
 

@@ -10,13 +10,15 @@ from pathlib import Path
 
 import pytest
 
+from buildfeed import build_ids
 from buildfeed.activity import Activity
 from buildfeed.board import BuildState
 from buildfeed.errors import BrokerUnavailable
 from buildfeed.history import claims
 from buildfeed.history.store import Store
-from gateway.commands import commands, lease
+from gateway.commands import commands, in_flight, lease
 from gateway.commands.commands import Commands
+from gateway.commands.publisher import CONFIRM_SECONDS
 from gateway.commands.rate_limit import RateLimit
 from gateway.commands.requests import StartRequest
 from gateway.problems import Problem
@@ -81,6 +83,7 @@ async def processes(broker: Broker, tmp_path: Path) -> AsyncIterator[list[Comman
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Whoever asks for a start is refused after 0.3 s."""
+    monkeypatch.setattr(in_flight, "CONFIRM_SECONDS", 0.3)
     monkeypatch.setattr(commands, "CONFIRM_SECONDS", 0.3)
 
 
@@ -244,3 +247,22 @@ async def test_what_its_project_may_not_start_yet_may_be_started_elsewhere(
     for number in range(2):
         broker.confirm(number)
     await asyncio.gather(first, other)
+
+
+async def test_a_broker_that_is_known_to_be_away_is_sent_nothing(
+    broker: Broker, processes: list[Commands]
+) -> None:
+    broker.up = False
+    began = asyncio.get_running_loop().time()
+    for problem in (await refused(asking(processes[0])), await refused(asking(processes[1]))):
+        assert problem.extra["sent"] is False
+    with pytest.raises(Problem):
+        await processes[0].stop("acme", build_ids.new(), by="ada")
+    assert asyncio.get_running_loop().time() - began < CONFIRM_SECONDS
+    assert broker.submitted == []
+
+    again = asking(processes[1])
+    broker.up = True  # in the moment that it is waited for
+    await submitted(broker, 1)
+    broker.confirm()
+    await again

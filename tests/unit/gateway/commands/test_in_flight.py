@@ -36,7 +36,7 @@ class Broker:
     def __init__(self) -> None:
         self.submitted: list[tuple[Activity, Future[None]]] = []
         self.received: list[Activity] = []
-        self.starts = InFlight(self, self.received.append, lambda: 0.05)
+        self.starts = InFlight(self, self.received.append)
         self.turn = Turn()
 
     def submit(self, command: Activity) -> "Future[None]":
@@ -75,6 +75,7 @@ async def refused(publishing: "asyncio.Task[None]") -> bool:
 
 @pytest.fixture
 async def broker(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Broker]:
+    monkeypatch.setattr(in_flight, "CONFIRM_SECONDS", 0.05)
     monkeypatch.setattr(publisher, "CONFIRM_SECONDS", 0.05)
     monkeypatch.setattr(in_flight, "RETRY_SECONDS", 0)
     broker = Broker()
