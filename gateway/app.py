@@ -27,7 +27,7 @@ from gateway.commands.commands import Commands
 from gateway.commands.publisher import AmqpPublisher, MqttPublisher
 from gateway.commands.rate_limit import RateLimit
 from gateway.drain import Drain
-from gateway.engine.server import Limits
+from gateway.engine.limits import Limits
 from gateway.handover import Handover
 from gateway.http import failures
 from gateway.http.api import Api
@@ -79,8 +79,7 @@ def create(settings: Settings) -> Starlette:
                 "drain": drain,
                 "refusals": refusals,
                 "clients": clients,
-                # The streams give up their watchers themselves, and say so.
-                "patience": patience(stuck=settings.stuck_seconds + STUCK_MORE_SECONDS),
+                "patience": gateway.patience,
                 "server": gateway.socket_io.server,
                 "handover": gateway.handover,
                 "polling": gateway.socket_io.polling,
@@ -113,6 +112,12 @@ class Gateway:
     def __init__(self, settings: Settings, store: Store, drain: Drain, clients: Clients) -> None:
         self._settings = settings
         self._clients = clients
+        # The streams give up their watchers themselves, and say so.
+        self.patience = patience(
+            settings.head_seconds,
+            settings.body_seconds,
+            settings.stuck_seconds + STUCK_MORE_SECONDS,
+        )
         self._store = store
         # The state, and the sources that fill it.
         self._live = live = Live(self._send, asyncio.get_running_loop().time)
@@ -135,10 +140,11 @@ class Gateway:
         rate_limit = RateLimit(settings.starts_per_minute)
         self._commands = Commands(live, builds, store, self._publisher, rate_limit)
         # The ways to watchers.
-        snapshot, newest = Snapshot(live, store), Newest(live, builds.find, self._feed.body)
+        newest = Newest(live, builds.find, self._feed.body)
+        self._snapshot = Snapshot(live, store, settings.snapshot_queries)
         self.handover = Handover(settings.shared)
         self.socket_io, self._transports = _transports(
-            settings, live, snapshot, newest, self.handover.new_session
+            settings, live, self._snapshot, newest, self.handover.new_session
         )
         self.socket_io.server.admission = clients
         # For operators.
@@ -233,6 +239,8 @@ class Gateway:
             activities_refused=self._subscriber.refused,
             connections=self._clients.open,
             connections_refused=self._clients.refused,
+            limits_reached={**self.socket_io.server.limited, **self.patience.refused},
+            snapshots_waiting=self._snapshot.waiting,
         )
 
 
@@ -247,13 +255,19 @@ def _transports(
     subscriptions = Subscriptions(live, snapshot)
     backlog_bytes, stuck = settings.backlog_kib * 1024, settings.stuck_seconds
     frame_seconds = settings.frame_ms / 1000
-    limits = Limits(stuck=stuck, max_bytes=MAX_MESSAGE_BYTES)
+    limits = Limits(
+        stuck=stuck,
+        max_bytes=MAX_MESSAGE_BYTES,
+        messages_per_second=settings.messages_per_second,
+        unfetched_bytes=settings.unfetched_kib * 1024,
+    )
     socket_io = SocketIoTransport(
         subscriptions,
         newest,
         new_session,
         backlog_bytes=backlog_bytes,
         frame_seconds=frame_seconds,
+        questions_bytes=settings.questions_kib * 1024,
         limits=limits,
     )
     return socket_io, [

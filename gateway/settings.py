@@ -18,7 +18,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     `backlog_kib` KiB wait for one watcher; one that takes nothing for `stuck_seconds` is closed. A
     watcher gets one write in `frame_ms` milliseconds, 0 for one in each turn of the event loop.
     A process has at most `max_connections`, of which `max_per_address` from one address (0: no
-    limit). `trusted_proxies` are addresses and networks of proxies that say who their clients are.
+    limit). A client may send `messages_per_second` over socket.io; `questions_kib` KiB of what it
+    asks may wait for answers, and `unfetched_kib` KiB of answers until it polls. `snapshot_queries`
+    of the history run at a time. A request has `head_seconds` for its head and `body_seconds` for
+    its body. `trusted_proxies` are addresses and networks of proxies that say who their clients
+    are.
     """
 
     mqtt_url: str
@@ -36,4 +40,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     frame_ms: int = 40
     max_connections: int = 10_000
     max_per_address: int = 1000
+    messages_per_second: int = 20
+    questions_kib: int = 256
+    unfetched_kib: int = 256
+    snapshot_queries: int = 4
+    head_seconds: int = 10
+    body_seconds: int = 30
     trusted_proxies: tuple[str, ...] = ()

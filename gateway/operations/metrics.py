@@ -37,6 +37,8 @@ class Vitals(msgspec.Struct, frozen=True, kw_only=True):
     activities_refused: int
     connections: int
     connections_refused: dict[str, int]
+    limits_reached: dict[str, int]
+    snapshots_waiting: int
 
 
 class Metrics(Collector):
@@ -113,6 +115,10 @@ class Metrics(Collector):
         yield _gauge("connections", "Connections, and sessions that poll", vitals.connections)
         beyond = vitals.connections_refused
         yield _counters("connections_refused", "Connections too many", "reason", beyond)
+        beyond = vitals.limits_reached
+        yield _counters("limits_reached", "Clients and requests beyond a limit", "limit", beyond)
+        waiting = vitals.snapshots_waiting
+        yield _gauge("snapshots_waiting", "Snapshots that wait for the history", waiting)
         yield _gauge("ready", "1 when connected and caught up", vitals.ready)
         yield _gauge("broker_up", "1 while the probe comes back", vitals.broker_up)
         yield _gauge("broker_lag_seconds", "Last round trip of the probe", vitals.broker_lag)

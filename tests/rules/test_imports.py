@@ -104,7 +104,7 @@ PURE = [
         for name in ("anonymous", "connection_limit", "hosts", "paths", "proxies")
     ),
     "gateway/commands/rate_limit.py",
-    *(f"gateway/engine/{name}.py" for name in ("frames", "handshake", "packets")),
+    *(f"gateway/engine/{name}.py" for name in ("frames", "handshake", "limits", "packets")),
     *(f"gateway/http/{name}.py" for name in ("collection", "short_requests")),
     *(f"gateway/state/{name}.py" for name in ("counters", "event", "event_bodies", "hub", "live")),
     *(f"gateway/state/{name}.py" for name in ("overview", "places", "recorder_lag", "roster")),

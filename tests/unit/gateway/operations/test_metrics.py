@@ -31,6 +31,8 @@ VITALS = Vitals(
     activities_refused=3,
     connections=9,
     connections_refused={"total": 5, "address": 6},
+    limits_reached={"messages-per-second": 2},
+    snapshots_waiting=8,
 )
 
 Samples = dict[tuple[str, ...], float]
@@ -93,6 +95,12 @@ def test_a_worker_that_is_silent_is_offline_and_forgotten_after_an_hour(
     assert scraped(scene, counters)["workers", "offline"] == 1
     scene.after(3600)
     assert scraped(scene, counters)["workers", "offline"] == 0
+
+
+def test_what_is_beyond_a_limit_is_told_by_the_option(scene: Scene, counters: Counters) -> None:
+    samples = scraped(scene, counters)
+    assert samples["limits_reached_total", "messages-per-second"] == 2
+    assert samples["snapshots_waiting",] == 8
 
 
 def test_commands_are_told_by_outcome(scene: Scene, counters: Counters) -> None:
