@@ -23,9 +23,9 @@ from gateway.access.access import Access
 from gateway.access.clients import Clients
 from gateway.access.proxies import Proxies
 from gateway.access.refusals import Refusals
+from gateway.commands.admission import Admission, Most
 from gateway.commands.commands import Commands
 from gateway.commands.publisher import AmqpPublisher, MqttPublisher
-from gateway.commands.rate_limit import RateLimit
 from gateway.drain import Drain
 from gateway.engine.limits import Limits
 from gateway.handover import Handover
@@ -58,6 +58,8 @@ from gateway.transports.transport import Newest, Transport
 CLOSE_SECONDS = 3.0
 READY_SECONDS = 3.0
 STUCK_MORE_SECONDS = 5.0
+STARTS_OF_ADDRESS, STARTS_IN_ALL = 2, 10
+"""By how much the limits of starts are higher than that of a project, unless they are given."""
 
 log = logging.getLogger(__name__)
 
@@ -137,8 +139,8 @@ class Gateway:
         self._publisher = (
             AmqpPublisher(self._amqp) if self._amqp else MqttPublisher(self._subscriber.link)
         )
-        rate_limit = RateLimit(settings.starts_per_minute)
-        self._commands = Commands(live, builds, store, self._publisher, rate_limit)
+        self._admission = Admission(_most(settings))
+        self._commands = Commands(live, builds, store, self._publisher, self._admission)
         # The ways to watchers.
         newest = Newest(live, builds.find, self._feed.body)
         self._snapshot = Snapshot(live, store, settings.snapshot_queries)
@@ -239,9 +241,25 @@ class Gateway:
             activities_refused=self._subscriber.refused,
             connections=self._clients.open,
             connections_refused=self._clients.refused,
-            limits_reached={**self.socket_io.server.limited, **self.patience.refused},
+            limits_reached={
+                **self._admission.reached,
+                **self.socket_io.server.limited,
+                **self.patience.refused,
+            },
             snapshots_waiting=self._snapshot.waiting,
         )
+
+
+def _most(settings: Settings) -> Most:
+    """Return the limits of commands; those of an address and in all grow with a project's."""
+    project = settings.starts_per_minute
+    address, in_all = settings.starts_per_address, settings.starts_in_all
+    return Most(
+        project=project,
+        address=STARTS_OF_ADDRESS * project if address is None else address,
+        in_all=STARTS_IN_ALL * project if in_all is None else in_all,
+        unfinished=settings.max_unfinished,
+    )
 
 
 def _transports(

@@ -23,6 +23,15 @@ _LIMITS: Final = (
         "Builds that each project may start at once, and as many a minute from then on.",
     ),
     (
+        *("starts-per-address", None, 0),
+        "The same for each address, and for stops; 0: no limit.  [default: twice as many]",
+    ),
+    (
+        *("starts-in-all", None, 0),
+        "The same for all together; 0: no limit.  [default: ten times as many]",
+    ),
+    ("max-unfinished", 10_000, 0, "Builds that may be queued or running; 0: no limit."),
+    (
         *("messages-per-second", 20, 1),
         "Messages that a client of socket.io may send a second; at once, those of 10 s.",
     ),
@@ -85,7 +94,7 @@ def limits(command: Command) -> Command:
             f"--{name}",
             envvar=variable,
             default=default,
-            show_default=True,
+            show_default=default is not None,
             type=click.IntRange(least),
             help=help_,
         )(command)
