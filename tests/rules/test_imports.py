@@ -87,8 +87,11 @@ LIBRARIES = {
     "click": ["*/__main__.py", "*/options.py", "buildfeed/cli/*.py"],
 }
 PURE = [
-    *(f"buildfeed/{name}.py" for name in ("activity", "board", "command", "documents", "errors")),
-    *(f"buildfeed/{name}.py" for name in ("names", "presence", "recent", "schemas", "selection")),
+    *(f"buildfeed/{name}.py" for name in ("activity", "board", "check", "command", "documents")),
+    *(
+        f"buildfeed/{name}.py"
+        for name in ("errors", "json_texts", "names", "presence", "recent", "schemas", "selection")
+    ),
     *(f"buildfeed/{name}.py" for name in ("times", "topics")),
     *(f"{MQTT}/{name}.py" for name in ("outbox", "packets", "session")),
     f"{HISTORY}/malformed.py",
