@@ -32,30 +32,7 @@ log = logging.getLogger(__name__)
 )
 @options.origins
 @options.trusted_proxies
-@click.option(
-    "--max-connections",
-    envvar="BUILDFEED_MAX_CONNECTIONS",
-    default=10_000,
-    show_default=True,
-    type=click.IntRange(1),
-    help="Connections that a process may have open, WebSockets included.",
-)
-@click.option(
-    "--max-per-address",
-    envvar="BUILDFEED_MAX_PER_ADDRESS",
-    default=1000,
-    show_default=True,
-    type=click.IntRange(0),
-    help="How many of them one address may have; 0: no limit.",
-)
-@click.option(
-    "--starts-per-minute",
-    envvar="BUILDFEED_STARTS_PER_MINUTE",
-    default=600,
-    show_default=True,
-    type=click.IntRange(1),
-    help="Builds that each project may start at once, and as many a minute from then on.",
-)
+@options.limits
 @click.option(
     "--backlog-kib",
     envvar="BUILDFEED_BACKLOG_KIB",

@@ -23,11 +23,11 @@ from gateway.access.access import Access
 from gateway.access.clients import Clients
 from gateway.access.proxies import Proxies
 from gateway.access.refusals import Refusals
+from gateway.commands.admission import Admission, Most
 from gateway.commands.commands import Commands
 from gateway.commands.publisher import AmqpPublisher, MqttPublisher
-from gateway.commands.rate_limit import RateLimit
 from gateway.drain import Drain
-from gateway.engine.server import Limits
+from gateway.engine.limits import Limits
 from gateway.handover import Handover
 from gateway.http import failures
 from gateway.http.api import Api
@@ -58,6 +58,8 @@ from gateway.transports.transport import Newest, Transport
 CLOSE_SECONDS = 3.0
 READY_SECONDS = 3.0
 STUCK_MORE_SECONDS = 5.0
+STARTS_OF_ADDRESS, STARTS_IN_ALL = 2, 10
+"""By how much the limits of starts are higher than that of a project, unless they are given."""
 
 log = logging.getLogger(__name__)
 
@@ -79,8 +81,7 @@ def create(settings: Settings) -> Starlette:
                 "drain": drain,
                 "refusals": refusals,
                 "clients": clients,
-                # The streams give up their watchers themselves, and say so.
-                "patience": patience(stuck=settings.stuck_seconds + STUCK_MORE_SECONDS),
+                "patience": gateway.patience,
                 "server": gateway.socket_io.server,
                 "handover": gateway.handover,
                 "polling": gateway.socket_io.polling,
@@ -113,6 +114,12 @@ class Gateway:
     def __init__(self, settings: Settings, store: Store, drain: Drain, clients: Clients) -> None:
         self._settings = settings
         self._clients = clients
+        # The streams give up their watchers themselves, and say so.
+        self.patience = patience(
+            settings.head_seconds,
+            settings.body_seconds,
+            settings.stuck_seconds + STUCK_MORE_SECONDS,
+        )
         self._store = store
         # The state, and the sources that fill it.
         self._live = live = Live(self._send, asyncio.get_running_loop().time)
@@ -132,13 +139,14 @@ class Gateway:
         self._publisher = (
             AmqpPublisher(self._amqp) if self._amqp else MqttPublisher(self._subscriber.link)
         )
-        rate_limit = RateLimit(settings.starts_per_minute)
-        self._commands = Commands(live, builds, store, self._publisher, rate_limit)
+        self._admission = Admission(_most(settings))
+        self._commands = Commands(live, builds, store, self._publisher, self._admission)
         # The ways to watchers.
-        snapshot, newest = Snapshot(live, store), Newest(live, builds.find, self._feed.body)
+        newest = Newest(live, builds.find, self._feed.body)
+        self._snapshot = Snapshot(live, store, settings.snapshot_queries)
         self.handover = Handover(settings.shared)
         self.socket_io, self._transports = _transports(
-            settings, live, snapshot, newest, self.handover.new_session
+            settings, live, self._snapshot, newest, self.handover.new_session
         )
         self.socket_io.server.admission = clients
         # For operators.
@@ -233,7 +241,25 @@ class Gateway:
             activities_refused=self._subscriber.refused,
             connections=self._clients.open,
             connections_refused=self._clients.refused,
+            limits_reached={
+                **self._admission.reached,
+                **self.socket_io.server.limited,
+                **self.patience.refused,
+            },
+            snapshots_waiting=self._snapshot.waiting,
         )
+
+
+def _most(settings: Settings) -> Most:
+    """Return the limits of commands; those of an address and in all grow with a project's."""
+    project = settings.starts_per_minute
+    address, in_all = settings.starts_per_address, settings.starts_in_all
+    return Most(
+        project=project,
+        address=STARTS_OF_ADDRESS * project if address is None else address,
+        in_all=STARTS_IN_ALL * project if in_all is None else in_all,
+        unfinished=settings.max_unfinished,
+    )
 
 
 def _transports(
@@ -247,13 +273,19 @@ def _transports(
     subscriptions = Subscriptions(live, snapshot)
     backlog_bytes, stuck = settings.backlog_kib * 1024, settings.stuck_seconds
     frame_seconds = settings.frame_ms / 1000
-    limits = Limits(stuck=stuck, max_bytes=MAX_MESSAGE_BYTES)
+    limits = Limits(
+        stuck=stuck,
+        max_bytes=MAX_MESSAGE_BYTES,
+        messages_per_second=settings.messages_per_second,
+        unfetched_bytes=settings.unfetched_kib * 1024,
+    )
     socket_io = SocketIoTransport(
         subscriptions,
         newest,
         new_session,
         backlog_bytes=backlog_bytes,
         frame_seconds=frame_seconds,
+        questions_bytes=settings.questions_kib * 1024,
         limits=limits,
     )
     return socket_io, [

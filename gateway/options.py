@@ -1,13 +1,46 @@
 """The command line options that `buildfeed gateway` and `buildfeed up` share."""
 
 from collections.abc import Callable
-from typing import Any, TypeVar, get_args
+from typing import Any, Final, TypeVar, get_args
 
 import click
 
 from gateway.access import hosts
 from gateway.access.anonymous import ALL_INTERFACES, Anonymous, refusal
 from gateway.access.proxies import Proxies
+
+_LIMITS: Final = (
+    # option, default, least, help
+    (
+        "max-connections",
+        10_000,
+        1,
+        "Connections that a process may have open, WebSockets included.",
+    ),
+    ("max-per-address", 1000, 0, "How many of them one address may have; 0: no limit."),
+    (
+        *("starts-per-minute", 600, 1),
+        "Builds that each project may start at once, and as many a minute from then on.",
+    ),
+    (
+        *("starts-per-address", None, 0),
+        "The same for each address, and for stops; 0: no limit.  [default: twice as many]",
+    ),
+    (
+        *("starts-in-all", None, 0),
+        "The same for all together; 0: no limit.  [default: ten times as many]",
+    ),
+    ("max-unfinished", 10_000, 0, "Builds that may be queued or running; 0: no limit."),
+    (
+        *("messages-per-second", 20, 1),
+        "Messages that a client of socket.io may send a second; at once, those of 10 s.",
+    ),
+    ("questions-kib", 256, 16, "KiB of a client's `watch` that may wait for their answers."),
+    ("unfetched-kib", 256, 16, "KiB of answers that may wait for a client that polls and asks on."),
+    ("snapshot-queries", 4, 1, "Queries of the history for snapshots at a time; others wait."),
+    ("head-seconds", 10, 1, "Seconds in which the head of a request has to arrive."),
+    ("body-seconds", 30, 1, "Seconds in which the body of a request has to arrive."),
+)
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -51,6 +84,21 @@ def origins(command: Command) -> Command:
         callback=_origins,
         help="Web origin (https://host) whose pages may watch and command; repeatable.",
     )(command)
+
+
+def limits(command: Command) -> Command:
+    """Add the limits of what clients may do; each is given by its own name, a whole number."""
+    for name, default, least, help_ in reversed(_LIMITS):
+        variable = f"BUILDFEED_{name.replace('-', '_').upper()}"
+        command = click.option(
+            f"--{name}",
+            envvar=variable,
+            default=default,
+            show_default=default is not None,
+            type=click.IntRange(least),
+            help=help_,
+        )(command)
+    return command
 
 
 def trusted_proxies(command: Command) -> Command:

@@ -122,6 +122,12 @@ class Claims:
         turn: Turn = "sent" if found.lease is None else "taken"
         return Claim(project, key, found.build, found.body_hash, turn)
 
+    def known(self, project: str, key: str) -> bool:
+        """Tell whether a start has `key`."""
+        row = {"project": project, "key": key}
+        with self._database.transaction() as connection:
+            return connection.execute(_FIND, row).first() is not None
+
     def renew(self, claim: Claim, now: datetime) -> bool:
         """Extend the turn by another LEASE; False when another process has taken it over."""
         with self._database.transaction() as connection:

@@ -44,6 +44,10 @@ class Leases:
         now = datetime.now(UTC)
         return await asyncio.to_thread(self._claims.take, project, key, build, body_hash, now)
 
+    async def known(self, project: str, key: str) -> bool:
+        """Tell whether a start has `key`; raises HistoryUnavailable."""
+        return await asyncio.to_thread(self._claims.known, project, key)
+
     def hold(self, claim: Claim) -> "Lease":
         """Renew the turn that was just taken until it is ended."""
         lease = Lease(self._claims, claim)

@@ -6,14 +6,14 @@ and the set of slow connections. The meaning of a message is its handler's: see 
 
 import asyncio
 import logging
+from collections import Counter
 from collections.abc import Callable, Hashable
 from typing import Final, Protocol
-
-import msgspec
 
 from gateway.engine import frames, packets
 from gateway.engine.connection import Connection, new_sid
 from gateway.engine.frames import Frames
+from gateway.engine.limits import Limits
 from gateway.engine.timers import Timers
 from gateway.engine.upgrade import Upgrade
 from gateway.log_limit import LogLimit
@@ -24,20 +24,6 @@ _CHECK_SECONDS: Final = 1.0
 _LINGER_SECONDS: Final = 2.0
 """Seconds in which the last frames of a closing connection may leave; then it is aborted."""
 _LOGGED_A_MINUTE: Final = 20
-
-
-class Limits(msgspec.Struct, frozen=True, kw_only=True):
-    """The limits of a connection: in seconds, and `max_bytes` of one message of a client.
-
-    A pong is due before the next ping: `ping_timeout` is less than `ping_interval`. The
-    `connect_timeout` is also that of an upgrade.
-    """
-
-    ping_interval: float = 25.0
-    ping_timeout: float = 20.0
-    connect_timeout: float = 10.0
-    stuck: float = 30.0
-    max_bytes: int = 64 * 1024
 
 
 class Handler(Protocol):
@@ -75,12 +61,14 @@ class Server:
         self._new_session = new_session
         self.admission: Admission | None = None
         """Who may begin to poll; None: everybody."""
+        self.limits = limits
         self.max_bytes = limits.max_bytes
         self.stuck = 0
         """Connections closed because they took nothing for `stuck` seconds."""
+        self.limited = Counter({"messages-per-second": 0, "unfetched-kib": 0})
+        """Connections closed because they said too much, by the limit."""
         self.message = handler.message  # of a connection: see Owner
         self._handler = handler
-        self._limits = limits
         self._loop = asyncio.get_running_loop()
         self.now = self._loop.time
         self._logged = LogLimit(_LOGGED_A_MINUTE)
@@ -141,8 +129,8 @@ class Server:
         return packets.opened(
             sid,
             upgrades,
-            interval_ms=round(self._limits.ping_interval * 1000),
-            timeout_ms=round(self._limits.ping_timeout * 1000),
+            interval_ms=round(self.limits.ping_interval * 1000),
+            timeout_ms=round(self.limits.ping_timeout * 1000),
             max_bytes=self.max_bytes,
         )
 
@@ -176,6 +164,10 @@ class Server:
         self._handler.end(connection, reason or "transport close")
         self._lingering.add(connection)
 
+    def exceeded(self, limit: str) -> None:
+        """Count a client that says too much."""
+        self.limited[limit] += 1
+
     def broke(self, connection: Connection, reason: str) -> None:
         """Take note that a client does not keep to the protocol."""
         left_out = self._logged.take(reason, self.now())
@@ -203,7 +195,7 @@ class Server:
                 waiting, since = connection.moved
                 if connection.waiting < waiting:  # it may have grown by a ping
                     connection.moved = connection.waiting, now
-                elif now - since >= self._limits.stuck:
+                elif now - since >= self.limits.stuck:
                     log.warning("watcher.stuck", extra={"sid": connection.sid})
                     self.stuck += 1
                     self._slow.discard(connection)

@@ -13,6 +13,7 @@ from starlette.routing import BaseRoute, Route
 
 from buildfeed.activity import MEDIA_TYPE
 from buildfeed.board import BuildState
+from gateway.access.proxies import owner
 from gateway.commands.commands import Commands
 from gateway.commands.requests import StartRequest, StopRequest
 from gateway.drain import Drain
@@ -60,7 +61,7 @@ class Api:
             requests.no_query(request.query_params.multi_items())
             wanted = requests.body(await _payload(request), StartRequest)
             key = requests.idempotency_key(_header(request, "idempotency-key"))
-            state = await self._commands.start(project, wanted, key)
+            state = await self._commands.start(project, wanted, key, _client(request))
         status = HTTPStatus.ACCEPTED
         headers = {"Location": f"/api/projects/{project}/builds/{state.newest.object.build}"}
         if seconds := requests.wait_seconds(_header(request, "prefer") or ""):
@@ -75,7 +76,7 @@ class Api:
             project, build = self._named(request)
             requests.no_query(request.query_params.multi_items())
             wanted = requests.body(await _payload(request), StopRequest)
-            state = await self._commands.stop(project, build, wanted.by)
+            state = await self._commands.stop(project, build, wanted.by, _client(request))
         return self._one(state, HTTPStatus.ACCEPTED)
 
     async def build(self, request: Request) -> Response:
@@ -133,6 +134,11 @@ def _counted(outcomes: Counter[str]) -> Iterator[None]:
         outcomes[problem.slug] += 1
         raise
     outcomes["accepted"] += 1
+
+
+def _client(request: Request) -> str:
+    """Return the address that limits count: of the client behind a trusted proxy, its owner's."""
+    return owner(request.client.host) if request.client else ""
 
 
 def _json(

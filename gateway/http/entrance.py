@@ -8,15 +8,15 @@ browsers nor proxies do) is not passed on.
 **Number.** A connection beyond the limits of `Clients` is refused, unless it asks how the process
 is: a few more are taken for that.
 
-**Time.** A request has to arrive within limits. They are constants: a head is one segment or a few,
-a body has 16 KiB, and no proxy or network in between changes what is far too slow. An answer may
-take as long as it wants, and between requests uvicorn's keep-alive timeout rules. A client that
+**Time.** A request has to arrive within limits, `--head-seconds` and `--body-seconds`. An answer
+may take as long as it wants, and between requests uvicorn's keep-alive timeout rules. A client that
 takes nothing of its answer is given up, as a watcher is.
 """
 
 import asyncio
 import re
 import socket
+from collections import Counter
 from http import HTTPStatus
 from typing import Final
 
@@ -32,9 +32,6 @@ from gateway.http.deadlines import Deadlines
 from gateway.http.polls import Polls
 from gateway.problems import Problem
 
-HEAD_SECONDS: Final = 10.0
-"""Seconds for a head, from its first byte or, of a new connection, from the beginning."""
-BODY_SECONDS: Final = 30.0
 SPARE_SECONDS: Final = 5.0
 """Seconds that a connection beyond the limits may last."""
 LINGER_SECONDS: Final = 2.0
@@ -49,7 +46,9 @@ _ASKS_HOW_IT_IS: Final = re.compile(rb"(?:GET|HEAD) /(?:healthz|readyz|metrics)[
 class Patience(msgspec.Struct, frozen=True):
     """The deadlines of all connections of a process.
 
-    A connection has one of the first four at a time, and `stuck` while an answer waits for it.
+    A connection has one of the first four at a time, and `stuck` while an answer waits for it. A
+    head has its time from its first byte or, of a new connection, from the beginning. `refused`
+    counts the requests that were too slow, by the limit.
     """
 
     head: "Deadlines[Entrance]"
@@ -57,11 +56,10 @@ class Patience(msgspec.Struct, frozen=True):
     spare: "Deadlines[Entrance]"
     linger: "Deadlines[Entrance]"
     stuck: "Deadlines[Entrance]"
+    refused: Counter[str]
 
 
-def patience(
-    head: float = HEAD_SECONDS, body: float = BODY_SECONDS, stuck: float = 60.0
-) -> Patience:
+def patience(head: float = 10.0, body: float = 30.0, stuck: float = 60.0) -> Patience:
     """Return the deadlines of a process, in seconds."""
     late = Entrance.late
     return Patience(
@@ -70,6 +68,7 @@ def patience(
         Deadlines(SPARE_SECONDS, late),
         Deadlines(LINGER_SECONDS, late),
         Deadlines(stuck, Entrance.stuck),
+        Counter({"head-seconds": 0, "body-seconds": 0}),
     )
 
 
@@ -188,9 +187,11 @@ class Entrance(Polls):
         elif self._part == "none" and not self._line:
             self.transport.close()
         else:
+            head, body = self._patience.head, self._patience.body
+            self._patience.refused["head-seconds" if deadline is head else "body-seconds"] += 1
             detail = (
-                f"A request is to arrive within {HEAD_SECONDS:.0f} s, and its body "
-                f"within {BODY_SECONDS:.0f} s."
+                f"The head of a request is to arrive within {head.seconds:g} s, and its body "
+                f"within {body.seconds:g} s."
             )
             self._give_up(Problem(HTTPStatus.REQUEST_TIMEOUT, "too-slow", detail))
 

@@ -36,7 +36,12 @@ def body(payload: bytes, type_: type[T]) -> T:
     except (msgspec.ValidationError, TooDeep) as exc:
         raise _misfit(exc) from exc
     except ValueError as exc:
-        detail = f"The body is refused: {exc}."
+        at = (
+            f"it is not UTF-8 at byte {exc.start + 1}"
+            if isinstance(exc, UnicodeDecodeError)
+            else exc
+        )
+        detail = f"The body is refused: {at}."
         raise Problem(HTTPStatus.BAD_REQUEST, "not-json", detail) from exc
 
 

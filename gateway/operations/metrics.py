@@ -20,7 +20,7 @@ from prometheus_client.registry import Collector
 
 from gateway.state.counters import WAITING_BOUNDS, Counters
 from gateway.state.live import Live
-from gateway.state.overview import Overview, overview
+from gateway.state.overview import Overview, overview, shown
 
 
 class Vitals(msgspec.Struct, frozen=True, kw_only=True):
@@ -37,6 +37,8 @@ class Vitals(msgspec.Struct, frozen=True, kw_only=True):
     activities_refused: int
     connections: int
     connections_refused: dict[str, int]
+    limits_reached: dict[str, int]
+    snapshots_waiting: int
 
 
 class Metrics(Collector):
@@ -113,6 +115,10 @@ class Metrics(Collector):
         yield _gauge("connections", "Connections, and sessions that poll", vitals.connections)
         beyond = vitals.connections_refused
         yield _counters("connections_refused", "Connections too many", "reason", beyond)
+        beyond = vitals.limits_reached
+        yield _counters("limits_reached", "Clients and requests beyond a limit", "limit", beyond)
+        waiting = vitals.snapshots_waiting
+        yield _gauge("snapshots_waiting", "Snapshots that wait for the history", waiting)
         yield _gauge("ready", "1 when connected and caught up", vitals.ready)
         yield _gauge("broker_up", "1 while the probe comes back", vitals.broker_up)
         yield _gauge("broker_lag_seconds", "Last round trip of the probe", vitals.broker_lag)
@@ -151,7 +157,7 @@ def _of_builds(now: Overview) -> Iterator[Metric]:
     yield _gauges("builds_queued", "Builds that wait", "priority", queued)
     yield _gauge("builds_delayed", "Builds that may not begin yet", now.delayed)
     yield _gauge("oldest_queued_seconds", "Age of the oldest queued build", now.oldest_seconds)
-    running = {each.worker: each.running for each in now.workers if each.running}
+    running = {each.worker: each.running for each in shown(now.workers) if each.running}
     yield _gauges("builds_running", "Builds that run", "worker", running)
     yield _gauge("builds_retaken", "Unfinished builds in a further attempt", now.retaken)
 
@@ -160,9 +166,10 @@ def _of_workers(now: Overview) -> Iterator[Metric]:
     online = [each for each in now.workers if each.online]
     states = {"online": len(online), "offline": len(now.workers) - len(online)}
     yield _gauges("workers", "Workers heard of in the last hour", "state", states)
-    slots = {each.worker: each.slots for each in online}
+    named = shown(online)
+    slots = {each.worker: each.slots for each in named}
     yield _gauges("worker_slots", "Builds a worker runs at a time", "worker", slots)
-    lags = {each.worker: each.lag_ms / 1000 for each in online}
+    lags = {each.worker: each.lag_ms / 1000 for each in named}
     yield _gauges("worker_loop_lag_seconds", "Event loop of a worker", "worker", lags)
 
 

@@ -102,6 +102,8 @@ class Live:
         for state in self._places.refresh(self.board.unfinished(), moment):
             self._push(state)
         self._refresh_lost()
+        busy = {each.newest.worker for each in self.board.unfinished()}
+        self._roster.prune(busy, self._now())
 
     def body(self, state: BuildState, kind: str | None = None) -> Body:
         """Return the body of the `build` event, after an activity of `kind` (default: newest)."""

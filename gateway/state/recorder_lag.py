@@ -4,8 +4,13 @@ A change is a position of a build: an attempt, and the number of an activity in 
 passed in, in seconds.
 """
 
+from typing import Final
+
 from buildfeed.activity import Build, Key
 from buildfeed.board import BuildState
+
+MOST: Final = 50_000
+"""Builds that are remembered: without a recorder there would be ever more. The oldest matters."""
 
 
 class RecorderLag:
@@ -16,7 +21,7 @@ class RecorderLag:
 
     def changed(self, build: Build, now: float) -> None:
         """Note a change that came from the broker."""
-        if build.key not in self._missing:
+        if build.key not in self._missing and len(self._missing) < MOST:
             self._missing[build.key] = build.attempt, build.seq, now
 
     def recorded(self, recorded: BuildState, known: BuildState, now: float) -> None:

@@ -88,8 +88,11 @@ LIBRARIES = {
     "click": ["*/__main__.py", "*/options.py", "buildfeed/cli/*.py"],
 }
 PURE = [
-    *(f"buildfeed/{name}.py" for name in ("activity", "board", "command", "documents", "errors")),
-    *(f"buildfeed/{name}.py" for name in ("names", "presence", "recent", "schemas", "selection")),
+    *(f"buildfeed/{name}.py" for name in ("activity", "board", "check", "command", "documents")),
+    *(
+        f"buildfeed/{name}.py"
+        for name in ("errors", "json_texts", "names", "presence", "recent", "schemas", "selection")
+    ),
     *(f"buildfeed/{name}.py" for name in ("times", "topics")),
     *(f"{MQTT}/{name}.py" for name in ("outbox", "packets", "session")),
     f"{HISTORY}/malformed.py",
@@ -105,7 +108,7 @@ PURE = [
         for name in ("anonymous", "connection_limit", "hosts", "paths", "proxies")
     ),
     "gateway/commands/rate_limit.py",
-    *(f"gateway/engine/{name}.py" for name in ("frames", "handshake", "packets")),
+    *(f"gateway/engine/{name}.py" for name in ("frames", "handshake", "limits", "packets")),
     *(f"gateway/http/{name}.py" for name in ("collection", "short_requests")),
     *(f"gateway/state/{name}.py" for name in ("counters", "event", "event_bodies", "hub", "live")),
     *(f"gateway/state/{name}.py" for name in ("overview", "places", "recorder_lag", "roster")),

@@ -1,6 +1,7 @@
 """Starts with a key, asked of two gateway processes on one history and one broker."""
 
 import asyncio
+import sqlite3
 from collections.abc import AsyncIterator
 from concurrent.futures import Future
 from contextlib import closing
@@ -16,14 +17,15 @@ from buildfeed.errors import BrokerUnavailable
 from buildfeed.history import claims
 from buildfeed.history.store import Store
 from gateway.commands import commands, in_flight, lease
+from gateway.commands.admission import Admission, Most
 from gateway.commands.commands import Commands
-from gateway.commands.rate_limit import RateLimit
 from gateway.commands.requests import StartRequest
 from gateway.problems import Problem
 from gateway.queries.builds import Builds
 from support.scene import Scene
 
 WISH = StartRequest()
+MOST = Most(project=1, address=0, in_all=0, unfinished=0)
 
 
 class Broker:
@@ -63,7 +65,7 @@ def broker() -> Broker:
 async def processes(broker: Broker, tmp_path: Path) -> AsyncIterator[list[Commands]]:
     with closing(Store(f"sqlite:///{tmp_path}/history.db")) as store:
         processes = [
-            Commands(live, Builds(live, store), store, broker, RateLimit(1))
+            Commands(live, Builds(live, store), store, broker, Admission(MOST))
             for live in broker.lives
         ]
         yield processes
@@ -238,3 +240,35 @@ async def test_what_its_project_may_not_start_yet_may_be_started_elsewhere(
     for number in range(2):
         broker.confirm(number)
     await asyncio.gather(first, other)
+
+
+async def test_refused_starts_leave_no_keys_behind(
+    broker: Broker, processes: list[Commands], tmp_path: Path
+) -> None:
+    first = asyncio.create_task(processes[0].start("acme", WISH, "key"))
+    await submitted(broker, 1)
+    broker.confirm()
+    build = (await first).key
+    for number in range(20):
+        with pytest.raises(Problem):
+            await processes[0].start("acme", WISH, f"other{number}")
+    again = await processes[0].start("acme", WISH, "key")
+    assert again.key == build
+    with closing(sqlite3.connect(tmp_path / "history.db")) as history:
+        assert history.execute("SELECT key FROM starts").fetchall() == [("key",)]
+
+
+async def test_builds_that_are_about_to_be_count_as_unfinished(
+    broker: Broker, processes: list[Commands]
+) -> None:
+    processes[0]._admission = Admission(Most(project=0, address=0, in_all=0, unfinished=2))
+    two = [asyncio.create_task(processes[0].start("acme", WISH, None)) for _ in range(2)]
+    await submitted(broker, 2)
+    with pytest.raises(Problem) as refusal:
+        await processes[0].start("acme", WISH, None)
+    assert refusal.value.slug == "queue-full"
+    for number in range(2):
+        broker.confirm(number)
+    await asyncio.gather(*two)
+    with pytest.raises(Problem):
+        await processes[0].start("acme", WISH, None)

@@ -60,7 +60,7 @@ class Stage:
         self.live = Live(self._send, lambda: 0.0)
         self.events = SseTransport(
             self.live,
-            BeyondTheBoard(self.live, self.history),
+            BeyondTheBoard(self.live, self.history, 4),
             Newest(self.live, self._find, lambda: {"broker": "up", "merged": 0}),
             backlog_bytes=LIMIT,
             frame_seconds=FRAME_SECONDS,
