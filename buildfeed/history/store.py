@@ -179,15 +179,21 @@ class Store:
         return state.newest if state else None
 
     def activities(
-        self, project: str, build: str, *, after: int = 0, limit: int = 100
+        self,
+        project: str,
+        build: str,
+        kinds: Collection[str] = (),
+        *,
+        after: int = 0,
+        limit: int = 100,
     ) -> list[tuple[int, bytes]]:
         """Return (row number, payload) of a build's activities, oldest first.
 
-        `after` is the row number to go on from.
+        With `kinds` of these alone. `after` is the row number to go on from.
         """
         query = (
             select(activities.c.number, activities.c.payload)
-            .where(activities.c.project == project, activities.c.build == build)
+            .where(*_of_build(project, build, kinds))
             .where(activities.c.number > after)
             .order_by(activities.c.number)
             .limit(limit)
@@ -195,11 +201,9 @@ class Store:
         with self._database.transaction() as connection:
             return [(row.number, row.payload) for row in connection.execute(query)]
 
-    def count_activities(self, project: str, build: str) -> int:
-        """Return how many activities of a build there are."""
-        query = select(func.count()).where(
-            activities.c.project == project, activities.c.build == build
-        )
+    def count_activities(self, project: str, build: str, kinds: Collection[str] = ()) -> int:
+        """Return how many activities of a build there are; with `kinds` how many of these."""
+        query = select(func.count()).where(*_of_build(project, build, kinds))
         with self._database.transaction() as connection:
             return connection.scalar(query) or 0
 
@@ -226,6 +230,12 @@ def take_turn(connection: Connection, changes: int = 0) -> int:
 def _position(connection: Connection) -> int:
     number: int = connection.execute(select(counter.c.n)).scalar_one()
     return number
+
+
+def _of_build(project: str, build: str, kinds: Collection[str]) -> list[ColumnElement[bool]]:
+    """Return the conditions that an activity is of a build, and of one of any `kinds`."""
+    of_build = [activities.c.project == project, activities.c.build == build]
+    return [*of_build, activities.c.kind.in_(kinds)] if kinds else of_build
 
 
 def _selected(selection: Selection) -> ColumnElement[bool]:

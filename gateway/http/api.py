@@ -101,17 +101,18 @@ class Api:
     async def activities(self, request: Request) -> Response:
         """200 and the activities of a build, oldest first: a collection, or a page of it."""
         project, build = self._named(request)
-        wanted = requests.query(request.query_params.multi_items(), ActivitiesRequest)
+        kinds, parameters = requests.kinds(request.query_params.multi_items())
+        wanted = requests.query(parameters, ActivitiesRequest)
         url = str(request.url.replace(query=""))
         if await self._builds.find(project, build) is None:
             raise unknown_build(project, build)
-        total = await self._builds.count_activities(project, build)
+        total = await self._builds.count_activities(project, build, kinds)
         if isinstance(wanted.after, UnsetType):
-            body = collection.collection(url, total)
+            body = collection.collection(url, total, kinds)
         else:
             limit = collection.PAGE + 1
-            rows = await self._builds.activities(project, build, wanted.after, limit)
-            body = collection.page(url, total, wanted.after, rows)
+            rows = await self._builds.activities(project, build, kinds, wanted.after, limit)
+            body = collection.page(url, total, wanted.after, rows, kinds)
         return _json(body, HTTPStatus.OK, media_type=MEDIA_TYPE)
 
     @staticmethod

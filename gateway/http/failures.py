@@ -3,9 +3,11 @@
 import logging
 from http import HTTPStatus
 
+from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.types import Scope
 
 from buildfeed.errors import HistoryUnavailable
 from gateway import problems
@@ -26,6 +28,8 @@ async def answer(request: Request, exc: Exception) -> Response:
             status = HTTPStatus(exc.status_code)
             slug = status.phrase.lower().replace(" ", "-")
             detail = f"{request.method} {request.url.path[:200]}: {status.phrase}."
+            if status == HTTPStatus.NOT_FOUND:
+                detail = f"There is nothing at {request.url.path[:200]}: check the address."
             problem = Problem(status, slug, detail, headers=dict(exc.headers or {}))
         case HistoryUnavailable():
             status = HTTPStatus.SERVICE_UNAVAILABLE
@@ -36,4 +40,11 @@ async def answer(request: Request, exc: Exception) -> Response:
             log.error("http.failed", exc_info=exc, extra={"path": request.url.path[:200]})
             status = HTTPStatus.INTERNAL_SERVER_ERROR
             problem = Problem(status, "internal", "The gateway failed; its log says why.")
-    return problems.answer(problem)
+    return response(problem, request.scope)
+
+
+def response(problem: Problem, scope: Scope) -> Response:
+    """Return the answer to the request of `scope`, in the form that it asks for."""
+    accept = ", ".join(Headers(raw=list(scope.get("headers", ()))).getlist("accept"))
+    root = scope.get("app_root_path", scope.get("root_path", ""))
+    return problems.answer(problem, accept, f"{root}/")

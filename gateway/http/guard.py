@@ -9,9 +9,9 @@ from typing import Final
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from gateway import problems
 from gateway.access.paths import SOCKETS
 from gateway.access.refusals import Refusals
+from gateway.http import failures
 from gateway.problems import SECURITY_HEADERS, Problem
 
 HEALTH: Final = "/healthz", "/readyz"
@@ -41,7 +41,7 @@ class Guard:
             await send(message)
 
         problem = self._refusal(scope)
-        app = problems.answer(problem) if problem else self._app
+        app = failures.response(problem, scope) if problem else self._app
         await app(scope, receive, send_with_headers)
 
     def _refusal(self, scope: Scope) -> Problem | None:

@@ -100,7 +100,7 @@ class Polls(protocol.Protocol):
         try:
             poll = polling.begin(request.method, request.query, request.body, client, self._answer)
         except Problem as problem:
-            self.transport.write(problems.encoded(problem))
+            self.transport.write(problems.encoded(problem, request.headers.get("accept", "")))
             self.transport.close()
         else:
             self._poll = poll if self._is_due else None

@@ -93,14 +93,14 @@ PURE = [
         f"buildfeed/{name}.py"
         for name in ("errors", "json_texts", "names", "presence", "recent", "schemas", "selection")
     ),
-    *(f"buildfeed/{name}.py" for name in ("times", "topics")),
+    *(f"buildfeed/{name}.py" for name in ("text", "times", "topics")),
     *(f"{MQTT}/{name}.py" for name in ("outbox", "packets", "session")),
     f"{HISTORY}/malformed.py",
     *(f"buildfeed/worker/{name}.py" for name in ("attempt", "limits", "runner", "settings")),
     *(f"buildfeed/worker/queues/{name}.py" for name in ("queue", "elsewhere")),
     "buildfeed/worker/handoff/kept_starts.py",
     *("fakebuild/runner.py", "fakebuild/script.py"),
-    "gateway/log_limit.py",
+    *(f"gateway/{name}.py" for name in ("accept", "log_limit", "problem_page")),
     "gateway/commands/requests.py",
     *(f"gateway/queries/{name}.py" for name in ("listing", "snapshot_page")),
     *(
