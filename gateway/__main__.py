@@ -49,6 +49,14 @@ log = logging.getLogger(__name__)
     help="How many of them one address may have; 0: no limit.",
 )
 @click.option(
+    "--idle-seconds",
+    envvar="BUILDFEED_IDLE_SECONDS",
+    default=125,
+    show_default=True,
+    type=click.IntRange(1, 86_400),
+    help="Seconds that a connection is kept for a further request: longer than a proxy keeps it.",
+)
+@click.option(
     "--starts-per-minute",
     envvar="BUILDFEED_STARTS_PER_MINUTE",
     default=600,

@@ -19,6 +19,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     watcher gets one write in `frame_ms` milliseconds, 0 for one in each turn of the event loop.
     A process has at most `max_connections`, of which `max_per_address` from one address (0: no
     limit). `trusted_proxies` are addresses and networks of proxies that say who their clients are.
+    A connection is kept for `idle_seconds` after an answer.
     """
 
     mqtt_url: str
@@ -37,3 +38,4 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     max_connections: int = 10_000
     max_per_address: int = 1000
     trusted_proxies: tuple[str, ...] = ()
+    idle_seconds: int = 125

@@ -18,6 +18,7 @@ from buildfeed.selection import Selection
 from buildfeed.topics import Filter
 from gateway import http_connection
 from gateway.http_connection import HttpConnection
+from gateway.log_limit import LogLimit
 from gateway.problems import Problem
 from gateway.queries.snapshot import Snapshot
 from gateway.state.event import BUILD, FEED, Event, Subject
@@ -33,6 +34,7 @@ PING_SECONDS: Final = 15.0
 CHECK_SECONDS: Final = 1.0
 MIN_RETRY_MS, MAX_RETRY_MS = 500, 2500
 """Range of the delay after which a watcher connects again: not all come back at once."""
+_LOGGED_A_MINUTE: Final = 20
 
 log = logging.getLogger(__name__)
 
@@ -64,6 +66,7 @@ class SseTransport:
         self._stuck_seconds = stuck_seconds
         self._streams: dict[str, Stream] = {}
         self._process = secrets.token_urlsafe(6)  # its name, in the ids of events
+        self._logged = LogLimit(_LOGGED_A_MINUTE)
         self._sent = 0  # to watchers that are gone
         self.stuck = 0
         """Watchers that were closed because they had taken nothing for `stuck_seconds`."""
@@ -123,7 +126,10 @@ class SseTransport:
             for sid, stream in self._streams.items():
                 stream.ping_if_due(now, PING_SECONDS)
                 if stream.stuck_for(now) >= self._stuck_seconds:
-                    log.warning("watcher.stuck", extra={"sid": sid})
+                    left_out = self._logged.take(stream.client, now)
+                    if left_out is not None:
+                        facts = {"client": stream.client, "sid": sid, "left_out": left_out}
+                        log.warning("watcher.stuck", extra=facts)
                     self.stuck += 1
                     stream.abort()
 
@@ -141,6 +147,7 @@ class SseTransport:
             below,
             self._backlogs.of(sid),
             newest=self._owed,
+            client=client,
             id_line=lambda: ids.line(self._live.changes.number),
             retry=b"retry: %d\n" % _retry_ms(),
             now=now,

@@ -32,6 +32,7 @@ class Stream:
         connection: HttpConnection,
         backlog: Backlog,
         *,
+        client: str,
         newest: Callable[[Backlog, Subject], Awaitable[bytes]],
         id_line: Callable[[], bytes],
         retry: bytes,
@@ -39,6 +40,8 @@ class Stream:
         frame_seconds: float,
     ) -> None:
         self.backlog = backlog
+        self.client = client
+        """The address of the reader, for the log."""
         self.builds_sent = 0
         """Messages about builds that were sent."""
         self.greeted = False

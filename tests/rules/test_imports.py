@@ -46,7 +46,7 @@ ROOMS = {
     ACCESS: {LOW},
     ENGINE: {LOW},
     STATE: set(),
-    "gateway/sources": {STATE, MQTT, HISTORY},
+    "gateway/sources": {STATE, MQTT, HISTORY, LOW},
     QUERIES: {STATE, HISTORY, LOW},
     COMMANDS: {QUERIES, STATE, HISTORY, MQTT, AMQP, LOW},
     "gateway/http": {COMMANDS, QUERIES, STATE, ACCESS, LOW, HISTORY},
