@@ -71,7 +71,6 @@ def _config(settings: Settings, log_level: str) -> uvicorn.Config:
         host=settings.host,
         port=settings.port,
         workers=settings.workers,
-        loop="uvloop",  # not whatever is installed
         lifespan="on",  # "auto" takes an error in it for "there is none", and serves without
         backlog=BACKLOG,
         limit_concurrency=None,  # `Clients` has the limits, and an answer that says why
