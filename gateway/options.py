@@ -19,6 +19,10 @@ _LIMITS: Final = (
     ),
     ("max-per-address", 1000, 0, "How many of them one address may have; 0: no limit."),
     (
+        *("idle-seconds", 125, 1),
+        "Seconds that a connection is kept for a further request: longer than a proxy keeps it.",
+    ),
+    (
         *("starts-per-minute", 600, 1),
         "Builds that each project may start at once, and as many a minute from then on.",
     ),

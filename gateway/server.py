@@ -38,8 +38,9 @@ SHUTDOWN_SECONDS: Final = 3
 """Seconds for requests and watchers that are left after the drain."""
 STOP_SECONDS: Final = 10.0
 """Seconds after the drain at which a process that has not ended is killed."""
-IDLE_SECONDS: Final = 5
-"""Seconds that a connection may wait for its next request; docs/running.md has it for proxies."""
+BACKLOG: Final = 2048
+"""Connections that may wait for `accept`: a crowd that comes back at once. The kernel's own limit
+(net.core.somaxconn, 4096) may be lower."""
 _COLLECT: Final = 10_000, 20, 20
 """Thresholds of the garbage collector: cycles are rare here, and a full collection looks at every
 object of thousands of watchers."""
@@ -70,12 +71,15 @@ def _config(settings: Settings, log_level: str) -> uvicorn.Config:
         host=settings.host,
         port=settings.port,
         workers=settings.workers,
+        lifespan="on",  # "auto" takes an error in it for "there is none", and serves without
+        backlog=BACKLOG,
+        limit_concurrency=None,  # `Clients` has the limits, and an answer that says why
         http="gateway.http.entrance:Entrance",
         loop="gateway.http.listener:Loop",
         ws="gateway.transports.websocket:WatcherSocket",
         ws_per_message_deflate=False,  # costs more CPU than the bytes are worth (1.5 times)
         ws_max_size=MAX_MESSAGE_BYTES,
-        timeout_keep_alive=IDLE_SECONDS,
+        timeout_keep_alive=settings.idle_seconds,
         timeout_graceful_shutdown=round(settings.drain_seconds) + SHUTDOWN_SECONDS,
         timeout_worker_healthcheck=HANG_SECONDS,
         proxy_headers=False,  # `Clients` knows which proxies are trusted

@@ -27,7 +27,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     asks may wait for answers, and `unfetched_kib` KiB of answers until it polls. `snapshot_queries`
     of the history run at a time. A request has `head_seconds` for its head and `body_seconds` for
     its body. `trusted_proxies` are addresses and networks of proxies that say who their clients
-    are.
+    are. A connection is kept for `idle_seconds` after an answer.
     """
 
     mqtt_url: str
@@ -55,3 +55,4 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     head_seconds: int = 10
     body_seconds: int = 30
     trusted_proxies: tuple[str, ...] = ()
+    idle_seconds: int = 125

@@ -47,14 +47,17 @@ class Access:
         if len(host) > 1 or (not host and version == "1.1"):
             detail = f"A request needs one Host header (RFC 9112 §3.2), this has {len(host)}."
             return Problem(HTTPStatus.BAD_REQUEST, "bad-host", detail)
+        if len(origin) > 1:
+            detail = f"A request has one Origin header at most, this has {len(origin)}."
+            return Problem(HTTPStatus.BAD_REQUEST, "bad-origin", detail)
         named = host[0] if host else ""
         known = hosts.host(named)
         if named and not (known and (known.is_fixed or known.name in self._names)):
             return _foreign_host(named)
         if acts and origin:
-            page = hosts.origin(origin[0]) if len(origin) == 1 else None
+            page = hosts.origin(origin[0])
             own = page and (page in self._origins or (known and page.is_of(known)))
-            return None if own else _foreign_origin(", ".join(origin), named)
+            return None if own else _foreign_origin(origin[0], named)
         return None
 
 

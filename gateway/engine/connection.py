@@ -89,6 +89,7 @@ class Connection:
         "_owner",
         "_tokens",
         "answered",
+        "client",
         "closing",
         "connected",
         "fd",
@@ -103,7 +104,9 @@ class Connection:
         "transport",
     )
 
-    def __init__(self, owner: Owner, session: str = "") -> None:
+    def __init__(self, owner: Owner, session: str = "", client: str = "") -> None:
+        self.client = client
+        """The address of the client, for the log."""
         self.session = session
         """The session id of Engine.IO of a client that began by polling, else empty."""
         self.sid = ""

@@ -72,6 +72,7 @@ class Server:
         self._loop = asyncio.get_running_loop()
         self.now = self._loop.time
         self._logged = LogLimit(_LOGGED_A_MINUTE)
+        self._logged_stuck = LogLimit(_LOGGED_A_MINUTE)
         self._connections: set[Connection] = set()
         self._polling: dict[str, Connection] = {}
         """Connections that poll, by the session ids of Engine.IO."""
@@ -84,12 +85,12 @@ class Server:
         self._leaving: Timers[str] = Timers(_LINGER_SECONDS, self._left.discard)
         self._lingering: Timers[Connection] = Timers(_LINGER_SECONDS, Connection.abort)
 
-    def open(self, transport: asyncio.Transport, answer: bytes) -> Connection:
+    def open(self, transport: asyncio.Transport, answer: bytes, client: str = "") -> Connection:
         """Return the connection of a client that begins as a WebSocket.
 
-        `answer` is that of the WebSocket handshake.
+        `answer` is that of the WebSocket handshake, `client` the address.
         """
-        connection = self._begin()
+        connection = self._begin(client=client)
         opened = frames.frame(frames.TEXT, self._opened(new_sid(), []))
         connection.attach(transport, Frames(self.max_bytes), answer + opened)
         return connection
@@ -102,7 +103,7 @@ class Server:
         sid = self._new_session()
         if self.admission:
             self.admission.enter(sid, client)
-        self._polling[sid] = self._begin(sid)
+        self._polling[sid] = self._begin(sid, client)
         return self._opened(sid, ["websocket"])
 
     def polling(self, sid: str) -> Connection | None:
@@ -118,8 +119,8 @@ class Server:
         self._upgrades.add(upgrade)
         return upgrade
 
-    def _begin(self, session: str = "") -> Connection:
-        connection = Connection(self, session)
+    def _begin(self, session: str = "", client: str = "") -> Connection:
+        connection = Connection(self, session, client)
         self._connections.add(connection)
         self._connects.add(connection)
         self._pings.add(connection)
@@ -172,8 +173,8 @@ class Server:
         """Take note that a client does not keep to the protocol."""
         left_out = self._logged.take(reason, self.now())
         if left_out is not None:
-            facts = {"sid": connection.sid, "reason": reason, "left_out": left_out}
-            log.warning("socket.bad_packet", extra=facts)
+            facts = {"client": connection.client, "sid": connection.sid, "reason": reason}
+            log.warning("socket.bad_packet", extra={**facts, "left_out": left_out})
 
     def slowed(self, connection: Connection) -> None:
         """Take note that the kernel buffer of a connection is full."""
@@ -196,11 +197,17 @@ class Server:
                 if connection.waiting < waiting:  # it may have grown by a ping
                     connection.moved = connection.waiting, now
                 elif now - since >= self.limits.stuck:
-                    log.warning("watcher.stuck", extra={"sid": connection.sid})
+                    self._log_stuck(connection, now)
                     self.stuck += 1
                     self._slow.discard(connection)
                     self._handler.end(connection, "stuck")
                     connection.close(frames.TRY_LATER, "It takes nothing any more: connect again.")
+
+    def _log_stuck(self, connection: Connection, now: float) -> None:
+        left_out = self._logged_stuck.take(connection.client, now)
+        if left_out is not None:
+            facts = {"client": connection.client, "sid": connection.sid, "left_out": left_out}
+            log.warning("watcher.stuck", extra=facts)
 
     def _ping(self, connection: Connection) -> None:
         if connection in self._connections:

@@ -1,7 +1,10 @@
 """The answer to a request that failed: a problem (RFC 9457) that says why."""
 
+import asyncio
 import logging
+import traceback
 from http import HTTPStatus
+from typing import Final
 
 from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
@@ -11,9 +14,16 @@ from starlette.types import Scope
 
 from buildfeed.errors import HistoryUnavailable
 from gateway import problems
+from gateway.log_limit import LogLimit
 from gateway.problems import Problem
 
 log = logging.getLogger(__name__)
+# Starlette raises what `answer` was given again, and uvicorn would log it once more.
+logging.getLogger("uvicorn.error").addFilter(
+    lambda record: record.msg != "Exception in ASGI application\n"
+)
+
+_LOGGED: Final = LogLimit(20)
 
 EXCEPTIONS = Problem, HTTPException, HistoryUnavailable, Exception
 """Every exception that `answer` takes, as Starlette looks them up."""
@@ -37,7 +47,7 @@ async def answer(request: Request, exc: Exception) -> Response:
             headers = {"Retry-After": "5"}
             problem = Problem(status, "history-unavailable", detail, headers=headers)
         case _:
-            log.error("http.failed", exc_info=exc, extra={"path": request.url.path[:200]})
+            _log(request, exc)
             status = HTTPStatus.INTERNAL_SERVER_ERROR
             problem = Problem(status, "internal", "The gateway failed; its log says why.")
     return response(problem, request.scope)
@@ -48,3 +58,16 @@ def response(problem: Problem, scope: Scope) -> Response:
     accept = ", ".join(Headers(raw=list(scope.get("headers", ()))).getlist("accept"))
     root = scope.get("app_root_path", scope.get("root_path", ""))
     return problems.answer(problem, accept, f"{root}/")
+
+
+def _log(request: Request, exc: Exception) -> None:
+    """Log a bug of ours: each place in the code once a minute, as strangers may know how."""
+    place = traceback.extract_tb(exc.__traceback__)[-1:]
+    left_out = _LOGGED.take(
+        (type(exc), *((frame.filename, frame.lineno) for frame in place)),
+        asyncio.get_running_loop().time(),
+    )
+    if left_out is not None:
+        client = request.client.host if request.client else ""
+        facts = {"path": request.url.path[:200], "client": client, "left_out": left_out}
+        log.error("http.failed", exc_info=exc, extra=facts)

@@ -1,9 +1,11 @@
 """Metrics for Prometheus, computed from the state of the gateway when they are asked for."""
 
 import os
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from itertools import accumulate
+from typing import Final
 
 import msgspec
 from prometheus_client import CollectorRegistry, ProcessCollector
@@ -21,6 +23,10 @@ from prometheus_client.registry import Collector
 from gateway.state.counters import WAITING_BOUNDS, Counters
 from gateway.state.live import Live
 from gateway.state.overview import Overview, overview, shown
+
+_VERSION: Final = re.compile(r";\s*version\s*=\s*([^;,]*?)\s*(?=[;,]|$)", re.IGNORECASE)
+_VERSIONS: Final = frozenset(["0.0.1", "0.0.4", "1.0.0"])
+"""Of the text format and of OpenMetrics."""
 
 
 class Vitals(msgspec.Struct, frozen=True, kw_only=True):
@@ -72,7 +78,7 @@ class Metrics(Collector):
         if queues:
             help_ = "Starts in a queue of the broker"
             families.append(_gauges("queue_messages", help_, "queue", queues))
-        encode, content_type = choose_encoder(accept)
+        encode, content_type = choose_encoder(_known(accept))
         return encode(_Collected(families)), content_type
 
     def describe(self) -> list[Metric]:
@@ -127,6 +133,12 @@ class Metrics(Collector):
         yield _gauge("loop_lag_seconds", "Event loop, the worst of 15 s", vitals.loop_lag)
         process = {"pid": str(os.getpid())}
         yield InfoMetricFamily("buildfeed_gateway", "The process that answers", process)
+
+
+def _known(accept: str) -> str:
+    """Return the header without formats of versions that there are not: the library fails there."""
+    formats = ((each, _VERSION.findall(each)) for each in accept.split(","))
+    return ",".join(each for each, versions in formats if _VERSIONS.issuperset(versions))
 
 
 class _Collected(Collector):

@@ -16,10 +16,12 @@ from buildfeed.activity import Activity
 from buildfeed.broker.mqtt.link import Message, MqttLink
 from buildfeed.errors import BuildfeedError
 from buildfeed.presence import Presence
+from gateway.log_limit import LogLimit
 
 PROBE_SECONDS = 1.0
 SILENT_AFTER = 3.0
 """Seconds without a probe that comes back, after which the broker counts as down."""
+_LOGGED_A_MINUTE = 20
 
 log = logging.getLogger(__name__)
 
@@ -49,6 +51,7 @@ class Subscriber:
         self._lag = 0.0
         self.refused = 0
         """Payloads that were no activities, since the start."""
+        self._logged = LogLimit(_LOGGED_A_MINUTE)
         self._waiting: deque[Message] = deque()
         self._loop = asyncio.get_running_loop()
         self._link = MqttLink(
@@ -106,9 +109,15 @@ class Subscriber:
                 self._dispatch(message)
             except BuildfeedError as exc:
                 self.refused += 1
-                log.warning("activity.refused", extra={"topic": message.topic, "reason": str(exc)})
-            except Exception:
-                log.exception("activity.failed", extra={"topic": message.topic})
+                facts = {"topic": message.topic, "reason": str(exc)}
+                left_out = self._logged.take(message.topic, self._loop.time())
+                if left_out is not None:
+                    log.warning("activity.refused", extra={**facts, "left_out": left_out})
+            except Exception as exc:
+                left_out = self._logged.take(type(exc).__name__, self._loop.time())
+                if left_out is not None:
+                    extra = {"topic": message.topic, "left_out": left_out}
+                    log.exception("activity.failed", extra=extra)
             # Taken off last: while one is waiting, `_arrived` need not wake the loop again.
             self._waiting.popleft()
         if self._waiting:

@@ -15,6 +15,7 @@ from buildfeed.board import Board, BuildState
 from buildfeed.presence import Presence
 from buildfeed.selection import Selection
 from buildfeed.topics import KINDS, Topic
+from gateway.state.changes import Changes
 from gateway.state.event import BUILD, LOG, Event
 from gateway.state.event_bodies import Body, build_body, log_body
 from gateway.state.hub import Hub
@@ -32,6 +33,7 @@ class Live:
     def __init__(self, send: Callable[[Event], None], now: Callable[[], float]) -> None:
         self.board = Board()
         self.hub = Hub()
+        self.changes = Changes()
         self._roster = Roster()
         self._send = send
         self._now = now
@@ -65,6 +67,7 @@ class Live:
             self._recorder_lag.changed(build, now)
             self._changed(key, state, now)
         if changed or kind.late:
+            self.changes.add(key)
             watchers = self.hub.watchers(Topic(*build.key, kind.name))
             if watchers:
                 body = self.body(state, kind.name)
@@ -154,6 +157,7 @@ class Live:
                 callback(state)
 
     def _push(self, state: BuildState) -> None:
+        self.changes.add(state.key)
         if watchers := self.hub.watchers_of_build(*state.key):
             self._send(Event(BUILD, self.body(state), watchers, state.key))
 

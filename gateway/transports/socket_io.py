@@ -105,7 +105,7 @@ class SocketIoTransport:
         except InvalidFilter as exc:
             return str(exc), refusal(exc)["error"]
         self._fan_out.enter(connection)
-        log.info("watcher.connected", extra={"sid": sid})
+        log.debug("watcher.connected", extra={"sid": sid, "client": connection.client})
         self._start(connection, self._greet(connection, sid, filters))
         return None
 
@@ -121,7 +121,7 @@ class SocketIoTransport:
         self._questions.pop(connection, None)
         for task in self._work.pop(connection, ()):
             task.cancel()
-        log.info("watcher.disconnected", extra={"sid": connection.sid, "reason": reason})
+        log.debug("watcher.disconnected", extra={"sid": connection.sid, "reason": reason})
 
     def drain(self, connection: Connection) -> None:
         """Send from the backlog; answer the next question."""

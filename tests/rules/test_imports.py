@@ -46,7 +46,7 @@ ROOMS = {
     ACCESS: {LOW},
     ENGINE: {LOW},
     STATE: set(),
-    "gateway/sources": {STATE, MQTT, HISTORY},
+    "gateway/sources": {STATE, MQTT, HISTORY, LOW},
     QUERIES: {STATE, HISTORY, LOW},
     COMMANDS: {QUERIES, STATE, HISTORY, MQTT, AMQP, LOW},
     "gateway/http": {COMMANDS, QUERIES, STATE, ACCESS, LOW, HISTORY},
@@ -81,9 +81,10 @@ LIBRARIES = {
         *("gateway/transports/*.py", "gateway/operations/routes.py"),
     ],
     "uvicorn": [
+        "gateway/http/until_closed.py",
         *("gateway/server.py", "gateway/http/protocol.py", "gateway/transports/websocket.py"),
     ],
-    "httptools": ["gateway/http/protocol.py"],
+    "httptools": ["gateway/http/protocol.py", "gateway/http/heads.py"],
     "uvloop": ["gateway/http/listener.py"],
     "click": ["*/__main__.py", "*/options.py", "buildfeed/cli/*.py"],
 }
@@ -110,9 +111,10 @@ PURE = [
     "gateway/commands/rate_limit.py",
     *(f"gateway/engine/{name}.py" for name in ("frames", "handshake", "limits", "packets")),
     *(f"gateway/http/{name}.py" for name in ("collection", "short_requests")),
-    *(f"gateway/state/{name}.py" for name in ("counters", "event", "event_bodies", "hub", "live")),
-    *(f"gateway/state/{name}.py" for name in ("overview", "places", "recorder_lag", "roster")),
-    *(f"gateway/transports/{name}.py" for name in ("backlog", "batch", "pacing")),
+    *(f"gateway/state/{name}.py" for name in ("changes", "counters", "event", "event_bodies")),
+    *(f"gateway/state/{name}.py" for name in ("hub", "live", "overview", "places")),
+    *(f"gateway/state/{name}.py" for name in ("recorder_lag", "roster")),
+    *(f"gateway/transports/{name}.py" for name in ("backlog", "batch", "event_ids", "pacing")),
 ]
 IMPURE = {
     *("asyncio", "io", "logging", "os", "pathlib", "queue", "random", "secrets", "select"),

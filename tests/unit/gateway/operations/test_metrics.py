@@ -242,6 +242,10 @@ def test_any_name_of_a_worker_is_told_by_several_processes(
         ("*/*", "text/plain; version=0.0.4"),
         ("text/plain;version=1.0.0;escaping=underscores", "text/plain; version=1.0.0"),
         ("application/openmetrics-text;version=1.0.0", "application/openmetrics-text"),
+        ("text/plain;version=abc", "text/plain; version=0.0.4"),
+        ("text/plain; Version = 1e9;q=1, application/openmetrics-text; version=2", "text/plain"),
+        ("text/plain;version=x, text/plain;version=1.0.0", "text/plain; version=1.0.0"),
+        (";version=;,\xff", "text/plain; version=0.0.4"),
     ],
 )
 def test_the_format_is_the_one_asked_for(
