@@ -14,7 +14,7 @@ from buildfeed.broker.mqtt.connection import Connection
 from buildfeed.broker.mqtt.session import Address, Session
 from buildfeed.broker.mqtt.version import V311
 from gateway import app, server
-from gateway.http import entrance, protocol
+from gateway.http import protocol
 from gateway.settings import Settings
 from support.packages import ROOT
 
@@ -46,7 +46,7 @@ CODE: dict[tuple[str, str], Callable[[], str]] = {
     ("uvicorn", "server_header"): lambda: of_uvicorn("server_header"),
     ("httptools", "size of a head"): lambda: f"{protocol.HEAD_BYTES // 1024} KiB",
     ("httptools", "time for a head, for a body"): lambda: seconds(
-        entrance.HEAD_SECONDS, entrance.BODY_SECONDS
+        SETTINGS.head_seconds, SETTINGS.body_seconds
     ),
     ("httptools", "requests that wait (pipelining)"): lambda: str(protocol._MOST_WAITING),
     ("starlette", "debug"): lambda: of_starlette("debug"),
