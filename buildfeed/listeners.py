@@ -53,11 +53,16 @@ def check(host: str, port: int) -> None:
 
 def reachable(host: str) -> str:
     """Return an address by which this machine reaches a server that listens on `host`."""
-    return LOOPBACK if host in ("::", _EVERY_ADDRESS) else host
+    return LOOPBACK if host in ("::", _EVERY_ADDRESS) else _plain(host)
+
+
+def _plain(host: str) -> str:
+    """Return `localhost` for the names below it, which not every resolver knows."""
+    return "localhost" if host.endswith(".localhost") else host
 
 
 def _addresses(host: str, port: int) -> list[tuple[socket.AddressFamily, object]]:
-    name = "localhost" if host.endswith(".localhost") else host
+    name = _plain(host)
     found: list[tuple[socket.AddressFamily, object]] = []
     for each in _SEVERAL.get(name, (name,)):
         for family, _, _, _, address in socket.getaddrinfo(each, port, type=socket.SOCK_STREAM):
