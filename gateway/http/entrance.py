@@ -255,7 +255,7 @@ class Entrance(Polls):
         return data.startswith(self._begins) and b"\n" not in data and len(data) < _LONGEST_LINE
 
     def _pass_on(self, handover: Handover, data: bytes) -> bool:
-        session = short_requests.session(data)
+        session = short_requests.session(self._paths.bare(data))
         sock: socket.socket = self.transport.get_extra_info("socket")
         if self.transport.get_write_buffer_size():
             return False

@@ -104,14 +104,22 @@ def test_links_that_leave_have_it(site: str) -> None:
     place = started.headers["location"]
     assert place == f"/ci/api/projects/linked/builds/{started.json()['build']}"
     origin = site.removesuffix("/ci")
-    found = lambda: HTTP.get(f"{origin}{place}").status_code == 200  # noqa: E731
-    until(found, "the other process knows it too")
-    collection = HTTP.get(f"{origin}{place}/activities").json()
+    assert got(f"{origin}{place}")["build"] == started.json()["build"]
+    collection = got(f"{origin}{place}/activities")
     assert collection["id"] == f"{origin}{place}/activities"
-    page = HTTP.get(collection["first"]).json()
-    assert page["partOf"] == collection["id"]
+    assert got(collection["first"])["partOf"] == collection["id"]
     for path in ("", "/", "/projects/acme", "/projects/acme/"):
         assert '"/ci/scripts/app.js"' in HTTP.get(f"{site}{path}", follow_redirects=True).text
+
+
+def got(url: str) -> dict[str, Any]:
+    """Return what is at `url`, once the process that answers knows it."""
+
+    def read() -> dict[str, Any] | None:
+        answer = HTTP.get(url)
+        return dict(answer.json()) if answer.status_code == 200 else None
+
+    return until(read, url) or {}
 
 
 def test_every_transport_is_below_it(site: str) -> None:
