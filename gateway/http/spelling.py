@@ -19,4 +19,5 @@ class Spelling:
         """Serve one request."""
         if scope["type"] == "http":
             scope["path"] = self._paths.own(scope["path"])
+            scope["app_root_path"] = self._paths.root  # as Starlette calls it
         await self._app(scope, receive, send)
