@@ -5,6 +5,7 @@ BuildfeedError
 ├── InvalidTopic        a topic that is not builds/{project}/{build}/{kind}
 ├── InvalidFilter       a filter that breaks MQTT 5 §4.7 or can match no build
 ├── InvalidActivity     a payload that is not an activity of its topic
+├── CannotListen        a server cannot listen on an address
 ├── BrokerUnavailable   the broker did not confirm a publish
 └── HistoryUnavailable  the history database failed
 
@@ -67,6 +68,17 @@ class InvalidActivity(BuildfeedError):
         super().__init__(f"The payload on {topic[:80]!r} is refused: {reason}.")
         self.topic = topic
         self.reason = reason
+
+
+class CannotListen(BuildfeedError):
+    """No server can listen on `host` and `port`, for `reason`; `taken`: another one does."""
+
+    def __init__(self, host: str, port: int, reason: str, *, taken: bool = False) -> None:
+        super().__init__(f"Nothing can listen on {host} port {port}: {reason}.")
+        self.host = host
+        self.port = port
+        self.reason = reason
+        self.taken = taken
 
 
 class BrokerUnavailable(BuildfeedError):

@@ -5,7 +5,8 @@ from typing import Any
 
 import click
 
-from buildfeed.broker.options import amqp_url, log_level, mqtt_url
+from buildfeed.broker.options import Seconds, amqp_url, log_level, mqtt_url
+from buildfeed.errors import CannotListen
 from buildfeed.history.options import database_url
 from buildfeed.log import configure
 from gateway import options
@@ -31,6 +32,7 @@ log = logging.getLogger(__name__)
     help="TCP port to listen on.",
 )
 @options.origins
+@options.root_path
 @options.trusted_proxies
 @options.limits
 @click.option(
@@ -70,7 +72,7 @@ log = logging.getLogger(__name__)
     envvar="BUILDFEED_DRAIN_SECONDS",
     default=3.0,
     show_default=True,
-    type=click.FloatRange(0, 600),
+    type=Seconds(0, 600),
     help="Most seconds over which a stopping process spreads the goodbyes to its watchers.",
 )
 @log_level
@@ -82,7 +84,10 @@ def main(log_level: str, anonymous: Anonymous | None, **given: Any) -> None:  # 
     if not is_loopback(settings.host):
         facts = {"host": settings.host, "port": settings.port, "meaning": ALLOWED}
         log.warning("gateway.open_to_all", extra=facts)
-    serve(settings, log_level)
+    try:
+        serve(settings, log_level)
+    except CannotListen as exc:
+        raise options.cannot_listen(exc) from exc
 
 
 if __name__ == "__main__":

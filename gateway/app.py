@@ -13,14 +13,15 @@ from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
-from starlette.middleware.cors import CORSMiddleware
 from starlette.routing import BaseRoute
+from starlette.types import ASGIApp
 
 from buildfeed.activity import Activity
 from buildfeed.broker.amqp.link import AmqpLink
 from buildfeed.history.store import Store
 from gateway.access.access import Access
 from gateway.access.clients import Clients
+from gateway.access.paths import Paths
 from gateway.access.proxies import Proxies
 from gateway.access.refusals import Refusals
 from gateway.commands.admission import Admission, Most
@@ -31,11 +32,14 @@ from gateway.engine.limits import Limits
 from gateway.handover import Handover
 from gateway.http import failures
 from gateway.http.api import Api
+from gateway.http.cors import Cors
 from gateway.http.entrance import patience
 from gateway.http.guard import Guard
 from gateway.http.health import Health
+from gateway.http.links import Links
 from gateway.http.pages import pages
 from gateway.http.proxied_streams import ProxiedStreams
+from gateway.http.spelling import Spelling
 from gateway.operations.loop_lag import HANG_SECONDS, LoopLag
 from gateway.operations.metrics import Metrics, Vitals
 from gateway.operations.queues import Queues
@@ -64,7 +68,7 @@ STARTS_OF_ADDRESS, STARTS_IN_ALL = 2, 10
 log = logging.getLogger(__name__)
 
 
-def create(settings: Settings) -> Starlette:
+def create(settings: Settings) -> ASGIApp:
     """Return the ASGI application of one gateway process."""
 
     @contextlib.asynccontextmanager
@@ -72,46 +76,47 @@ def create(settings: Settings) -> Starlette:
         drain = Drain(settings.drain_seconds)
         drain.heed_signals()
         store = await asyncio.to_thread(Store, settings.database_url)
-        gateway = Gateway(settings, store, drain, clients)
+        gateway = Gateway(settings, store, drain, clients, links)
         drain.on_begin = gateway.handover.leave
         app.router.routes.extend(gateway.routes())
+        app.router.redirect_slashes = False  # `Spelling` knows one spelling only
         async with gateway.running():
             # For `http/entrance.py` and `transports/websocket.py`, below the application.
             yield {
                 "drain": drain,
                 "refusals": refusals,
                 "clients": clients,
+                "paths": paths,
                 "patience": gateway.patience,
                 "server": gateway.socket_io.server,
                 "handover": gateway.handover,
                 "polling": gateway.socket_io.polling,
             }
 
-    refusals = Refusals(Access(settings.origins, settings.host))
+    access = Access(settings.origins, settings.host)
+    refusals, paths = Refusals(access), Paths(settings.root_path)
+    links = Links(access, paths)
     proxies = Proxies(settings.trusted_proxies)
     clients = Clients(proxies, settings.max_connections, settings.max_per_address)
 
-    return Starlette(
+    app = Starlette(
         lifespan=lifespan,
         middleware=[
             Middleware(Guard, refusals=refusals),
-            Middleware(
-                CORSMiddleware,
-                allow_origins=settings.origins,
-                allow_methods=["GET", "POST"],
-                allow_headers=["Content-Type", "Idempotency-Key", "Prefer"],
-                expose_headers=["Location", "Retry-After"],
-            ),
             Middleware(ProxiedStreams, clients=clients),
         ],
         exception_handlers=dict.fromkeys(failures.EXCEPTIONS, failures.answer),
     )
+    # Outside of all, as the answer to a bug passes no other middleware.
+    return Spelling(Cors(app, refusals), paths)
 
 
 class Gateway:
     """The parts of one gateway process. It closes the `store` at its end."""
 
-    def __init__(self, settings: Settings, store: Store, drain: Drain, clients: Clients) -> None:
+    def __init__(
+        self, settings: Settings, store: Store, drain: Drain, clients: Clients, links: Links
+    ) -> None:
         self._settings = settings
         self._clients = clients
         # The streams give up their watchers themselves, and say so.
@@ -155,14 +160,14 @@ class Gateway:
         queues = Queues(self._amqp) if self._amqp else None
         self._operations = Operations(live, metrics, queues, settings.shared)
         self._health = Health(self._missing)
-        self._api = Api(live, builds, self._commands, self._counters, drain)
+        self._api = Api(live, builds, self._commands, self._counters, drain, links=links)
 
     def routes(self) -> Iterator[BaseRoute]:
         """Yield the routing table."""
         yield from self._api.routes()
         yield from self._health.routes()
         yield from self._operations.routes()
-        yield from pages()
+        yield from pages(self._settings.root_path)
         for transport in self._transports:
             yield from transport.routes()
 

@@ -1,13 +1,15 @@
 """The command line options that `buildfeed gateway` and `buildfeed up` share."""
 
+import re
 from collections.abc import Callable
 from typing import Any, Final, TypeVar, get_args
 
 import click
+import idna
 
-from gateway.access import hosts
+from buildfeed.errors import CannotListen
+from gateway.access import hosts, paths, proxies
 from gateway.access.anonymous import ALL_INTERFACES, Anonymous, refusal
-from gateway.access.proxies import Proxies
 
 _LIMITS: Final = (
     # option, default, least, help
@@ -48,6 +50,11 @@ _LIMITS: Final = (
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
+_NO_PAGES: Final = ("about", "amqp", "amqps", "blob", "data", "file", "ftp", "mqtt", "mqtts")
+"""Schemes of addresses whose pages, if any, send no origin."""
+_MISSPELT: Final = re.compile(r"h?t+p*s*|h+t*p+s*|h+t+s+")
+"""What looks like http or https, and is neither."""
+
 
 def host(command: Command) -> Command:
     """Add `--host`, given to the command as `host`; an empty one is every interface's."""
@@ -56,7 +63,7 @@ def host(command: Command) -> Command:
         envvar="BUILDFEED_HOST",
         default="127.0.0.1",
         show_default=True,
-        callback=lambda _context, _option, value: value or ALL_INTERFACES,
+        callback=_host,
         help="Address to listen on; with another than loopback say --anonymous too.",
     )(command)
 
@@ -118,17 +125,55 @@ def trusted_proxies(command: Command) -> Command:
     )(command)
 
 
+def root_path(command: Command) -> Command:
+    """Add `--root-path`, given to the command as `root_path`: empty, or as `/ci`."""
+    return click.option(
+        "--root-path",
+        envvar="BUILDFEED_ROOT_PATH",
+        default="",
+        callback=_root_path,
+        help="Path below which a proxy serves Buildfeed, as in /ci; with or without it in requests "
+        "of the proxy.  [default: none]",
+    )(command)
+
+
+def cannot_listen(exc: CannotListen) -> click.ClickException:
+    """Return the error of a command whose server cannot listen; it says what to do."""
+    if exc.taken:
+        return click.ClickException(
+            f"Port {exc.port} is taken: choose another with --port or PORT=."
+        )
+    return click.ClickException(f"{exc} Choose another address with --host.")
+
+
+def _host(_context: click.Context, _option: click.Parameter, value: str) -> str:
+    """Return an address as the kernel writes it, or a name as a Host header does."""
+    if not value:
+        return ALL_INTERFACES
+    zone = value.strip("[]").partition("%")[2]
+    found = hosts.host(_ascii(value))
+    if found is None or found.port is not None:
+        raise click.BadParameter(
+            f"{value!r} is no address to listen on: write it as 127.0.0.1, ::1 or builds.example, "
+            "and its port as --port."
+        )
+    return f"{found.unmapped}%{zone}" if zone else found.unmapped
+
+
 def _trusted_proxies(
     _context: click.Context, _option: click.Parameter, values: tuple[str, ...]
 ) -> tuple[str, ...]:
-    for value in values:
-        try:
-            Proxies([value])
-        except ValueError:
-            raise click.BadParameter(
-                f"{value!r} is no address and no network: write it as 192.0.2.7 or 10.0.0.0/8."
-            ) from None
-    return values
+    return tuple(map(_trusted_proxy, values))
+
+
+def _trusted_proxy(text: str) -> str:
+    try:
+        return str(proxies.network(text))
+    except ValueError:
+        raise click.BadParameter(
+            f"{text!r} is no address and no network of a proxy: write it as 192.0.2.7 or "
+            "10.0.0.0/8; every address is 0.0.0.0/0 and ::/0."
+        ) from None
 
 
 def _origins(
@@ -138,10 +183,36 @@ def _origins(
 
 
 def _origin(text: str) -> str:
-    origin = hosts.origin(text.removesuffix("/"))
-    if origin is None:
+    origin = hosts.origin(_ascii(text.strip().removesuffix("/")))
+    if origin is None or origin.scheme in _NO_PAGES or _is_misspelt(origin.scheme):
         raise click.BadParameter(
             f"{text!r} is no web origin: write what stands in the address bar before the path, "
-            "as in https://builds.example or http://192.0.2.7:8000."
+            "as in https://builds.example or http://192.0.2.7:8000; each origin by itself, "
+            "without wildcards."
         )
     return str(origin)
+
+
+def _is_misspelt(scheme: str) -> bool:
+    return scheme not in ("http", "https") and _MISSPELT.fullmatch(scheme) is not None
+
+
+def _root_path(_context: click.Context, _option: click.Parameter, value: str) -> str:
+    try:
+        return paths.root(value)
+    except ValueError as exc:
+        raise click.BadParameter(
+            f"{value!r} is no path to be served below: {exc}, as in /ci."
+        ) from exc
+
+
+def _ascii(text: str) -> str:
+    """Return a host name, with what is around it, as browsers send it (UTS 46)."""
+    if text.isascii():
+        return text
+    scheme, mark, rest = text.rpartition("://")
+    name, colon, port = rest.partition(":")
+    try:
+        return f"{scheme}{mark}{idna.encode(name, uts46=True).decode()}{colon}{port}"
+    except idna.IDNAError:
+        return text

@@ -29,6 +29,7 @@ import msgspec
 import uvicorn
 from uvicorn.supervisors import Multiprocess
 
+from buildfeed import listeners
 from buildfeed.log import configure
 from gateway import descriptors
 from gateway.operations.loop_lag import HANG_SECONDS
@@ -46,18 +47,22 @@ _COLLECT: Final = 10_000, 20, 20
 object of thousands of watchers."""
 
 if TYPE_CHECKING:
-    from starlette.applications import Starlette
+    from starlette.types import ASGIApp
 
 log = logging.getLogger(__name__)
 
 
 def serve(settings: Settings, log_level: str) -> None:
-    """Serve until SIGTERM or SIGINT; SIGHUP replaces several processes one after the other."""
+    """Serve until SIGTERM or SIGINT; SIGHUP replaces several processes one after the other.
+
+    Raises CannotListen.
+    """
     most = descriptors.fitting(settings.max_connections, descriptors.raise_limit())
     settings = msgspec.structs.replace(settings, max_connections=most)
     if settings.workers == 1:
+        sockets = listeners.bind(settings.host, settings.port)
         with contextlib.suppress(KeyboardInterrupt):  # it has stopped in order already
-            uvicorn.Server(_config(settings, log_level)).run()
+            uvicorn.Server(_config(settings, log_level)).run(sockets)
     else:
         with tempfile.TemporaryDirectory(prefix="buildfeed-gateway-") as shared:
             settings = msgspec.structs.replace(settings, shared=Path(shared))
@@ -97,9 +102,10 @@ class Supervisor(Multiprocess):
     """
 
     def __init__(self, config: uvicorn.Config, drain_seconds: float) -> None:
-        config.bind_socket().close()  # exits when another program has the port
+        listeners.check(config.host, config.port)  # another program may have the port
         super().__init__(config, _Listeners(config.host, config.port))
-        self._reserved = _bind(config.host, config.port)  # even while no process listens
+        # Even while no process listens.
+        self._reserved = listeners.bind(config.host, config.port, shared=True)
         self._stop_seconds = drain_seconds + STOP_SECONDS
 
     def keep_subprocess_alive(self) -> None:
@@ -142,19 +148,10 @@ class _Listeners(list[socket.socket]):
 
 
 def _listeners(host: str, port: int) -> list[socket.socket]:
-    return [_bind(host, port)]
+    return listeners.bind(host, port, shared=True)
 
 
-def _bind(host: str, port: int) -> socket.socket:
-    """Return a socket on the port, which other processes may bind too; it does not listen yet."""
-    bound = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
-    bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
-    bound.bind((host, port))
-    return bound
-
-
-def _create(settings: Settings, log_level: str) -> "Starlette":
+def _create(settings: Settings, log_level: str) -> "ASGIApp":
     """Return the application of this process, which may be one of several.
 
     Its modules are imported here and not above: on a busy machine that takes seconds, in which

@@ -6,6 +6,7 @@ from http import HTTPStatus
 from typing import Final
 
 from gateway.access import hosts
+from gateway.access.hosts import Origin
 from gateway.problems import Problem
 
 _REMEMBERED: Final = 256
@@ -35,6 +36,19 @@ class Access:
             return False
         page, named = hosts.origin(origin or ""), hosts.host(host)
         return origin is None or bool(page and named and page.is_of(named))
+
+    def allows(self, origin: str) -> bool:
+        """Tell whether pages of `origin` may command and read, besides those of the host itself."""
+        return hosts.origin(origin) in self._origins
+
+    def address(self, host: str) -> Origin | None:
+        """Return the origin by which browsers reach the gateway as `host`, None if it was not said.
+
+        A proxy that ends TLS leaves the scheme out of its requests; the operator has told it.
+        """
+        named = hosts.host(host)
+        found = [origin for origin in self._origins if named and origin.is_of(named)]
+        return found[0] if len(found) == 1 else None
 
     def refusal(
         self, host: Sequence[str], origin: Sequence[str], *, acts: bool, version: str = "1.1"

@@ -18,6 +18,7 @@ from gateway.commands.commands import Commands
 from gateway.commands.requests import StartRequest, StopRequest
 from gateway.drain import Drain
 from gateway.http import collection, requests
+from gateway.http.links import Links
 from gateway.http.requests import MAX_BODY_BYTES, ActivitiesRequest
 from gateway.problems import Problem, unknown_build
 from gateway.queries.builds import Builds
@@ -36,12 +37,15 @@ class Api:
         commands: Commands,
         counters: Counters,
         drain: Drain,
+        *,
+        links: Links,
     ) -> None:
         self._live = live
         self._builds = builds
         self._commands = commands
         self._counters = counters
         self._drain = drain
+        self._links = links
 
     def routes(self) -> list[BaseRoute]:
         """Return the routing table."""
@@ -63,7 +67,8 @@ class Api:
             key = requests.idempotency_key(_header(request, "idempotency-key"))
             state = await self._commands.start(project, wanted, key, _client(request))
         status = HTTPStatus.ACCEPTED
-        headers = {"Location": f"/api/projects/{project}/builds/{state.newest.object.build}"}
+        place = f"/api/projects/{project}/builds/{state.newest.object.build}"
+        headers = {"Location": self._links.path(place)}
         if seconds := requests.wait_seconds(_header(request, "prefer") or ""):
             headers["Preference-Applied"] = f"wait={seconds:.0f}"
             if ended := await self._builds.ended(state, seconds, self._drain.turn()):
@@ -103,7 +108,7 @@ class Api:
         project, build = self._named(request)
         kinds, parameters = requests.kinds(request.query_params.multi_items())
         wanted = requests.query(parameters, ActivitiesRequest)
-        url = str(request.url.replace(query=""))
+        url = self._links.here(request)
         if await self._builds.find(project, build) is None:
             raise unknown_build(project, build)
         total = await self._builds.count_activities(project, build, kinds)

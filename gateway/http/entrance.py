@@ -25,7 +25,6 @@ import msgspec
 from gateway import problems
 from gateway.access.clients import Clients
 from gateway.access.connection_limit import Excess
-from gateway.access.paths import SOCKETS
 from gateway.handover import Handover
 from gateway.http import short_requests
 from gateway.http.deadlines import Deadlines
@@ -37,10 +36,11 @@ SPARE_SECONDS: Final = 5.0
 LINGER_SECONDS: Final = 2.0
 """Seconds in which a refusal may leave, and a client goes on sending what nobody reads."""
 
-_BEGINS: Final = tuple(f"{method} {SOCKETS}".encode() for method in ("GET", "POST"))
 _LONGEST_LINE: Final = 8 * 1024
 """Bytes of a first line that are waited for; one that is longer names no session of ours."""
-_ASKS_HOW_IT_IS: Final = re.compile(rb"(?:GET|HEAD) /(?:healthz|readyz|metrics)[ ?]")
+_ASKS_HOW_IT_IS: Final = re.compile(
+    rb"(?:GET|HEAD|OPTIONS) (?:/[^/ ?]*)*/(?:healthz|readyz|metrics)/?[ ?]"
+)
 
 
 class Patience(msgspec.Struct, frozen=True):
@@ -92,6 +92,7 @@ class Entrance(Polls):
         self._waiting = 0  # bytes of an answer, when it was looked at last
         transport.set_write_buffer_limits(high=0)  # report every byte that the kernel does not take
         self._line = b""  # the beginning of a first line that is not whole
+        self._begins = self._paths.begins
         self._excess: Excess | None = None
         if self.rest:
             self._deaf = True
@@ -131,10 +132,10 @@ class Entrance(Polls):
             if self._excess and not self._is_spared(data):
                 return
             if self._handover:
-                if _is_part(data):
+                if self._is_part(data):
                     self._line = data
                     return
-                if data.startswith(_BEGINS) and self._pass_on(self._handover, data):
+                if data.startswith(self._begins) and self._pass_on(self._handover, data):
                     return
         super().data_received(data)
 
@@ -247,8 +248,14 @@ class Entrance(Polls):
         self.transport.write(problems.encoded(self._clients.refusal(excess, peer)))
         self.transport.close()
 
+    def _is_part(self, data: bytes) -> bool:
+        """Tell whether `data` may begin a first line that would have to be looked at."""
+        if any(begin.startswith(data) for begin in self._begins):
+            return True
+        return data.startswith(self._begins) and b"\n" not in data and len(data) < _LONGEST_LINE
+
     def _pass_on(self, handover: Handover, data: bytes) -> bool:
-        session = short_requests.session(data)
+        session = short_requests.session(self._paths.bare(data))
         sock: socket.socket = self.transport.get_extra_info("socket")
         if self.transport.get_write_buffer_size():
             return False
@@ -257,10 +264,3 @@ class Entrance(Polls):
         self._unset_keepalive_if_required()
         self.transport.abort()  # ends our descriptor, not the connection
         return True
-
-
-def _is_part(data: bytes) -> bool:
-    """Tell whether `data` may be the beginning of a first line that would have to be looked at."""
-    if any(begin.startswith(data) for begin in _BEGINS):
-        return True
-    return data.startswith(_BEGINS) and b"\n" not in data and len(data) < _LONGEST_LINE

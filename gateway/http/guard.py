@@ -12,6 +12,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from gateway.access.paths import SOCKETS
 from gateway.access.refusals import Refusals
 from gateway.http import failures
+from gateway.http.cors import PREFLIGHT
 from gateway.problems import SECURITY_HEADERS, Problem
 
 HEALTH: Final = "/healthz", "/readyz"
@@ -53,6 +54,8 @@ class Guard:
             headers.getlist("host"),
             headers.getlist("origin"),
             client[0] if client else "",
-            acts=scope["method"] not in _READS or scope["path"].startswith(SOCKETS),
+            acts=scope["method"] not in _READS
+            or scope["path"].startswith(SOCKETS)
+            or PREFLIGHT in headers,
             version=scope.get("http_version", "1.1"),
         )

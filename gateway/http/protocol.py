@@ -16,12 +16,13 @@ import logging
 import re
 from http import HTTPStatus
 from typing import Any, Final, Literal, cast
+from urllib.parse import unquote
 
 import httptools
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from gateway import problems
-from gateway.access.paths import SOCKETS
+from gateway.access.paths import SOCKETS, Paths
 from gateway.http import heads
 from gateway.http.until_closed import end_with_connection
 from gateway.http_connection import EXTENSION, HttpConnection
@@ -64,6 +65,7 @@ class Protocol(HttpToolsProtocol):
         """Begin."""
         super().connection_made(transport)
         self._connection = HttpConnection(transport)
+        self._paths: Paths = self.app_state.get("paths") or Paths()
         self._repeats = False  # while the second parser is given the head
         self._unframed = False  # the body has no length, and does not end with the connection
         self._deaf = False  # all further bytes are no HTTP, or not ours
@@ -148,13 +150,16 @@ class Protocol(HttpToolsProtocol):
 
     def _should_upgrade(self) -> bool:
         """Tell whether this is the handshake of a WebSocket that we serve (RFC 6455 §4.1)."""
-        path = self.url.partition(b"?")[0].decode("latin-1")
         return (
             super()._should_upgrade()
-            and (path == SOCKETS or path.startswith(f"{SOCKETS}/"))
+            and self._paths.own(unquote(self._path())) == SOCKETS
             and self.scope["method"] == "GET"
             and all(name not in _LENGTH or value == b"0" for name, value in self.headers)
         )
+
+    def _path(self) -> str:
+        """Return the path of the request, whose target may be a whole URL (RFC 9112 §3.2.2)."""
+        return (httptools.parse_url(self.url).path or b"/").decode("latin-1")
 
     def _ignore_upgrade(self) -> None:
         """Go on with a parser that has seen the same head, but for the upgrade."""

@@ -17,6 +17,7 @@ VOCABULARY = "buildfeed"
 MQTT, AMQP, LOCAL = "buildfeed/broker/mqtt", "buildfeed/broker/amqp", "buildfeed/broker/local"
 BROKERS = {"buildfeed/broker", MQTT, AMQP, LOCAL}
 HISTORY = "buildfeed/history"
+LISTENERS = "buildfeed/listeners.py"
 WORKER = {"buildfeed/worker", "buildfeed/worker/queues", "buildfeed/worker/handoff"}
 LOW = "gateway"
 """The files at the top of `gateway` that every room of it may use: they import no room."""
@@ -30,7 +31,8 @@ ROOMS = {
     "buildfeed/broker": set(),
     MQTT: set(),
     AMQP: set(),
-    LOCAL: {MQTT, AMQP},
+    LISTENERS: set(),
+    LOCAL: {MQTT, AMQP, LISTENERS},
     HISTORY: BROKERS - {LOCAL},
     "buildfeed/history/migrations": {HISTORY},
     "buildfeed/history/migrations/versions": set(),
@@ -53,7 +55,7 @@ ROOMS = {
     "gateway/transports": {QUERIES, STATE, ENGINE, ACCESS, LOW},
     "gateway/operations": {STATE, AMQP, LOW, "gateway/http"},
     "gateway/app.py": EVERYTHING,
-    "gateway/server.py": {"gateway/app.py", LOW, "gateway/operations"},
+    "gateway/server.py": {"gateway/app.py", LOW, "gateway/operations", LISTENERS},
     "gateway/__main__.py": EVERYTHING,
     "examples": set(),
 }
@@ -84,6 +86,7 @@ LIBRARIES = {
         "gateway/http/until_closed.py",
         *("gateway/server.py", "gateway/http/protocol.py", "gateway/transports/websocket.py"),
     ],
+    "idna": ["gateway/options.py"],
     "httptools": ["gateway/http/protocol.py", "gateway/http/heads.py"],
     "uvloop": ["gateway/http/listener.py"],
     "click": ["*/__main__.py", "*/options.py", "buildfeed/cli/*.py"],

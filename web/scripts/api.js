@@ -2,6 +2,7 @@
 
 import { isList, isOverview, isPage, isProblem, isState } from "./answers.js";
 import { reasonOf, sentenceOf, strangerText } from "./problem.js";
+import { ROOT } from "./root.js";
 
 const TIMEOUT = 15_000; // ms
 
@@ -29,11 +30,11 @@ export function olderBuilds({ project, before, limit }) {
   const query = new URLSearchParams({ limit });
   if (project) query.set("project", project);
   if (before) query.set("before", before);
-  return call("GET", `/api/builds?${query}`, isList);
+  return call("GET", `${ROOT}/api/builds?${query}`, isList);
 }
 
 /** The queue and the workers: the body of `GET /api/overview`. */
-export const readOverview = () => call("GET", "/api/overview", isOverview);
+export const readOverview = () => call("GET", `${ROOT}/api/overview`, isOverview);
 
 /** The address of the first page of a build's activities of `kinds`. */
 export const activitiesUrl = (place, kinds) =>
@@ -50,12 +51,12 @@ export const readPage = (url) => call("GET", url, isPage);
  * allowed”, or the refusal. `trouble` says why else there is no connection.
  */
 export async function whyNot() {
-  const answer = await ask("/api/overview", { method: "POST" });
+  const answer = await ask(`${ROOT}/api/overview`, { method: "POST" });
   if (!answer) return { refusal: "", trouble: "The gateway cannot be reached. This page keeps trying." };
   return reasonOf(answer.json, answer.status, answer.reason);
 }
 
-const projectUrl = (project) => `/api/projects/${encodeURIComponent(project)}`;
+const projectUrl = (project) => `${ROOT}/api/projects/${encodeURIComponent(project)}`;
 
 const buildUrl = ({ project, build }) => `${projectUrl(project)}/builds/${encodeURIComponent(build)}`;
 

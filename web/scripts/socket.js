@@ -2,6 +2,7 @@
 
 import { whyNot } from "./api.js";
 import { lacksUnfinished } from "./builds.js";
+import { ROOT } from "./root.js";
 import { io } from "../vendor/socket.io.esm.min.js";
 
 const ANSWER_WITHIN = 5000; // ms
@@ -13,6 +14,7 @@ const ANSWER_WITHIN = 5000; // ms
  * WebSocket is tried first, as it costs less; some networks let only polling pass.
  */
 const OPTIONS = {
+  path: `${ROOT}/socket.io/`,
   transports: ["websocket", "polling"],
   tryAllTransports: true,
   timeout: 10_000,
