@@ -97,6 +97,11 @@ class Live:
         self._roster.presence(presence, self._now())
         self._refresh_lost()
 
+    def left(self, worker: str) -> None:
+        """Take note that a worker removed its presence; it runs nothing any more."""
+        self._roster.left(worker, self._now())
+        self._refresh_lost()
+
     def refresh(self, moment: datetime) -> None:
         """Recount the places in the queue at `moment`, and notice workers that fell silent.
 

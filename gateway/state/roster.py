@@ -47,6 +47,12 @@ class Roster:
         else:
             self._offline.discard(presence.worker)
 
+    def left(self, worker: str, now: float) -> None:
+        """Note that a worker said goodbye for ever: it is not shown any more."""
+        self._heard[worker] = now
+        self._offline.add(worker)
+        self._presence.pop(worker, None)
+
     def lost(self, worker: str | None, now: float) -> bool:
         """Tell whether a build of `worker` is lost: nobody runs it."""
         if worker is None or worker not in self._heard:

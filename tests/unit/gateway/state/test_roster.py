@@ -88,3 +88,14 @@ def test_made_up_presences_do_not_pile_up(roster: Roster) -> None:
     assert len(workers) == MOST
     assert "w1" in workers
     assert roster.lost("n0", now=3)
+
+
+def test_a_worker_that_removed_its_presence_is_not_shown_and_its_builds_are_lost(
+    roster: Roster,
+) -> None:
+    roster.presence(ONLINE, now=0)
+    roster.left("w1", now=1)
+    assert roster.workers(1) == []
+    assert roster.lost("w1", now=1)
+    roster.presence(ONLINE, now=2)
+    assert not roster.lost("w1", now=2)
