@@ -59,7 +59,7 @@ class Roster:
             return False
         return worker in self._offline or now - self._heard[worker] > SILENCE_SECONDS
 
-    def prune(self, busy: Collection[str | None], now: float) -> None:
+    def prune(self, busy: Collection[str], now: float) -> None:
         """Forget workers that were silent for an hour, and beyond MOST those silent longest.
 
         Those that are `busy` stay. Of the others those go first of which no presence came.

@@ -62,7 +62,7 @@ def test_workers_that_run_nothing_are_forgotten_after_an_hour(roster: Roster) ->
     for worker in ("w1", "busy"):
         roster.presence(Presence(worker, "offline"), now=0)
     roster.heard("w3", now=KEPT)
-    roster.prune({"busy", None}, now=KEPT + 1)
+    roster.prune({"busy"}, now=KEPT + 1)
     assert not roster.lost("w1", KEPT + 1)
     assert roster.lost("busy", KEPT + 1)
     assert roster._heard.keys() == {"busy", "w3"}
