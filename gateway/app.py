@@ -134,6 +134,7 @@ class Gateway:
             settings.mqtt_url,
             on_activity=self._receive,
             on_presence=live.hear,
+            on_removed=live.left,
             on_up=self._up,
             on_down=self._catch_up.unsubscribed,
         )

@@ -30,8 +30,8 @@ class Subscriber:
     """The gateway's own MQTT session: clean, with a fresh client id per connection.
 
     The callbacks run in the event loop that `start` was called in: `on_activity` and
-    `on_presence` with each message, `on_up` after every SUBACK, when activities missed before it
-    must be caught up.
+    `on_presence` with each message, `on_removed` with a worker that removed its presence, `on_up`
+    after every SUBACK, when activities missed before it must be caught up.
     """
 
     def __init__(
@@ -40,11 +40,13 @@ class Subscriber:
         *,
         on_activity: Callable[[Activity], None],
         on_presence: Callable[[Presence], None],
+        on_removed: Callable[[str], None],
         on_up: Callable[[], None],
         on_down: Callable[[], None],
     ) -> None:
         self._on_activity = on_activity
         self._on_presence = on_presence
+        self._on_removed = on_removed
         self._on_up = on_up
         self._probe_topic = f"gateways/{secrets.token_hex(8)}/probe"
         self._probe_back = float("-inf")
@@ -126,6 +128,8 @@ class Subscriber:
     def _dispatch(self, message: Message) -> None:
         if message.topic.startswith("builds/"):
             self._on_activity(activity.decode(message.topic, message.payload))
+        elif message.topic.startswith("workers/") and not message.payload:
+            self._on_removed(presence.removed(message.topic))
         elif message.topic.startswith("workers/"):
             self._on_presence(presence.decode(message.topic, message.payload))
         elif message.topic == self._probe_topic:

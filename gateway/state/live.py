@@ -40,6 +40,8 @@ class Live:
         self._places = Places()
         self._recorder_lag = RecorderLag()
         self._lost: set[Key] = set()
+        self._running: dict[str, set[Key]] = {}
+        """Builds by worker, so that a presence costs no look at all builds; some may have ended."""
         self.unverified: set[Key] = set()
         """Builds that may have fallen off the board when they were heard of again.
 
@@ -95,7 +97,12 @@ class Live:
     def hear(self, presence: Presence) -> None:
         """Take the presence of a worker; its builds may be lost, or found again."""
         self._roster.presence(presence, self._now())
-        self._refresh_lost()
+        self._look_at(presence.worker)
+
+    def left(self, worker: str) -> None:
+        """Take note that a worker removed its presence; it runs nothing any more."""
+        self._roster.left(worker, self._now())
+        self._look_at(worker)
 
     def refresh(self, moment: datetime) -> None:
         """Recount the places in the queue at `moment`, and notice workers that fell silent.
@@ -105,8 +112,7 @@ class Live:
         for state in self._places.refresh(self.board.unfinished(), moment):
             self._push(state)
         self._refresh_lost()
-        busy = {each.newest.worker for each in self.board.unfinished()}
-        self._roster.prune(busy, self._now())
+        self._roster.prune(self._running, self._now())
 
     def body(self, state: BuildState, kind: str | None = None) -> Body:
         """Return the body of the `build` event, after an activity of `kind` (default: newest)."""
@@ -148,7 +154,10 @@ class Live:
         build = state.newest.object
         if build.status != "queued":
             self._places.leave(key)
-        if not build.ended and self._roster.lost(state.newest.worker, now):
+        worker = state.newest.worker
+        if worker and not build.ended:
+            self._running.setdefault(worker, set()).add(key)
+        if not build.ended and self._roster.lost(worker, now):
             self._lost.add(key)
         else:
             self._lost.discard(key)
@@ -161,9 +170,22 @@ class Live:
         if watchers := self.hub.watchers_of_build(*state.key):
             self._send(Event(BUILD, self.body(state), watchers, state.key))
 
+    def _look_at(self, worker: str) -> None:
+        """Notice that the builds of a worker are lost, or found again."""
+        lost = self._roster.lost(worker, self._now())
+        for key in self._running.get(worker, ()):
+            state = self.board.get(*key)
+            is_its = state and not state.ended and state.newest.worker == worker
+            if state and is_its and lost != (key in self._lost):
+                (self._lost.add if lost else self._lost.discard)(key)
+                self._push(state)
+
     def _refresh_lost(self) -> None:
         now = self._now()
         running = {s.key: s for s in self.board.unfinished() if s.newest.worker is not None}
+        self._running = {}
+        for key, state in running.items():
+            self._running.setdefault(state.newest.worker or "", set()).add(key)
         lost = {key for key, s in running.items() if self._roster.lost(s.newest.worker, now)}
         changed = (lost ^ self._lost) & running.keys()
         self._lost = lost

@@ -47,13 +47,19 @@ class Roster:
         else:
             self._offline.discard(presence.worker)
 
+    def left(self, worker: str, now: float) -> None:
+        """Note that a worker said goodbye for ever: it is not shown any more."""
+        self._heard[worker] = now
+        self._offline.add(worker)
+        self._presence.pop(worker, None)
+
     def lost(self, worker: str | None, now: float) -> bool:
         """Tell whether a build of `worker` is lost: nobody runs it."""
         if worker is None or worker not in self._heard:
             return False
         return worker in self._offline or now - self._heard[worker] > SILENCE_SECONDS
 
-    def prune(self, busy: Collection[str | None], now: float) -> None:
+    def prune(self, busy: Collection[str], now: float) -> None:
         """Forget workers that were silent for an hour, and beyond MOST those silent longest.
 
         Those that are `busy` stay. Of the others those go first of which no presence came.

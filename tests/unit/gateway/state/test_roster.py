@@ -62,7 +62,7 @@ def test_workers_that_run_nothing_are_forgotten_after_an_hour(roster: Roster) ->
     for worker in ("w1", "busy"):
         roster.presence(Presence(worker, "offline"), now=0)
     roster.heard("w3", now=KEPT)
-    roster.prune({"busy", None}, now=KEPT + 1)
+    roster.prune({"busy"}, now=KEPT + 1)
     assert not roster.lost("w1", KEPT + 1)
     assert roster.lost("busy", KEPT + 1)
     assert roster._heard.keys() == {"busy", "w3"}
@@ -88,3 +88,14 @@ def test_made_up_presences_do_not_pile_up(roster: Roster) -> None:
     assert len(workers) == MOST
     assert "w1" in workers
     assert roster.lost("n0", now=3)
+
+
+def test_a_worker_that_removed_its_presence_is_not_shown_and_its_builds_are_lost(
+    roster: Roster,
+) -> None:
+    roster.presence(ONLINE, now=0)
+    roster.left("w1", now=1)
+    assert roster.workers(1) == []
+    assert roster.lost("w1", now=1)
+    roster.presence(ONLINE, now=2)
+    assert not roster.lost("w1", now=2)
