@@ -7,6 +7,7 @@ BuildfeedError
 ├── InvalidActivity     a payload that is not an activity of its topic
 ├── BrokerUnavailable   the broker did not confirm a publish
 └── HistoryUnavailable  the history database failed
+    └── HistoryRefused  it takes no such values, on whatever connection
 
 An exception of one room stands in the module that raises it, e.g. `Problem` in
 `gateway/problems.py`, `RabbitMQFailed` in `buildfeed/broker/local/rabbitmq.py`.
@@ -90,3 +91,7 @@ class HistoryUnavailable(BuildfeedError):
     def __init__(self, reason: str) -> None:
         super().__init__(f"The history database cannot be used: {reason}.")
         self.reason = reason
+
+
+class HistoryRefused(HistoryUnavailable):
+    """The history database takes no such values: the same request would fail again."""
