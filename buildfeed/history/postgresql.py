@@ -127,7 +127,7 @@ def _complete(_dialect: object, _record: object, _args: object, options: dict[st
 
 def _on_connect(connection: DBAPIConnection, record: ConnectionPoolEntry) -> None:
     connection.autocommit = True  # the event "begin" begins, at once with its limits
-    record.info["connected"] = time.monotonic()
+    record.info.update(connected=time.monotonic(), new=True)
 
 
 def _look(
@@ -143,7 +143,9 @@ def _look(
         (read_only,) = cursor.fetchone() or ("",)
     except error as exc:
         raise DisconnectionError(str(exc)) from exc
-    if read_only == "on" and time.monotonic() - record.info["connected"] > _STALE_SECONDS:
+    new = record.info.pop("new", False)
+    stale = time.monotonic() - record.info["connected"] > _STALE_SECONDS
+    if read_only == "on" and stale and not new:
         raise DisconnectionError("its server takes no writes")
 
 

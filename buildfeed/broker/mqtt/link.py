@@ -163,12 +163,18 @@ class MqttLink:
         delay = FIRST_DELAY_SECONDS
         while not self._finished():
             began = time.monotonic()
-            again = self._connect()
-            if time.monotonic() - began > MAX_DELAY_SECONDS:
-                delay = FIRST_DELAY_SECONDS
-            if not again:
-                self._pause(_RANDOM.uniform(delay / 2, delay))
-                delay = min(2 * delay, MAX_DELAY_SECONDS)
+            try:
+                again = self._connect()
+                if time.monotonic() - began > MAX_DELAY_SECONDS:
+                    delay = FIRST_DELAY_SECONDS
+                if not again:
+                    self._pause(_RANDOM.uniform(delay / 2, delay))
+                    delay = min(2 * delay, MAX_DELAY_SECONDS)
+            except Exception as exc:  # the thread must not die while the process seems to be up
+                self._connection, self._up = None, False
+                log.exception("mqtt.failed", extra={"link": self._name})
+                self._report("mqtt.down", repr(exc))
+                time.sleep(MAX_DELAY_SECONDS)
         self._close()
 
     def _finished(self) -> bool:
