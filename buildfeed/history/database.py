@@ -107,6 +107,11 @@ def _distrust(context: ExceptionContext) -> None:
 
 
 def _reason(exc: Exception) -> str:
-    """Return the message of the driver, its first line: later ones show values of the statement."""
+    """Return the message of the driver, its first line: later ones show values of the statement.
+
+    When none of several hosts could be reached, psycopg lists them below: what each of them said.
+    """
     cause = exc.orig if isinstance(exc, DBAPIError) and exc.orig else exc
-    return str(cause).partition("\n")[0] or type(cause).__name__
+    first, _, rest = str(cause).partition("\n")
+    hosts = [line.removeprefix("- ") for line in rest.splitlines() if line.startswith("- host: ")]
+    return "; ".join(hosts) or first or type(cause).__name__

@@ -40,6 +40,9 @@ MAX_DELAY_SECONDS: Final = 4.0
 """Longest first pause, and longest pause of all, before the link connects again. After a connection
 that lasted longer than MAX_DELAY_SECONDS the pauses begin with the first again."""
 
+_CRASH_SECONDS: Final = 1.0
+"""Pause after what nobody thought of."""
+
 PUBACK_SECONDS: Final = 10.0
 """Seconds that a PUBACK may take before the connection is made anew."""
 
@@ -174,7 +177,7 @@ class MqttLink:
                 self._connection, self._up = None, False
                 log.exception("mqtt.failed", extra={"link": self._name})
                 self._report("mqtt.down", repr(exc))
-                time.sleep(MAX_DELAY_SECONDS)
+                time.sleep(_CRASH_SECONDS)
         self._close()
 
     def _finished(self) -> bool:

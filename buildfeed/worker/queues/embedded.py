@@ -75,6 +75,7 @@ class EmbeddedQueue:
         self._settled: Recent[None] = Recent()
         self._elsewhere = Elsewhere()
         self._listening = False
+        self._unread = ""
         self._missed = asyncio.Event()
         self._reader: asyncio.Task[None] | None = None
 
@@ -129,8 +130,11 @@ class EmbeddedQueue:
         try:
             offered = await asyncio.to_thread(self._offered)
         except BuildfeedError as exc:
-            log.warning("history.unread", extra={"reason": str(exc)})
+            if str(exc) != self._unread:
+                log.warning("history.unread", extra={"reason": str(exc)})
+            self._unread = str(exc)
             return
+        self._unread = ""
         self._elsewhere.update(
             {
                 state.key: state.newest.worker
