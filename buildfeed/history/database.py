@@ -27,8 +27,8 @@ from buildfeed.history.url import whole_number
 
 DIALECTS: Final[dict[str, Dialect]] = {"sqlite": sqlite, "postgresql": postgresql}
 
-POOL_SIZE: Final = 5
-"""Connections of one process, unless its URL has another `pool_size`."""
+POOL_SIZE: Final = 10
+"""Most connections of one process, unless its URL has another `pool_size`; made when needed."""
 _POOL_SECONDS: Final = 5.0
 """Seconds that a call waits for one of them; they may all hang."""
 
