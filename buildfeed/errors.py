@@ -8,6 +8,7 @@ BuildfeedError
 ├── CannotListen        a server cannot listen on an address
 ├── BrokerUnavailable   the broker did not confirm a publish
 └── HistoryUnavailable  the history database failed
+    └── HistoryRefused  it takes no such values, on whatever connection
 
 An exception of one room stands in the module that raises it, e.g. `Problem` in
 `gateway/problems.py`, `RabbitMQFailed` in `buildfeed/broker/local/rabbitmq.py`.
@@ -102,3 +103,7 @@ class HistoryUnavailable(BuildfeedError):
     def __init__(self, reason: str) -> None:
         super().__init__(f"The history database cannot be used: {reason}.")
         self.reason = reason
+
+
+class HistoryRefused(HistoryUnavailable):
+    """The history database takes no such values: the same request would fail again."""

@@ -64,6 +64,8 @@ READY_SECONDS = 3.0
 STUCK_MORE_SECONDS = 5.0
 STARTS_OF_ADDRESS, STARTS_IN_ALL = 2, 10
 """By how much the limits of starts are higher than that of a project, unless they are given."""
+LAGGING_SECONDS = 10.0
+"""Seconds of lag from which history counts as behind; the page says so from then on, too."""
 
 log = logging.getLogger(__name__)
 
@@ -222,7 +224,13 @@ class Gateway:
             return "The broker does not answer."
         if not self._publisher.up:
             return "The broker takes no commands yet."
-        return None if self._catch_up.ready else "Catching up with history."
+        if not self._catch_up.ready:
+            return "Catching up with history."
+        lag = self._live.recorder_lag()
+        if lag > LAGGING_SECONDS:
+            why = self._catch_up.trouble or "the logs of recorder and gateway say why"
+            return f"History has been behind for {lag:.0f} s: {why}."
+        return None
 
     async def _until_ready(self) -> None:
         """Wait until ready, for READY_SECONDS at most: an old picture beats no page."""

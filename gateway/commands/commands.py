@@ -77,7 +77,7 @@ class Commands:
         starts or builds, 503 when the broker cannot take the start. After a 503 nothing was sent,
         or the build is stopped when the broker answers again, and then `key` is free.
         """
-        build = build_ids.new()
+        build = build_ids.new(after=self._live.newest_id_time)
         if not self._admission.passes(project, client, self._unfinished) and (
             key is None or not await self._leases.known(project, key)
         ):
@@ -161,6 +161,15 @@ class Commands:
         await self._leases.close()
         await self._tasks.cancel()
 
+    async def _may_claim(self, project: str, key: str) -> None:
+        """Raise Problem 429 when a start would be refused, and is none that has been asked for.
+
+        So a start that is refused leaves no key behind.
+        """
+        wait = self._rate_limit.wait(project, time.monotonic())
+        if wait and not await self._leases.known(project, key):
+            raise _too_many(project, wait)
+
     async def _claim(self, project: str, key: str, build: str, request: StartRequest) -> Claim:
         """Return the build that `key` belongs to, and whether it is our turn to send its start.
 
@@ -209,7 +218,8 @@ def _now() -> datetime:
 
 def _young(build: str, seconds: float) -> bool:
     made = names.build_id_time(build)
-    return made is not None and abs(time.time() - made / 1000) < seconds
+    # One of the future is young: the clock of the gateway that made it is ahead.
+    return made is not None and time.time() - made / 1000 < seconds
 
 
 def _unavailable(exc: BrokerUnavailable, sent: Activity) -> Problem:

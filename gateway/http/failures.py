@@ -42,6 +42,9 @@ async def answer(request: Request, exc: Exception) -> Response:
                 detail = f"There is nothing at {request.url.path[:200]}: check the address."
             problem = Problem(status, slug, detail, headers=dict(exc.headers or {}))
         case HistoryUnavailable():
+            left_out = _LOGGED.take(exc.reason, asyncio.get_running_loop().time())
+            if left_out is not None:
+                log.warning("history.needed", extra={"reason": exc.reason, "left_out": left_out})
             status = HTTPStatus.SERVICE_UNAVAILABLE
             detail = f"{exc} Live builds go on; try again in a few seconds."
             headers = {"Retry-After": "5"}

@@ -9,7 +9,9 @@ Pure but for the callbacks and the clock it is given; used from the event loop o
 
 from collections.abc import Callable, Iterable
 from datetime import datetime
+from typing import Final
 
+from buildfeed import names
 from buildfeed.activity import Activity, Key
 from buildfeed.board import Board, BuildState
 from buildfeed.presence import Presence
@@ -22,6 +24,12 @@ from gateway.state.hub import Hub
 from gateway.state.places import Places
 from gateway.state.recorder_lag import RecorderLag
 from gateway.state.roster import Roster
+
+HISTORY_SILENT_SECONDS: Final = 6.0
+"""Seconds without a use of history after which it counts as behind: two looks."""
+
+_NO_CLOCK_MS: Final = 253_402_300_800_000
+"""The year 10000: an id of then is nobody's clock, and no other could follow it for long."""
 
 
 class Live:
@@ -39,6 +47,9 @@ class Live:
         self._now = now
         self._places = Places()
         self._recorder_lag = RecorderLag()
+        self._history_used = now()
+        self.newest_id_time = 0
+        """The latest Unix time, in milliseconds, in an id of a build: the next build is newer."""
         self._lost: set[Key] = set()
         self._running: dict[str, set[Key]] = {}
         """Builds by worker, so that a presence costs no look at all builds; some may have ended."""
@@ -55,6 +66,7 @@ class Live:
         Returns the state of its build since then, None for a `log`, which has none.
         """
         now, build, kind = self._now(), activity.object, KINDS[activity.kind]
+        self._note_id(build.build)
         if worker := activity.worker:
             self._roster.heard(worker, now)
         if not kind.state:
@@ -66,7 +78,8 @@ class Live:
             self.unverified.add(key)
         state, changed = self.board.fold(activity)
         if changed:
-            self._recorder_lag.changed(build, now)
+            if kind.qos:
+                self._recorder_lag.changed(build, now)
             self._changed(key, state, now)
         if changed or kind.late:
             self.changes.add(key)
@@ -82,13 +95,18 @@ class Live:
         The watchers of a build hear of a change, whatever kind of activity was missed.
         """
         for recorded in states:
+            self._note_id(recorded.newest.object.build)
             state, changed = self.board.merge(recorded)
-            self._recorder_lag.recorded(recorded, state, self._now())
+            self._recorder_lag.recorded(recorded)
             if changed:
                 if state.newest.worker and not state.ended:
                     self._roster.expect(state.newest.worker, self._now())
                 self._changed(state.key, state, self._now())
                 self._push(state)
+
+    def history_used(self) -> None:
+        """Take note that history was read, and takes what recorders write; call it every 3 s."""
+        self._history_used = self._now()
 
     def reconnected(self) -> None:
         """Count the silence of workers from now on: before, no worker could be heard."""
@@ -130,8 +148,14 @@ class Live:
         )
 
     def recorder_lag(self) -> float:
-        """Return the age in seconds of the oldest change that is not seen in history yet."""
-        return self._recorder_lag.seconds(self._now())
+        """Return for how many seconds history has been behind.
+
+        That is the age of the oldest change that is not seen there yet, or the time since history
+        could last be used, if that is longer ago than between two looks.
+        """
+        silent = self._now() - self._history_used
+        behind = silent if silent > HISTORY_SILENT_SECONDS else 0.0
+        return max(self._recorder_lag.seconds(self._now()), behind)
 
     def workers(self) -> list[tuple[Presence, bool]]:
         """Return the last presence of each worker of the last hour, and whether it is online."""
@@ -164,6 +188,11 @@ class Live:
         if build.ended:
             for callback in self._ended_callbacks.pop(key, []):
                 callback(state)
+
+    def _note_id(self, build: str) -> None:
+        made = names.build_id_time(build)
+        if made is not None and self.newest_id_time < made < _NO_CLOCK_MS:
+            self.newest_id_time = made
 
     def _push(self, state: BuildState) -> None:
         self.changes.add(state.key)

@@ -2,6 +2,7 @@
 
 import asyncio
 import sqlite3
+import time
 from collections.abc import AsyncIterator
 from concurrent.futures import Future
 from contextlib import closing
@@ -272,3 +273,39 @@ async def test_builds_that_are_about_to_be_count_as_unfinished(
     await asyncio.gather(*two)
     with pytest.raises(Problem):
         await processes[0].start("acme", WISH, None)
+
+
+async def test_of_many_keys_at_once_those_that_are_refused_stay_free(
+    broker: Broker, processes: list[Commands], tmp_path: Path
+) -> None:
+    asked = [
+        asyncio.create_task(processes[0].start("acme", WISH, f"key-{number}"))
+        for number in range(8)
+    ]
+    await submitted(broker, 1)
+    broker.confirm()
+    answers = await asyncio.gather(*asked, return_exceptions=True)
+    assert sum(isinstance(each, BuildState) for each in answers) == 1
+    await processes[0].close()
+    with closing(sqlite3.connect(tmp_path / "history.db")) as database:
+        assert database.execute("SELECT count(*) FROM starts").fetchone() == (1,)
+
+
+async def test_a_build_started_here_is_newer_than_one_of_a_gateway_whose_clock_is_ahead(
+    broker: Broker, processes: list[Commands], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = time.time_ns()
+    with monkeypatch.context() as tomorrow:
+        tomorrow.setattr("buildfeed.build_ids.time.time_ns", lambda: now + 86_400 * 10**9)
+        first = asyncio.create_task(processes[0].start("acme", WISH, None))
+        await submitted(broker, 1)
+        broker.confirm()
+        ahead = (await first).newest.object.build
+    second = asyncio.create_task(processes[1].start("acme", WISH, None))
+    await submitted(broker, 2)
+    broker.confirm()
+    build = (await second).newest.object.build
+    assert build > ahead
+    assert (await processes[0]._builds.latest("acme")).newest.object.build == build
+    # The build is young, whatever its id says: it may be stopped where nobody has heard of it yet.
+    assert commands._young(build, 60)

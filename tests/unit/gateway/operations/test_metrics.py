@@ -147,7 +147,7 @@ def test_waiting_times_are_a_histogram(scene: Scene, counters: Counters) -> None
 
 
 def test_the_process_tells_how_it_is(scene: Scene, counters: Counters) -> None:
-    scene.receive(progress(30))
+    scene.receive(accept())
     scene.after(2)
 
     samples = scraped(scene, counters)
