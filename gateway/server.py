@@ -29,6 +29,7 @@ import msgspec
 import uvicorn
 from uvicorn.supervisors import Multiprocess
 
+from buildfeed import listeners
 from buildfeed.log import configure
 from gateway import descriptors
 from gateway.operations.loop_lag import HANG_SECONDS
@@ -38,25 +39,30 @@ SHUTDOWN_SECONDS: Final = 3
 """Seconds for requests and watchers that are left after the drain."""
 STOP_SECONDS: Final = 10.0
 """Seconds after the drain at which a process that has not ended is killed."""
-IDLE_SECONDS: Final = 5
-"""Seconds that a connection may wait for its next request; docs/running.md has it for proxies."""
+BACKLOG: Final = 2048
+"""Connections that may wait for `accept`: a crowd that comes back at once. The kernel's own limit
+(net.core.somaxconn, 4096) may be lower."""
 _COLLECT: Final = 10_000, 20, 20
 """Thresholds of the garbage collector: cycles are rare here, and a full collection looks at every
 object of thousands of watchers."""
 
 if TYPE_CHECKING:
-    from starlette.applications import Starlette
+    from starlette.types import ASGIApp
 
 log = logging.getLogger(__name__)
 
 
 def serve(settings: Settings, log_level: str) -> None:
-    """Serve until SIGTERM or SIGINT; SIGHUP replaces several processes one after the other."""
+    """Serve until SIGTERM or SIGINT; SIGHUP replaces several processes one after the other.
+
+    Raises CannotListen.
+    """
     most = descriptors.fitting(settings.max_connections, descriptors.raise_limit())
     settings = msgspec.structs.replace(settings, max_connections=most)
     if settings.workers == 1:
+        sockets = listeners.bind(settings.host, settings.port)
         with contextlib.suppress(KeyboardInterrupt):  # it has stopped in order already
-            uvicorn.Server(_config(settings, log_level)).run()
+            uvicorn.Server(_config(settings, log_level)).run(sockets)
     else:
         with tempfile.TemporaryDirectory(prefix="buildfeed-gateway-") as shared:
             settings = msgspec.structs.replace(settings, shared=Path(shared))
@@ -70,12 +76,15 @@ def _config(settings: Settings, log_level: str) -> uvicorn.Config:
         host=settings.host,
         port=settings.port,
         workers=settings.workers,
+        lifespan="on",  # "auto" takes an error in it for "there is none", and serves without
+        backlog=BACKLOG,
+        limit_concurrency=None,  # `Clients` has the limits, and an answer that says why
         http="gateway.http.entrance:Entrance",
         loop="gateway.http.listener:Loop",
         ws="gateway.transports.websocket:WatcherSocket",
         ws_per_message_deflate=False,  # costs more CPU than the bytes are worth (1.5 times)
         ws_max_size=MAX_MESSAGE_BYTES,
-        timeout_keep_alive=IDLE_SECONDS,
+        timeout_keep_alive=settings.idle_seconds,
         timeout_graceful_shutdown=round(settings.drain_seconds) + SHUTDOWN_SECONDS,
         timeout_worker_healthcheck=HANG_SECONDS,
         proxy_headers=False,  # `Clients` knows which proxies are trusted
@@ -93,9 +102,10 @@ class Supervisor(Multiprocess):
     """
 
     def __init__(self, config: uvicorn.Config, drain_seconds: float) -> None:
-        config.bind_socket().close()  # exits when another program has the port
+        listeners.check(config.host, config.port)  # another program may have the port
         super().__init__(config, _Listeners(config.host, config.port))
-        self._reserved = _bind(config.host, config.port)  # even while no process listens
+        # Even while no process listens.
+        self._reserved = listeners.bind(config.host, config.port, shared=True)
         self._stop_seconds = drain_seconds + STOP_SECONDS
 
     def keep_subprocess_alive(self) -> None:
@@ -138,19 +148,10 @@ class _Listeners(list[socket.socket]):
 
 
 def _listeners(host: str, port: int) -> list[socket.socket]:
-    return [_bind(host, port)]
+    return listeners.bind(host, port, shared=True)
 
 
-def _bind(host: str, port: int) -> socket.socket:
-    """Return a socket on the port, which other processes may bind too; it does not listen yet."""
-    bound = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
-    bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
-    bound.bind((host, port))
-    return bound
-
-
-def _create(settings: Settings, log_level: str) -> "Starlette":
+def _create(settings: Settings, log_level: str) -> "ASGIApp":
     """Return the application of this process, which may be one of several.
 
     Its modules are imported here and not above: on a busy machine that takes seconds, in which

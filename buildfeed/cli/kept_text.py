@@ -9,7 +9,7 @@ def kept(path: Path, new: str) -> str:
     Only its owner can read the file.
     """
     if not path.exists():
-        path.parent.mkdir(parents=True, exist_ok=True)
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         written = path.with_suffix(".new")
         written.touch(mode=0o600)
         written.write_text(new)

@@ -37,17 +37,7 @@ class Process:
         delay = 0.0
         while not self._stopping:
             started = loop.time()
-            self._process = await asyncio.create_subprocess_exec(
-                *_command(self._module),
-                env=self._environment,
-                stdin=asyncio.subprocess.DEVNULL,
-                # Ctrl-C reaches only this process, which ends the others in the order of the flow.
-                start_new_session=True,
-            )
-            if self._stopping:  # asked to while it was being started
-                self._process.terminate()
-            code = await self._process.wait()
-            self._process = None
+            code = await self._run_once()
             if self._stopping:
                 return
             log.warning("process.died", extra={"command": self._module, "code": code})
@@ -55,6 +45,24 @@ class Process:
                 delay = 0.0
             await asyncio.sleep(delay)
             delay = min(MAX_DELAY_SECONDS, delay * 2 or 0.2)
+
+    async def _run_once(self) -> int | str:
+        """Run the process to its end; return its exit code, or why it could not be started."""
+        try:
+            self._process = await asyncio.create_subprocess_exec(
+                *_command(self._module),
+                env=self._environment,
+                stdin=asyncio.subprocess.DEVNULL,
+                # Ctrl-C reaches only this process, which ends the others in the order of the flow.
+                start_new_session=True,
+            )
+        except OSError as exc:  # too many processes, no memory: it may be possible later
+            return str(exc)
+        if self._stopping:  # asked to while it was being started
+            self._process.terminate()
+        code = await self._process.wait()
+        self._process = None
+        return code
 
     async def stop(self) -> None:
         """Ask it to end; kill it when it has not within 5 s."""

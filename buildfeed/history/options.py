@@ -12,6 +12,7 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 
 MAX_DAYS: Final = 36_500
 _DATA_DIR: Final = "history.data_dir"
+_DRIVERS: Final = ("sqlite", "sqlite+pysqlite", "postgresql+psycopg")
 
 
 def database_url(command: Command) -> Command:
@@ -72,8 +73,24 @@ def _url(context: click.Context, _option: click.Parameter, value: str | None) ->
         path = context.meta[_DATA_DIR] / "history.db"
         return URL.create("sqlite", database=str(path)).render_as_string()
     try:
-        make_url(value)
+        url = _settled(make_url(value.strip()))
     except (ArgumentError, ValueError):
         # Not quoted and no cause: it may contain a password.
         raise click.BadParameter("it is not a URL as SQLAlchemy writes it.") from None
-    return value
+    return url.render_as_string(hide_password=False)
+
+
+def _settled(url: URL) -> URL:
+    """Return the URL with its driver; raise click.BadParameter for a database that is of no use."""
+    if url.drivername in ("postgres", "postgresql"):
+        url = url.set(drivername="postgresql+psycopg")
+    if url.drivername not in _DRIVERS:
+        raise click.BadParameter(
+            f"{url.drivername[:40]!r} is no database of ours: write sqlite:///PATH or "
+            "postgresql+psycopg://user:password@host/database."
+        )
+    if url.get_backend_name() == "sqlite" and url.database in (None, "", ":memory:"):
+        raise click.BadParameter(
+            "a history in memory would be of one process only: write sqlite:///PATH."
+        )
+    return url

@@ -16,6 +16,7 @@ from typing import Any
 
 from gateway import problems
 from gateway.access.clients import Clients
+from gateway.access.paths import Paths
 from gateway.access.refusals import Refusals
 from gateway.http import polls, short_requests
 from gateway.http.polls import Poll, Polling
@@ -29,13 +30,14 @@ Finish = Callable[[socket.socket, bytes], None]
 class ClosingPolls:
     """The polls of a process that wait on bare sockets.
 
-    `state` is what the application yields: `polling`, `refusals` and `clients`.
+    `state` is what the application yields: `polling`, `refusals`, `clients`, and `paths` if any.
     """
 
     def __init__(self, state: dict[str, Any], finish: Finish) -> None:
         self._polling: Polling = state["polling"]
         self._refusals: Refusals = state["refusals"]
         self._clients: Clients = state["clients"]
+        self._paths: Paths = state.get("paths") or Paths()
         self._finish = finish
         self._waiting: dict[int, _Waiting] = {}
         self._hangups = select.epoll()
@@ -47,7 +49,7 @@ class ClosingPolls:
         `data` is what was read of the connection, `peer` the address of its other side; it may be
         empty for a request of a session.
         """
-        request = short_requests.parse(data)
+        request = short_requests.parse(self._paths.bare(data))
         if request is None or request.keeps_alive or self._hangups.closed:
             return False
         if not self._refusals.pass_own(request.headers["host"], request.headers.get("origin")):

@@ -17,6 +17,7 @@ from typing import Any, Final, cast
 
 import uvloop
 
+from gateway.access.paths import Paths
 from gateway.handover import Handover
 from gateway.http import short_requests
 from gateway.http.closing_polls import ClosingPolls
@@ -65,6 +66,7 @@ class Listener:
         self._protocol = protocol
         self._tasks = Tasks()
         state = protocol().app_state
+        self._paths: Paths = state.get("paths") or Paths()
         self._polls = ClosingPolls(state, self._finish)
         self._handover: Handover = state["handover"]
         self._handover.serve = self._take_over
@@ -121,7 +123,7 @@ class Listener:
             return
         except OSError:
             data = b""
-        session = short_requests.session(data)
+        session = short_requests.session(self._paths.bare(data))
         is_passed_on = session and self._handover.pass_on(session, connection.fileno(), data)
         if is_passed_on or not data:  # without data the client has gone
             connection.close()

@@ -65,7 +65,11 @@ class Polls(protocol.Protocol):
             self._behind += data
             if len(self._behind) > _MOST_BEHIND:
                 self.transport.abort()
-        elif self.is_between and (request := short_requests.parse(data)) and self._serves(request):
+        elif (
+            self.is_between
+            and (request := short_requests.parse(self._paths.bare(data)))
+            and self._serves(request)
+        ):
             self.begins()
             self._begin(request)
         else:
@@ -100,7 +104,7 @@ class Polls(protocol.Protocol):
         try:
             poll = polling.begin(request.method, request.query, request.body, client, self._answer)
         except Problem as problem:
-            self.transport.write(problems.encoded(problem))
+            self.transport.write(problems.encoded(problem, request.headers.get("accept", "")))
             self.transport.close()
         else:
             self._poll = poll if self._is_due else None

@@ -27,10 +27,11 @@ class Siblings:
 
     async def run(self) -> None:
         """Write every 5 s, until cancelled."""
+        # As bytes, since a text file would take the \r in a name for the end of a line.
         file = self._directory / f"{os.getpid()}.txt"
         written = file.with_suffix(".new")
         while True:
-            written.write_text(self._tell())
+            written.write_bytes(self._tell().encode())
             written.rename(file)  # whole or not at all
             await asyncio.sleep(TELL_SECONDS)
 
@@ -42,7 +43,7 @@ class Siblings:
                 if not _alive(int(file.stem)):
                     file.unlink()
                 elif time.time() - file.stat().st_mtime < SILENT_SECONDS:
-                    found[file.stem] = file.read_text()
+                    found[file.stem] = file.read_bytes().decode()
         return found | {str(os.getpid()): self._tell()}
 
 

@@ -1,7 +1,7 @@
 """Builds, read from the board and from history beyond it: one, a page, activities, an ending."""
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Collection, Coroutine
 from itertools import chain
 from typing import Any
 
@@ -45,16 +45,19 @@ class Builds:
         newest, _ = await self.newest(ListRequest(project=project, limit=1))
         return newest[0] if newest else None
 
-    async def count_activities(self, project: str, build: str) -> int:
-        """Return how many activities of a build history has."""
-        return await asyncio.to_thread(self._store.count_activities, project, build)
+    async def count_activities(self, project: str, build: str, kinds: Collection[str]) -> int:
+        """Return how many activities of a build history has; of `kinds` alone, if there are any."""
+        return await asyncio.to_thread(self._store.count_activities, project, build, kinds)
 
     async def activities(
-        self, project: str, build: str, after: int, limit: int
+        self, project: str, build: str, kinds: Collection[str], after: int, limit: int
     ) -> list[tuple[int, bytes]]:
-        """Return (row number, payload) of a build's activities with a number over `after`."""
+        """Return (row number, payload) of a build's activities with a number over `after`.
+
+        With `kinds` of these alone.
+        """
         read = self._store.activities
-        return await asyncio.to_thread(read, project, build, after=after, limit=limit)
+        return await asyncio.to_thread(read, project, build, kinds, after=after, limit=limit)
 
     async def ended(
         self, state: BuildState, seconds: float, leaving: Coroutine[Any, Any, None]

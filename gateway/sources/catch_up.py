@@ -35,17 +35,13 @@ class CatchUp:
         self._caught_up_with = 0
         self._subscribed = False
         self._again = asyncio.Event()
-        self._history_up = True
+        self.trouble: str | None = None
+        """Why history cannot be used, None while it can."""
 
     @property
     def ready(self) -> bool:
         """True once everything recorded before SUBACK has been read."""
         return self._subscribed and self._caught_up_with == self._subscription
-
-    @property
-    def history_up(self) -> bool:
-        """False from a read of history that failed until one succeeds."""
-        return self._history_up
 
     def subscribed(self) -> None:
         """Read at once: the subscription is new, and activities before it were missed."""
@@ -65,11 +61,14 @@ class CatchUp:
             try:
                 await self.read()
             except HistoryUnavailable as exc:
-                if self._history_up:
-                    log.warning("history.down", extra={"reason": str(exc)})
-                self._history_up = False
+                if exc.reason != self.trouble:
+                    log.warning("history.down", extra={"reason": exc.reason})
+                self.trouble = exc.reason
             else:
-                self._history_up = True
+                if self.trouble:
+                    log.warning("history.up")
+                self.trouble = None
+                self._live.history_used()
                 if subscription > self._caught_up_with:
                     log.info("gateway.caught_up", extra={"builds": len(self._live.board)})
                 self._caught_up_with = subscription
@@ -78,7 +77,10 @@ class CatchUp:
                     await self._again.wait()
 
     async def read(self) -> None:
-        """Read the states that changed since the last time; raise HistoryUnavailable."""
+        """Read the states that changed since the last time, and see whether history takes writes.
+
+        Raises HistoryUnavailable.
+        """
         position = await self._read_first() if self._position is None else self._position
         more = True
         while more:
@@ -90,6 +92,8 @@ class CatchUp:
             if state := await asyncio.to_thread(self._store.get, *key):
                 self._live.heal([state])
             self._live.unverified.discard(key)
+        # Without it a server that was demoted would be read for ever, and starts would be refused.
+        await asyncio.to_thread(self._store.check)
 
     async def _read_first(self) -> int:
         """Read the newest builds; return the number of the last change before."""

@@ -18,7 +18,7 @@ class Feed:
     """Probes the broker every second; sends `feed` every 5 s and when something comes or goes.
 
     `takes_commands` tells whether the broker takes starts and stops, `history_up` whether history
-    can be read, both as far as is known.
+    can be used, both as far as is known.
     """
 
     def __init__(

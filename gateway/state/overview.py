@@ -1,7 +1,8 @@
 """The overview: builds that wait, builds that run and where, and the state of the workers. Pure."""
 
-from collections.abc import Container, Iterable
+from collections.abc import Container, Iterable, Sequence
 from datetime import datetime
+from typing import Final
 
 import msgspec
 from msgspec import UNSET
@@ -40,6 +41,30 @@ class Overview(msgspec.Struct, frozen=True):
     lost: int
     retaken: int
     workers: list[WorkerLoad]
+
+
+MOST_WORKERS: Final = 500
+"""Workers that are told one by one: anybody who may publish can make up names."""
+OTHERS: Final = "(others)"
+
+
+def shown(workers: Sequence[WorkerLoad]) -> list[WorkerLoad]:
+    """Return MOST_WORKERS at most, those with slots and builds first, and the sum of the others.
+
+    The `lag_ms` of the others is the largest.
+    """
+    if len(workers) <= MOST_WORKERS:
+        return list(workers)
+    ranked = sorted(workers, key=lambda each: (-each.slots, -each.running, each.worker))
+    named, others = ranked[:MOST_WORKERS], ranked[MOST_WORKERS:]
+    rest = WorkerLoad(
+        OTHERS,
+        online=any(each.online for each in others),
+        running=sum(each.running for each in others),
+        slots=sum(each.slots for each in others if each.online),
+        lag_ms=max(each.lag_ms for each in others),
+    )
+    return [*sorted(named, key=lambda each: each.worker), rest]
 
 
 def overview(

@@ -3,12 +3,19 @@
 A worker counts as lost when it said goodbye, or when nothing was heard of it for SILENCE_SECONDS.
 Silence counts only while the broker is there: `restart` begins to count anew. A worker that was
 never heard is not lost: the gateway may have started a moment ago.
+
+Anybody who may publish can make up names of workers, so those that run nothing are forgotten.
 """
+
+from collections.abc import Collection
+from typing import Final
 
 from buildfeed.presence import SILENCE_SECONDS, Presence
 
-KEPT = 3600.0
+KEPT: Final = 3600.0
 """Seconds of silence after which a worker is no longer shown."""
+MOST: Final = 2000
+"""Workers that are remembered besides those that run builds, and presences of all."""
 
 SURE_SECONDS = 6.0
 """Seconds after a connect until each worker that is online has said so: what it said before is
@@ -46,11 +53,32 @@ class Roster:
         else:
             self._offline.discard(presence.worker)
 
+    def left(self, worker: str, now: float) -> None:
+        """Note that a worker said goodbye for ever: it is not shown any more."""
+        self._heard[worker] = now
+        self._offline.add(worker)
+        self._presence.pop(worker, None)
+
     def lost(self, worker: str | None, now: float) -> bool:
         """Tell whether a build of `worker` is lost: nobody runs it."""
         if worker is None or worker not in self._heard:
             return False
         return worker in self._offline or now - self._heard[worker] > SILENCE_SECONDS
+
+    def prune(self, busy: Collection[str], now: float) -> None:
+        """Forget workers that were silent for an hour, and beyond MOST those silent longest.
+
+        Those that are `busy` stay. Of the others those go first of which no presence came.
+        """
+        idle = [worker for worker in self._heard if worker not in busy]
+        idle.sort(key=lambda worker: (worker in self._presence, self._heard[worker]))
+        silent = {worker for worker in idle if now - self._heard[worker] > KEPT}
+        for worker in silent.union(idle[: max(0, len(idle) - MOST)]):
+            del self._heard[worker]
+            self._presence.pop(worker, None)
+            self._offline.discard(worker)
+        spoken = sorted(self._presence, key=self._heard.__getitem__, reverse=True)
+        self._presence = {worker: self._presence[worker] for worker in spoken[:MOST]}
 
     def workers(self, now: float) -> list[tuple[Presence, bool]]:
         """Return the last presence of each worker of the last hour, and whether it is online."""

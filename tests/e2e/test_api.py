@@ -126,6 +126,13 @@ def test_activities_are_a_collection_in_pages(api: httpx.Client, gateway: Web) -
     assert found[0].kind == "start"
     assert len({a.id for a in found}) == len(found) > 100
     assert api.get(path).json()["totalItems"] == len(found)
+    kinds = ["start", "stop", "status", "error"]
+    for query in ("&".join(f"kind={kind}" for kind in kinds), f"kind={','.join(kinds)}"):
+        path = f"/api/projects/as2/builds/{build}/activities?{query}"
+        assert [a.id for a in read()] == [a.id for a in found if a.kind in kinds]
+        assert api.get(path).json()["totalItems"] < 10
+    path = f"/api/projects/as2/builds/{build}/activities?kind=progress"
+    assert [a.id for a in read()] == [a.id for a in found if a.kind == "progress"]
 
 
 @pytest.mark.parametrize(
@@ -138,6 +145,10 @@ def test_activities_are_a_collection_in_pages(api: httpx.Client, gateway: Web) -
         "/api/builds?limit=1&limit=2",
         "/api/projects/acme/builds/b1/activities?after=-1",
         "/api/projects/acme/builds/b1/activities?after=1e400",
+        "/api/projects/acme/builds/b1/activities?kind=",
+        "/api/projects/acme/builds/b1/activities?kind=logs",
+        "/api/projects/acme/builds/b1/activities?kind=log&kind=%00",
+        "/api/projects/acme/builds/b1/activities?kinds=log",
     ],
 )
 def test_a_query_that_is_wrong_is_answered_with_what_is(api: httpx.Client, path: str) -> None:

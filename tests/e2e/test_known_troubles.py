@@ -104,7 +104,7 @@ def test_a_history_that_is_away_is_told_until_it_is_back(
 ) -> None:
     page = open_at(new_page(), other_gateway.url)
     postgresql.stop()
-    expect(light(page)).to_contain_text("the history does not answer")
+    expect(light(page)).to_contain_text("the history cannot be used")
     expect(light(page)).to_have_attribute("data-state", "impeded")
     press_start(page, "away")
     expect(page.locator(ALERT)).to_contain_text("history")

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 
 import { shortId, statusOf, summaryOf, toneOf, viewOf } from "../../web/scripts/build-view.js";
+import { textOf } from "../../web/scripts/phrase.js";
 import { stateOf } from "./states.js";
 
 const START = Date.parse("2026-11-21T10:14:56.000Z");
@@ -127,20 +128,29 @@ test("nothing is said to go on while the page is not live", () => {
 });
 
 test("it says who started, who stopped, where and which attempt", () => {
-  assert.deepEqual(view({}).facts, ["started by ada", "on w1"]);
-  assert.deepEqual(view({ attempt: 2, lost: true }).facts, [
+  const facts = (changes) => view(changes).facts.map(textOf);
+  assert.deepEqual(facts({}), ["started by ada", "on w1"]);
+  assert.deepEqual(facts({ attempt: 2, lost: true }), [
     "started by ada",
     "w1 is offline",
     "attempt 2",
   ]);
-  assert.equal(view({ stopping: true, stoppedBy: "bob" }).facts[1], "asked to stop by bob");
+  assert.equal(facts({ stopping: true, stoppedBy: "bob" })[1], "asked to stop by bob");
   const stopped = { status: "stopped", stoppedBy: "bob", ended: "2026-11-21T10:15:00.500Z" };
-  assert.deepEqual(view(stopped).facts, [
+  assert.deepEqual(facts(stopped), [
     "took 4.5 s",
     "started by ada",
     "stopped by bob",
     "on w1",
   ]);
+});
+
+test("a name that shows nothing is left out", () => {
+  assert.deepEqual(view({ by: "\x1b[31m\x00 ", worker: "\x07" }).facts, []);
+});
+
+test("an error is shown as a terminal would, without colours", () => {
+  assert.equal(view({ errors: 1, error: "\x1b[31mERROR\x1b[0m x" }).error, "ERROR x");
 });
 
 test("times are those of the gateway's clock", () => {

@@ -72,7 +72,7 @@ test("what the gateway knows to be wrong is told by a live page", () => {
   ]);
   assert.deepEqual(told({ history: "down", workers: 0 }), [
     ...[true, false, 0, "impeded"],
-    ...["Live", "the history does not answer"],
+    ...["Live", "the history cannot be used"],
   ]);
   assert.deepEqual(told({ commands: "down", history: "down" }), [
     ...[true, false, null, "impeded"],

@@ -193,7 +193,7 @@ async function showOlder() {
   note(OLDER_BUILDS, { busy: true });
   try {
     const ended = chosen(builds, limit).filter(hasEnded);
-    const before = cursor ?? ended.at(-1)?.build;
+    const before = cursor ?? ended[ended.length - 1]?.build;
     const older = await olderBuilds({ project: place.project, before, limit: OLDER });
     cursor = older.next ?? undefined;
     more = older.next !== null;

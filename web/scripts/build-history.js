@@ -1,9 +1,17 @@
 /** What happened to one build: who started it, every error in full, who stopped it. */
 
 import { clock, moment } from "./time.js";
-import { activitiesUrl, readCollection } from "./api.js";
-import { copyOf, partsOf, setAttribute, setChildren, setHidden, setText } from "./render.js";
-import { entryOf, isComplete } from "./timeline.js";
+import { activitiesUrl, readPage } from "./api.js";
+import {
+  copyOf,
+  partsOf,
+  setAttribute,
+  setChildren,
+  setHidden,
+  setPhrases,
+  setText,
+} from "./render.js";
+import { entryOf, isComplete, KINDS } from "./timeline.js";
 
 const SOON = 700; // ms after news: the recorder has to store it first
 const AGAIN = 2000; // ms between tries while an entry is missing
@@ -16,7 +24,7 @@ const TRIES = 5;
 export function buildHistory(element, place) {
   const parts = partsOf(element);
   const entries = new Map();
-  let page = activitiesUrl(place);
+  let page = activitiesUrl(place, KINDS);
   let told = "";
   let timer;
 
@@ -40,19 +48,18 @@ export function buildHistory(element, place) {
     }, delay);
   }
 
-  /** Read the last page again and those after it: earlier pages do not change any more. */
+  /**
+   * Read the last page again and those after it: earlier pages do not change any more. Each page is
+   * shown as it comes.
+   */
   async function read() {
-    for (let url = page; url;) {
-      const collection = await readCollection(url);
-      if (collection.orderedItems) {
-        page = url;
-        collection.orderedItems.forEach(add);
-        url = local(collection.next);
-      } else {
-        url = local(collection.first);
-      }
+    for (let url = page; url; ) {
+      const { orderedItems, next } = await readPage(url);
+      page = url;
+      orderedItems.forEach(add);
+      show();
+      url = local(next);
     }
-    show();
   }
 
   function add(activity) {
@@ -73,7 +80,7 @@ function row({ look, tone, text, error, published }) {
   element.dataset.look = look;
   element.dataset.tone = tone;
   setAttribute(parts.icon, "href", `#icon-${look}`);
-  setText(parts.text, text);
+  setPhrases(parts.text, [text]);
   setText(parts.error, error);
   if (time !== null) {
     setText(parts.time, clock(time, Date.now()));

@@ -1,6 +1,8 @@
 /** The texts and looks of a build's card. Pure. */
 
 import { hasEnded, isDelayed, isLost, isRepeatable } from "./builds.js";
+import { oneLine, readable } from "./foreign-text.js";
+import { phrase } from "./phrase.js";
 import { ago, ahead, clock, clockAhead, duration, elapsed, moment } from "./time.js";
 
 const UUID = /^[0-9a-f]{32}$/;
@@ -26,7 +28,7 @@ export function viewOf(state, { now, live, workers = null, note = {} }) {
     progress: state.progress,
     tone: toneOf(state),
     errors: state.errors ? errorCount(state.errors) : "",
-    error: state.errors ? (state.error ?? "") : "",
+    error: state.errors ? readable(state.error ?? "") : "",
     high: state.priority === "high" && !ended,
     stale: !live && !ended,
     facts: factsOf(state),
@@ -88,15 +90,16 @@ function queuedText(ahead, workers) {
 const delayedText = (time, now) =>
   `Waits until ${clockAhead(time, now)}, ${ahead(time - now)}`;
 
+/** Texts of ours, and phrases with the names of people and workers. */
 function factsOf(state) {
   const facts = [];
+  const [by, stoppedBy, worker] = [state.by, state.stoppedBy, state.worker].map((name) => oneLine(name ?? ""));
   if (hasEnded(state)) facts.push(tookOf(state));
-  if (state.by) facts.push(`started by ${state.by}`);
-  if (state.stoppedBy) {
-    const done = state.status === "stopped" ? "stopped by" : "asked to stop by";
-    facts.push(`${done} ${state.stoppedBy}`);
+  if (by) facts.push(phrase`started by ${by}`);
+  if (stoppedBy) {
+    facts.push(state.status === "stopped" ? phrase`stopped by ${stoppedBy}` : phrase`asked to stop by ${stoppedBy}`);
   }
-  if (state.worker) facts.push(state.lost ? `${state.worker} is offline` : `on ${state.worker}`);
+  if (worker) facts.push(state.lost ? phrase`${worker} is offline` : phrase`on ${worker}`);
   if (state.attempt > 1) facts.push(`attempt ${state.attempt}`);
   return facts.filter(Boolean);
 }

@@ -38,7 +38,7 @@ export function livenessOf(link, now) {
 /** Of a live page: the worst that the gateway says. */
 function inWords({ commands, history, workers, recorder_lag_ms: lag }) {
   if (commands === "down") return said("impeded", "Live", "the broker takes no starts and stops");
-  if (history === "down") return said("impeded", "Live", "the history does not answer");
+  if (history === "down") return said("impeded", "Live", "the history cannot be used");
   if (workers === 0) return said("impeded", "No worker is online", "Live, but builds wait");
   return said("live", "Live", lag > LAGGING ? "history lags behind" : "");
 }

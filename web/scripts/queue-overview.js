@@ -1,6 +1,7 @@
 /** For operators: the queue and the workers. It asks the gateway only while it is open. */
 
-import { partsOf, setAttribute, setChildren, setHidden, setText } from "./render.js";
+import { phrase } from "./phrase.js";
+import { partsOf, setAttribute, setChildren, setHidden, setPhrases, setText } from "./render.js";
 import { elapsed } from "./time.js";
 
 const EVERY = 5000; // ms
@@ -70,7 +71,7 @@ export function queueOverview(element, read) {
 function createLine(name) {
   const line = document.createElement("li");
   const label = document.createElement("strong");
-  label.textContent = name;
+  setPhrases(label, [phrase`${name}`]);
   line.append(label, " ", document.createElement("span"));
   return line;
 }

@@ -2,9 +2,10 @@
 
 import { whyNot } from "./api.js";
 import { lacksUnfinished } from "./builds.js";
-import { recallChoice, rememberChoice } from "./transport-memory.js";
 import { reasonIn } from "./problem.js";
+import { ROOT } from "./root.js";
 import * as choices from "./transport-choice.js";
+import { recallChoice, rememberChoice } from "./transport-memory.js";
 import { io } from "../vendor/socket.io.esm.min.js";
 
 // In ms:
@@ -20,6 +21,7 @@ const LASTED = 60_000; // from then on a connection has shown that its transport
  * answered within 5 s, by `feed`: one that a proxy holds back must not keep its connection for ever.
  */
 const OPTIONS = {
+  path: `${ROOT}/socket.io/`,
   tryAllTransports: true,
   timeout: OPEN_WITHIN,
   requestTimeout: 15_000,

@@ -71,7 +71,8 @@ class PrivateRabbitMQ:
 
     def __init__(self, directory: Path) -> None:
         directory = directory.resolve()
-        directory.mkdir(parents=True, exist_ok=True)
+        directory.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        directory.mkdir(exist_ok=True)
         self._instance = Instance(directory)
         self.user = "buildfeed"
         self.password = _secret(directory / "password")
