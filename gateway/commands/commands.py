@@ -161,15 +161,6 @@ class Commands:
         await self._leases.close()
         await self._tasks.cancel()
 
-    async def _may_claim(self, project: str, key: str) -> None:
-        """Raise Problem 429 when a start would be refused, and is none that has been asked for.
-
-        So a start that is refused leaves no key behind.
-        """
-        wait = self._rate_limit.wait(project, time.monotonic())
-        if wait and not await self._leases.known(project, key):
-            raise _too_many(project, wait)
-
     async def _claim(self, project: str, key: str, build: str, request: StartRequest) -> Claim:
         """Return the build that `key` belongs to, and whether it is our turn to send its start.
 
