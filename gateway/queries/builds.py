@@ -61,24 +61,26 @@ class Builds:
         return await answered(read, project, build, kinds, after=after, limit=limit)
 
     async def ended(
-        self, state: BuildState, seconds: float, leaving: Coroutine[Any, Any, None]
+        self, state: BuildState, seconds: float, *leaving: Coroutine[Any, Any, None]
     ) -> BuildState | None:
         """Return the build once it has ended, None when that takes longer than `seconds`.
 
-        Also None when `leaving` returns first: the server stops, and the request has to end.
+        Also None when one of `leaving` returns first: the server stops, or the client has gone.
         """
         if state.ended:
-            leaving.close()
+            for coroutine in leaving:
+                coroutine.close()
             return state
         future: asyncio.Future[BuildState] = asyncio.get_running_loop().create_future()
         forget = self._live.when_ended(
             state.key, lambda ended: None if future.done() else future.set_result(ended)
         )
-        going = asyncio.create_task(leaving)
+        going = [asyncio.create_task(coroutine) for coroutine in leaving]
         try:
-            first: set[asyncio.Future[Any]] = {future, going}
+            first: set[asyncio.Future[Any]] = {future, *going}
             await asyncio.wait(first, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
             return future.result() if future.done() else None
         finally:
-            going.cancel()
+            for each in going:
+                each.cancel()
             forget()
