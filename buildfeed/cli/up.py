@@ -8,10 +8,9 @@ worker would first wait until it counts as lost.
 import asyncio
 import os
 import secrets
-import signal
 import socket
 from collections.abc import AsyncIterator, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager, closing
+from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, closing, suppress
 from http import HTTPStatus
 from http.client import HTTPConnection, HTTPException
 from typing import Any, Final
@@ -20,17 +19,24 @@ import click
 
 from buildfeed import names
 from buildfeed.broker.local import ports
+from buildfeed.broker.local.rabbitmq import PrivateRabbitMQ
 from buildfeed.cli.broker import Urls, broker
-from buildfeed.cli.kept_text import kept
 from buildfeed.cli.process import Process
 from buildfeed.cli.settings import Settings, settings_of, takes_settings
 from buildfeed.errors import BuildfeedError
+from buildfeed.history.options import recorder_lock
 from buildfeed.history.recorder import Recorder
 from buildfeed.history.retention import Keep, Retention
 from buildfeed.history.store import Store
 from buildfeed.log import configure
+from buildfeed.machine import signals
+from buildfeed.machine.folder import FolderLock, FolderUnusable, kept
+from buildfeed.machine.output import say
+from buildfeed.machine.warden import Warden
 
 RECORDER_ID: Final = "recorder"
+_RENEW_SECONDS: Final = 1.0
+"""Seconds between two looks whether the folder of the data was removed."""
 
 
 @click.command("up")
@@ -39,31 +45,72 @@ def main(log_level: str, **given: Any) -> None:  # noqa: ANN401 - click names an
     """Run everything here: broker, recorder, gateway and a worker of fake builds."""
     configure(log_level)
     settings = settings_of(log_level=log_level, **given)
-    if not ports.is_free(settings.port):
-        raise click.ClickException(
-            f"Port {settings.port} is taken: choose another with --port or PORT=."
-        )
     try:
-        asyncio.run(_up(settings))
+        _alone(settings)
     except BuildfeedError as exc:
         raise click.ClickException(str(exc)) from exc
 
 
-async def _up(settings: Settings) -> None:
+def _alone(settings: Settings) -> None:
+    """Run it as the only one in its folder, and leave nothing behind that it started."""
+    mark = f"BUILDFEED_UP={secrets.token_hex(8)}"  # in the environment of its processes
+    with ExitStack() as stack:
+        lock = FolderLock(
+            settings.data_dir / "up.lock",
+            "`buildfeed up`",
+            "end it first, or give this one a --data-dir of its own",
+        )
+        advice = "end it first, or give this one a --database-url of its own"
+        recorder = recorder_lock(settings.database_url, RECORDER_ID, advice)
+        locks = [lock, *filter(None, [recorder])]
+        for each in locks:
+            stack.callback(each.release)
+            each.take()
+        rabbitmq = None
+        if settings.broker == "rabbitmq" and not settings.mqtt_url:
+            rabbitmq = PrivateRabbitMQ(settings.data_dir / "rabbitmq")
+        # Only now: a run that was killed a moment ago may have had it.
+        if not ports.is_free(settings.port):
+            raise click.ClickException(
+                f"Port {settings.port} is taken: choose another with --port or PORT=."
+            )
+        marks = [mark, rabbitmq.mark] if rabbitmq else [mark]
+        stack.enter_context(Warden(*marks, lock=lock))
+        asyncio.run(_until_stopped(settings, rabbitmq, lock, mark))
+
+
+async def _until_stopped(
+    settings: Settings, rabbitmq: PrivateRabbitMQ | None, lock: FolderLock, mark: str
+) -> None:
     stop = asyncio.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
+    for number in signals.ending():
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    stopping = asyncio.create_task(stop.wait())
+    serving = asyncio.create_task(_serve(settings, rabbitmq, lock, mark))
+    await asyncio.wait([serving, stopping], return_when=asyncio.FIRST_COMPLETED)
+    stopping.cancel()
+    if not serving.done():
+        say("Stopping …")
+        serving.cancel()
+    with suppress(asyncio.CancelledError):
+        await serving
+
+
+async def _serve(
+    settings: Settings, rabbitmq: PrivateRabbitMQ | None, lock: FolderLock, mark: str
+) -> None:
+    """Serve until cancelled; raises BuildfeedError if that is impossible."""
     async with AsyncExitStack() as stack:
-        urls = await stack.enter_async_context(broker(settings))
+        urls = await stack.enter_async_context(broker(settings, rabbitmq))
         await stack.enter_async_context(_recorder(settings, urls))
-        environment = _environment(settings, urls)
+        environment = _environment(settings, urls, mark)
+        running = [asyncio.create_task(_announce(settings, urls, lock))]
+        stack.callback(running[0].cancel)
         if not settings.no_worker:
-            await stack.enter_async_context(_process("fakebuild", environment))
-        await stack.enter_async_context(_process("gateway", environment))
-        ready = asyncio.create_task(_announce(settings, urls))
-        await stop.wait()
-        ready.cancel()
-        click.echo("Stopping …")
+            running.append(await stack.enter_async_context(_process("fakebuild", environment)))
+        running.append(await stack.enter_async_context(_process("gateway", environment)))
+        for ended in (await asyncio.wait(running, return_when=asyncio.FIRST_EXCEPTION))[0]:
+            ended.result()
 
 
 @asynccontextmanager
@@ -84,19 +131,23 @@ async def _recorder(settings: Settings, urls: Urls) -> AsyncIterator[None]:
 
 
 @asynccontextmanager
-async def _process(module: str, environment: Mapping[str, str]) -> AsyncIterator[None]:
-    process = Process(module, environment)
+async def _process(
+    command: str, environment: Mapping[str, str]
+) -> AsyncIterator["asyncio.Task[None]"]:
+    process = Process(command, environment)
     running = asyncio.create_task(process.run())
     try:
-        yield
+        yield running
     finally:
         await process.stop()
-        await running
+        await asyncio.wait([running])
 
 
-def _environment(settings: Settings, urls: Urls) -> dict[str, str]:
+def _environment(settings: Settings, urls: Urls, mark: str) -> dict[str, str]:
     """Return the environment of the processes: that of this one, with the settings in it."""
+    name, _, token = mark.partition("=")
     settled = {
+        name: token,
         "BUILDFEED_MQTT_URL": urls.mqtt,
         "BUILDFEED_AMQP_URL": urls.amqp,
         "BUILDFEED_DATABASE_URL": settings.database_url,
@@ -114,24 +165,31 @@ def _environment(settings: Settings, urls: Urls) -> dict[str, str]:
     return environment | {key: value for key, value in settled.items() if value is not None}
 
 
-async def _announce(settings: Settings, urls: Urls) -> None:
-    """Print the addresses once the gateway is ready."""
+async def _announce(settings: Settings, urls: Urls, lock: FolderLock) -> None:
+    """Print the addresses once the gateway is ready; then look after the folder.
+
+    If that was removed, it is made again, and its lock taken. Raises FolderHeld if another has it.
+    """
     host = _reachable(settings.host)
     page = f"http://{ports.in_url(host)}:{settings.port}"
     while True:
         if await asyncio.to_thread(_ready, host, settings.port):
             break
         await asyncio.sleep(0.05)
-    click.echo(f"Buildfeed is ready: {page}")
+    say(f"Buildfeed is ready: {page}")
     mqtt = urls.mqtt.replace("@0.0.0.0:", "@127.0.0.1:").replace("@[::]:", "@[::1]:")
-    click.echo(f"MQTT clients:       {mqtt}")
+    say(f"MQTT clients:       {mqtt}")
     if urls.amqp:
-        click.echo(f"AMQP clients:       {urls.amqp}")
+        say(f"AMQP clients:       {urls.amqp}")
     if settings.no_worker:
-        click.echo("No worker:          started builds wait until one of your own takes them.")
-        click.echo("Ctrl-C stops it.")
+        say("No worker:          started builds wait until one of your own takes them.")
+        say("Ctrl-C stops it.")
     else:
-        click.echo("Ctrl-C stops it; builds that run then go on at the next start.")
+        say("Ctrl-C stops it; builds that run then go on at the next start.")
+    while True:
+        await asyncio.sleep(_RENEW_SECONDS)
+        with suppress(FolderUnusable):
+            lock.renew()
 
 
 def _ready(host: str, port: int) -> bool:

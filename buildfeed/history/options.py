@@ -8,6 +8,8 @@ import click
 from sqlalchemy import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
+from buildfeed.machine.folder import FolderLock
+
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 MAX_DAYS: Final = 36_500
@@ -63,6 +65,19 @@ def data_dir() -> Path:
     return path
 
 
+def recorder_lock(url: str, recorder_id: str, advice: str) -> FolderLock | None:
+    """Return the lock of the one recorder of this id; None for a database that is no file."""
+    found = make_url(url)
+    if found.get_backend_name() != "sqlite" or not found.database or ":" in found.database:
+        return None
+    file = Path(found.database)
+    return FolderLock(
+        file.with_name(f"{file.name}.{recorder_id}.lock"),
+        f"A recorder {recorder_id!r} of {file.name}",
+        advice,
+    )
+
+
 def _remember(context: click.Context, _option: click.Parameter, value: Path) -> None:
     context.meta[_DATA_DIR] = value
 
@@ -70,6 +85,10 @@ def _remember(context: click.Context, _option: click.Parameter, value: Path) -> 
 def _url(context: click.Context, _option: click.Parameter, value: str | None) -> str:
     if value is None:
         path = context.meta[_DATA_DIR] / "history.db"
+        if not _is_text(path):
+            raise click.BadParameter(
+                f"the path of --data-dir, {str(path.parent)!r}, is no text: choose another."
+            )
         return URL.create("sqlite", database=str(path)).render_as_string()
     try:
         make_url(value)
@@ -77,3 +96,12 @@ def _url(context: click.Context, _option: click.Parameter, value: str | None) ->
         # Not quoted and no cause: it may contain a password.
         raise click.BadParameter("it is not a URL as SQLAlchemy writes it.") from None
     return value
+
+
+def _is_text(path: Path) -> bool:
+    """Tell whether a path can be written in a URL; Linux allows any bytes."""
+    try:
+        str(path).encode()
+    except UnicodeEncodeError:
+        return False
+    return True

@@ -2,11 +2,11 @@
 
 import asyncio
 import signal
-from typing import Final
 
 from msgspec.structs import replace
 
 from buildfeed.history.store import Store
+from buildfeed.machine import signals
 from buildfeed.worker.queues.amqp import AmqpQueue
 from buildfeed.worker.queues.embedded import EmbeddedQueue
 from buildfeed.worker.queues.past import Past
@@ -15,11 +15,9 @@ from buildfeed.worker.runner import Runner
 from buildfeed.worker.settings import Settings
 from buildfeed.worker.worker import Worker
 
-_SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
-
 
 def serve(settings: Settings, runner: Runner) -> None:
-    """Take starts and run them by `runner` until SIGINT or SIGTERM.
+    """Take starts and run them by `runner` until a signal ends it.
 
     Raises HistoryUnavailable when the history cannot be opened.
     """
@@ -46,13 +44,14 @@ def _stop_signal() -> asyncio.Event:
     """Return an event that the first signal sets; the second ends the process at once."""
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
+    ending = signals.ending()
 
     def first() -> None:
         stop.set()
-        for number in _SIGNALS:
+        for number in ending:
             loop.remove_signal_handler(number)
             signal.signal(number, signal.SIG_DFL)
 
-    for number in _SIGNALS:
+    for number in ending:
         loop.add_signal_handler(number, first)
     return stop

@@ -14,6 +14,7 @@ import pytest
 from buildfeed.broker.local import ports
 from buildfeed.broker.local import rabbitmq as module
 from buildfeed.broker.local.rabbitmq import PrivateRabbitMQ, RabbitMQFailed, RabbitMQMissing
+from buildfeed.machine import marked
 from support.rabbitmq import ControlledRabbitMQ
 
 Make = Callable[[], PrivateRabbitMQ]
@@ -42,7 +43,7 @@ sys.exit(3)
 
 
 def processes(broker: PrivateRabbitMQ) -> list[int]:
-    return list(module._processes(broker._instance.mark))
+    return list(marked.processes(broker.mark))
 
 
 def in_the_queue(broker: PrivateRabbitMQ) -> int:
