@@ -10,17 +10,19 @@ the `child_conn` of each; and that it pickles the list of sockets for a new proc
 """
 
 import contextlib
+import fcntl
 import functools
 import gc
 import logging
 import multiprocessing
 import os
+import shutil
 import signal
 import socket
 import tempfile
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -30,6 +32,7 @@ import uvicorn
 from uvicorn.supervisors import Multiprocess
 
 from buildfeed.log import configure
+from buildfeed.machine import signals
 from gateway import descriptors
 from gateway.operations.loop_lag import HANG_SECONDS
 from gateway.settings import MAX_MESSAGE_BYTES, Settings
@@ -40,6 +43,9 @@ STOP_SECONDS: Final = 10.0
 """Seconds after the drain at which a process that has not ended is killed."""
 IDLE_SECONDS: Final = 5
 """Seconds that a connection may wait for its next request; docs/running.md has it for proxies."""
+_AGAIN_SECONDS: Final = 0.1
+_FOLDER: Final = "buildfeed-gateway-"
+"""How the names of the folders that processes share begin."""
 _COLLECT: Final = 10_000, 20, 20
 """Thresholds of the garbage collector: cycles are rare here, and a full collection looks at every
 object of thousands of watchers."""
@@ -51,16 +57,46 @@ log = logging.getLogger(__name__)
 
 
 def serve(settings: Settings, log_level: str) -> None:
-    """Serve until SIGTERM or SIGINT; SIGHUP replaces several processes one after the other."""
+    """Serve until a signal ends it; SIGHUP replaces several processes one after the other.
+
+    Raises OSError when several processes have no folder to share.
+    """
     most = descriptors.fitting(settings.max_connections, descriptors.raise_limit())
     settings = msgspec.structs.replace(settings, max_connections=most)
     if settings.workers == 1:
+        signals.as_terminations()
         with contextlib.suppress(KeyboardInterrupt):  # it has stopped in order already
             uvicorn.Server(_config(settings, log_level)).run()
     else:
-        with tempfile.TemporaryDirectory(prefix="buildfeed-gateway-") as shared:
-            settings = msgspec.structs.replace(settings, shared=Path(shared))
-            Supervisor(_config(settings, log_level), settings.drain_seconds).run()
+        # No signal until the supervisor has its handlers: it would leave the folder behind.
+        signal.pthread_sigmask(signal.SIG_BLOCK, signals.ENDING)
+        with _shared_folder() as shared:
+            settings = msgspec.structs.replace(settings, shared=shared)
+            supervisor = Supervisor(_config(settings, log_level), shared, settings.drain_seconds)
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, signals.ENDING)
+            supervisor.run()
+
+
+@contextlib.contextmanager
+def _shared_folder() -> Iterator[Path]:
+    """Give a new folder of this process, locked; those of processes that were killed go."""
+    for old in Path(tempfile.gettempdir()).glob(f"{_FOLDER}*"):
+        with contextlib.suppress(OSError), _locked(old):
+            shutil.rmtree(old)
+    made = tempfile.TemporaryDirectory(prefix=_FOLDER, ignore_cleanup_errors=True)
+    with made as shared, _locked(Path(shared)):
+        yield Path(shared)
+
+
+@contextlib.contextmanager
+def _locked(folder: Path) -> Iterator[None]:
+    """Lock a folder; raises OSError when another process has, or it is somebody else's."""
+    opened = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+    try:
+        fcntl.flock(opened, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield
+    finally:
+        os.close(opened)
 
 
 def _config(settings: Settings, log_level: str) -> uvicorn.Config:
@@ -91,14 +127,18 @@ class Supervisor(Multiprocess):
     A process whose application fails to start ends them all: the next would fail the same way.
     """
 
-    def __init__(self, config: uvicorn.Config, drain_seconds: float) -> None:
+    def __init__(self, config: uvicorn.Config, shared: Path, drain_seconds: float) -> None:
         config.bind_socket().close()  # exits when another program has the port
         super().__init__(config, _Listeners(config.host, config.port))
         self._reserved = _bind(config.host, config.port)  # even while no process listens
+        self._shared = shared
+        self._terminal_closed = signals.terminal_watch()
         self._stop_seconds = drain_seconds + STOP_SECONDS
 
     def keep_subprocess_alive(self) -> None:
         """Replace processes that have died or hang, and log it."""
+        with contextlib.suppress(OSError):  # something may have cleaned the temporary files
+            self._shared.mkdir(mode=0o700, exist_ok=True)
         for each in self.processes:
             # The end of the pipe that is theirs: while it is open here too, a ping to a process
             # that dies would wait for ever.
@@ -109,6 +149,17 @@ class Supervisor(Multiprocess):
             if old is not new:
                 facts = {"pid": old.pid, "code": old.exitcode, "successor": new.pid}
                 log.warning("gateway.process_died", extra=facts)
+
+    def handle_hup(self) -> None:
+        """Replace the processes, or stop when it was the terminal that was closed."""
+        if self._terminal_closed():
+            self.handle_term()
+        else:
+            super().handle_hup()
+
+    def handle_quit(self) -> None:
+        """Stop."""
+        self.handle_term()
 
     def join_all(self) -> None:
         """Wait until all processes have ended; kill those that do not."""
@@ -159,13 +210,18 @@ def _create(settings: Settings, log_level: str) -> "Starlette":
 
     gc.freeze()  # modules stay, so no collection need look at them
     gc.set_threshold(*_COLLECT)
-    if parent := multiprocessing.parent_process():
+    if (parent := multiprocessing.parent_process()) and settings.shared:
         configure(log_level)
-        threading.Thread(target=_end_with, args=[parent], daemon=True).start()
+        for number in (signal.SIGHUP, signal.SIGQUIT):  # of a terminal: the supervisor decides
+            signal.signal(number, signal.SIG_IGN)
+        threading.Thread(target=_end_with, args=[parent, settings.shared], daemon=True).start()
     return app.create(settings)
 
 
-def _end_with(parent: BaseProcess) -> None:
-    """Stop when the supervisor is killed, so that no process keeps the port."""
+def _end_with(parent: BaseProcess, shared: Path) -> None:
+    """Stop when the supervisor is killed: neither process nor folder stays."""
     parent.join()
     os.kill(os.getpid(), signal.SIGTERM)
+    while shared.exists():  # another process may be writing into it
+        shutil.rmtree(shared, ignore_errors=True)
+        time.sleep(_AGAIN_SECONDS)

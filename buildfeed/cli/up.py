@@ -9,7 +9,7 @@ import asyncio
 import os
 import secrets
 import socket
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, closing, suppress
 from http import HTTPStatus
 from http.client import HTTPConnection, HTTPException
@@ -76,17 +76,17 @@ def _alone(settings: Settings) -> None:
             )
         marks = [mark, rabbitmq.mark] if rabbitmq else [mark]
         stack.enter_context(Warden(*marks, lock=lock))
-        asyncio.run(_until_stopped(settings, rabbitmq, lock, mark))
+        asyncio.run(_until_stopped(settings, rabbitmq, locks, mark))
 
 
 async def _until_stopped(
-    settings: Settings, rabbitmq: PrivateRabbitMQ | None, lock: FolderLock, mark: str
+    settings: Settings, rabbitmq: PrivateRabbitMQ | None, locks: Sequence[FolderLock], mark: str
 ) -> None:
     stop = asyncio.Event()
     for number in signals.ending():
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     stopping = asyncio.create_task(stop.wait())
-    serving = asyncio.create_task(_serve(settings, rabbitmq, lock, mark))
+    serving = asyncio.create_task(_serve(settings, rabbitmq, locks, mark))
     await asyncio.wait([serving, stopping], return_when=asyncio.FIRST_COMPLETED)
     stopping.cancel()
     if not serving.done():
@@ -97,14 +97,14 @@ async def _until_stopped(
 
 
 async def _serve(
-    settings: Settings, rabbitmq: PrivateRabbitMQ | None, lock: FolderLock, mark: str
+    settings: Settings, rabbitmq: PrivateRabbitMQ | None, locks: Sequence[FolderLock], mark: str
 ) -> None:
     """Serve until cancelled; raises BuildfeedError if that is impossible."""
     async with AsyncExitStack() as stack:
         urls = await stack.enter_async_context(broker(settings, rabbitmq))
         await stack.enter_async_context(_recorder(settings, urls))
         environment = _environment(settings, urls, mark)
-        running = [asyncio.create_task(_announce(settings, urls, lock))]
+        running = [asyncio.create_task(_announce(settings, urls, locks))]
         stack.callback(running[0].cancel)
         if not settings.no_worker:
             running.append(await stack.enter_async_context(_process("fakebuild", environment)))
@@ -165,7 +165,7 @@ def _environment(settings: Settings, urls: Urls, mark: str) -> dict[str, str]:
     return environment | {key: value for key, value in settled.items() if value is not None}
 
 
-async def _announce(settings: Settings, urls: Urls, lock: FolderLock) -> None:
+async def _announce(settings: Settings, urls: Urls, locks: Sequence[FolderLock]) -> None:
     """Print the addresses once the gateway is ready; then look after the folder.
 
     If that was removed, it is made again, and its lock taken. Raises FolderHeld if another has it.
@@ -188,8 +188,9 @@ async def _announce(settings: Settings, urls: Urls, lock: FolderLock) -> None:
         say("Ctrl-C stops it; builds that run then go on at the next start.")
     while True:
         await asyncio.sleep(_RENEW_SECONDS)
-        with suppress(FolderUnusable):
-            lock.renew()
+        for lock in locks:
+            with suppress(FolderUnusable):
+                lock.renew()
 
 
 def _ready(host: str, port: int) -> bool:

@@ -16,6 +16,7 @@ from buildfeed.history.retention import Keep, Retention
 from buildfeed.history.store import Store
 from buildfeed.log import configure
 from buildfeed.machine import signals
+from buildfeed.machine.folder import FolderHeld, FolderLock, FolderUnusable
 from buildfeed.names import check
 
 log = logging.getLogger("buildfeed.history")
@@ -80,11 +81,23 @@ def main(
         if recorder.up and not ready:
             log.info("recorder.ready", extra={"id": recorder_id})
             ready = True
+        if lock:
+            _renew(lock)
     failed = not (recorder.alive and retention.alive)
     retention.stop()
     recorder.stop()
     store.close()
     sys.exit(failed)
+
+
+def _renew(lock: FolderLock) -> None:
+    """Take the lock again if its folder was removed; end if another recorder has it now."""
+    try:
+        lock.renew()
+    except FolderUnusable:
+        pass  # until the folder can be made again
+    except FolderHeld as exc:
+        raise click.ClickException(str(exc)) from exc
 
 
 if __name__ == "__main__":

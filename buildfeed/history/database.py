@@ -11,6 +11,7 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
 from buildfeed.errors import HistoryUnavailable
 from buildfeed.history import postgresql, schema, sqlite
 from buildfeed.history.dialect import Dialect
+from buildfeed.machine.folder import FolderUnusable
 
 DIALECTS: Final[dict[str, Dialect]] = {"sqlite": sqlite, "postgresql": postgresql}
 
@@ -31,7 +32,9 @@ class Database:
             self.dialect.prepare(self.engine)
         except KeyError as exc:
             raise HistoryUnavailable(f"{exc.args[0]} is neither SQLite nor PostgreSQL") from exc
-        except (ArgumentError, ImportError, OSError) as exc:
+        except FolderUnusable as exc:
+            raise HistoryUnavailable(str(exc).rstrip(".")) from exc
+        except (ArgumentError, ImportError, OSError, TypeError) as exc:
             raise HistoryUnavailable(str(exc)) from exc
         self._upgraded = False
         self._upgrading = threading.Lock()
@@ -50,7 +53,10 @@ class Database:
             with self.engine.begin() as connection:
                 yield connection
         except SQLAlchemyError as exc:
+            self._upgraded = False  # the next one looks: it may be another database by then
             raise HistoryUnavailable(_reason(exc)) from exc
+        except FolderUnusable as exc:
+            raise HistoryUnavailable(str(exc).rstrip(".")) from exc
 
     def close(self) -> None:
         """Close the connections."""

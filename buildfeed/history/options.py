@@ -8,12 +8,15 @@ import click
 from sqlalchemy import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
+from buildfeed.history import sqlite
 from buildfeed.machine.folder import FolderLock
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 MAX_DAYS: Final = 36_500
 _DATA_DIR: Final = "history.data_dir"
+_SQLITE: Final = "sqlite"
+_SQLITE_OPTIONS: Final = {"timeout", "isolation_level", "detect_types", "cached_statements"}
 
 
 def database_url(command: Command) -> Command:
@@ -68,9 +71,9 @@ def data_dir() -> Path:
 def recorder_lock(url: str, recorder_id: str, advice: str) -> FolderLock | None:
     """Return the lock of the one recorder of this id; None for a database that is no file."""
     found = make_url(url)
-    if found.get_backend_name() != "sqlite" or not found.database or ":" in found.database:
+    file = sqlite.file_of(found) if found.get_backend_name() == _SQLITE else None
+    if file is None:
         return None
-    file = Path(found.database)
     return FolderLock(
         file.with_name(f"{file.name}.{recorder_id}.lock"),
         f"A recorder {recorder_id!r} of {file.name}",
@@ -89,12 +92,16 @@ def _url(context: click.Context, _option: click.Parameter, value: str | None) ->
             raise click.BadParameter(
                 f"the path of --data-dir, {str(path.parent)!r}, is no text: choose another."
             )
-        return URL.create("sqlite", database=str(path)).render_as_string()
+        return URL.create(_SQLITE, database=str(path)).render_as_string()
     try:
-        make_url(value)
+        url = make_url(value)
     except (ArgumentError, ValueError):
         # Not quoted and no cause: it may contain a password.
         raise click.BadParameter("it is not a URL as SQLAlchemy writes it.") from None
+    is_sqlite = url.get_backend_name() == _SQLITE and "uri" not in url.query
+    if is_sqlite and "?" in value and not (url.query and url.query.keys() <= _SQLITE_OPTIONS):
+        # The rest would be ignored, and another file be written.
+        raise click.BadParameter("a ? in the path of a file is written %3F.")
     return value
 
 

@@ -1,19 +1,24 @@
 """SQLite: the `Dialect` for it. One file; readers go on while one process writes (WAL)."""
 
+import os
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from sqlite3 import SQLITE_BUSY, OperationalError
 from sqlite3 import Connection as SQLiteConnection
 from typing import Any, Final
 
-from sqlalchemy import Connection, Engine, bindparam, event, select, tuple_
+from sqlalchemy import URL, Connection, Engine, bindparam, event, select, tuple_
 from sqlalchemy.dialects import sqlite
+from sqlalchemy.exc import DisconnectionError
+from sqlalchemy.pool import ConnectionPoolEntry
 
 from buildfeed.activity import Key
 from buildfeed.history.rows import AnyRow, Values
 from buildfeed.history.schema import START_ID, STATE, activities, builds, offered
+from buildfeed.machine.folder import make
 
 insert: Final = sqlite.insert
 
@@ -34,10 +39,18 @@ _UPDATE: Final = {column.name: _PUT.excluded[column.name] for column in builds.c
 _UPSERT: Final = _PUT.on_conflict_do_update(index_elements=["project", "build"], set_=_UPDATE)
 
 
+def file_of(url: URL) -> Path | None:
+    """Return the file of a database; None for one in memory, or named by a `file:` URI."""
+    named = url.database and url.database != ":memory:" and "uri" not in url.query
+    return Path(url.database or "") if named else None
+
+
 def prepare(engine: Engine) -> None:
     """Set every new connection up, and make the folder of the database file."""
-    if engine.url.database:
-        Path(engine.url.database).parent.mkdir(parents=True, exist_ok=True)
+    if file := file_of(engine.url):
+        make(file.parent)
+        event.listen(engine, "do_connect", lambda *_: make(file.parent))
+        event.listen(engine, "checkout", partial(_still_there, file))
     event.listen(engine, "connect", _on_connect)
     event.listen(engine, "begin", _on_begin)
 
@@ -67,6 +80,22 @@ def find_offered(connection: Connection) -> Sequence[AnyRow]:
 def put_states(connection: Connection, states: Sequence[Values]) -> None:
     """Insert rows of `builds`, or update those that exist."""
     connection.execute(_UPSERT, states)
+
+
+def _still_there(
+    file: Path, _connection: object, record: ConnectionPoolEntry, _proxy: object
+) -> None:
+    """Have a connection made anew when the file is another than it was, or gone.
+
+    SQLite would write on into a file that nobody finds again.
+    """
+    try:
+        found = os.stat(file)  # noqa: PTH116 - for each transaction
+        identity = found.st_dev, found.st_ino
+    except OSError:
+        identity = None
+    if record.info.setdefault("file", identity) != identity or identity is None:
+        raise DisconnectionError("the file was removed")
 
 
 def _on_connect(connection: SQLiteConnection, _record: Any) -> None:  # noqa: ANN401 - unused
