@@ -4,7 +4,7 @@ import sys
 from contextlib import suppress
 from urllib.parse import unquote, urlsplit
 
-from paho.mqtt import subscribe
+from paho.mqtt import MQTTException, subscribe
 from paho.mqtt.client import Client, MQTTMessage
 
 from buildfeed import activity
@@ -18,8 +18,16 @@ def show(_client: Client, _userdata: None, message: MQTTMessage) -> None:
         print(build.project, build.build, build.status, f"{build.progress} %", flush=True)
 
 
-url = urlsplit(sys.argv[1])
+try:
+    (address,) = sys.argv[1:]
+    url = urlsplit(address)
+    host, port = url.hostname or "", url.port or 1883
+    if url.scheme != "mqtt" or not host:
+        raise ValueError  # noqa: TRY301
+except ValueError:
+    sys.exit("usage: python examples/subscriber.py mqtt://user:password@host:1883")
 login = {"username": unquote(url.username or ""), "password": unquote(url.password or "")}
-subscribe.callback(
-    show, "builds/#", qos=1, hostname=url.hostname, port=url.port or 1883, auth=login
-)
+try:
+    subscribe.callback(show, "builds/#", qos=1, hostname=host, port=port, auth=login)
+except (MQTTException, OSError) as exc:  # a wrong password; a broker that is not there
+    sys.exit(f"The broker at {host}:{port} cannot be used: {exc}")

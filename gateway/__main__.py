@@ -6,7 +6,9 @@ from typing import Any
 import click
 
 from buildfeed.broker.options import amqp_url, log_level, mqtt_url
+from buildfeed.errors import BuildfeedError
 from buildfeed.history.options import database_url
+from buildfeed.history.store import Store
 from buildfeed.log import configure
 from gateway import options
 from gateway.access.anonymous import ALLOWED, Anonymous, is_loopback
@@ -105,7 +107,11 @@ def main(log_level: str, anonymous: Anonymous | None, **given: Any) -> None:  # 
     if not is_loopback(settings.host):
         facts = {"host": settings.host, "port": settings.port, "meaning": ALLOWED}
         log.warning("gateway.open_to_all", extra=facts)
-    serve(settings, log_level)
+    try:
+        Store(settings.database_url).close()  # else each process would say that it cannot
+        serve(settings, log_level)
+    except BuildfeedError as exc:
+        raise click.ClickException(str(exc)) from exc
 
 
 if __name__ == "__main__":

@@ -31,8 +31,10 @@ import msgspec
 import uvicorn
 from uvicorn.supervisors import Multiprocess
 
+from buildfeed.errors import BuildfeedError
 from buildfeed.log import configure
 from buildfeed.machine import signals
+from buildfeed.machine.open_files import raise_limit
 from gateway import descriptors
 from gateway.operations.loop_lag import HANG_SECONDS
 from gateway.settings import MAX_MESSAGE_BYTES, Settings
@@ -56,12 +58,26 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 
+class CannotListen(BuildfeedError):
+    """Nobody can listen on the `port` of `host`, for `reason`."""
+
+    def __init__(self, host: str, port: int, reason: str) -> None:
+        super().__init__(
+            f"Cannot listen on port {port} of {host}: {reason}. Choose another with --port or "
+            "--host."
+        )
+        self.host = host
+        self.port = port
+        self.reason = reason
+
+
 def serve(settings: Settings, log_level: str) -> None:
     """Serve until a signal ends it; SIGHUP replaces several processes one after the other.
 
-    Raises OSError when several processes have no folder to share.
+    Raises CannotListen, TooFewOpenFiles, and OSError when there is no folder to share.
     """
-    most = descriptors.fitting(settings.max_connections, descriptors.raise_limit())
+    _check_address(settings.host, settings.port)
+    most = descriptors.fitting(settings.max_connections, raise_limit())
     settings = msgspec.structs.replace(settings, max_connections=most)
     if settings.workers == 1:
         signals.as_terminations()
@@ -75,6 +91,21 @@ def serve(settings: Settings, log_level: str) -> None:
             supervisor = Supervisor(_config(settings, log_level), shared, settings.drain_seconds)
             signal.pthread_sigmask(signal.SIG_UNBLOCK, signals.ENDING)
             supervisor.run()
+
+
+def _check_address(host: str, port: int) -> None:
+    """Raise CannotListen before anything is started."""
+    try:
+        for family, kind, _, _, address in socket.getaddrinfo(
+            host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        ):
+            with socket.socket(family, kind) as tried:
+                tried.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                if family == socket.AF_INET6:
+                    tried.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+                tried.bind(address)
+    except OSError as exc:
+        raise CannotListen(host, port, exc.strerror or str(exc)) from exc
 
 
 @contextlib.contextmanager

@@ -31,6 +31,7 @@ from buildfeed.history.store import Store
 from buildfeed.log import configure
 from buildfeed.machine import signals
 from buildfeed.machine.folder import FolderLock, FolderUnusable, kept
+from buildfeed.machine.open_files import raise_limit
 from buildfeed.machine.output import say
 from buildfeed.machine.warden import Warden
 
@@ -53,6 +54,7 @@ def main(log_level: str, **given: Any) -> None:  # noqa: ANN401 - click names an
 
 def _alone(settings: Settings) -> None:
     """Run it as the only one in its folder, and leave nothing behind that it started."""
+    raise_limit()
     mark = f"BUILDFEED_UP={secrets.token_hex(8)}"  # in the environment of its processes
     with ExitStack() as stack:
         lock = FolderLock(

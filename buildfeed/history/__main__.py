@@ -17,6 +17,7 @@ from buildfeed.history.store import Store
 from buildfeed.log import configure
 from buildfeed.machine import signals
 from buildfeed.machine.folder import FolderHeld, FolderLock, FolderUnusable
+from buildfeed.machine.open_files import raise_limit
 from buildfeed.names import check
 
 log = logging.getLogger("buildfeed.history")
@@ -67,6 +68,7 @@ def main(
         signal.signal(number, lambda *_: stopping.set())
     lock = recorder_lock(database_url, recorder_id, _ADVICE)
     try:
+        raise_limit()
         if lock:
             lock.take()
         store = Store(database_url)

@@ -7,6 +7,7 @@ from msgspec.structs import replace
 
 from buildfeed.history.store import Store
 from buildfeed.machine import signals
+from buildfeed.machine.open_files import raise_limit
 from buildfeed.worker.queues.amqp import AmqpQueue
 from buildfeed.worker.queues.embedded import EmbeddedQueue
 from buildfeed.worker.queues.past import Past
@@ -19,8 +20,9 @@ from buildfeed.worker.worker import Worker
 def serve(settings: Settings, runner: Runner) -> None:
     """Take starts and run them by `runner` until a signal ends it.
 
-    Raises HistoryUnavailable when the history cannot be opened.
+    Raises HistoryUnavailable when the history cannot be opened, and TooFewOpenFiles.
     """
+    raise_limit()
     store = Store(settings.database_url) if settings.database_url else None
     past = Past(store.get) if store else None
     queue: Queue

@@ -23,6 +23,8 @@ LOW = "gateway"
 STATE, ACCESS, ENGINE = "gateway/state", "gateway/access", "gateway/engine"
 QUERIES, COMMANDS = "gateway/queries", "gateway/commands"
 
+MACHINE = "buildfeed/machine"
+
 EVERYTHING = {"everything"}
 ROOMS = {
     # room: the rooms that it may import; all but the first may import the vocabulary besides
@@ -30,8 +32,9 @@ ROOMS = {
     "buildfeed/broker": set(),
     MQTT: set(),
     AMQP: set(),
-    LOCAL: {MQTT, AMQP},
-    HISTORY: BROKERS - {LOCAL},
+    LOCAL: {MQTT, AMQP, MACHINE},
+    MACHINE: set(),
+    HISTORY: {*BROKERS - {LOCAL}, MACHINE},
     "buildfeed/history/migrations": {HISTORY},
     "buildfeed/history/migrations/versions": set(),
     "buildfeed/worker": {MQTT, *WORKER},
@@ -40,7 +43,7 @@ ROOMS = {
     "buildfeed/cli": EVERYTHING,
     "buildfeed/__main__.py": {"buildfeed/cli"},
     "buildfeed/worker/options.py": {"buildfeed/worker", "buildfeed/broker", HISTORY},
-    "buildfeed/worker/service.py": {*WORKER, HISTORY},
+    "buildfeed/worker/service.py": {*WORKER, HISTORY, MACHINE},
     "fakebuild": {"buildfeed/worker", "buildfeed/worker/options.py", "buildfeed/worker/service.py"},
     LOW: {ACCESS},
     ACCESS: {LOW},
@@ -53,7 +56,7 @@ ROOMS = {
     "gateway/transports": {QUERIES, STATE, ENGINE, ACCESS, LOW},
     "gateway/operations": {STATE, AMQP, LOW, "gateway/http"},
     "gateway/app.py": EVERYTHING,
-    "gateway/server.py": {"gateway/app.py", LOW, "gateway/operations"},
+    "gateway/server.py": {"gateway/app.py", LOW, "gateway/operations", MACHINE},
     "gateway/__main__.py": EVERYTHING,
     "examples": set(),
 }
