@@ -20,10 +20,9 @@ fi
 tell() {
     what=$1
     shift
-    log=$(mktemp .venv/log.XXXXXX)
+    log=$(mktemp)
     if ! "$@" >"$log" 2>&1; then
         if grep -qE 'NewConnectionError|NameResolutionError|ConnectTimeout|ProxyError|Temporary failure in name|EAI_AGAIN|ENOTFOUND|ECONNREFUSED|ETIMEDOUT|Network is unreachable' "$log"; then
-            grep -vE '^(WARNING|ERROR|npm)' "$log" | tail -3 >&2
             echo "Could not $what: the package index cannot be reached. Check the network, and the proxy and index that pip and npm are told." >&2
         elif grep -qE 'No space left|Errno 28|ENOSPC' "$log"; then
             echo "Could not $what: the disk is full." >&2
@@ -40,7 +39,7 @@ tell() {
 if [ ! -x .venv/bin/pip ]; then
     python3 -c 'import ensurepip' 2>/dev/null || setup/packages.sh python3-venv
     echo "Making .venv …"
-    tell "make .venv" python3 -m venv .venv
+    tell "make .venv" python3 -m venv --clear .venv
 fi
 echo "Installing $1 …"
 pip=".venv/bin/pip install -q --disable-pip-version-check --retries 3"
