@@ -34,6 +34,7 @@ from uvicorn.supervisors import Multiprocess
 from buildfeed.errors import BuildfeedError
 from buildfeed.log import configure
 from buildfeed.machine import signals
+from buildfeed.machine.folder import FolderUnusable
 from buildfeed.machine.open_files import raise_limit
 from gateway import descriptors
 from gateway.operations.loop_lag import HANG_SECONDS
@@ -74,7 +75,7 @@ class CannotListen(BuildfeedError):
 def serve(settings: Settings, log_level: str) -> None:
     """Serve until a signal ends it; SIGHUP replaces several processes one after the other.
 
-    Raises CannotListen, TooFewOpenFiles, and OSError when there is no folder to share.
+    Raises CannotListen, TooFewOpenFiles, and FolderUnusable.
     """
     _check_address(settings.host, settings.port)
     most = descriptors.fitting(settings.max_connections, raise_limit())
@@ -111,7 +112,12 @@ def _check_address(host: str, port: int) -> None:
 @contextlib.contextmanager
 def _shared_folder() -> Iterator[Path]:
     """Give a new folder of this process, locked; those of processes that were killed go."""
-    for old in Path(tempfile.gettempdir()).glob(f"{_FOLDER}*"):
+    try:
+        place = Path(tempfile.gettempdir())
+    except FileNotFoundError as exc:
+        reason = "nor any other folder for temporary files: set TMPDIR to one that may be written"
+        raise FolderUnusable(Path("/tmp"), reason) from exc  # noqa: S108
+    for old in place.glob(f"{_FOLDER}*"):
         with contextlib.suppress(OSError), _locked(old):
             shutil.rmtree(old)
     made = tempfile.TemporaryDirectory(prefix=_FOLDER, ignore_cleanup_errors=True)

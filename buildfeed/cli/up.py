@@ -9,35 +9,30 @@ import asyncio
 import os
 import secrets
 import socket
-from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, closing, suppress
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager, closing, suppress
 from http import HTTPStatus
 from http.client import HTTPConnection, HTTPException
-from typing import Any, Final
+from typing import Any
 
 import click
 
 from buildfeed import names
 from buildfeed.broker.local import ports
 from buildfeed.broker.local.rabbitmq import PrivateRabbitMQ
+from buildfeed.cli.alone import RECORDER_ID, Alone
 from buildfeed.cli.broker import Urls, broker
 from buildfeed.cli.process import Process
 from buildfeed.cli.settings import Settings, settings_of, takes_settings
 from buildfeed.errors import BuildfeedError
-from buildfeed.history.options import recorder_lock
 from buildfeed.history.recorder import Recorder
 from buildfeed.history.retention import Keep, Retention
 from buildfeed.history.store import Store
 from buildfeed.log import configure
 from buildfeed.machine import signals
-from buildfeed.machine.folder import FolderLock, FolderUnusable, kept
+from buildfeed.machine.folder import kept
 from buildfeed.machine.open_files import raise_limit
 from buildfeed.machine.output import say
-from buildfeed.machine.warden import Warden
-
-RECORDER_ID: Final = "recorder"
-_RENEW_SECONDS: Final = 1.0
-"""Seconds between two looks whether the folder of the data was removed."""
 
 
 @click.command("up")
@@ -55,40 +50,26 @@ def main(log_level: str, **given: Any) -> None:  # noqa: ANN401 - click names an
 def _alone(settings: Settings) -> None:
     """Run it as the only one in its folder, and leave nothing behind that it started."""
     raise_limit()
-    mark = f"BUILDFEED_UP={secrets.token_hex(8)}"  # in the environment of its processes
-    with ExitStack() as stack:
-        lock = FolderLock(
-            settings.data_dir / "up.lock",
-            "`buildfeed up`",
-            "end it first, or give this one a --data-dir of its own",
-        )
-        advice = "end it first, or give this one a --database-url of its own"
-        recorder = recorder_lock(settings.database_url, RECORDER_ID, advice)
-        locks = [lock, *filter(None, [recorder])]
-        for each in locks:
-            stack.callback(each.release)
-            each.take()
-        rabbitmq = None
-        if settings.broker == "rabbitmq" and not settings.mqtt_url:
-            rabbitmq = PrivateRabbitMQ(settings.data_dir / "rabbitmq")
+    rabbitmq = None
+    if settings.broker == "rabbitmq" and not settings.mqtt_url:
+        rabbitmq = PrivateRabbitMQ(settings.data_dir / "rabbitmq")
+    with Alone(settings, rabbitmq.mark if rabbitmq else None) as alone:
         # Only now: a run that was killed a moment ago may have had it.
         if not ports.is_free(settings.port):
             raise click.ClickException(
                 f"Port {settings.port} is taken: choose another with --port or PORT=."
             )
-        marks = [mark, rabbitmq.mark] if rabbitmq else [mark]
-        stack.enter_context(Warden(*marks, lock=lock))
-        asyncio.run(_until_stopped(settings, rabbitmq, locks, mark))
+        asyncio.run(_until_stopped(settings, rabbitmq, alone))
 
 
 async def _until_stopped(
-    settings: Settings, rabbitmq: PrivateRabbitMQ | None, locks: Sequence[FolderLock], mark: str
+    settings: Settings, rabbitmq: PrivateRabbitMQ | None, alone: Alone
 ) -> None:
     stop = asyncio.Event()
     for number in signals.ending():
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     stopping = asyncio.create_task(stop.wait())
-    serving = asyncio.create_task(_serve(settings, rabbitmq, locks, mark))
+    serving = asyncio.create_task(_serve(settings, rabbitmq, alone))
     await asyncio.wait([serving, stopping], return_when=asyncio.FIRST_COMPLETED)
     stopping.cancel()
     if not serving.done():
@@ -98,16 +79,16 @@ async def _until_stopped(
         await serving
 
 
-async def _serve(
-    settings: Settings, rabbitmq: PrivateRabbitMQ | None, locks: Sequence[FolderLock], mark: str
-) -> None:
+async def _serve(settings: Settings, rabbitmq: PrivateRabbitMQ | None, alone: Alone) -> None:
     """Serve until cancelled; raises BuildfeedError if that is impossible."""
     async with AsyncExitStack() as stack:
+        running = [asyncio.create_task(alone.look_after())]
+        stack.callback(running[0].cancel)
         urls = await stack.enter_async_context(broker(settings, rabbitmq))
         await stack.enter_async_context(_recorder(settings, urls))
-        environment = _environment(settings, urls, mark)
-        running = [asyncio.create_task(_announce(settings, urls, locks))]
-        stack.callback(running[0].cancel)
+        environment = _environment(settings, urls, alone.mark)
+        ready = asyncio.create_task(_announce(settings, urls))
+        stack.callback(ready.cancel)
         if not settings.no_worker:
             running.append(await stack.enter_async_context(_process("fakebuild", environment)))
         running.append(await stack.enter_async_context(_process("gateway", environment)))
@@ -167,11 +148,8 @@ def _environment(settings: Settings, urls: Urls, mark: str) -> dict[str, str]:
     return environment | {key: value for key, value in settled.items() if value is not None}
 
 
-async def _announce(settings: Settings, urls: Urls, locks: Sequence[FolderLock]) -> None:
-    """Print the addresses once the gateway is ready; then look after the folder.
-
-    If that was removed, it is made again, and its lock taken. Raises FolderHeld if another has it.
-    """
+async def _announce(settings: Settings, urls: Urls) -> None:
+    """Print the addresses once the gateway is ready."""
     host = _reachable(settings.host)
     page = f"http://{ports.in_url(host)}:{settings.port}"
     while True:
@@ -188,11 +166,6 @@ async def _announce(settings: Settings, urls: Urls, locks: Sequence[FolderLock])
         say("Ctrl-C stops it.")
     else:
         say("Ctrl-C stops it; builds that run then go on at the next start.")
-    while True:
-        await asyncio.sleep(_RENEW_SECONDS)
-        for lock in locks:
-            with suppress(FolderUnusable):
-                lock.renew()
 
 
 def _ready(host: str, port: int) -> bool:

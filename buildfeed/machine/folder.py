@@ -118,14 +118,14 @@ class FolderLock:
     def _try(self) -> str | None:
         """Take the lock and return None, or return the process id that its holder wrote."""
         try:
-            file = self._path.open("a+")
+            opened = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         except OSError as exc:
             reason = f"{self._path.name}: {exc.strerror or exc}"
             raise FolderUnusable(self._path.parent, reason) from exc
+        file = os.fdopen(opened, "r+")
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            file.seek(0)
             holder = file.read().strip()
             file.close()
             return holder

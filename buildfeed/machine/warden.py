@@ -28,7 +28,16 @@ class Warden:
         self._lock = lock
 
     def __enter__(self) -> Self:
-        self._process = subprocess.Popen(  # noqa: S603 - a program of ours
+        self._process = self._start()
+        return self
+
+    def renew(self) -> None:
+        """Start another if somebody has ended it."""
+        if self._process.poll() is not None:
+            self._process = self._start()
+
+    def _start(self) -> "subprocess.Popen[bytes]":
+        return subprocess.Popen(  # noqa: S603 - a program of ours
             # -I, -S: nothing of the environment, and nothing but the standard library.
             [sys.executable, "-I", "-S", marked.__file__, *self._marks],
             stdin=subprocess.PIPE,
@@ -38,7 +47,6 @@ class Warden:
             cwd=os.sep,
             start_new_session=True,
         )
-        return self
 
     def __exit__(
         self,
