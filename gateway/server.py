@@ -47,6 +47,7 @@ STOP_SECONDS: Final = 10.0
 IDLE_SECONDS: Final = 5
 """Seconds that a connection may wait for its next request; docs/running.md has it for proxies."""
 _AGAIN_SECONDS: Final = 0.1
+_OF_A_TERMINAL: Final = (signal.SIGINT, signal.SIGHUP, signal.SIGQUIT)
 _FOLDER: Final = "buildfeed-gateway-"
 """How the names of the folders that processes share begin."""
 _COLLECT: Final = 10_000, 20, 20
@@ -176,6 +177,10 @@ class Supervisor(Multiprocess):
         """Replace processes that have died or hang, and log it."""
         with contextlib.suppress(OSError):  # something may have cleaned the temporary files
             self._shared.mkdir(mode=0o700, exist_ok=True)
+        with _deaf_children():
+            self._replace()
+
+    def _replace(self) -> None:
         for each in self.processes:
             # The end of the pipe that is theirs: while it is open here too, a ping to a process
             # that dies would wait for ever.
@@ -186,6 +191,16 @@ class Supervisor(Multiprocess):
             if old is not new:
                 facts = {"pid": old.pid, "code": old.exitcode, "successor": new.pid}
                 log.warning("gateway.process_died", extra=facts)
+
+    def init_processes(self) -> None:
+        """Start the processes."""
+        with _deaf_children():
+            super().init_processes()
+
+    def restart_all(self) -> None:
+        """Replace the processes one after the other."""
+        with _deaf_children():
+            super().restart_all()
 
     def handle_hup(self) -> None:
         """Replace the processes, or stop when it was the terminal that was closed."""
@@ -207,6 +222,20 @@ class Supervisor(Multiprocess):
                 log.warning("gateway.process_killed", extra={"pid": each.pid})
                 each.process.kill()
                 each.process.join()
+
+
+@contextlib.contextmanager
+def _deaf_children() -> Iterator[None]:
+    """Have processes that are started here never hear what a terminal sends to all of them.
+
+    The supervisor hears it, and ends them by SIGTERM. A process inherits which signals are blocked;
+    those that come to this one meanwhile wait.
+    """
+    signal.pthread_sigmask(signal.SIG_BLOCK, _OF_A_TERMINAL)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, _OF_A_TERMINAL)
 
 
 class _Listeners(list[socket.socket]):
@@ -249,8 +278,6 @@ def _create(settings: Settings, log_level: str) -> "Starlette":
     gc.set_threshold(*_COLLECT)
     if (parent := multiprocessing.parent_process()) and settings.shared:
         configure(log_level)
-        for number in (signal.SIGHUP, signal.SIGQUIT):  # of a terminal: the supervisor decides
-            signal.signal(number, signal.SIG_IGN)
         threading.Thread(target=_end_with, args=[parent, settings.shared], daemon=True).start()
     return app.create(settings)
 

@@ -4,7 +4,7 @@ import os
 import sys
 from contextlib import suppress
 from io import TextIOWrapper
-from typing import Final
+from typing import Final, TextIO
 
 _STREAMS: Final = (0, 1, 2)
 
@@ -21,6 +21,8 @@ def prepare() -> None:
             os.fstat(number)
         except OSError:
             os.open(os.devnull, os.O_RDWR)  # takes the lowest number that is free
+    sys.stdout = sys.stdout or _nothing()
+    sys.stderr = sys.stderr or _nothing()
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
@@ -37,4 +39,8 @@ def drop() -> None:
     with suppress(OSError, ValueError):
         sys.stdout.flush()
         return
-    sys.stdout = open(os.devnull, "w")  # noqa: PTH123, SIM115 - until the process ends
+    sys.stdout = _nothing()
+
+
+def _nothing() -> TextIO:
+    return open(os.devnull, "w")  # noqa: PTH123 - until the process ends

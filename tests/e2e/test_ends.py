@@ -27,9 +27,9 @@ def temporary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.mark.parametrize(
     ("command", "options", "times", "latest"),
     [
-        ("up", {"workers": 2}, 4, 4),
-        ("up", {"broker": "rabbitmq"}, 2, 8),
-        ("gateway", {"workers": 2}, 4, 3),
+        ("up", {"workers": 2}, 2, 4),
+        ("up", {"broker": "rabbitmq"}, 1, 8),
+        ("gateway", {"workers": 2}, 2, 3),
     ],
     ids=["up", "rabbitmq", "gateway"],
 )
