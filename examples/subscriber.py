@@ -1,5 +1,6 @@
 """Print every build as it goes: `python examples/subscriber.py mqtt://user:password@host:1883`."""
 
+import logging
 import sys
 from contextlib import suppress
 from urllib.parse import unquote, urlsplit
@@ -26,7 +27,10 @@ try:
         raise ValueError  # noqa: TRY301
 except ValueError:
     sys.exit("usage: python examples/subscriber.py mqtt://user:password@host:1883")
-login = {"username": unquote(url.username or ""), "password": unquote(url.password or "")}
+logging.disable()  # what fails is printed below, in one line
+login = None
+if url.username:
+    login = {"username": unquote(url.username), "password": unquote(url.password or "")}
 try:
     subscribe.callback(show, "builds/#", qos=1, hostname=host, port=port, auth=login)
 except (MQTTException, OSError) as exc:  # a wrong password; a broker that is not there
