@@ -17,11 +17,11 @@ run: .venv/run
 # pyproject.toml, and starts brokers of its own.
 test: .venv/test node_modules static
 	@setup/packages.sh rabbitmq-server chromium libatomic1 haproxy \
-		mosquitto mosquitto-clients nginx-light openssl postgresql
+		mosquitto mosquitto-clients nginx-light openssl pgbouncer postgresql
 	pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 check: .venv/test static
-	@setup/packages.sh postgresql
+	@setup/packages.sh pgbouncer postgresql
 	pytest -n 2 tests/rules tests/unit
 
 faults: .venv/test

@@ -30,8 +30,9 @@ from gateway.access.refusals import Refusals
 from gateway.drain import Drain
 from gateway.engine import packets
 from gateway.engine.connection import Connection
+from gateway.engine.limits import Limits
 from gateway.engine.packets import Packet
-from gateway.engine.server import Limits, Server
+from gateway.engine.server import Server
 from gateway.engine.socket_io import SocketIO
 from gateway.http import failures
 from gateway.http.entrance import patience

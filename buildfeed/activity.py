@@ -18,7 +18,7 @@ from msgspec import UNSET, Meta, UnsetType
 from buildfeed import documents, names, schemas
 from buildfeed.documents import check_depth
 from buildfeed.errors import InvalidActivity
-from buildfeed.times import FIRST_YEAR, LAST_YEAR, Time, is_time, without_leap
+from buildfeed.times import FIRST_YEAR, LAST_YEAR, Time, canonical, is_time
 from buildfeed.topics import KINDS, Topic
 
 MEDIA_TYPE: Final = "application/activity+json"
@@ -291,10 +291,10 @@ def _mended(found: Any) -> Any:  # noqa: ANN401 - JSON is any
     if not isinstance(found, dict):
         return found
     if "published" in found:
-        found["published"] = without_leap(found["published"])
+        found["published"] = canonical(found["published"])
     build = found.get("object")
     if isinstance(build, dict):
-        build |= {key: without_leap(build[key]) for key in _OPTIONAL_TIMES if key in build}
+        build |= {key: canonical(build[key]) for key in _OPTIONAL_TIMES if key in build}
         if isinstance(error := build.get("error"), str):
             build["error"] = shorten(error, MAX_ERROR_BYTES)
     if found.get("type") == "Offer":

@@ -137,6 +137,11 @@ class Board:
         after = merge(before, state)
         return after, self._put(state.key, before, after)
 
+    @property
+    def number_unfinished(self) -> int:
+        """How many builds have not ended."""
+        return len(self._unfinished)
+
     def unfinished(self) -> Iterator[BuildState]:
         """Yield every build that has not ended, in the order they were first seen."""
         return iter(self._unfinished.values())

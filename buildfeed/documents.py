@@ -5,6 +5,7 @@ absence, half a character (`"\ud83d"`), a byte order mark, `70.0` for an integer
 """
 
 import json
+import math
 import re
 from collections.abc import Callable, Collection
 from functools import cache
@@ -26,6 +27,8 @@ T = TypeVar("T")
 _STRING: Final = re.compile(rb'"(?:[^"\\]++|\\.?+)*+"?', re.DOTALL)  # possessive: linear time
 _STEPS: Final = {**dict.fromkeys(b"{[", 1), **dict.fromkeys(b"}]", -1)}
 _NO_BRACKETS: Final = bytes(set(range(256)) - _STEPS.keys())
+_OF_OTHER_ENCODINGS: Final = re.compile(rb"\xff\xfe|\xfe\xff|\0{0,3}[\[{]\0")
+_HUGE: Final = 2**63
 _HALF: Final = re.compile("[\ud800-\udfff]")
 
 
@@ -50,7 +53,7 @@ def check_depth(payload: bytes | bytearray) -> None:
 def load(text: str) -> Any:  # noqa: ANN401 - JSON is any
     """Return the value of the JSON `text`, with whole floats as integers and � for half characters.
 
-    Raises TooDeep, or ValueError that says where the text is not JSON.
+    Raises TooDeep, or ValueError that says where the text is not JSON, or has a key twice.
     """
     check_depth(text.encode())
     return _load(text, _STRICT)
@@ -80,6 +83,8 @@ def leniently(payload: bytes | bytearray, type_: type[T], mend: Callable[[Any], 
     mark, NULs at the end and control characters in texts are let pass, NaN and Infinity are null.
     Raises ValueError with the reason.
     """
+    if _OF_OTHER_ENCODINGS.match(payload):
+        raise ValueError("it is not JSON: its encoding is not UTF-8")
     text = payload.decode(errors="replace").lstrip("\ufeff \t\r\n").rstrip("\0 \t\r\n")
     try:
         return msgspec.convert(mend(_load(text, _LENIENT)), type_)
@@ -160,7 +165,19 @@ def _mended(value: Any) -> Any:  # noqa: ANN401 - JSON is any
 
 def _number(digits: str) -> int | float:
     number = float(digits)  # exact up to 2**53, and no integer of ours goes beyond
+    if math.isinf(number):  # too large for every member, and is refused as such
+        return _HUGE if number > 0 else -_HUGE
     return int(number) if number.is_integer() else number
+
+
+def _once(members: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Return an object; raise ValueError when it has a key twice (RFC 7493 §2.3)."""
+    found = dict(members)
+    if len(found) < len(members):
+        keys = [key for key, _ in members]
+        twice = next(key for key in keys if keys.count(key) > 1)
+        raise ValueError(f"the key {whole(twice[:80])!r} is there twice")
+    return found
 
 
 def _refuse(name: str) -> None:
@@ -171,7 +188,9 @@ def _nothing(_name: str) -> None:
     return None
 
 
-_STRICT: Final = json.JSONDecoder(parse_float=_number, parse_int=_number, parse_constant=_refuse)
+_STRICT: Final = json.JSONDecoder(
+    parse_float=_number, parse_int=_number, parse_constant=_refuse, object_pairs_hook=_once
+)
 _LENIENT: Final = json.JSONDecoder(
     parse_float=_number, parse_int=_number, parse_constant=_nothing, strict=False
 )

@@ -5,8 +5,10 @@ BuildfeedError
 ├── InvalidTopic        a topic that is not builds/{project}/{build}/{kind}
 ├── InvalidFilter       a filter that breaks MQTT 5 §4.7 or can match no build
 ├── InvalidActivity     a payload that is not an activity of its topic
+├── CannotListen        a server cannot listen on an address
 ├── BrokerUnavailable   the broker did not confirm a publish
 └── HistoryUnavailable  the history database failed
+    └── HistoryRefused  it takes no such values, on whatever connection
 
 An exception of one room stands in the module that raises it, e.g. `Problem` in
 `gateway/problems.py`, `RabbitMQFailed` in `buildfeed/broker/local/rabbitmq.py`.
@@ -69,6 +71,17 @@ class InvalidActivity(BuildfeedError):
         self.reason = reason
 
 
+class CannotListen(BuildfeedError):
+    """No server can listen on `host` and `port`, for `reason`; `taken`: another one does."""
+
+    def __init__(self, host: str, port: int, reason: str, *, taken: bool = False) -> None:
+        super().__init__(f"Nothing can listen on {host} port {port}: {reason}.")
+        self.host = host
+        self.port = port
+        self.reason = reason
+        self.taken = taken
+
+
 class BrokerUnavailable(BuildfeedError):
     """The broker did not confirm a publish.
 
@@ -90,3 +103,7 @@ class HistoryUnavailable(BuildfeedError):
     def __init__(self, reason: str) -> None:
         super().__init__(f"The history database cannot be used: {reason}.")
         self.reason = reason
+
+
+class HistoryRefused(HistoryUnavailable):
+    """The history database takes no such values: the same request would fail again."""

@@ -2,16 +2,20 @@
 
     2026-11-21T10:15:03.218Z INFO mqtt.up protocol=5 link=recorder
 
-The message of a record is the name of the event, its `extra` are the fields.
+The message of a record is the name of the event, its `extra` are the fields. No line has control
+characters, as a terminal may show it; none of a traceback looks like a record, though an
+exception may quote a stranger.
 """
 
 import json
 import logging
 import sys
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Final
 
 from buildfeed.activity import timestamp
+from buildfeed.text import printable
 
 _CHATTY: Final = ("alembic", "amqtt", "transitions")
 """Libraries whose many lines at `info` help only their authors."""
@@ -37,9 +41,9 @@ class Formatter(logging.Formatter):
             event = json.dumps(event)  # a line break would look like another record
         lines = [" ".join([time, record.levelname, event, *fields])]
         if record.exc_info:
-            lines.append(self.formatException(record.exc_info))
+            lines += _told(self.formatException(record.exc_info))
         if record.stack_info:
-            lines.append(self.formatStack(record.stack_info))
+            lines += _told(self.formatStack(record.stack_info))
         return "\n".join(lines)
 
 
@@ -53,6 +57,12 @@ def configure(level: str) -> None:
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
     for name in _CHATTY:
         logging.getLogger(name).setLevel(max(logging.root.level, logging.WARNING))
+
+
+def _told(text: str) -> Iterator[str]:
+    """Yield the lines of a traceback; a record begins with a digit, so none of them does."""
+    for line in text.split("\n"):
+        yield printable(f"  {line}" if line[:1].isdigit() else line)
 
 
 def _value(value: object) -> str:

@@ -7,7 +7,7 @@ import msgspec
 from buildfeed import documents
 from buildfeed.activity import Count, Key
 from buildfeed.errors import InvalidActivity
-from buildfeed.names import Name
+from buildfeed.names import Name, is_name
 from buildfeed.topics import worker_status
 
 MAX_BYTES: Final = 256 * 1024
@@ -76,6 +76,17 @@ def decode(topic: str, payload: bytes) -> Presence:
     if presence.topic != topic:
         raise InvalidActivity(topic, f"it belongs on {presence.topic}")
     return presence
+
+
+def removed(topic: str) -> str:
+    """Return the worker whose retained presence was removed: its topic came without a payload.
+
+    Raises InvalidActivity for another topic.
+    """
+    worker = topic.removeprefix("workers/").removesuffix("/status")
+    if not is_name(worker) or topic != worker_status(worker):
+        raise InvalidActivity(topic, "a presence is on workers/{worker}/status")
+    return worker
 
 
 def _read(payload: bytes) -> Presence:

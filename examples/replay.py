@@ -47,6 +47,8 @@ except OSError as exc:
 def begin() -> str | int | datetime:
     """Return where to go on, or else where to begin."""
     kept = os.pread(reached, 20, 0)
+    if kept and not kept.strip().isdigit():
+        sys.exit("The file replay.offset holds no offset: delete it to begin anew.")
     return int(kept) + 1 if kept else first
 
 

@@ -1,11 +1,15 @@
 """The ticks of a fake build: the same script always gives the same ticks. Pure."""
 
 from bisect import bisect_right
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Final
 
 from buildfeed.activity import Script
 from buildfeed.worker.runner import Step
+
+PAUSE: Final = 0.01
+"""Shortest time in seconds between two ticks that are told: a broker, and a stop, must keep up."""
+_ROUNDING: Final = 1e-9
 
 _SOURCES: Final = ("parser", "lexer", "symbols", "types", "emit", "linker", "main")
 
@@ -42,6 +46,28 @@ def plan(script: Script) -> Iterator[Tick]:
             errors=tuple(_error(step, percent) for percent in listed[raised:reached]),
         )
         raised = reached
+
+
+def paced(ticks: Iterable[Tick]) -> Iterator[Tick]:
+    """Yield `ticks`, those joined that come within PAUSE of one before."""
+    told = 0.0
+    waiting: Tick | None = None
+    for tick in ticks:
+        waiting = _joined(waiting, tick) if waiting else tick
+        if tick.at - told >= PAUSE - _ROUNDING:
+            yield waiting
+            told, waiting = tick.at, None
+    if waiting:
+        yield waiting
+
+
+def _joined(first: Tick, then: Tick) -> Tick:
+    return Tick(
+        at=then.at,
+        progress=then.progress,
+        output=first.output + then.output,
+        errors=first.errors + then.errors,
+    )
 
 
 def _source(step: int) -> str:

@@ -5,8 +5,8 @@ from typing import Any
 
 import click
 
-from buildfeed.broker.options import amqp_url, log_level, mqtt_url
-from buildfeed.errors import BuildfeedError
+from buildfeed.broker.options import Seconds, amqp_url, log_level, mqtt_url
+from buildfeed.errors import BuildfeedError, CannotListen
 from buildfeed.history.options import database_url
 from buildfeed.history.store import Store
 from buildfeed.log import configure
@@ -33,31 +33,9 @@ log = logging.getLogger(__name__)
     help="TCP port to listen on.",
 )
 @options.origins
+@options.root_path
 @options.trusted_proxies
-@click.option(
-    "--max-connections",
-    envvar="BUILDFEED_MAX_CONNECTIONS",
-    default=10_000,
-    show_default=True,
-    type=click.IntRange(1),
-    help="Connections that a process may have open, WebSockets included.",
-)
-@click.option(
-    "--max-per-address",
-    envvar="BUILDFEED_MAX_PER_ADDRESS",
-    default=1000,
-    show_default=True,
-    type=click.IntRange(0),
-    help="How many of them one address may have; 0: no limit.",
-)
-@click.option(
-    "--starts-per-minute",
-    envvar="BUILDFEED_STARTS_PER_MINUTE",
-    default=600,
-    show_default=True,
-    type=click.IntRange(1),
-    help="Builds that each project may start at once, and as many a minute from then on.",
-)
+@options.limits
 @click.option(
     "--backlog-kib",
     envvar="BUILDFEED_BACKLOG_KIB",
@@ -95,7 +73,7 @@ log = logging.getLogger(__name__)
     envvar="BUILDFEED_DRAIN_SECONDS",
     default=3.0,
     show_default=True,
-    type=click.FloatRange(0, 600),
+    type=Seconds(0, 600),
     help="Most seconds over which a stopping process spreads the goodbyes to its watchers.",
 )
 @log_level
@@ -110,6 +88,8 @@ def main(log_level: str, anonymous: Anonymous | None, **given: Any) -> None:  # 
     try:
         Store(settings.database_url).close()  # else each process would say that it cannot
         serve(settings, log_level)
+    except CannotListen as exc:
+        raise options.cannot_listen(exc) from exc
     except BuildfeedError as exc:
         raise click.ClickException(str(exc)) from exc
 

@@ -13,29 +13,33 @@ from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
-from starlette.middleware.cors import CORSMiddleware
 from starlette.routing import BaseRoute
+from starlette.types import ASGIApp
 
 from buildfeed.activity import Activity
 from buildfeed.broker.amqp.link import AmqpLink
 from buildfeed.history.store import Store
 from gateway.access.access import Access
 from gateway.access.clients import Clients
+from gateway.access.paths import Paths
 from gateway.access.proxies import Proxies
 from gateway.access.refusals import Refusals
+from gateway.commands.admission import Admission, Most
 from gateway.commands.commands import Commands
 from gateway.commands.publisher import AmqpPublisher, MqttPublisher
-from gateway.commands.rate_limit import RateLimit
 from gateway.drain import Drain
-from gateway.engine.server import Limits
+from gateway.engine.limits import Limits
 from gateway.handover import Handover
 from gateway.http import failures
 from gateway.http.api import Api
+from gateway.http.cors import Cors
 from gateway.http.entrance import patience
 from gateway.http.guard import Guard
 from gateway.http.health import Health
+from gateway.http.links import Links
 from gateway.http.pages import pages
 from gateway.http.proxied_streams import ProxiedStreams
+from gateway.http.spelling import Spelling
 from gateway.operations.loop_lag import HANG_SECONDS, LoopLag
 from gateway.operations.metrics import Metrics, Vitals
 from gateway.operations.queues import Queues
@@ -58,11 +62,15 @@ from gateway.transports.transport import Newest, Transport
 CLOSE_SECONDS = 3.0
 READY_SECONDS = 3.0
 STUCK_MORE_SECONDS = 5.0
+STARTS_OF_ADDRESS, STARTS_IN_ALL = 2, 10
+"""By how much the limits of starts are higher than that of a project, unless they are given."""
+LAGGING_SECONDS = 10.0
+"""Seconds of lag from which history counts as behind; the page says so from then on, too."""
 
 log = logging.getLogger(__name__)
 
 
-def create(settings: Settings) -> Starlette:
+def create(settings: Settings) -> ASGIApp:
     """Return the ASGI application of one gateway process."""
 
     @contextlib.asynccontextmanager
@@ -70,49 +78,55 @@ def create(settings: Settings) -> Starlette:
         drain = Drain(settings.drain_seconds)
         drain.heed_signals()
         store = await asyncio.to_thread(Store, settings.database_url)
-        gateway = Gateway(settings, store, drain, clients)
+        gateway = Gateway(settings, store, drain, clients, links)
         drain.on_begin = gateway.handover.leave
         app.router.routes.extend(gateway.routes())
+        app.router.redirect_slashes = False  # `Spelling` knows one spelling only
         async with gateway.running():
             # For `http/entrance.py` and `transports/websocket.py`, below the application.
             yield {
                 "drain": drain,
                 "refusals": refusals,
                 "clients": clients,
-                # The streams give up their watchers themselves, and say so.
-                "patience": patience(stuck=settings.stuck_seconds + STUCK_MORE_SECONDS),
+                "paths": paths,
+                "patience": gateway.patience,
                 "server": gateway.socket_io.server,
                 "handover": gateway.handover,
                 "polling": gateway.socket_io.polling,
             }
 
-    refusals = Refusals(Access(settings.origins, settings.host))
+    access = Access(settings.origins, settings.host)
+    refusals, paths = Refusals(access), Paths(settings.root_path)
+    links = Links(access, paths)
     proxies = Proxies(settings.trusted_proxies)
     clients = Clients(proxies, settings.max_connections, settings.max_per_address)
 
-    return Starlette(
+    app = Starlette(
         lifespan=lifespan,
         middleware=[
             Middleware(Guard, refusals=refusals),
-            Middleware(
-                CORSMiddleware,
-                allow_origins=settings.origins,
-                allow_methods=["GET", "POST"],
-                allow_headers=["Content-Type", "Idempotency-Key", "Prefer"],
-                expose_headers=["Location", "Retry-After"],
-            ),
             Middleware(ProxiedStreams, clients=clients),
         ],
         exception_handlers=dict.fromkeys(failures.EXCEPTIONS, failures.answer),
     )
+    # Outside of all, as the answer to a bug passes no other middleware.
+    return Spelling(Cors(app, refusals), paths)
 
 
 class Gateway:
     """The parts of one gateway process. It closes the `store` at its end."""
 
-    def __init__(self, settings: Settings, store: Store, drain: Drain, clients: Clients) -> None:
+    def __init__(
+        self, settings: Settings, store: Store, drain: Drain, clients: Clients, links: Links
+    ) -> None:
         self._settings = settings
         self._clients = clients
+        # The streams give up their watchers themselves, and say so.
+        self.patience = patience(
+            settings.head_seconds,
+            settings.body_seconds,
+            settings.stuck_seconds + STUCK_MORE_SECONDS,
+        )
         self._store = store
         # The state, and the sources that fill it.
         self._live = live = Live(self._send, asyncio.get_running_loop().time)
@@ -122,23 +136,38 @@ class Gateway:
             settings.mqtt_url,
             on_activity=self._receive,
             on_presence=live.hear,
+            on_removed=live.left,
             on_up=self._up,
             on_down=self._catch_up.unsubscribed,
         )
-        self._feed = Feed(self._subscriber, live, self._send)
+        self._feed = Feed(
+            self._subscriber,
+            live,
+            self._send,
+            takes_commands=self._takes_commands,
+            history_up=lambda: self._catch_up.trouble is None,
+        )
         # Reads and commands.
         builds = Builds(live, store)
         self._amqp = AmqpLink(settings.amqp_url, name="gateway") if settings.amqp_url else None
         self._publisher = (
             AmqpPublisher(self._amqp) if self._amqp else MqttPublisher(self._subscriber.link)
         )
-        rate_limit = RateLimit(settings.starts_per_minute)
-        self._commands = Commands(live, builds, store, self._publisher, rate_limit)
+        self._admission = Admission(_most(settings))
+        self._commands = Commands(
+            live,
+            builds,
+            store,
+            self._publisher,
+            self._admission,
+            takes_commands=self._takes_commands,
+        )
         # The ways to watchers.
-        snapshot, newest = Snapshot(live, store), Newest(live, builds.find, self._feed.body)
+        newest = Newest(live, builds.find, self._feed.body)
+        self._snapshot = Snapshot(live, store, settings.snapshot_queries)
         self.handover = Handover(settings.shared)
         self.socket_io, self._transports = _transports(
-            settings, live, snapshot, newest, self.handover.new_session
+            settings, live, self._snapshot, newest, self.handover.new_session
         )
         self.socket_io.server.admission = clients
         # For operators.
@@ -147,14 +176,14 @@ class Gateway:
         queues = Queues(self._amqp) if self._amqp else None
         self._operations = Operations(live, metrics, queues, settings.shared)
         self._health = Health(self._missing)
-        self._api = Api(live, builds, self._commands, self._counters, drain)
+        self._api = Api(live, builds, self._commands, self._counters, drain, links=links)
 
     def routes(self) -> Iterator[BaseRoute]:
         """Yield the routing table."""
         yield from self._api.routes()
         yield from self._health.routes()
         yield from self._operations.routes()
-        yield from pages()
+        yield from pages(self._settings.root_path)
         for transport in self._transports:
             yield from transport.routes()
 
@@ -202,13 +231,23 @@ class Gateway:
         self._live.reconnected()
         self._catch_up.subscribed()
 
+    def _takes_commands(self) -> bool:
+        """Tell whether the broker takes commands, as far as is known."""
+        return self._subscriber.alive and self._publisher.up
+
     def _missing(self) -> str | None:
         """Return the reason why the process is not ready yet, None when it is."""
         if not self._subscriber.alive:
             return "The broker does not answer."
         if not self._publisher.up:
             return "The broker takes no commands yet."
-        return None if self._catch_up.ready else "Catching up with history."
+        if not self._catch_up.ready:
+            return "Catching up with history."
+        lag = self._live.recorder_lag()
+        if lag > LAGGING_SECONDS:
+            why = self._catch_up.trouble or "the logs of recorder and gateway say why"
+            return f"History has been behind for {lag:.0f} s: {why}."
+        return None
 
     async def _until_ready(self) -> None:
         """Wait until ready, for READY_SECONDS at most: an old picture beats no page."""
@@ -233,7 +272,25 @@ class Gateway:
             activities_refused=self._subscriber.refused,
             connections=self._clients.open,
             connections_refused=self._clients.refused,
+            limits_reached={
+                **self._admission.reached,
+                **self.socket_io.server.limited,
+                **self.patience.refused,
+            },
+            snapshots_waiting=self._snapshot.waiting,
         )
+
+
+def _most(settings: Settings) -> Most:
+    """Return the limits of commands; those of an address and in all grow with a project's."""
+    project = settings.starts_per_minute
+    address, in_all = settings.starts_per_address, settings.starts_in_all
+    return Most(
+        project=project,
+        address=STARTS_OF_ADDRESS * project if address is None else address,
+        in_all=STARTS_IN_ALL * project if in_all is None else in_all,
+        unfinished=settings.max_unfinished,
+    )
 
 
 def _transports(
@@ -247,13 +304,19 @@ def _transports(
     subscriptions = Subscriptions(live, snapshot)
     backlog_bytes, stuck = settings.backlog_kib * 1024, settings.stuck_seconds
     frame_seconds = settings.frame_ms / 1000
-    limits = Limits(stuck=stuck, max_bytes=MAX_MESSAGE_BYTES)
+    limits = Limits(
+        stuck=stuck,
+        max_bytes=MAX_MESSAGE_BYTES,
+        messages_per_second=settings.messages_per_second,
+        unfetched_bytes=settings.unfetched_kib * 1024,
+    )
     socket_io = SocketIoTransport(
         subscriptions,
         newest,
         new_session,
         backlog_bytes=backlog_bytes,
         frame_seconds=frame_seconds,
+        questions_bytes=settings.questions_kib * 1024,
         limits=limits,
     )
     return socket_io, [

@@ -1,15 +1,59 @@
 """The command line options that `buildfeed gateway` and `buildfeed up` share."""
 
+import re
 from collections.abc import Callable
-from typing import Any, TypeVar, get_args
+from typing import Any, Final, TypeVar, get_args
 
 import click
+import idna
 
-from gateway.access import hosts
+from buildfeed.errors import CannotListen
+from gateway.access import hosts, paths, proxies
 from gateway.access.anonymous import ALL_INTERFACES, Anonymous, refusal
-from gateway.access.proxies import Proxies
+
+_LIMITS: Final = (
+    # option, default, least, help
+    (
+        "max-connections",
+        10_000,
+        1,
+        "Connections that a process may have open, WebSockets included.",
+    ),
+    ("max-per-address", 1000, 0, "How many of them one address may have; 0: no limit."),
+    (
+        *("idle-seconds", 125, 1),
+        "Seconds that a connection is kept for a further request: longer than a proxy keeps it.",
+    ),
+    (
+        *("starts-per-minute", 600, 1),
+        "Builds that each project may start at once, and as many a minute from then on.",
+    ),
+    (
+        *("starts-per-address", None, 0),
+        "The same for each address, and for stops; 0: no limit.  [default: twice as many]",
+    ),
+    (
+        *("starts-in-all", None, 0),
+        "The same for all together; 0: no limit.  [default: ten times as many]",
+    ),
+    ("max-unfinished", 10_000, 0, "Builds that may be queued or running; 0: no limit."),
+    (
+        *("messages-per-second", 20, 1),
+        "Messages that a client of socket.io may send a second; at once, those of 10 s.",
+    ),
+    ("questions-kib", 256, 16, "KiB of a client's `watch` that may wait for their answers."),
+    ("unfetched-kib", 256, 16, "KiB of answers that may wait for a client that polls and asks on."),
+    ("snapshot-queries", 4, 1, "Queries of the history for snapshots at a time; others wait."),
+    ("head-seconds", 10, 1, "Seconds in which the head of a request has to arrive."),
+    ("body-seconds", 30, 1, "Seconds in which the body of a request has to arrive."),
+)
 
 Command = TypeVar("Command", bound=Callable[..., Any])
+
+_NO_PAGES: Final = ("about", "amqp", "amqps", "blob", "data", "file", "ftp", "mqtt", "mqtts")
+"""Schemes of addresses whose pages, if any, send no origin."""
+_MISSPELT: Final = re.compile(r"h?t+p*s*|h+t*p+s*|h+t+s+")
+"""What looks like http or https, and is neither."""
 
 
 def host(command: Command) -> Command:
@@ -19,7 +63,7 @@ def host(command: Command) -> Command:
         envvar="BUILDFEED_HOST",
         default="127.0.0.1",
         show_default=True,
-        callback=lambda _context, _option, value: value or ALL_INTERFACES,
+        callback=_host,
         help="Address to listen on; with another than loopback say --anonymous too.",
     )(command)
 
@@ -53,6 +97,21 @@ def origins(command: Command) -> Command:
     )(command)
 
 
+def limits(command: Command) -> Command:
+    """Add the limits of what clients may do; each is given by its own name, a whole number."""
+    for name, default, least, help_ in reversed(_LIMITS):
+        variable = f"BUILDFEED_{name.replace('-', '_').upper()}"
+        command = click.option(
+            f"--{name}",
+            envvar=variable,
+            default=default,
+            show_default=default is not None,
+            type=click.IntRange(least),
+            help=help_,
+        )(command)
+    return command
+
+
 def trusted_proxies(command: Command) -> Command:
     """Add `--trusted-proxy`, given to the command as `trusted_proxies`: a tuple."""
     return click.option(
@@ -66,17 +125,55 @@ def trusted_proxies(command: Command) -> Command:
     )(command)
 
 
+def root_path(command: Command) -> Command:
+    """Add `--root-path`, given to the command as `root_path`: empty, or as `/ci`."""
+    return click.option(
+        "--root-path",
+        envvar="BUILDFEED_ROOT_PATH",
+        default="",
+        callback=_root_path,
+        help="Path below which a proxy serves Buildfeed, as in /ci; with or without it in requests "
+        "of the proxy.  [default: none]",
+    )(command)
+
+
+def cannot_listen(exc: CannotListen) -> click.ClickException:
+    """Return the error of a command whose server cannot listen; it says what to do."""
+    if exc.taken:
+        return click.ClickException(
+            f"Port {exc.port} is taken: choose another with --port or PORT=."
+        )
+    return click.ClickException(f"{exc} Choose another address with --host.")
+
+
+def _host(_context: click.Context, _option: click.Parameter, value: str) -> str:
+    """Return an address as the kernel writes it, or a name as a Host header does."""
+    if not value:
+        return ALL_INTERFACES
+    zone = value.strip("[]").partition("%")[2]
+    found = hosts.host(_ascii(value))
+    if found is None or found.port is not None:
+        raise click.BadParameter(
+            f"{value!r} is no address to listen on: write it as 127.0.0.1, ::1 or builds.example, "
+            "and its port as --port."
+        )
+    return f"{found.unmapped}%{zone}" if zone else found.unmapped
+
+
 def _trusted_proxies(
     _context: click.Context, _option: click.Parameter, values: tuple[str, ...]
 ) -> tuple[str, ...]:
-    for value in values:
-        try:
-            Proxies([value])
-        except ValueError:
-            raise click.BadParameter(
-                f"{value!r} is no address and no network: write it as 192.0.2.7 or 10.0.0.0/8."
-            ) from None
-    return values
+    return tuple(map(_trusted_proxy, values))
+
+
+def _trusted_proxy(text: str) -> str:
+    try:
+        return str(proxies.network(text))
+    except ValueError:
+        raise click.BadParameter(
+            f"{text!r} is no address and no network of a proxy: write it as 192.0.2.7 or "
+            "10.0.0.0/8; every address is 0.0.0.0/0 and ::/0."
+        ) from None
 
 
 def _origins(
@@ -86,10 +183,36 @@ def _origins(
 
 
 def _origin(text: str) -> str:
-    origin = hosts.origin(text.removesuffix("/"))
-    if origin is None:
+    origin = hosts.origin(_ascii(text.strip().removesuffix("/")))
+    if origin is None or origin.scheme in _NO_PAGES or _is_misspelt(origin.scheme):
         raise click.BadParameter(
             f"{text!r} is no web origin: write what stands in the address bar before the path, "
-            "as in https://builds.example or http://192.0.2.7:8000."
+            "as in https://builds.example or http://192.0.2.7:8000; each origin by itself, "
+            "without wildcards."
         )
     return str(origin)
+
+
+def _is_misspelt(scheme: str) -> bool:
+    return scheme not in ("http", "https") and _MISSPELT.fullmatch(scheme) is not None
+
+
+def _root_path(_context: click.Context, _option: click.Parameter, value: str) -> str:
+    try:
+        return paths.root(value)
+    except ValueError as exc:
+        raise click.BadParameter(
+            f"{value!r} is no path to be served below: {exc}, as in /ci."
+        ) from exc
+
+
+def _ascii(text: str) -> str:
+    """Return a host name, with what is around it, as browsers send it (UTS 46)."""
+    if text.isascii():
+        return text
+    scheme, mark, rest = text.rpartition("://")
+    name, colon, port = rest.partition(":")
+    try:
+        return f"{scheme}{mark}{idna.encode(name, uts46=True).decode()}{colon}{port}"
+    except idna.IDNAError:
+        return text

@@ -1,10 +1,17 @@
-"""Errors on HTTP: RFC 9457 `application/problem+json`, one sentence each, never a traceback."""
+"""Errors on HTTP: RFC 9457 `application/problem+json`, one sentence each, never a traceback.
+
+Whoever prefers HTML, as browsers do that open an address, gets a page with the same words.
+"""
 
 from http import HTTPStatus
 from typing import Any, Final
 
 import msgspec
 from starlette.responses import Response
+
+from buildfeed.text import printable
+from gateway import problem_page
+from gateway.accept import prefers_html
 
 MEDIA_TYPE = "application/problem+json"
 
@@ -26,7 +33,7 @@ class Problem(Exception):
     """An answer that says what is wrong and what to do.
 
     `slug` ends the problem's type `urn:buildfeed:problem:{slug}` (RFC 9457 §3.1.1) and is stable;
-    `extra` are further members.
+    `detail` may quote what a stranger sent, which becomes printable; `extra` are further members.
     """
 
     def __init__(
@@ -38,6 +45,7 @@ class Problem(Exception):
         headers: dict[str, str] | None = None,
         **extra: Any,  # noqa: ANN401 - extension members are any JSON (RFC 9457 §3.2)
     ) -> None:
+        detail = printable(detail)
         super().__init__(detail)
         self.status = status
         self.slug = slug
@@ -46,11 +54,18 @@ class Problem(Exception):
         self.extra = extra
 
 
-def answer(problem: Problem) -> Response:
-    """Return the response that tells the problem.
+def answer(problem: Problem, accept: str = "", home: str = "/") -> Response:
+    """Return the response that tells the problem, in the form that the header `accept` prefers.
 
-    It has the security headers already: that to a bug of ours passes no middleware.
+    `home` is the address of the page. The response has the security headers already: that to a bug
+    of ours passes no middleware.
     """
+    headers = {**SECURITY_HEADERS, "vary": "Accept", **(problem.headers or {})}
+    if prefers_html(accept):
+        headers["content-security-policy"] += f"; style-src {problem_page.STYLE_SOURCE}"
+        back = None if problem.status == HTTPStatus.MISDIRECTED_REQUEST else home
+        text = problem_page.page(problem.status.phrase, problem.detail, back)
+        return Response(text, problem.status.value, headers, media_type="text/html")
     body = {
         "type": f"urn:buildfeed:problem:{problem.slug}",
         "title": problem.status.phrase,
@@ -61,14 +76,14 @@ def answer(problem: Problem) -> Response:
     return Response(
         msgspec.json.encode(body),
         problem.status.value,
-        headers={**SECURITY_HEADERS, **(problem.headers or {})},
+        headers,
         media_type=MEDIA_TYPE,
     )
 
 
-def encoded(problem: Problem) -> bytes:
+def encoded(problem: Problem, accept: str = "") -> bytes:
     """Return the whole HTTP/1.1 response that tells the problem, for a connection that ends."""
-    response = answer(problem)
+    response = answer(problem, accept)
     fields = {**response.headers, "connection": "close"}
     head = [f"HTTP/1.1 {problem.status.value} {problem.status.phrase}"]
     head += [f"{name}: {value}" for name, value in fields.items()]

@@ -31,7 +31,7 @@ import msgspec
 import uvicorn
 from uvicorn.supervisors import Multiprocess
 
-from buildfeed.errors import BuildfeedError
+from buildfeed import listeners
 from buildfeed.log import configure
 from buildfeed.machine import signals
 from buildfeed.machine.folder import FolderUnusable
@@ -44,33 +44,21 @@ SHUTDOWN_SECONDS: Final = 3
 """Seconds for requests and watchers that are left after the drain."""
 STOP_SECONDS: Final = 10.0
 """Seconds after the drain at which a process that has not ended is killed."""
-IDLE_SECONDS: Final = 5
-"""Seconds that a connection may wait for its next request; docs/running.md has it for proxies."""
 _AGAIN_SECONDS: Final = 0.1
 _OF_A_TERMINAL: Final = (signal.SIGINT, signal.SIGHUP, signal.SIGQUIT)
 _FOLDER: Final = "buildfeed-gateway-"
 """How the names of the folders that processes share begin."""
+BACKLOG: Final = 2048
+"""Connections that may wait for `accept`: a crowd that comes back at once. The kernel's own limit
+(net.core.somaxconn, 4096) may be lower."""
 _COLLECT: Final = 10_000, 20, 20
 """Thresholds of the garbage collector: cycles are rare here, and a full collection looks at every
 object of thousands of watchers."""
 
 if TYPE_CHECKING:
-    from starlette.applications import Starlette
+    from starlette.types import ASGIApp
 
 log = logging.getLogger(__name__)
-
-
-class CannotListen(BuildfeedError):
-    """Nobody can listen on the `port` of `host`, for `reason`."""
-
-    def __init__(self, host: str, port: int, reason: str) -> None:
-        super().__init__(
-            f"Cannot listen on port {port} of {host}: {reason}. Choose another with --port or "
-            "--host."
-        )
-        self.host = host
-        self.port = port
-        self.reason = reason
 
 
 def serve(settings: Settings, log_level: str) -> None:
@@ -78,13 +66,13 @@ def serve(settings: Settings, log_level: str) -> None:
 
     Raises CannotListen, TooFewOpenFiles, and FolderUnusable.
     """
-    _check_address(settings.host, settings.port)
     most = descriptors.fitting(settings.max_connections, raise_limit())
     settings = msgspec.structs.replace(settings, max_connections=most)
     if settings.workers == 1:
         signals.as_terminations()
+        sockets = listeners.bind(settings.host, settings.port)
         with contextlib.suppress(KeyboardInterrupt):  # it has stopped in order already
-            uvicorn.Server(_config(settings, log_level)).run()
+            uvicorn.Server(_config(settings, log_level)).run(sockets)
     else:
         # No signal until the supervisor has its handlers: it would leave the folder behind.
         signal.pthread_sigmask(signal.SIG_BLOCK, signals.ENDING)
@@ -93,21 +81,6 @@ def serve(settings: Settings, log_level: str) -> None:
             supervisor = Supervisor(_config(settings, log_level), shared, settings.drain_seconds)
             signal.pthread_sigmask(signal.SIG_UNBLOCK, signals.ENDING)
             supervisor.run()
-
-
-def _check_address(host: str, port: int) -> None:
-    """Raise CannotListen before anything is started."""
-    try:
-        for family, kind, _, _, address in socket.getaddrinfo(
-            host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
-        ):
-            with socket.socket(family, kind) as tried:
-                tried.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-                if family == socket.AF_INET6:
-                    tried.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
-                tried.bind(address)
-    except OSError as exc:
-        raise CannotListen(host, port, exc.strerror or str(exc)) from exc
 
 
 @contextlib.contextmanager
@@ -144,11 +117,15 @@ def _config(settings: Settings, log_level: str) -> uvicorn.Config:
         host=settings.host,
         port=settings.port,
         workers=settings.workers,
+        lifespan="on",  # "auto" takes an error in it for "there is none", and serves without
+        backlog=BACKLOG,
+        limit_concurrency=None,  # `Clients` has the limits, and an answer that says why
         http="gateway.http.entrance:Entrance",
+        loop="gateway.http.listener:Loop",
         ws="gateway.transports.websocket:WatcherSocket",
         ws_per_message_deflate=False,  # costs more CPU than the bytes are worth (1.5 times)
         ws_max_size=MAX_MESSAGE_BYTES,
-        timeout_keep_alive=IDLE_SECONDS,
+        timeout_keep_alive=settings.idle_seconds,
         timeout_graceful_shutdown=round(settings.drain_seconds) + SHUTDOWN_SECONDS,
         timeout_worker_healthcheck=HANG_SECONDS,
         proxy_headers=False,  # `Clients` knows which proxies are trusted
@@ -166,9 +143,10 @@ class Supervisor(Multiprocess):
     """
 
     def __init__(self, config: uvicorn.Config, shared: Path, drain_seconds: float) -> None:
-        config.bind_socket().close()  # exits when another program has the port
+        listeners.check(config.host, config.port)  # another program may have the port
         super().__init__(config, _Listeners(config.host, config.port))
-        self._reserved = _bind(config.host, config.port)  # even while no process listens
+        # Even while no process listens.
+        self._reserved = listeners.bind(config.host, config.port, shared=True)
         self._shared = shared
         self._terminal_closed = signals.terminal_watch()
         self._stop_seconds = drain_seconds + STOP_SECONDS
@@ -254,19 +232,10 @@ class _Listeners(list[socket.socket]):
 
 
 def _listeners(host: str, port: int) -> list[socket.socket]:
-    return [_bind(host, port)]
+    return listeners.bind(host, port, shared=True)
 
 
-def _bind(host: str, port: int) -> socket.socket:
-    """Return a socket on the port, which other processes may bind too; it does not listen yet."""
-    bound = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
-    bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
-    bound.bind((host, port))
-    return bound
-
-
-def _create(settings: Settings, log_level: str) -> "Starlette":
+def _create(settings: Settings, log_level: str) -> "ASGIApp":
     """Return the application of this process, which may be one of several.
 
     Its modules are imported here and not above: on a busy machine that takes seconds, in which

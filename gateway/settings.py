@@ -13,12 +13,22 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """The options of `buildfeed gateway`.
 
     Without `amqp_url` commands travel by MQTT, as in the embedded default. `origins` are the web
-    origins allowed besides the gateway's own. Each project may start `starts_per_minute` builds.
+    origins allowed besides the gateway's own. `root_path`, empty or as `/ci`, is the path below
+    which a proxy has the gateway. A minute, each project may start `starts_per_minute`
+    builds, each address `starts_per_address` and all together `starts_in_all` (0: no limit; None:
+    twice and ten times as many as a project); as many may be stopped. At most `max_unfinished` are
+    queued or running.
+
     `workers` processes share the port and, if they are several, the directory `shared`. At most
     `backlog_kib` KiB wait for one watcher; one that takes nothing for `stuck_seconds` is closed. A
     watcher gets one write in `frame_ms` milliseconds, 0 for one in each turn of the event loop.
+
     A process has at most `max_connections`, of which `max_per_address` from one address (0: no
-    limit). `trusted_proxies` are addresses and networks of proxies that say who their clients are.
+    limit). A client may send `messages_per_second` over socket.io; `questions_kib` KiB of what it
+    asks may wait for answers, and `unfetched_kib` KiB of answers until it polls. `snapshot_queries`
+    of the history run at a time. A request has `head_seconds` for its head and `body_seconds` for
+    its body. `trusted_proxies` are addresses and networks of proxies that say who their clients
+    are. A connection is kept for `idle_seconds` after an answer.
     """
 
     mqtt_url: str
@@ -27,7 +37,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     host: str
     port: int
     origins: tuple[str, ...] = ()
+    root_path: str = ""
     starts_per_minute: int = 600
+    starts_per_address: int | None = None
+    starts_in_all: int | None = None
+    max_unfinished: int = 10_000
     workers: int = 1
     drain_seconds: float = 3.0
     shared: Path | None = None
@@ -36,4 +50,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     frame_ms: int = 40
     max_connections: int = 10_000
     max_per_address: int = 1000
+    messages_per_second: int = 20
+    questions_kib: int = 256
+    unfetched_kib: int = 256
+    snapshot_queries: int = 4
+    head_seconds: int = 10
+    body_seconds: int = 30
     trusted_proxies: tuple[str, ...] = ()
+    idle_seconds: int = 125

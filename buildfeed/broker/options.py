@@ -1,14 +1,39 @@
 """The command line options of every process that talks to a broker."""
 
+import math
 from collections.abc import Callable
 from typing import Any, Final, TypeVar
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, parse_qsl, urlsplit
 
 import click
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 LEVELS: Final = ("debug", "info", "warning", "error")
+_AMQP_NUMBERS: Final = (
+    *("blocked_connection_timeout", "channel_max", "connection_attempts", "frame_max"),
+    *("heartbeat", "retry_delay", "socket_timeout", "stack_timeout"),
+)
+_AMQP_QUERY: Final = (*_AMQP_NUMBERS, "client_properties", "locale", "ssl_options", "tcp_options")
+"""What pika reads in the query of a URL; it ignores anything else."""
+
+
+class Seconds(click.FloatRange):
+    """A number of seconds from `min` to `max`; `nan`, which passes every range, is none."""
+
+    name = "seconds"
+
+    def convert(
+        self,
+        value: Any,  # noqa: ANN401 - as click's
+        param: click.Parameter | None,
+        ctx: click.Context | None,
+    ) -> float:
+        """Return it; raise click.BadParameter for what is outside."""
+        number: float = super().convert(value, param, ctx)
+        if not math.isfinite(number):
+            self.fail(f"{value!r} is no number of seconds.", param, ctx)
+        return number
 
 
 def mqtt_url(command: Command) -> Command:
@@ -51,12 +76,41 @@ def check_url(_context: click.Context, option: click.Parameter, value: str | Non
     if value is None:
         return None
     protocol = "mqtt" if option.name == "mqtt_url" else "amqp"
+    text = value.strip()
     try:
-        parts = urlsplit(value)
-        valid = parts.scheme in (protocol, f"{protocol}s") and parts.hostname and parts.port != 0
+        parts = urlsplit(text)
+        valid = (
+            parts.scheme in (protocol, f"{protocol}s")
+            and bool(parts.hostname)
+            and parts.port != 0
+            and not any(map(str.isspace, text))
+        )
     except ValueError:
         valid = False
     if not valid:
         # The value is not quoted: it may contain a password.
-        raise click.BadParameter(f"it is not {protocol}://user:password@host:port.")
-    return value
+        raise click.BadParameter(
+            f"it is not {protocol}://user:password@host:port (in a user or a password, "
+            "write / as %2F, # as %23, @ as %40)."
+        )
+    if more := _unread(protocol, parts):
+        raise click.BadParameter(f"its {more} means nothing here: leave it out.")
+    return text
+
+
+def _unread(protocol: str, parts: SplitResult) -> str | None:
+    """Return what of a URL would be ignored, None when nothing would."""
+    if parts.fragment:
+        return "part behind #"
+    if protocol == "mqtt":
+        if parts.path not in ("", "/"):
+            return "path"
+        return "query" if parts.query else None
+    for name, number in parse_qsl(parts.query, keep_blank_values=True):
+        if name not in _AMQP_QUERY or (name in _AMQP_NUMBERS and not _is_number(number)):
+            return f"query {name[:40]!r}"
+    return None
+
+
+def _is_number(text: str) -> bool:
+    return text.replace(".", "", 1).isdecimal() and text.isascii()

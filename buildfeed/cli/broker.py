@@ -11,11 +11,12 @@ from typing import Final
 import click
 import msgspec
 
+from buildfeed import listeners
 from buildfeed.broker.amqp.link import AmqpLink
 from buildfeed.broker.local import ports
 from buildfeed.broker.local.rabbitmq import PrivateRabbitMQ, RabbitMQFailed
 from buildfeed.cli.settings import MQTT_PORT, Settings
-from buildfeed.errors import BuildfeedError
+from buildfeed.errors import BuildfeedError, CannotListen
 from buildfeed.machine.folder import kept
 from buildfeed.machine.output import say
 
@@ -43,7 +44,8 @@ class Urls(msgspec.Struct, frozen=True):
 async def broker(settings: Settings, rabbitmq: PrivateRabbitMQ | None) -> AsyncIterator[Urls]:
     """Give the URLs of the broker, with its queues declared; end a broker that was started here.
 
-    Raises click.ClickException, RabbitMQMissing or RabbitMQFailed when it cannot be started.
+    Raises click.ClickException, CannotListen, RabbitMQMissing or RabbitMQFailed when it cannot be
+    started.
     """
     if settings.mqtt_url:
         context = _running(settings.mqtt_url, settings.amqp_url)
@@ -114,11 +116,7 @@ async def _embedded(settings: Settings) -> AsyncIterator[Urls]:
         user=_USER,
         password=kept(settings.data_dir / "mqtt-password", secrets.token_urlsafe(12)),
     )
-    try:
-        await embedded.start()
-    except OSError as exc:
-        reason = f"MQTT cannot listen on {settings.host}: {exc.strerror or exc}."
-        raise click.ClickException(reason) from exc
+    await embedded.start()
     try:
         yield Urls(embedded.url, None)
     finally:
@@ -127,15 +125,25 @@ async def _embedded(settings: Settings) -> AsyncIterator[Urls]:
 
 def _mqtt_port(settings: Settings) -> int:
     if settings.mqtt_port is not None:
-        if not ports.is_free(settings.mqtt_port):
+        if not _is_free(settings.host, settings.mqtt_port):
             raise click.ClickException(
                 f"Port {settings.mqtt_port} is taken: choose another with --mqtt-port."
             )
         return settings.mqtt_port
-    port = MQTT_PORT if ports.is_free(MQTT_PORT) else ports.free_block(1, settings.port)
+    if settings.port != MQTT_PORT and _is_free(settings.host, MQTT_PORT):
+        return MQTT_PORT
+    port = ports.free_block(1, settings.port)
     if port is None:
         raise click.ClickException("No port is free for the broker: end something that listens.")
     return port
+
+
+def _is_free(host: str, port: int) -> bool:
+    try:
+        listeners.check(host, port)
+    except CannotListen as exc:
+        return not exc.taken
+    return True
 
 
 async def _declare_queues(amqp_url: str) -> None:

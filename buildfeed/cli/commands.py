@@ -13,6 +13,7 @@ _COMMANDS = {
     "gateway": ("gateway.__main__", "Serve the page, the API and socket.io to browsers."),
     "fakebuild": ("fakebuild.__main__", "Run a worker that fakes builds."),
     "recorder": ("buildfeed.history.__main__", "Keep the history."),
+    "check": ("buildfeed.cli.check", "Say whether JSON documents are activities."),
     "dead": ("buildfeed.cli.dead", "List, retry or drop the starts that were given up."),
 }
 

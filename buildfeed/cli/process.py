@@ -53,7 +53,7 @@ class Process:
             code: int | str
             try:
                 code = await self._run_once()
-            except OSError as exc:  # too many processes, or no memory
+            except OSError as exc:  # too many processes, no memory: it may be possible later
                 code = exc.strerror or str(exc)
             if self._stopping:
                 return

@@ -36,6 +36,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     host: str
     port: int
     origins: tuple[str, ...]
+    root_path: str
+    trusted_proxies: tuple[str, ...]
     workers: int
     mqtt_port: int | None
     no_worker: bool
@@ -76,6 +78,8 @@ _OPTIONS: Final = (
         help="Port of the page.",
     ),
     options.origins,
+    options.root_path,
+    options.trusted_proxies,
     click.option(
         "--workers",
         envvar="BUILDFEED_WORKERS",
@@ -123,4 +127,16 @@ def settings_of(*, anonymous: Anonymous | None, **given: Any) -> Settings:  # no
     options.check(found.host, anonymous)
     if found.amqp_url and not found.mqtt_url:
         raise click.UsageError("--amqp-url names a running broker: give its --mqtt-url too.")
+    if found.mqtt_url and _was_typed("broker"):
+        raise click.UsageError("--mqtt-url names a running broker: leave out --broker.")
+    if _was_typed("mqtt_port") and (found.mqtt_url or found.broker != "embedded"):
+        raise click.UsageError("--mqtt-port is that of the embedded broker: leave it out.")
+    if found.mqtt_port == found.port:
+        raise click.UsageError(f"--port and --mqtt-port are both {found.port}: choose two.")
     return found
+
+
+def _was_typed(option: str) -> bool:
+    """Tell whether it is on the command line: one environment may be for several commands."""
+    source = click.get_current_context().get_parameter_source(option)
+    return source is click.core.ParameterSource.COMMANDLINE

@@ -17,14 +17,15 @@ from typing import Any
 
 import click
 
-from buildfeed import names
+from buildfeed import listeners, names
 from buildfeed.broker.local import ports
 from buildfeed.broker.local.rabbitmq import PrivateRabbitMQ
 from buildfeed.cli.alone import RECORDER_ID, Alone
 from buildfeed.cli.broker import Urls, broker
+from buildfeed.cli.commands import main as buildfeed
 from buildfeed.cli.process import Process
 from buildfeed.cli.settings import Settings, settings_of, takes_settings
-from buildfeed.errors import BuildfeedError
+from buildfeed.errors import BuildfeedError, CannotListen
 from buildfeed.history.recorder import Recorder
 from buildfeed.history.retention import Keep, Retention
 from buildfeed.history.store import Store
@@ -33,6 +34,7 @@ from buildfeed.machine import signals
 from buildfeed.machine.folder import kept
 from buildfeed.machine.open_files import raise_limit
 from buildfeed.machine.output import say
+from gateway import options
 
 
 @click.command("up")
@@ -41,10 +43,28 @@ def main(log_level: str, **given: Any) -> None:  # noqa: ANN401 - click names an
     """Run everything here: broker, recorder, gateway and a worker of fake builds."""
     configure(log_level)
     settings = settings_of(log_level=log_level, **given)
+    _check_environment()
     try:
         _alone(settings)
+    except CannotListen as exc:
+        raise options.cannot_listen(exc) from exc
     except BuildfeedError as exc:
         raise click.ClickException(str(exc)) from exc
+
+
+def _check_environment() -> None:
+    """Raise click.UsageError for a variable that one of the processes would end with."""
+    context = click.get_current_context()
+    own = {option.envvar for option in context.command.params if isinstance(option, click.Option)}
+    if all(name in own for name in os.environ if name.startswith("BUILDFEED_")):
+        return
+    for name in ("gateway", "fakebuild"):
+        command = buildfeed.get_command(context, name)
+        try:
+            if command:
+                command.make_context(name, [])
+        except click.UsageError as exc:
+            raise click.UsageError(exc.format_message()) from exc
 
 
 def _alone(settings: Settings) -> None:
@@ -55,10 +75,7 @@ def _alone(settings: Settings) -> None:
         rabbitmq = PrivateRabbitMQ(settings.data_dir / "rabbitmq")
     with Alone(settings, rabbitmq.mark if rabbitmq else None) as alone:
         # Only now: a run that was killed a moment ago may have had it.
-        if not ports.is_free(settings.port):
-            raise click.ClickException(
-                f"Port {settings.port} is taken: choose another with --port or PORT=."
-            )
+        listeners.check(settings.host, settings.port)
         asyncio.run(_until_stopped(settings, rabbitmq, alone))
 
 
@@ -141,6 +158,8 @@ def _environment(settings: Settings, urls: Urls, mark: str) -> dict[str, str]:
         "BUILDFEED_ANONYMOUS": "all",  # `settings_of` has checked it
         "BUILDFEED_PORT": str(settings.port),
         "BUILDFEED_ORIGINS": " ".join(settings.origins) or None,
+        "BUILDFEED_ROOT_PATH": settings.root_path or None,
+        "BUILDFEED_TRUSTED_PROXIES": " ".join(settings.trusted_proxies) or None,
         "BUILDFEED_WORKERS": str(settings.workers),
         "BUILDFEED_LOG_LEVEL": settings.log_level,
     }
@@ -150,15 +169,14 @@ def _environment(settings: Settings, urls: Urls, mark: str) -> dict[str, str]:
 
 async def _announce(settings: Settings, urls: Urls) -> None:
     """Print the addresses once the gateway is ready."""
-    host = _reachable(settings.host)
-    page = f"http://{ports.in_url(host)}:{settings.port}"
+    host = listeners.reachable(settings.host)
+    page = f"http://{ports.in_url(host)}:{settings.port}{settings.root_path}"
     while True:
         if await asyncio.to_thread(_ready, host, settings.port):
             break
         await asyncio.sleep(0.05)
     say(f"Buildfeed is ready: {page}")
-    mqtt = urls.mqtt.replace("@0.0.0.0:", "@127.0.0.1:").replace("@[::]:", "@[::1]:")
-    say(f"MQTT clients:       {mqtt}")
+    say(f"MQTT clients:       {urls.mqtt}")
     if urls.amqp:
         say(f"AMQP clients:       {urls.amqp}")
     if settings.no_worker:
@@ -179,10 +197,6 @@ def _ready(host: str, port: int) -> bool:
             return gateway.getresponse().status == HTTPStatus.OK
     except (HTTPException, OSError):
         return False
-
-
-def _reachable(host: str) -> str:
-    return {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 - a comparison
 
 
 def _worker_name(settings: Settings) -> str:

@@ -12,11 +12,12 @@ start; the turn is a lease, which the sender renews while it works. The row says
 
 Two processes never have the turn together, because one statement (`_taking`) both looks at a row
 and takes it, and the database runs such statements on one row one after the other. Relied on: the
-row lock of an upsert, and clocks that differ by less than a third of LEASE.
+row lock of an upsert. All times are those of one clock, which the processes share: the clocks of
+their machines may differ.
 """
 
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Final, Literal
 
 import msgspec
@@ -30,7 +31,7 @@ from buildfeed.history.schema import starts
 KEY_LIFETIME: Final = timedelta(hours=24)
 """A key belongs to its build for this time; then it is free."""
 LEASE: Final = timedelta(seconds=15)
-"""A lease that is not renewed expires after this. Clocks may differ by a third of it."""
+"""A lease that is not renewed expires after this."""
 
 Turn = Literal["first", "again", "taken", "sent"]
 Ending = Literal["sent", "unsent", "undone"]
@@ -42,6 +43,11 @@ _FORGET: Final = delete(starts).where(
 )
 _FIND: Final = select(starts.c.build, starts.c.body_hash, starts.c.lease).where(
     starts.c.project == bindparam("project"), starts.c.key == bindparam("key")
+)
+_KNOWN: Final = select(starts.c.build).where(
+    starts.c.project == bindparam("project"),
+    starts.c.key == bindparam("key"),
+    starts.c.created >= bindparam("expired"),
 )
 _OURS: Final = (
     (starts.c.project == bindparam("in_project"))
@@ -96,23 +102,31 @@ class Claims:
         self._database = database
         self._sender = sender
         self._take = _taking(database.dialect.insert)
+        self._now = database.dialect.now
 
-    def take(self, project: str, key: str, build: str, body_hash: str, now: datetime) -> Claim:
+    def known(self, project: str, key: str) -> bool:
+        """Tell whether a start of the last 24 h has `key`; nothing is written."""
+        with self._database.transaction() as connection:
+            row = {"project": project, "key": key, "expired": self._now(connection) - KEY_LIFETIME}
+            return connection.execute(_KNOWN, row).first() is not None
+
+    def take(self, project: str, key: str, build: str, body_hash: str) -> Claim:
         """Give `key` to `build` unless a start of the last 24 h has it; return whose turn it is.
 
         A turn of the caller lasts for LEASE. With a body that differs it is never the turn of the
         caller.
         """
-        row = {
-            "project": project,
-            "key": key,
-            "build": build,
-            "body_hash": body_hash,
-            "created": now,
-            "sender": self._sender,
-            "lease": now + LEASE,
-        }
         with self._database.transaction() as connection:
+            now = self._now(connection)
+            row = {
+                "project": project,
+                "key": key,
+                "build": build,
+                "body_hash": body_hash,
+                "created": now,
+                "sender": self._sender,
+                "lease": now + LEASE,
+            }
             connection.execute(_FORGET, {"expired": now - KEY_LIFETIME, "now": now})
             ours = connection.scalar(self._take, row)
             if ours is not None:
@@ -122,10 +136,10 @@ class Claims:
         turn: Turn = "sent" if found.lease is None else "taken"
         return Claim(project, key, found.build, found.body_hash, turn)
 
-    def renew(self, claim: Claim, now: datetime) -> bool:
+    def renew(self, claim: Claim) -> bool:
         """Extend the turn by another LEASE; False when another process has taken it over."""
         with self._database.transaction() as connection:
-            row = self._ours(claim) | {"until": now + LEASE}
+            row = self._ours(claim) | {"until": self._now(connection) + LEASE}
             return connection.execute(_RENEW, row).rowcount > 0
 
     def end(self, claim: Claim, ending: Ending) -> None:

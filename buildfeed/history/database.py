@@ -1,19 +1,37 @@
-"""A database, SQLite or PostgreSQL: connections, transactions, and its tables up to date."""
+"""A database, SQLite or PostgreSQL: connections, transactions, and its tables up to date.
+
+After a failure no connection that exists is used again: a database may have been moved, replaced or
+demoted, so that the next connection reaches what the old ones never will. For the same reason its
+tables are looked at again.
+"""
 
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Final
+from typing import Any, Final
 
-from sqlalchemy import Connection, create_engine
-from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
+from sqlalchemy import Connection, ExceptionContext, create_engine, event, make_url
+from sqlalchemy.exc import (
+    ArgumentError,
+    DataError,
+    DBAPIError,
+    IntegrityError,
+    NoSuchModuleError,
+    SQLAlchemyError,
+)
 
-from buildfeed.errors import HistoryUnavailable
+from buildfeed.errors import HistoryRefused, HistoryUnavailable
 from buildfeed.history import postgresql, schema, sqlite
 from buildfeed.history.dialect import Dialect
+from buildfeed.history.url import whole_number
 from buildfeed.machine.folder import FolderUnusable
 
 DIALECTS: Final[dict[str, Dialect]] = {"sqlite": sqlite, "postgresql": postgresql}
+
+POOL_SIZE: Final = 10
+"""Most connections of one process, unless its URL has another `pool_size`; made when needed."""
+_POOL_SECONDS: Final = 5.0
+"""Seconds that a call waits for one of them; they may all hang."""
 
 
 class Database:
@@ -26,24 +44,37 @@ class Database:
 
     def __init__(self, url: str) -> None:
         try:
-            # Parameters are hidden from logs: they are payloads.
-            self.engine = create_engine(url, hide_parameters=True, pool_pre_ping=True)
+            parsed = make_url(url)
+            self.engine = create_engine(
+                parsed,
+                hide_parameters=True,  # from logs: they are payloads
+                pool_size=whole_number(parsed, "pool_size", POOL_SIZE),
+                max_overflow=0,
+                pool_timeout=_POOL_SECONDS,
+            )
             self.dialect = DIALECTS[self.engine.dialect.name]
             self.dialect.prepare(self.engine)
         except KeyError as exc:
             raise HistoryUnavailable(f"{exc.args[0]} is neither SQLite nor PostgreSQL") from exc
+        except TypeError as exc:  # the pool of a database in memory takes none of these options
+            raise HistoryUnavailable("a history needs a file") from exc
         except FolderUnusable as exc:
             raise HistoryUnavailable(str(exc).rstrip(".")) from exc
-        except (ArgumentError, ImportError, OSError, TypeError) as exc:
+        except (ArgumentError, NoSuchModuleError, ImportError, OSError, ValueError) as exc:
             raise HistoryUnavailable(str(exc)) from exc
+        event.listen(self.engine, "do_connect", _without_pool_size)
+        event.listen(self.engine, "handle_error", _distrust)
         self._upgraded = False
         self._upgrading = threading.Lock()
+        self.doubtful = False
+        """True from a failure until `trust`."""
 
     @contextmanager
     def transaction(self) -> Iterator[Connection]:
         """Give a connection in a transaction, committed at the end.
 
-        When anything fails in the database, it is rolled back, and HistoryUnavailable is raised.
+        When anything fails in the database, it is rolled back, and HistoryUnavailable is raised:
+        HistoryRefused if the same statement would fail on every connection.
         """
         try:
             with self._upgrading:
@@ -52,18 +83,42 @@ class Database:
                     self._upgraded = True
             with self.engine.begin() as connection:
                 yield connection
-        except SQLAlchemyError as exc:
-            self._upgraded = False  # the next one looks: it may be another database by then
-            raise HistoryUnavailable(_reason(exc)) from exc
+        except (SQLAlchemyError, OSError) as exc:
+            self._upgraded = False
+            self.doubtful = True
+            refused = isinstance(exc, DataError | IntegrityError)
+            raise (HistoryRefused if refused else HistoryUnavailable)(_reason(exc)) from exc
         except FolderUnusable as exc:
+            self._upgraded = False
+            self.doubtful = True
             raise HistoryUnavailable(str(exc).rstrip(".")) from exc
+
+    def trust(self) -> None:
+        """Take note that the database has done what it could not do when it failed."""
+        self.doubtful = False
 
     def close(self) -> None:
         """Close the connections."""
         self.engine.dispose()
 
 
-def _reason(exc: SQLAlchemyError) -> str:
-    """Return the message of the driver, its first line: later ones show values of the statement."""
+def _without_pool_size(
+    _dialect: object, _record: object, _args: object, options: dict[str, Any]
+) -> None:
+    options.pop("pool_size", None)  # no driver knows it
+
+
+def _distrust(context: ExceptionContext) -> None:
+    """Have every connection that exists replaced before its next use."""
+    context.is_disconnect = True
+
+
+def _reason(exc: Exception) -> str:
+    """Return the message of the driver, its first line: later ones show values of the statement.
+
+    When none of several hosts could be reached, psycopg lists them below: what each of them said.
+    """
     cause = exc.orig if isinstance(exc, DBAPIError) and exc.orig else exc
-    return str(cause).partition("\n")[0] or type(cause).__name__
+    first, _, rest = str(cause).partition("\n")
+    hosts = [line.removeprefix("- ") for line in rest.splitlines() if line.startswith("- host: ")]
+    return "; ".join(hosts) or first or type(cause).__name__

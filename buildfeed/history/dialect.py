@@ -5,6 +5,7 @@
 
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
+from datetime import datetime
 from typing import Protocol
 
 from sqlalchemy import Connection, Engine, Table
@@ -23,10 +24,16 @@ class Dialect(Protocol):
         """Return an INSERT that can have an ON CONFLICT, which is no part of standard SQL."""
 
     def prepare(self, engine: Engine) -> None:
-        """Set up `engine`, before its first connection."""
+        """Set up `engine`, before its first connection; raise ValueError for a bad setting."""
 
     def alone(self, engine: Engine) -> AbstractContextManager[Connection]:
         """Give a transaction to upgrade the tables in, one process at a time."""
+
+    def now(self, connection: Connection) -> datetime:
+        """Return the time by a clock that all processes on the database share."""
+
+    def storable(self, connection: Connection, text: str) -> str:
+        """Return `text` without what the database cannot store; it has no NUL."""
 
     def add_activities(self, connection: Connection, new: Sequence[Values]) -> None:
         """Insert those rows of `activities` whose ids are not in the table."""

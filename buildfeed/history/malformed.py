@@ -1,5 +1,6 @@
 """Malformed payloads: they came on a build topic, are no activities, and are set aside. Pure."""
 
+from collections.abc import Callable
 from datetime import datetime
 from typing import Final
 
@@ -25,9 +26,10 @@ class Malformed(msgspec.Struct, frozen=True):
         """Topic and reason, cut short."""
         return {"topic": _short(self.topic), "reason": _short(self.reason)}
 
-    def row(self, now: datetime) -> dict[str, object]:
+    def row(self, now: datetime, storable: Callable[[str], str]) -> dict[str, object]:
         """Return the row of the table `malformed`, with every value cut short."""
-        return {"time": now, **self.fields, "payload": self.payload[:MAX_PAYLOAD_BYTES]}
+        texts = {name: storable(text) for name, text in self.fields.items()}
+        return {"time": now, **texts, "payload": self.payload[:MAX_PAYLOAD_BYTES]}
 
 
 def _short(text: str) -> str:

@@ -16,7 +16,10 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 MAX_DAYS: Final = 36_500
 _DATA_DIR: Final = "history.data_dir"
 _SQLITE: Final = "sqlite"
-_SQLITE_OPTIONS: Final = {"timeout", "isolation_level", "detect_types", "cached_statements"}
+_SQLITE_OPTIONS: Final = {
+    *("timeout", "isolation_level", "detect_types", "cached_statements", "pool_size"),
+}
+_DRIVERS: Final = ("sqlite", "sqlite+pysqlite", "postgresql+psycopg")
 
 
 def database_url(command: Command) -> Command:
@@ -94,15 +97,36 @@ def _url(context: click.Context, _option: click.Parameter, value: str | None) ->
             )
         return URL.create(_SQLITE, database=str(path)).render_as_string()
     try:
-        url = make_url(value)
+        url = _settled(make_url(value.strip()))
     except (ArgumentError, ValueError):
         # Not quoted and no cause: it may contain a password.
         raise click.BadParameter("it is not a URL as SQLAlchemy writes it.") from None
-    is_sqlite = url.get_backend_name() == _SQLITE and "uri" not in url.query
-    if is_sqlite and "?" in value and not (url.query and url.query.keys() <= _SQLITE_OPTIONS):
-        # The rest would be ignored, and another file be written.
+    if not _is_whole(url, value):
         raise click.BadParameter("a ? in the path of a file is written %3F.")
-    return value
+    return url.render_as_string(hide_password=False)
+
+
+def _settled(url: URL) -> URL:
+    """Return the URL with its driver; raise click.BadParameter for a database that is of no use."""
+    if url.drivername in ("postgres", "postgresql"):
+        url = url.set(drivername="postgresql+psycopg")
+    if url.drivername not in _DRIVERS:
+        raise click.BadParameter(
+            f"{url.drivername[:40]!r} is no database of ours: write sqlite:///PATH or "
+            "postgresql+psycopg://user:password@host/database."
+        )
+    if url.get_backend_name() == "sqlite" and url.database in (None, "", ":memory:"):
+        raise click.BadParameter(
+            "a history in memory would be of one process only: write sqlite:///PATH."
+        )
+    return url
+
+
+def _is_whole(url: URL, text: str) -> bool:
+    """Tell whether nothing of the `text` of a SQLite URL is ignored, as what follows a `?` is."""
+    if url.get_backend_name() != _SQLITE or "uri" in url.query or "?" not in text:
+        return True
+    return bool(url.query) and url.query.keys() <= _SQLITE_OPTIONS
 
 
 def _is_text(path: Path) -> bool:

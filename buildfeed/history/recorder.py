@@ -17,7 +17,7 @@ from typing import Final
 
 from buildfeed.activity import Activity, decode, encode
 from buildfeed.broker.mqtt.link import Message, MqttLink
-from buildfeed.errors import HistoryUnavailable, InvalidActivity, InvalidTopic
+from buildfeed.errors import HistoryRefused, HistoryUnavailable, InvalidActivity, InvalidTopic
 from buildfeed.history.malformed import Malformed
 from buildfeed.history.store import STATUS_KINDS, Store
 from buildfeed.topics import ALL_BUILDS, latest
@@ -43,7 +43,8 @@ class Recorder:
     away up to the session expiry and lose nothing. Without one it has a clean session, and records
     the activities that come while it is connected.
 
-    Payloads that are no activities are set aside in the table `malformed`.
+    Payloads that are no activities are set aside in the table `malformed`, and so is an activity
+    that the database does not take while it takes others.
 
     A database that fails stalls the recorder until it works again. Meanwhile the broker holds QoS 1
     messages back, and messages of QoS 0, `progress` and `log`, are dropped once 10 000 wait.
@@ -64,6 +65,7 @@ class Recorder:
         self._statuses: dict[str, set[str]] = {}  # new ones, by project
         self._published = 0.0
         self._works: bool | None = None
+        self._unexpected = ""
         self._stopping = threading.Event()
         self._writer = threading.Thread(target=self._write, name="recorder", daemon=True)
 
@@ -74,7 +76,7 @@ class Recorder:
 
     @property
     def alive(self) -> bool:
-        """False before `start`, after `stop`, and after an unexpected error."""
+        """False before `start` and after `stop`."""
         return self._writer.is_alive()
 
     def start(self) -> None:
@@ -100,11 +102,14 @@ class Recorder:
     # The methods below run in the thread of the writer.
 
     def _write(self) -> None:
-        going_on = self._insist(self._store.position)
-        while going_on:
-            batch = self._take()
-            messages = [message for message in batch if message]
-            going_on = self._record(messages) and len(messages) == len(batch)
+        with suppress(_Stopping):
+            self._insist(self._store.position)
+            while True:
+                batch = self._take()
+                messages = [message for message in batch if message]
+                self._insist(partial(self._record, messages))
+                if len(messages) < len(batch):
+                    break
 
     def _take(self) -> list[Message | None]:
         """Wait for a message; return it and the others that have arrived. None tells to stop."""
@@ -114,8 +119,8 @@ class Recorder:
                 batch.append(self._arrived.get_nowait())
         return batch
 
-    def _record(self, messages: Sequence[Message]) -> bool:
-        """Commit `messages`, then acknowledge them; False when told to stop before."""
+    def _record(self, messages: Sequence[Message]) -> None:
+        """Commit `messages`, then acknowledge them; to do it again changes nothing."""
         batch: list[Activity] = []
         refused: list[Malformed] = []
         for message in messages:
@@ -123,9 +128,13 @@ class Recorder:
                 batch.append(decode(message.topic, message.payload))
             except (InvalidTopic, InvalidActivity) as exc:
                 refused.append(Malformed(message.topic, exc.reason, message.payload))
-                self._malformed.add(**refused[-1].fields)
-        if messages and not self._insist(partial(self._store.append, batch, refused)):
-            return False
+        if messages:
+            self._insist(
+                partial(self._store.append, batch, refused),
+                partial(self._keep_each, batch, refused),
+            )
+        for each in refused:
+            self._malformed.add(**each.fields)
         self._link.ack(*messages)
         for activity in batch:
             if activity.kind in STATUS_KINDS:
@@ -133,35 +142,81 @@ class Recorder:
         # Not after each batch of a backlog: it takes as long, and is soon out of date.
         if self._arrived.empty() or time.monotonic() - self._published > _BUSY_SECONDS:
             self._publish_latest()
-        return True
 
-    def _insist(self, work: Callable[[], object]) -> bool:
-        """Do `work` on the store until it succeeds; False when told to stop before."""
+    def _keep_each(self, batch: Sequence[Activity], refused: Sequence[Malformed]) -> None:
+        """Commit one by one what cannot be committed together, and set aside what fails alone.
+
+        Else that would be tried for ever, and what is behind it would wait. Where everything fails,
+        to set aside fails too, and nothing is lost.
+        """
+        self._store.append([], refused)
+        for activity in batch:
+            aside = Malformed(str(activity.topic), "the history does not take it", encode(activity))
+            self._insist(
+                partial(self._store.append, [activity]),
+                partial(self._set_aside, aside),
+            )
+
+    def _set_aside(self, malformed: Malformed) -> None:
+        self._store.append([], [malformed])
+        self._malformed.add(**malformed.fields)
+
+    def _insist(self, *ways: Callable[[], object]) -> None:
+        """Do the first of `ways` that succeeds; try them again, with pauses, until one does.
+
+        While the database is away the others are not tried. Raises _Stopping when told to stop.
+        """
         while True:
-            try:
-                work()
-            except HistoryUnavailable as exc:
-                if self._works is not False:
-                    log.warning("recorder.stalled", extra={"reason": exc.reason})
-                self._works = False
-                if self._stopping.wait(_RETRY_SECONDS):
-                    return False
-            else:
-                if self._works is False:
-                    log.warning("recorder.resumed")
-                self._works = True
-                return True
+            for work in ways:
+                try:
+                    work()
+                except _Stopping:
+                    raise
+                except Exception as exc:  # noqa: BLE001 - the thread must not die
+                    failure = exc
+                    self._note(failure)
+                    if _away(failure):
+                        break
+                else:
+                    if self._works is False:
+                        log.warning("recorder.resumed")
+                    self._works, self._unexpected = True, ""
+                    return
+            if self._works is not False and isinstance(failure, HistoryUnavailable):
+                log.warning("recorder.stalled", extra={"reason": failure.reason})
+            self._works = False
+            if self._stopping.wait(_RETRY_SECONDS):
+                raise _Stopping
+
+    def _note(self, failure: Exception) -> None:
+        """Log a failure that nobody thought of; the same one once until something succeeds."""
+        if not isinstance(failure, HistoryUnavailable) and repr(failure) != self._unexpected:
+            self._unexpected = repr(failure)
+            log.error("recorder.failed", exc_info=failure)
 
     def _publish_latest(self) -> None:
         """Publish the newest status of the projects where it is new."""
         while self._statuses:
             project, new = self._statuses.popitem()
             # A failure is ignored: nothing waits for this topic, and the next status replaces it.
-            with suppress(HistoryUnavailable, InvalidActivity):
+            try:
                 newest = self._store.latest_status(project)
                 if newest and newest.id in new:
                     self._link.publish(latest(project), encode(newest), qos=1, retain=True)
+            except (HistoryUnavailable, InvalidActivity):
+                pass
+            except Exception as exc:  # noqa: BLE001 - the thread must not die
+                self._note(exc)
         self._published = time.monotonic()
+
+
+class _Stopping(Exception):
+    """The recorder was told to stop."""
+
+
+def _away(failure: Exception) -> bool:
+    """Tell whether the database is away, rather than something about the statement wrong."""
+    return isinstance(failure, HistoryUnavailable) and not isinstance(failure, HistoryRefused)
 
 
 class _Tally:

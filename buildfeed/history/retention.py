@@ -32,6 +32,11 @@ SETTLED: Final = timedelta(minutes=10)
 MAX_DELETED: Final = 500
 """Most activities deleted in one transaction: writers wait for its end."""
 
+_LEAP: Final = timedelta(days=2)
+"""Time without a sweep from which a clock is doubted."""
+_DOUBT_SECONDS: Final = 3600.0
+"""Seconds after the start of the process for which it is."""
+
 _MAX_BUILDS: Final = 100
 """Most builds deleted in one transaction."""
 _LEAST_PAUSE: Final = 0.02
@@ -56,12 +61,13 @@ class Retention:
     def __init__(self, url: str, keep: Keep) -> None:
         self._database = Database(url)
         self._keep = keep
+        self._began = time.monotonic()
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="retention", daemon=True)
 
     @property
     def alive(self) -> bool:
-        """False before `start` and after `stop`, or an error that nobody thought of."""
+        """False before `start` and after `stop`."""
         return self._thread.is_alive()
 
     def start(self) -> None:
@@ -101,11 +107,29 @@ class Retention:
     def _run(self) -> None:
         while not self._stopping.is_set():
             try:
-                if removed := self.sweep(datetime.now(UTC)):
+                if removed := self.sweep(self._now()):
                     log.info("history.removed", extra={"builds": removed})
             except HistoryUnavailable as exc:
                 log.warning("history.not_swept", extra={"reason": exc.reason})
+            except Exception:  # the thread must not die while the process seems to be up
+                log.exception("history.failed")
             self._stopping.wait(SWEEP_SECONDS)
+
+    def _now(self) -> datetime:
+        """Return the time of the database, which all recorders share.
+
+        Raises HistoryUnavailable while it is not believed: a machine that starts with a clock that
+        is ahead would remove all builds at once. An hour later somebody has set it.
+        """
+        with self._database.transaction() as connection:
+            now = self._database.dialect.now(connection)
+            last: datetime | None = connection.scalar(select(func.max(marks.c.time)))
+        # SQLite has no time zones.
+        leap = now - (last if last.tzinfo else last.replace(tzinfo=UTC)) if last else timedelta(0)
+        if leap > _LEAP and time.monotonic() - self._began < _DOUBT_SECONDS:
+            days = f"{leap / timedelta(days=1):.0f} days"
+            raise HistoryUnavailable(f"the last sweep was {days} ago if the clock is right")
+        return now
 
     def _full_projects(self) -> Sequence[str]:
         """Return the projects with more builds than are kept."""

@@ -3,7 +3,8 @@
 import os
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from sqlite3 import SQLITE_BUSY, OperationalError
@@ -23,7 +24,8 @@ from buildfeed.machine.folder import make
 insert: Final = sqlite.insert
 
 _PATIENCE: Final = 5.0
-"""Seconds that a statement waits for another process that locks the database."""
+"""Seconds that a statement waits for another process that locks the database, unless its URL has
+another `timeout`."""
 
 _RETRY: Final = 0.005
 """Seconds between two tries to switch to WAL."""
@@ -46,12 +48,12 @@ def file_of(url: URL) -> Path | None:
 
 
 def prepare(engine: Engine) -> None:
-    """Set every new connection up, and make the folder of the database file."""
-    if file := file_of(engine.url):
-        make(file.parent)
-        event.listen(engine, "do_connect", lambda *_: make(file.parent))
-        event.listen(engine, "checkout", partial(_still_there, file))
-    event.listen(engine, "connect", _on_connect)
+    """Set every new connection up, and make the folder of the file; raise FolderUnusable."""
+    file = Path(engine.url.database or "")
+    _make_folder(file)
+    event.listen(engine, "do_connect", partial(_on_do_connect, file))
+    event.listen(engine, "connect", partial(_on_connect, file))
+    event.listen(engine, "checkout", partial(_look, file))
     event.listen(engine, "begin", _on_begin)
 
 
@@ -60,6 +62,16 @@ def alone(engine: Engine) -> Iterator[Connection]:
     """Give a transaction that locks the database from its beginning."""
     with engine.execution_options(begin="BEGIN IMMEDIATE").begin() as connection:
         yield connection
+
+
+def now(_connection: Connection) -> datetime:
+    """Return the time of this machine: all processes on a file are on one."""
+    return datetime.now(UTC)
+
+
+def storable(_connection: Connection, text: str) -> str:
+    """Return `text`, with halves of characters written out."""
+    return text.encode(errors="backslashreplace").decode()
 
 
 def add_activities(connection: Connection, new: Sequence[Values]) -> None:
@@ -82,29 +94,45 @@ def put_states(connection: Connection, states: Sequence[Values]) -> None:
     connection.execute(_UPSERT, states)
 
 
-def _still_there(
-    file: Path, _connection: object, record: ConnectionPoolEntry, _proxy: object
+def _make_folder(file: Path) -> None:
+    make(file.parent)
+
+
+def _on_do_connect(
+    file: Path, _dialect: object, _record: object, _args: object, options: dict[str, Any]
 ) -> None:
-    """Have a connection made anew when the file is another than it was, or gone.
-
-    SQLite would write on into a file that nobody finds again.
-    """
-    try:
-        found = os.stat(file)  # noqa: PTH116 - for each transaction
-        identity = found.st_dev, found.st_ino
-    except OSError:
-        identity = None
-    if record.info.setdefault("file", identity) != identity or identity is None:
-        raise DisconnectionError("the file was removed")
+    """Make the file for this user alone: SQLite would let everybody read it, and its log."""
+    _make_folder(file)  # it may have been removed since
+    with suppress(OSError):  # SQLite says why it cannot be opened
+        os.close(os.open(file, os.O_RDWR | os.O_CREAT, 0o600))
+    options.setdefault("timeout", _PATIENCE)
 
 
-def _on_connect(connection: SQLiteConnection, _record: Any) -> None:  # noqa: ANN401 - unused
+def _on_connect(file: Path, connection: Any, record: ConnectionPoolEntry) -> None:  # noqa: ANN401 - sqlite3's
+    record.info["file"] = _identity(file)
     # Python's driver would begin late and commit around CREATE TABLE; SQLAlchemy does it instead.
     connection.isolation_level = None
-    connection.execute(f"PRAGMA busy_timeout = {_PATIENCE * 1000:.0f}")  # milliseconds
     _write_ahead(connection)  # gateways read while the recorder writes
     # A commit survives a power cut: its activities are acknowledged to the broker after it.
     connection.execute("PRAGMA synchronous = FULL")
+
+
+def _look(file: Path, _connection: object, record: ConnectionPoolEntry, _proxy: object) -> None:
+    """Have a connection replaced whose file was removed or replaced: what it wrote would be lost.
+
+    SQLite itself does not notice.
+    """
+    if record.info["file"] != _identity(file):
+        raise DisconnectionError("its file is another")
+
+
+def _identity(file: Path) -> tuple[int, int] | None:
+    """Return device and inode of a file, None when there is none."""
+    try:
+        found = file.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
 
 
 def _write_ahead(connection: SQLiteConnection) -> None:

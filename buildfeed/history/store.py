@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any, Final
 
 from sqlalchemy import (
@@ -39,6 +40,7 @@ _TAKE_TURN: Final = (
 _FORGET_MALFORMED: Final = delete(malformed).where(
     malformed.c.number <= select(func.max(malformed.c.number)).scalar_subquery() - MAX_KEPT
 )
+_CHANGE_NOTHING: Final = update(counter).values(n=counter.c.n)
 _MAX_STATUSES: Final = 100  # a build has three and its stops
 
 
@@ -66,7 +68,9 @@ class Store:
                 self._add(connection, batch, keys, new.values())
             if refused:
                 now = datetime.now(UTC)
-                connection.execute(insert(malformed), [each.row(now) for each in refused])
+                storable = partial(self._database.dialect.storable, connection)
+                set_aside = [each.row(now, storable) for each in refused]
+                connection.execute(insert(malformed), set_aside)
                 connection.execute(_FORGET_MALFORMED)
 
     def _add(
@@ -88,6 +92,19 @@ class Store:
         if changed:
             numbered = enumerate(changed, last - len(keys) + 1)
             dialect.put_states(connection, [rows.state_row(state, n) for n, state in numbered])
+
+    def check(self) -> None:
+        """Raise HistoryUnavailable while the database takes no writes.
+
+        Nothing is written, so this finds a server that was demoted, and a file that may not be
+        written or is locked. After a failure a row is written as it is, which also finds a disk
+        that is full.
+        """
+        doubtful = self._database.doubtful
+        with self._database.transaction() as connection:
+            connection.execute(_CHANGE_NOTHING if doubtful else _CHANGE_NOTHING.where(false()))
+        if doubtful:
+            self._database.trust()
 
     def position(self) -> int:
         """Return the number of the newest change."""
@@ -179,15 +196,21 @@ class Store:
         return state.newest if state else None
 
     def activities(
-        self, project: str, build: str, *, after: int = 0, limit: int = 100
+        self,
+        project: str,
+        build: str,
+        kinds: Collection[str] = (),
+        *,
+        after: int = 0,
+        limit: int = 100,
     ) -> list[tuple[int, bytes]]:
         """Return (row number, payload) of a build's activities, oldest first.
 
-        `after` is the row number to go on from.
+        With `kinds` of these alone. `after` is the row number to go on from.
         """
         query = (
             select(activities.c.number, activities.c.payload)
-            .where(activities.c.project == project, activities.c.build == build)
+            .where(*_of_build(project, build, kinds))
             .where(activities.c.number > after)
             .order_by(activities.c.number)
             .limit(limit)
@@ -195,11 +218,9 @@ class Store:
         with self._database.transaction() as connection:
             return [(row.number, row.payload) for row in connection.execute(query)]
 
-    def count_activities(self, project: str, build: str) -> int:
-        """Return how many activities of a build there are."""
-        query = select(func.count()).where(
-            activities.c.project == project, activities.c.build == build
-        )
+    def count_activities(self, project: str, build: str, kinds: Collection[str] = ()) -> int:
+        """Return how many activities of a build there are; with `kinds` how many of these."""
+        query = select(func.count()).where(*_of_build(project, build, kinds))
         with self._database.transaction() as connection:
             return connection.scalar(query) or 0
 
@@ -226,6 +247,12 @@ def take_turn(connection: Connection, changes: int = 0) -> int:
 def _position(connection: Connection) -> int:
     number: int = connection.execute(select(counter.c.n)).scalar_one()
     return number
+
+
+def _of_build(project: str, build: str, kinds: Collection[str]) -> list[ColumnElement[bool]]:
+    """Return the conditions that an activity is of a build, and of one of any `kinds`."""
+    of_build = [activities.c.project == project, activities.c.build == build]
+    return [*of_build, activities.c.kind.in_(kinds)] if kinds else of_build
 
 
 def _selected(selection: Selection) -> ColumnElement[bool]:

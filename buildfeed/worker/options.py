@@ -8,13 +8,16 @@ from typing import Any, Final, TypeVar
 import click
 
 from buildfeed import names
-from buildfeed.broker.options import amqp_url, log_level, mqtt_url
+from buildfeed.broker.options import Seconds, amqp_url, log_level, mqtt_url
 from buildfeed.errors import InvalidName
 from buildfeed.history.options import database_url
 from buildfeed.worker.limits import Limits
 from buildfeed.worker.settings import Settings
 
 Command = TypeVar("Command", bound=Callable[..., Any])
+
+_LONGEST: Final = 31_536_000
+"""Seconds of a year: more than any of these needs."""
 
 
 def _name(_context: click.Context, _option: click.Parameter, name: str | None) -> str:
@@ -58,7 +61,7 @@ _OPTIONS: Final = (
         envvar="BUILDFEED_MAX_SECONDS",
         default=86_400.0,
         show_default=True,
-        type=click.FloatRange(0, min_open=True),
+        type=Seconds(0, _LONGEST, min_open=True),
         help="A build fails when it takes longer.",
     ),
     click.option(
@@ -66,7 +69,7 @@ _OPTIONS: Final = (
         envvar="BUILDFEED_MAX_LAG",
         default=0.5,
         show_default=True,
-        type=click.FloatRange(0, min_open=True),
+        type=Seconds(0, _LONGEST, min_open=True),
         help="Takes no further build while its event loop is late by more seconds.",
     ),
     click.option(
@@ -74,7 +77,7 @@ _OPTIONS: Final = (
         envvar="BUILDFEED_DRAIN_SECONDS",
         default=10.0,
         show_default=True,
-        type=click.FloatRange(0),
+        type=Seconds(0, _LONGEST),
         help="How long a stopping worker lets its builds end before it hands them back. "
         "Without RabbitMQ it does not wait: it takes them up again when it starts.",
     ),

@@ -26,6 +26,7 @@ from buildfeed import presence
 from buildfeed.activity import Activity, Key, decode
 from buildfeed.broker.mqtt.link import Message, MqttLink, Will
 from buildfeed.errors import InvalidActivity, InvalidTopic
+from buildfeed.keep_running import keep_running
 from buildfeed.presence import Presence, RunningBuild
 from buildfeed.recent import Recent
 from buildfeed.topics import STOPS, build_status
@@ -100,8 +101,8 @@ class Worker:
         self._link.start()
         await self._queue.start(self._deliver)
         chores = [
-            asyncio.create_task(chore)
-            for chore in (self._heartbeat.beat(), self._hearing.beat(), self._look())
+            asyncio.create_task(keep_running(chore, log, "worker.part_failed"))
+            for chore in (self._heartbeat.beat, self._hearing.beat, self._look)
         ]
         log.info("worker.ready", extra={"worker": self._name, "slots": self._slots})
         await stop.wait()

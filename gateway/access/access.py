@@ -6,6 +6,7 @@ from http import HTTPStatus
 from typing import Final
 
 from gateway.access import hosts
+from gateway.access.hosts import Origin
 from gateway.problems import Problem
 
 _REMEMBERED: Final = 256
@@ -36,6 +37,19 @@ class Access:
         page, named = hosts.origin(origin or ""), hosts.host(host)
         return origin is None or bool(page and named and page.is_of(named))
 
+    def allows(self, origin: str) -> bool:
+        """Tell whether pages of `origin` may command and read, besides those of the host itself."""
+        return hosts.origin(origin) in self._origins
+
+    def address(self, host: str) -> Origin | None:
+        """Return the origin by which browsers reach the gateway as `host`, None if it was not said.
+
+        A proxy that ends TLS leaves the scheme out of its requests; the operator has told it.
+        """
+        named = hosts.host(host)
+        found = [origin for origin in self._origins if named and origin.is_of(named)]
+        return found[0] if len(found) == 1 else None
+
     def refusal(
         self, host: Sequence[str], origin: Sequence[str], *, acts: bool, version: str = "1.1"
     ) -> Problem | None:
@@ -47,14 +61,17 @@ class Access:
         if len(host) > 1 or (not host and version == "1.1"):
             detail = f"A request needs one Host header (RFC 9112 §3.2), this has {len(host)}."
             return Problem(HTTPStatus.BAD_REQUEST, "bad-host", detail)
+        if len(origin) > 1:
+            detail = f"A request has one Origin header at most, this has {len(origin)}."
+            return Problem(HTTPStatus.BAD_REQUEST, "bad-origin", detail)
         named = host[0] if host else ""
         known = hosts.host(named)
         if named and not (known and (known.is_fixed or known.name in self._names)):
             return _foreign_host(named)
         if acts and origin:
-            page = hosts.origin(origin[0]) if len(origin) == 1 else None
+            page = hosts.origin(origin[0])
             own = page and (page in self._origins or (known and page.is_of(known)))
-            return None if own else _foreign_origin(", ".join(origin), named)
+            return None if own else _foreign_origin(origin[0], named)
         return None
 
 

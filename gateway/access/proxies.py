@@ -16,6 +16,7 @@ Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 _WITH_PORT: Final = re.compile(r"\[([^\[\]]+)\](?::\d+)?|([\d.]+):\d+", re.ASCII)
 _LONGEST: Final = 64
 """Characters of an address with a port; more is none."""
+_MAPPED: Final = ipaddress.IPv6Network("::ffff:0:0/96")
 _NEIGHBOURS: Final = 64
 """Bits of an IPv6 address that its owner shares with nobody: a site gets so many at least."""
 
@@ -27,7 +28,7 @@ class Proxies:
     """
 
     def __init__(self, networks: Iterable[str]) -> None:
-        self._networks = [ipaddress.ip_network(each, strict=False) for each in networks]
+        self._networks = [network(each) for each in networks]
 
     def trusts(self, address: str) -> bool:
         """Tell whether this is the address of a trusted proxy."""
@@ -56,6 +57,23 @@ class Proxies:
         return any(address in network for network in self._networks)
 
 
+def network(text: str) -> Network:
+    """Return the network, or the address as one, in `text`; raise ValueError for anything else.
+
+    One that lies in IPv4 inside IPv6 (RFC 4291 §2.5.5.2) is that of IPv4, and a zone is left out,
+    as in the addresses that are compared with it. No proxy has the address `0.0.0.0`, `::` or one
+    of a group (multicast), so these are refused.
+    """
+    plain = re.sub(r"[\[\]]|%[^/]*", "", text.strip())
+    found = ipaddress.ip_network(plain, strict=False)
+    if isinstance(found, ipaddress.IPv6Network) and found.subnet_of(_MAPPED):
+        inner = ipaddress.IPv4Address(int(found.network_address) & (2**32 - 1))
+        found = ipaddress.ip_network((inner, found.prefixlen - _MAPPED.prefixlen))
+    if found.is_multicast or (found.num_addresses == 1 and found.is_unspecified):
+        raise ValueError(text)
+    return found
+
+
 def owner(address: str) -> str:
     """Return what stands for all addresses of the one who has this: of IPv6 its /64."""
     found = _parsed(address)
@@ -71,7 +89,7 @@ def _parsed(text: str) -> Address | None:
     if found := _WITH_PORT.fullmatch(text):
         text = found[1] or found[2]
     try:
-        address = ipaddress.ip_address(text)
+        address = ipaddress.ip_address(text.partition("%")[0] if ":" in text else text)
     except ValueError:
         return None
     return getattr(address, "ipv4_mapped", None) or address

@@ -29,6 +29,10 @@ class Refusals:
         """
         return self._access.is_own(host, origin)
 
+    def allows(self, origin: str) -> bool:
+        """Tell whether pages of `origin` may command and read, besides those of the host itself."""
+        return self._access.allows(origin)
+
     def of(
         self,
         host: Sequence[str],

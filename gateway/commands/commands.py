@@ -1,8 +1,9 @@
 """Start and stop: from a request to a confirmed command, once each.
 
 A start takes four steps, and each may end it: the claim of its `Idempotency-Key` (the same key
-gives the same build, in every process: `lease`), the rate limit of the project, the publish (joined
-when the start is in flight already: `in_flight`), and the confirm of the broker. A stop needs no
+gives the same build, in every process: `lease`), the limits (`admission`), the publish (joined when
+the start is in flight already: `in_flight`), and the confirm of the broker. A start beyond a limit
+claims nothing, or anybody could fill the history with keys. A stop needs no
 key, as stopping twice is stopping once. But a worker that was not connected when the stop was
 published does not know of it, so a stop is sent again when an activity shows that its build goes
 on.
@@ -11,10 +12,10 @@ on.
 import asyncio
 import hashlib
 import logging
-import math
 import random
 import time
 import uuid
+from collections.abc import Callable
 from datetime import UTC, datetime
 from http import HTTPStatus
 
@@ -26,10 +27,10 @@ from buildfeed.board import BuildState
 from buildfeed.errors import BrokerUnavailable
 from buildfeed.history.claims import Claim
 from buildfeed.history.store import Store
+from gateway.commands.admission import Admission
 from gateway.commands.in_flight import InFlight
-from gateway.commands.lease import Leases
-from gateway.commands.publisher import CONFIRM_SECONDS, Publisher, confirmed
-from gateway.commands.rate_limit import RateLimit
+from gateway.commands.lease import Lease, Leases
+from gateway.commands.publisher import AWAY_SECONDS, CONFIRM_SECONDS, Publisher, confirmed
 from gateway.commands.requests import StartRequest
 from gateway.problems import Problem, unknown_build
 from gateway.queries.builds import Builds
@@ -47,7 +48,11 @@ log = logging.getLogger(__name__)
 
 
 class Commands:
-    """Makes commands, has them confirmed, and repeats stops that a worker has missed."""
+    """Makes commands, has them confirmed, and repeats stops that a worker has missed.
+
+    While `takes_commands` says that the broker does not, as far as is known, nothing is sent, and
+    they are refused almost at once; a start that is in flight may still be joined.
+    """
 
     def __init__(
         self,
@@ -55,25 +60,36 @@ class Commands:
         builds: Builds,
         store: Store,
         publisher: Publisher,
-        rate_limit: RateLimit,
+        admission: Admission,
+        *,
+        takes_commands: Callable[[], bool],
     ) -> None:
         self._live = live
         self._builds = builds
         self._publisher = publisher
-        self._rate_limit = rate_limit
+        self._admission = admission
+        self._takes_commands = takes_commands
         self._in_flight = InFlight(publisher, live.receive)
         self._leases = Leases(store)
         self._resent: dict[Key, float] = {}
         self._tasks = Tasks()
 
-    async def start(self, project: str, request: StartRequest, key: str | None) -> BuildState:
+    async def start(
+        self, project: str, request: StartRequest, key: str | None, client: str = ""
+    ) -> BuildState:
         """Return the new build once the broker has it; with `key` the same build each time.
 
-        Raises Problem: 409 when the key was used with another body, 429 when the project starts
-        too many builds, 503 when the broker cannot take the start. After a 503 nothing was sent,
+        `client` is the address of the owner who asks, empty if there is none.
+
+        Raises Problem: 409 when the key was used with another body, 429 when there are too many
+        starts or builds, 503 when the broker cannot take the start. After a 503 nothing was sent,
         or the build is stopped when the broker answers again, and then `key` is free.
         """
-        build = build_ids.new()
+        build = build_ids.new(after=self._live.newest_id_time)
+        if not self._admission.passes(project, client, self._unfinished) and (
+            key is None or not await self._leases.known(project, key)
+        ):
+            self._admission.check(project, client, self._unfinished)
         claim = await self._claim(project, key, build, request) if key is not None else None
         if claim:
             build = claim.build
@@ -92,21 +108,19 @@ class Commands:
             if known := await self._sent(claim, offer):
                 return known
             lease = self._leases.hold(claim)
-        if not joins and (wait := self._rate_limit.take(project, time.monotonic())):
-            if lease:
-                lease.end("unsent")
-            raise _too_many(project, wait)
         try:
+            if not joins:
+                await self._admit(project, client, claim, lease)
             await self._in_flight.publish(offer, lease)
         except BrokerUnavailable as exc:
             raise _unavailable(exc, offer) from exc
         return self._live.board.get(project, build) or BuildState(offer)
 
-    async def stop(self, project: str, build: str, by: str) -> BuildState:
-        """Return the build once the broker has the stop.
+    async def stop(self, project: str, build: str, by: str, client: str = "") -> BuildState:
+        """Return the build once the broker has the stop; `client` is as for `start`.
 
-        Raises Problem: 404 for an unknown build, 409 for an ended one, 503 when the broker cannot
-        take the stop.
+        Raises Problem: 404 for an unknown build, 409 for an ended one, 429 for too many stops, 503
+        when the broker cannot take the stop.
         """
         state = await self._builds.find(project, build)
         if state is None and not _young(build, YOUNG_SECONDS):
@@ -114,10 +128,11 @@ class Commands:
         if state and state.ended:
             detail = f"Build {build} has ended already: {state.newest.object.status}."
             raise Problem(HTTPStatus.CONFLICT, "already-ended", detail)
+        self._admission.stop(project, client)
         known = state.newest.object if state else command.unknown(project, build)
         undo = command.stop(known, _now(), by=by, uuid=uuid.uuid4().hex)
         try:
-            await confirmed(self._publisher.submit(undo))
+            await self._confirmed(undo)
         except BrokerUnavailable as exc:
             raise _unavailable(exc, undo) from exc
         self._live.receive(undo)
@@ -138,11 +153,45 @@ class Commands:
             self._tasks.start(self._resend(state.stop))
         self._resent = recent
 
+    @property
+    def _unfinished(self) -> int:
+        """How many builds are queued or running, or about to be."""
+        return self._live.board.number_unfinished + len(self._in_flight)
+
     async def close(self) -> None:
         """End every repetition and every undoing."""
         await self._in_flight.close()
         await self._leases.close()
         await self._tasks.cancel()
+
+    async def _confirmed(self, stop: Activity) -> None:
+        """Send a stop, and return once the broker has it; raises BrokerUnavailable."""
+        await self._reach()
+        await confirmed(self._publisher.submit(stop))
+
+    async def _admit(
+        self, project: str, client: str, claim: Claim | None, lease: Lease | None
+    ) -> None:
+        """Return if a start may be sent now, else end its lease; see `start` and `_reach`."""
+        try:
+            await self._reach()
+            self._admission.start(project, client, self._unfinished)
+        except BrokerUnavailable:
+            if lease:
+                lease.end("unsent")
+            raise
+        except Problem:
+            if lease:
+                lease.end("undone" if claim and claim.turn == "first" else "unsent")
+            raise
+
+    async def _reach(self) -> None:
+        """Return while the broker takes commands, as far as is known; raises BrokerUnavailable."""
+        until = time.monotonic() + AWAY_SECONDS
+        while not self._takes_commands():
+            if time.monotonic() > until:
+                raise BrokerUnavailable(sent=False)
+            await asyncio.sleep(FIRST_LOOK_SECONDS)
 
     async def _claim(self, project: str, key: str, build: str, request: StartRequest) -> Claim:
         """Return the build that `key` belongs to, and whether it is our turn to send its start.
@@ -181,7 +230,7 @@ class Commands:
     async def _resend(self, stop: Activity) -> None:
         await asyncio.sleep(random.uniform(0, 0.5))  # noqa: S311 - spreads gateways, no secret
         try:
-            await confirmed(self._publisher.submit(stop))
+            await self._confirmed(stop)
         except BrokerUnavailable as exc:
             log.warning("stop.not_resent", extra={"sent": exc.sent})
 
@@ -192,14 +241,8 @@ def _now() -> datetime:
 
 def _young(build: str, seconds: float) -> bool:
     made = names.build_id_time(build)
-    return made is not None and abs(time.time() - made / 1000) < seconds
-
-
-def _too_many(project: str, wait: float) -> Problem:
-    seconds = math.ceil(wait)
-    detail = f"Project {project} starts too many builds; try again in {seconds} s."
-    headers = {"Retry-After": str(seconds)}
-    return Problem(HTTPStatus.TOO_MANY_REQUESTS, "too-many-starts", detail, headers=headers)
+    # One of the future is young: the clock of the gateway that made it is ahead.
+    return made is not None and time.time() - made / 1000 < seconds
 
 
 def _unavailable(exc: BrokerUnavailable, sent: Activity) -> Problem:

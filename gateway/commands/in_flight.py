@@ -47,6 +47,9 @@ class InFlight:
         self._receive = receive
         self._under_way: dict[Key, _Start] = {}
 
+    def __len__(self) -> int:
+        return len(self._under_way)
+
     def under_way(self, key: Key) -> bool:
         """Tell whether a start of that build is in flight, or is being undone."""
         return key in self._under_way

@@ -4,25 +4,25 @@ A client that repeats a start with its `Idempotency-Key` may reach another proce
 two workers would build. So the row of the key names one sender and the moment until which no other
 may send (a lease). The sender renews the lease until it knows how the start ended, and then writes
 the ending down. A lease that is not renewed expires, and a process that is asked for the same start
-takes it over. The clocks of machines differ, so a holder relies on its lease only for two thirds of
-its length.
+takes it over. The clock is that of the database, which all share. A renewal may take a while to be
+known, so a holder relies on its lease only for two thirds of its length.
 """
 
 import asyncio
 import logging
 import time
 import uuid
-from datetime import UTC, datetime
 from typing import Final
 
 from buildfeed.errors import HistoryUnavailable
 from buildfeed.history.claims import LEASE, Claim, Claims, Ending
 from buildfeed.history.store import Store
+from gateway.answered import answered
 
 RENEW_SECONDS: Final = 3.0
 RETRY_SECONDS: Final = 1.0
 SURE_SECONDS: Final = LEASE.total_seconds() * 2 / 3
-"""Seconds after a renewal during which a lease holds by the clock of any other machine too."""
+"""Seconds for which a lease is relied on, by our clock, after its renewal was asked for."""
 
 CLOSE_SECONDS: Final = 1.0
 
@@ -41,8 +41,11 @@ class Leases:
 
         A turn that falls to this process expires by itself unless `hold` is called.
         """
-        now = datetime.now(UTC)
-        return await asyncio.to_thread(self._claims.take, project, key, build, body_hash, now)
+        return await answered(self._claims.take, project, key, build, body_hash)
+
+    async def known(self, project: str, key: str) -> bool:
+        """Tell whether a start has `key` already; raises HistoryUnavailable."""
+        return await answered(self._claims.known, project, key)
 
     def hold(self, claim: Claim) -> "Lease":
         """Renew the turn that was just taken until it is ended."""
@@ -104,7 +107,8 @@ class Lease:
         while self._ending and not self._lost:
             try:
                 await asyncio.to_thread(self._claims.end, self._claim, self._ending)
-            except HistoryUnavailable:
+            except Exception as exc:  # noqa: BLE001 - the key would stay taken
+                _log_unexpected(exc)
                 await asyncio.sleep(RETRY_SECONDS)
             else:
                 return
@@ -113,8 +117,9 @@ class Lease:
         """Renew the lease; return False when the database does not answer."""
         began = time.monotonic()
         try:
-            holds = await asyncio.to_thread(self._claims.renew, self._claim, datetime.now(UTC))
-        except HistoryUnavailable:
+            holds = await asyncio.to_thread(self._claims.renew, self._claim)
+        except Exception as exc:  # noqa: BLE001 - the lease would be lost
+            _log_unexpected(exc)
             return False
         if not holds and not self._lost:
             fields = {"project": self._claim.project, "build": self._claim.build}
@@ -122,3 +127,8 @@ class Lease:
         self._lost = self._lost or not holds
         self._sure_until = began + SURE_SECONDS
         return True
+
+
+def _log_unexpected(exc: Exception) -> None:
+    if not isinstance(exc, HistoryUnavailable):
+        log.error("history.failed", exc_info=exc)

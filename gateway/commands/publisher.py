@@ -11,6 +11,8 @@ from buildfeed.errors import BrokerUnavailable
 
 CONFIRM_SECONDS = 4.5
 """Seconds that the broker has to confirm a command, so that the client is answered within 5 s."""
+AWAY_SECONDS = 0.5
+"""Seconds to wait for a broker that is known to be away: it may come back in that time."""
 
 
 class Publisher(Protocol):

@@ -1,12 +1,13 @@
-"""The limit of starts: a token bucket for each project. Pure; time is passed in, in seconds."""
+"""The limits of commands a minute: token buckets. Pure; time is passed in, in seconds."""
 
+from collections.abc import Mapping
 from typing import Final
 
 MINUTE: Final = 60.0
 
 
 class RateLimit:
-    """Lets each project start `per_minute` builds at once, and as many a minute from then on.
+    """Lets each name have `per_minute` commands at once, and as many a minute from then on.
 
     A bucket is stored as the moment at which it is full again (GCRA): each start moves that moment
     by the time in which one token comes. A full bucket need not be stored.
@@ -17,18 +18,52 @@ class RateLimit:
         self._full_at: dict[str, float] = {}
         self._swept = 0.0
 
-    def take(self, project: str, now: float) -> float:
-        """Count a start and return 0, or return the seconds until the next one is allowed."""
+    def wait(self, name: str, now: float) -> float:
+        """Return the seconds until the next command is allowed, 0 when it is."""
+        wait = self._after(name, now) - now - MINUTE
+        return wait if wait > self._interval / 1000 else 0.0  # rounding: one on time is allowed
+
+    def take(self, name: str, now: float) -> float:
+        """Count a command and return 0, or return the seconds until the next one is allowed."""
         self._sweep(now)
-        full_at = max(self._full_at.get(project, now), now) + self._interval
-        wait = full_at - now - MINUTE
-        if wait > self._interval / 1000:  # rounding: a start that is asked for on time is allowed
-            return wait
-        self._full_at[project] = full_at
-        return 0.0
+        if not (wait := self.wait(name, now)):
+            self._full_at[name] = self._after(name, now)
+        return wait
+
+    def _after(self, name: str, now: float) -> float:
+        return max(self._full_at.get(name, now), now) + self._interval
 
     def _sweep(self, now: float) -> None:
-        """Forget full buckets once a minute, as anybody can make up names of projects."""
+        """Forget full buckets once a minute, as anybody can make up names."""
         if now - self._swept >= MINUTE:
             self._full_at = {name: at for name, at in self._full_at.items() if at > now}
             self._swept = now
+
+
+class RateLimits:
+    """Several limits that a command has to keep, by the options that set them. 0: no limit."""
+
+    def __init__(self, per_minute: Mapping[str, int]) -> None:
+        self.per_minute = per_minute
+        self._limits = {limit: RateLimit(most) for limit, most in per_minute.items() if most}
+
+    def look(self, names: Mapping[str, str], now: float) -> tuple[str, float] | None:
+        """Return the limit that is reached and the seconds to wait, None when none is.
+
+        `names` says for each limit whose commands it counts; one that has no name is not looked at.
+        """
+        waits = {
+            limit: wait
+            for limit, each in self._limits.items()
+            if limit in names and (wait := each.wait(names[limit], now))
+        }
+        return max(waits.items(), key=lambda found: found[1]) if waits else None
+
+    def take(self, names: Mapping[str, str], now: float) -> tuple[str, float] | None:
+        """Count a command in all limits, or in none if one is reached: then as `look`."""
+        if reached := self.look(names, now):
+            return reached
+        for limit, each in self._limits.items():
+            if limit in names:
+                each.take(names[limit], now)
+        return None

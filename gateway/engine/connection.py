@@ -26,23 +26,13 @@ from typing import Final, Protocol
 
 from gateway.engine import frames, packets
 from gateway.engine.frames import BrokenFrames, Frames
+from gateway.engine.limits import LimitReached, Limits
 from gateway.engine.packets import BadPacket
 from gateway.engine.polling import Polling
-
-MESSAGES_A_SECOND: Final = 20.0
-MESSAGE_BURST: Final = 200
-"""Packets and pings that a client may send at once, and MESSAGES_A_SECOND from then on (a token
-bucket): far more than a page needs, far fewer than would hurt."""
 
 UNSENT_BYTES: Final = 16 * 1024
 """Bytes for one client that may wait in the kernel, besides those on their way (TCP_NOTSENT_LOWAT).
 A state that waits there cannot be replaced by a newer one."""
-
-UNFETCHED_BYTES: Final = 256 * 1024
-"""Bytes that may wait for a client that polls when it says more: it has to fetch its answers."""
-
-TOO_MANY: Final = "too many messages"
-UNFETCHED: Final = "its answers are not fetched"
 
 _SID_BYTES: Final = 15
 
@@ -51,17 +41,20 @@ class Owner(Protocol):
     """The server that a connection belongs to, as the connection uses it."""
 
     @property
-    def max_bytes(self) -> int:
-        """Largest message of a client, in bytes."""
+    def limits(self) -> Limits:
+        """What a client may do."""
 
     def now(self) -> float:
         """Return the time of the event loop, in seconds."""
 
     def message(self, connection: "Connection", message: str | bytes) -> None:
-        """Take a message of the client; raises BadPacket for one that is out of place."""
+        """Take a message of the client; raises BadPacket and LimitReached."""
 
     def closing(self, connection: "Connection", reason: str) -> None:
         """Take note that a close frame was sent, and that the connection is to end soon."""
+
+    def exceeded(self, limit: str) -> None:
+        """Take note that a client says too much."""
 
     def broke(self, connection: "Connection", reason: str) -> None:
         """Take note that a client does not keep to the protocol."""
@@ -96,6 +89,7 @@ class Connection:
         "_owner",
         "_tokens",
         "answered",
+        "client",
         "closing",
         "connected",
         "fd",
@@ -110,7 +104,9 @@ class Connection:
         "transport",
     )
 
-    def __init__(self, owner: Owner, session: str = "") -> None:
+    def __init__(self, owner: Owner, session: str = "", client: str = "") -> None:
+        self.client = client
+        """The address of the client, for the log."""
         self.session = session
         """The session id of Engine.IO of a client that began by polling, else empty."""
         self.sid = ""
@@ -133,7 +129,7 @@ class Connection:
         self.moved = (0, 0.0)
         """Of a slow one: how many bytes waited when the kernel took some last, and that moment."""
         self.polling: Polling | None = Polling(self)
-        self._tokens = float(MESSAGE_BURST)
+        self._tokens = float(owner.limits.message_burst)
         self._heard_at = 0.0
         self._owner = owner
         self.transport: asyncio.Transport
@@ -224,8 +220,15 @@ class Connection:
                 self.frame(opcode, payload)
         except BrokenFrames as exc:
             self.refuse(exc.code, exc.reason)
+        except LimitReached as exc:
+            self.exceed(exc)
         except (BadPacket, UnicodeDecodeError):
             self.refuse(frames.POLICY, "parse error")
+
+    def exceed(self, reached: LimitReached) -> None:
+        """End the connection of a client that says too much."""
+        self._owner.exceeded(reached.limit)
+        self.refuse(frames.POLICY, reached.reason)
 
     def refuse(self, code: int, reason: str) -> None:
         """End the connection of a client that does not keep to the protocol."""
@@ -235,26 +238,25 @@ class Connection:
         self.close(code, reason)
 
     def frame(self, opcode: int, payload: bytes) -> None:
-        """Take a frame of the client; raises BadPacket and UnicodeDecodeError."""
+        """Take a frame of the client; raises BadPacket, LimitReached and UnicodeDecodeError."""
         if opcode == frames.CLOSE:
             self.close(frames.NORMAL)
         elif opcode == frames.TEXT:
             self.packet(payload.decode())
-        elif not self._may_say_more():
-            self.refuse(frames.POLICY, TOO_MANY)
-        elif opcode == frames.PING:
-            self.write(frames.frame(frames.PONG, payload))
-        elif opcode == frames.BINARY:
-            self._owner.message(self, payload)
+        else:
+            self._count_message()
+            if opcode == frames.PING:
+                self.write(frames.frame(frames.PONG, payload))
+            elif opcode == frames.BINARY:
+                self._owner.message(self, payload)
 
     def packet(self, packet: str | bytes) -> None:
-        """Take a packet of Engine.IO; raises BadPacket for one that is out of place."""
+        """Take a packet of Engine.IO; raises LimitReached, and BadPacket if it is out of place."""
         kind = packet[:1]
-        if not self._may_say_more():
-            self.refuse(frames.POLICY, TOO_MANY)
-        elif self.polling and self.polling.bytes > UNFETCHED_BYTES:
-            self.refuse(frames.POLICY, UNFETCHED)
-        elif isinstance(packet, bytes):
+        self._count_message()
+        if self.polling and self.polling.bytes > self._owner.limits.unfetched_bytes:
+            raise LimitReached("unfetched-kib", "its answers are not fetched")
+        if isinstance(packet, bytes):
             self._owner.message(self, packet)
         elif packet == packets.ENGINE_PONG:
             self.answered = not (self.polling and self.polling.has(packets.PING))
@@ -268,13 +270,15 @@ class Connection:
         else:
             raise BadPacket("no packet of a client")
 
-    def _may_say_more(self) -> bool:
-        """Take a token from the bucket."""
-        now = self._owner.now()
-        earned = (now - self._heard_at) * MESSAGES_A_SECOND
-        self._tokens = min(MESSAGE_BURST, self._tokens + earned) - 1
+    def _count_message(self) -> None:
+        """Take a token from the bucket; raises LimitReached if there is none."""
+        now, limits = self._owner.now(), self._owner.limits
+        earned = (now - self._heard_at) * limits.messages_per_second
+        self._tokens = min(limits.message_burst, self._tokens + earned) - 1
         self._heard_at = now
-        return self._tokens >= 0
+        if self._tokens < 0:
+            most = limits.messages_per_second
+            raise LimitReached("messages-per-second", f"more than {most} messages a second")
 
     def forget(self) -> None:
         """Keep nothing of what a client has said that is gone: timers have this for seconds yet."""

@@ -28,7 +28,7 @@ class Poller(Protocol):
 class Polling:
     """The packets that wait for `poller`, and the poll that waits for packets."""
 
-    __slots__ = ("_due", "_packets", "_poll", "_poller", "bytes", "probed")
+    __slots__ = ("_due", "_loop", "_packets", "_poll", "_poller", "bytes", "probed")
 
     def __init__(self, poller: Poller) -> None:
         self.probed = False
@@ -36,6 +36,7 @@ class Polling:
         self.bytes = 0
         """Size of the packets that wait."""
         self._poller = poller
+        self._loop = asyncio.get_running_loop()  # asking each time costs a call of the system
         self._packets: deque[bytes] = deque()
         self._poll: Callable[[bytes], None] | None = None
         self._due = False
@@ -86,7 +87,7 @@ class Polling:
     def _answer_soon(self) -> None:
         if not self._due:
             self._due = True
-            asyncio.get_running_loop().call_soon(self._answer)
+            self._loop.call_soon(self._answer)
 
     def _answer(self) -> None:
         self._due = False

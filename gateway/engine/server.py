@@ -6,14 +6,14 @@ and the set of slow connections. The meaning of a message is its handler's: see 
 
 import asyncio
 import logging
+from collections import Counter
 from collections.abc import Callable, Hashable
 from typing import Final, Protocol
-
-import msgspec
 
 from gateway.engine import frames, packets
 from gateway.engine.connection import Connection, new_sid
 from gateway.engine.frames import Frames
+from gateway.engine.limits import Limits
 from gateway.engine.timers import Timers
 from gateway.engine.upgrade import Upgrade
 from gateway.log_limit import LogLimit
@@ -24,20 +24,6 @@ _CHECK_SECONDS: Final = 1.0
 _LINGER_SECONDS: Final = 2.0
 """Seconds in which the last frames of a closing connection may leave; then it is aborted."""
 _LOGGED_A_MINUTE: Final = 20
-
-
-class Limits(msgspec.Struct, frozen=True, kw_only=True):
-    """The limits of a connection: in seconds, and `max_bytes` of one message of a client.
-
-    A pong is due before the next ping: `ping_timeout` is less than `ping_interval`. The
-    `connect_timeout` is also that of an upgrade.
-    """
-
-    ping_interval: float = 25.0
-    ping_timeout: float = 20.0
-    connect_timeout: float = 10.0
-    stuck: float = 30.0
-    max_bytes: int = 64 * 1024
 
 
 class Handler(Protocol):
@@ -75,15 +61,18 @@ class Server:
         self._new_session = new_session
         self.admission: Admission | None = None
         """Who may begin to poll; None: everybody."""
+        self.limits = limits
         self.max_bytes = limits.max_bytes
         self.stuck = 0
         """Connections closed because they took nothing for `stuck` seconds."""
+        self.limited = Counter({"messages-per-second": 0, "unfetched-kib": 0})
+        """Connections closed because they said too much, by the limit."""
         self.message = handler.message  # of a connection: see Owner
         self._handler = handler
-        self._limits = limits
         self._loop = asyncio.get_running_loop()
         self.now = self._loop.time
         self._logged = LogLimit(_LOGGED_A_MINUTE)
+        self._logged_stuck = LogLimit(_LOGGED_A_MINUTE)
         self._connections: set[Connection] = set()
         self._polling: dict[str, Connection] = {}
         """Connections that poll, by the session ids of Engine.IO."""
@@ -96,12 +85,12 @@ class Server:
         self._leaving: Timers[str] = Timers(_LINGER_SECONDS, self._left.discard)
         self._lingering: Timers[Connection] = Timers(_LINGER_SECONDS, Connection.abort)
 
-    def open(self, transport: asyncio.Transport, answer: bytes) -> Connection:
+    def open(self, transport: asyncio.Transport, answer: bytes, client: str = "") -> Connection:
         """Return the connection of a client that begins as a WebSocket.
 
-        `answer` is that of the WebSocket handshake.
+        `answer` is that of the WebSocket handshake, `client` the address.
         """
-        connection = self._begin()
+        connection = self._begin(client=client)
         opened = frames.frame(frames.TEXT, self._opened(new_sid(), []))
         connection.attach(transport, Frames(self.max_bytes), answer + opened)
         return connection
@@ -114,7 +103,7 @@ class Server:
         sid = self._new_session()
         if self.admission:
             self.admission.enter(sid, client)
-        self._polling[sid] = self._begin(sid)
+        self._polling[sid] = self._begin(sid, client)
         return self._opened(sid, ["websocket"])
 
     def polling(self, sid: str) -> Connection | None:
@@ -130,8 +119,8 @@ class Server:
         self._upgrades.add(upgrade)
         return upgrade
 
-    def _begin(self, session: str = "") -> Connection:
-        connection = Connection(self, session)
+    def _begin(self, session: str = "", client: str = "") -> Connection:
+        connection = Connection(self, session, client)
         self._connections.add(connection)
         self._connects.add(connection)
         self._pings.add(connection)
@@ -141,8 +130,8 @@ class Server:
         return packets.opened(
             sid,
             upgrades,
-            interval_ms=round(self._limits.ping_interval * 1000),
-            timeout_ms=round(self._limits.ping_timeout * 1000),
+            interval_ms=round(self.limits.ping_interval * 1000),
+            timeout_ms=round(self.limits.ping_timeout * 1000),
             max_bytes=self.max_bytes,
         )
 
@@ -176,12 +165,16 @@ class Server:
         self._handler.end(connection, reason or "transport close")
         self._lingering.add(connection)
 
+    def exceeded(self, limit: str) -> None:
+        """Count a client that says too much."""
+        self.limited[limit] += 1
+
     def broke(self, connection: Connection, reason: str) -> None:
         """Take note that a client does not keep to the protocol."""
         left_out = self._logged.take(reason, self.now())
         if left_out is not None:
-            facts = {"sid": connection.sid, "reason": reason, "left_out": left_out}
-            log.warning("socket.bad_packet", extra=facts)
+            facts = {"client": connection.client, "sid": connection.sid, "reason": reason}
+            log.warning("socket.bad_packet", extra={**facts, "left_out": left_out})
 
     def slowed(self, connection: Connection) -> None:
         """Take note that the kernel buffer of a connection is full."""
@@ -203,12 +196,18 @@ class Server:
                 waiting, since = connection.moved
                 if connection.waiting < waiting:  # it may have grown by a ping
                     connection.moved = connection.waiting, now
-                elif now - since >= self._limits.stuck:
-                    log.warning("watcher.stuck", extra={"sid": connection.sid})
+                elif now - since >= self.limits.stuck:
+                    self._log_stuck(connection, now)
                     self.stuck += 1
                     self._slow.discard(connection)
                     self._handler.end(connection, "stuck")
                     connection.close(frames.TRY_LATER, "It takes nothing any more: connect again.")
+
+    def _log_stuck(self, connection: Connection, now: float) -> None:
+        left_out = self._logged_stuck.take(connection.client, now)
+        if left_out is not None:
+            facts = {"client": connection.client, "sid": connection.sid, "left_out": left_out}
+            log.warning("watcher.stuck", extra=facts)
 
     def _ping(self, connection: Connection) -> None:
         if connection in self._connections:

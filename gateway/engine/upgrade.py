@@ -10,6 +10,7 @@ import asyncio
 from gateway.engine import frames, packets
 from gateway.engine.connection import Connection
 from gateway.engine.frames import BrokenFrames, Frames
+from gateway.engine.limits import LimitReached
 
 
 class Upgrade:
@@ -33,6 +34,8 @@ class Upgrade:
                     self.connection.frame(opcode, payload)
                 elif not self.done:
                     self._take(opcode, payload)
+        except LimitReached as exc:
+            self.connection.exceed(exc)
         except (BrokenFrames, packets.BadPacket, UnicodeDecodeError):
             self._refuse()
 

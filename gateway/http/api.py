@@ -13,10 +13,13 @@ from starlette.routing import BaseRoute, Route
 
 from buildfeed.activity import MEDIA_TYPE
 from buildfeed.board import BuildState
+from gateway import http_connection
+from gateway.access.proxies import owner
 from gateway.commands.commands import Commands
 from gateway.commands.requests import StartRequest, StopRequest
 from gateway.drain import Drain
 from gateway.http import collection, requests
+from gateway.http.links import Links
 from gateway.http.requests import MAX_BODY_BYTES, ActivitiesRequest
 from gateway.problems import Problem, unknown_build
 from gateway.queries.builds import Builds
@@ -35,12 +38,15 @@ class Api:
         commands: Commands,
         counters: Counters,
         drain: Drain,
+        *,
+        links: Links,
     ) -> None:
         self._live = live
         self._builds = builds
         self._commands = commands
         self._counters = counters
         self._drain = drain
+        self._links = links
 
     def routes(self) -> list[BaseRoute]:
         """Return the routing table."""
@@ -60,12 +66,14 @@ class Api:
             requests.no_query(request.query_params.multi_items())
             wanted = requests.body(await _payload(request), StartRequest)
             key = requests.idempotency_key(_header(request, "idempotency-key"))
-            state = await self._commands.start(project, wanted, key)
+            state = await self._commands.start(project, wanted, key, _client(request))
         status = HTTPStatus.ACCEPTED
-        headers = {"Location": f"/api/projects/{project}/builds/{state.newest.object.build}"}
+        place = f"/api/projects/{project}/builds/{state.newest.object.build}"
+        headers = {"Location": self._links.path(place)}
         if seconds := requests.wait_seconds(_header(request, "prefer") or ""):
             headers["Preference-Applied"] = f"wait={seconds:.0f}"
-            if ended := await self._builds.ended(state, seconds, self._drain.turn()):
+            gone = http_connection.of(request.scope).gone()
+            if ended := await self._builds.ended(state, seconds, self._drain.turn(), gone):
                 state, status = ended, HTTPStatus.OK
         return self._one(state, status, headers)
 
@@ -75,7 +83,7 @@ class Api:
             project, build = self._named(request)
             requests.no_query(request.query_params.multi_items())
             wanted = requests.body(await _payload(request), StopRequest)
-            state = await self._commands.stop(project, build, wanted.by)
+            state = await self._commands.stop(project, build, wanted.by, _client(request))
         return self._one(state, HTTPStatus.ACCEPTED)
 
     async def build(self, request: Request) -> Response:
@@ -100,17 +108,18 @@ class Api:
     async def activities(self, request: Request) -> Response:
         """200 and the activities of a build, oldest first: a collection, or a page of it."""
         project, build = self._named(request)
-        wanted = requests.query(request.query_params.multi_items(), ActivitiesRequest)
-        url = str(request.url.replace(query=""))
+        kinds, parameters = requests.kinds(request.query_params.multi_items())
+        wanted = requests.query(parameters, ActivitiesRequest)
+        url = self._links.here(request)
         if await self._builds.find(project, build) is None:
             raise unknown_build(project, build)
-        total = await self._builds.count_activities(project, build)
+        total = await self._builds.count_activities(project, build, kinds)
         if isinstance(wanted.after, UnsetType):
-            body = collection.collection(url, total)
+            body = collection.collection(url, total, kinds)
         else:
             limit = collection.PAGE + 1
-            rows = await self._builds.activities(project, build, wanted.after, limit)
-            body = collection.page(url, total, wanted.after, rows)
+            rows = await self._builds.activities(project, build, kinds, wanted.after, limit)
+            body = collection.page(url, total, wanted.after, rows, kinds)
         return _json(body, HTTPStatus.OK, media_type=MEDIA_TYPE)
 
     @staticmethod
@@ -133,6 +142,11 @@ def _counted(outcomes: Counter[str]) -> Iterator[None]:
         outcomes[problem.slug] += 1
         raise
     outcomes["accepted"] += 1
+
+
+def _client(request: Request) -> str:
+    """Return the address that limits count: of the client behind a trusted proxy, its owner's."""
+    return owner(request.client.host) if request.client else ""
 
 
 def _json(

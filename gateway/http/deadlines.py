@@ -16,7 +16,7 @@ class Deadlines(Generic[T]):
     """Calls `due` with everything that was begun and not ended, `seconds` after it was."""
 
     def __init__(self, seconds: float, due: Callable[[T], None]) -> None:
-        self._seconds = seconds
+        self.seconds = seconds
         self._due = due
         self._loop = asyncio.get_running_loop()
         self._moments: OrderedDict[T, float] = OrderedDict()
@@ -24,7 +24,7 @@ class Deadlines(Generic[T]):
 
     def begin(self, thing: T) -> None:
         """Make `thing` due in `seconds`, unless it ends before; it has not begun yet."""
-        moment = self._loop.time() + self._seconds
+        moment = self._loop.time() + self.seconds
         self._moments[thing] = moment
         if not self._timer:
             self._timer = self._loop.call_at(moment, self._ring)

@@ -8,49 +8,47 @@ browsers nor proxies do) is not passed on.
 **Number.** A connection beyond the limits of `Clients` is refused, unless it asks how the process
 is: a few more are taken for that.
 
-**Time.** A request has to arrive within limits. They are constants: a head is one segment or a few,
-a body has 16 KiB, and no proxy or network in between changes what is far too slow. An answer may
-take as long as it wants, and between requests uvicorn's keep-alive timeout rules. A client that
+**Time.** A request has to arrive within limits, `--head-seconds` and `--body-seconds`. An answer
+may take as long as it wants, and between requests uvicorn's keep-alive timeout rules. A client that
 takes nothing of its answer is given up, as a watcher is.
 """
 
 import asyncio
 import re
 import socket
+from collections import Counter
 from http import HTTPStatus
-from typing import Any, Final
-from urllib.parse import parse_qs
+from typing import Final
 
 import msgspec
 
 from gateway import problems
 from gateway.access.clients import Clients
 from gateway.access.connection_limit import Excess
-from gateway.access.paths import SOCKETS
 from gateway.handover import Handover
+from gateway.http import short_requests
 from gateway.http.deadlines import Deadlines
 from gateway.http.polls import Polls
 from gateway.problems import Problem
-from gateway.tasks import Tasks
 
-HEAD_SECONDS: Final = 10.0
-"""Seconds for a head, from its first byte or, of a new connection, from the beginning."""
-BODY_SECONDS: Final = 30.0
 SPARE_SECONDS: Final = 5.0
 """Seconds that a connection beyond the limits may last."""
 LINGER_SECONDS: Final = 2.0
 """Seconds in which a refusal may leave, and a client goes on sending what nobody reads."""
 
-_BEGINS: Final = tuple(f"{method} {SOCKETS}".encode() for method in ("GET", "POST"))
 _LONGEST_LINE: Final = 8 * 1024
 """Bytes of a first line that are waited for; one that is longer names no session of ours."""
-_ASKS_HOW_IT_IS: Final = re.compile(rb"(?:GET|HEAD) /(?:healthz|readyz|metrics)[ ?]")
+_ASKS_HOW_IT_IS: Final = re.compile(
+    rb"(?:GET|HEAD|OPTIONS) (?:/[^/ ?]*)*/(?:healthz|readyz|metrics)/?[ ?]"
+)
 
 
 class Patience(msgspec.Struct, frozen=True):
     """The deadlines of all connections of a process.
 
-    A connection has one of the first four at a time, and `stuck` while an answer waits for it.
+    A connection has one of the first four at a time, and `stuck` while an answer waits for it. A
+    head has its time from its first byte or, of a new connection, from the beginning. `refused`
+    counts the requests that were too slow, by the limit.
     """
 
     head: "Deadlines[Entrance]"
@@ -58,11 +56,10 @@ class Patience(msgspec.Struct, frozen=True):
     spare: "Deadlines[Entrance]"
     linger: "Deadlines[Entrance]"
     stuck: "Deadlines[Entrance]"
+    refused: Counter[str]
 
 
-def patience(
-    head: float = HEAD_SECONDS, body: float = BODY_SECONDS, stuck: float = 60.0
-) -> Patience:
+def patience(head: float = 10.0, body: float = 30.0, stuck: float = 60.0) -> Patience:
     """Return the deadlines of a process, in seconds."""
     late = Entrance.late
     return Patience(
@@ -71,6 +68,7 @@ def patience(
         Deadlines(SPARE_SECONDS, late),
         Deadlines(LINGER_SECONDS, late),
         Deadlines(stuck, Entrance.stuck),
+        Counter({"head-seconds": 0, "body-seconds": 0}),
     )
 
 
@@ -78,12 +76,14 @@ class Entrance(Polls):
     """HTTP/1.1 on a connection that other processes of the port may get or give."""
 
     first: bytes = b""
-    """Bytes that another process has read from the connection."""
+    """Bytes that were read from the connection before."""
+    rest: bytes = b""
+    """The rest of an answer that is under way; the connection ends with it."""
 
     def connection_made(  # type: ignore[override] # as uvicorn's
         self, transport: asyncio.Transport
     ) -> None:
-        """Begin, maybe with what another process has read."""
+        """Begin, maybe with what was read before."""
         super().connection_made(transport)
         self._handover: Handover | None = self.app_state.get("handover")
         self._clients: Clients = self.app_state["clients"]
@@ -92,9 +92,13 @@ class Entrance(Polls):
         self._waiting = 0  # bytes of an answer, when it was looked at last
         transport.set_write_buffer_limits(high=0)  # report every byte that the kernel does not take
         self._line = b""  # the beginning of a first line that is not whole
+        self._begins = self._paths.begins
         self._excess: Excess | None = None
-        if self._handover and not self._handover.serve:
-            self._handover.serve = self._adopting()
+        if self.rest:
+            self._deaf = True
+            self.transport.write(self.rest)
+            self.transport.close()
+            return
         self._enter()
         if self.first:
             self.data_received(self.first)
@@ -128,10 +132,10 @@ class Entrance(Polls):
             if self._excess and not self._is_spared(data):
                 return
             if self._handover:
-                if _is_part(data):
+                if self._is_part(data):
                     self._line = data
                     return
-                if data.startswith(_BEGINS) and self._pass_on(self._handover, data):
+                if data.startswith(self._begins) and self._pass_on(self._handover, data):
                     return
         super().data_received(data)
 
@@ -184,9 +188,11 @@ class Entrance(Polls):
         elif self._part == "none" and not self._line:
             self.transport.close()
         else:
+            head, body = self._patience.head, self._patience.body
+            self._patience.refused["head-seconds" if deadline is head else "body-seconds"] += 1
             detail = (
-                f"A request is to arrive within {HEAD_SECONDS:.0f} s, and its body "
-                f"within {BODY_SECONDS:.0f} s."
+                f"The head of a request is to arrive within {head.seconds:g} s, and its body "
+                f"within {body.seconds:g} s."
             )
             self._give_up(Problem(HTTPStatus.REQUEST_TIMEOUT, "too-slow", detail))
 
@@ -242,33 +248,19 @@ class Entrance(Polls):
         self.transport.write(problems.encoded(self._clients.refusal(excess, peer)))
         self.transport.close()
 
+    def _is_part(self, data: bytes) -> bool:
+        """Tell whether `data` may begin a first line that would have to be looked at."""
+        if any(begin.startswith(data) for begin in self._begins):
+            return True
+        return data.startswith(self._begins) and b"\n" not in data and len(data) < _LONGEST_LINE
+
     def _pass_on(self, handover: Handover, data: bytes) -> bool:
-        line = data[: data.index(b"\r\n")] if b"\r\n" in data else data
-        query = line.partition(b"?")[2].partition(b" ")[0].decode("latin-1")
-        session = parse_qs(query).get("sid", [""])[-1]
+        session = short_requests.session(self._paths.bare(data))
         sock: socket.socket = self.transport.get_extra_info("socket")
         if self.transport.get_write_buffer_size():
             return False
-        if not handover.pass_on(session, sock.fileno(), data):
+        if not session or not handover.pass_on(session, sock.fileno(), data):
             return False
         self._unset_keepalive_if_required()
         self.transport.abort()  # ends our descriptor, not the connection
         return True
-
-    def _adopting(self) -> Any:  # noqa: ANN401 - it is Handover's `Serve`
-        config, state, app_state = self.config, self.server_state, self.app_state
-        loop, tasks = self.loop, Tasks()
-
-        async def adopt(sock: socket.socket, data: bytes) -> None:
-            protocol = Entrance(config, state, app_state)
-            protocol.first = data
-            await loop.connect_accepted_socket(lambda: protocol, sock)
-
-        return lambda sock, data: tasks.start(adopt(sock, data))
-
-
-def _is_part(data: bytes) -> bool:
-    """Tell whether `data` may be the beginning of a first line that would have to be looked at."""
-    if any(begin.startswith(data) for begin in _BEGINS):
-        return True
-    return data.startswith(_BEGINS) and b"\n" not in data and len(data) < _LONGEST_LINE

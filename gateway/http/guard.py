@@ -9,9 +9,10 @@ from typing import Final
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from gateway import problems
 from gateway.access.paths import SOCKETS
 from gateway.access.refusals import Refusals
+from gateway.http import failures
+from gateway.http.cors import PREFLIGHT
 from gateway.problems import SECURITY_HEADERS, Problem
 
 HEALTH: Final = "/healthz", "/readyz"
@@ -41,7 +42,7 @@ class Guard:
             await send(message)
 
         problem = self._refusal(scope)
-        app = problems.answer(problem) if problem else self._app
+        app = failures.response(problem, scope) if problem else self._app
         await app(scope, receive, send_with_headers)
 
     def _refusal(self, scope: Scope) -> Problem | None:
@@ -53,6 +54,8 @@ class Guard:
             headers.getlist("host"),
             headers.getlist("origin"),
             client[0] if client else "",
-            acts=scope["method"] not in _READS or scope["path"].startswith(SOCKETS),
+            acts=scope["method"] not in _READS
+            or scope["path"].startswith(SOCKETS)
+            or PREFLIGHT in headers,
             version=scope.get("http_version", "1.1"),
         )

@@ -22,7 +22,11 @@ class Health:
 
     def routes(self) -> list[BaseRoute]:
         """Return the routing table."""
-        return [Route("/healthz", self.alive), Route("/readyz", self.ready)]
+        methods = "GET", "OPTIONS"  # OPTIONS is what HAProxy asks with unless it is told
+        return [
+            Route("/healthz", self.alive, methods=methods),
+            Route("/readyz", self.ready, methods=methods),
+        ]
 
     async def alive(self, _request: Request) -> Response:
         """200 while the event loop of the process turns."""

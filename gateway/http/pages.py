@@ -1,10 +1,14 @@
-"""The page and the files that it loads: those of `web/`, served as they are."""
+"""The page and the files that it loads: those of `web/`, served as they are.
 
+Below a root, the links of the page to our own paths are below it too.
+"""
+
+import re
 from pathlib import Path
 from typing import Final
 
 from starlette.requests import Request
-from starlette.responses import FileResponse, Response
+from starlette.responses import HTMLResponse, Response
 from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 
@@ -17,15 +21,29 @@ _PLACES: Final = _PACKAGE / "web", _PACKAGE.parent / "web"
 
 WEB: Final = next((place for place in _PLACES if place.is_dir()), _PLACES[0])
 
+_FILES: Final = StaticFiles(directory=WEB, check_dir=False)
+"""They answer 304 to whom has them already."""
 
-def pages() -> list[BaseRoute]:
-    """Return the routes of the page and of the files that it loads."""
+
+def pages(root: str) -> list[BaseRoute]:
+    """Return the routes of the page and of the files that it loads, which are below `root`."""
+
+    async def page(request: Request) -> Response:
+        """Serve the page; its script reads the project and build from the address."""
+        for what, text in request.path_params.items():
+            requests.name(what, text)
+        if request.method == "OPTIONS":
+            return Response(headers={"Allow": "GET, HEAD, OPTIONS"})
+        if not root:
+            return await _FILES.get_response("index.html", request.scope)
+        return HTMLResponse(_below(root, (WEB / "index.html").read_text()))
+
     static = [
         Mount(f"/{folder}", StaticFiles(directory=WEB / folder, check_dir=False))
         for folder in ("scripts", "styles", "vendor")
     ]
     return [
-        Route("/", page),
+        Route("/", page, methods=["GET", "OPTIONS"]),  # HAProxy's check, unless it is told another
         Route("/projects/{project}", page),
         Route("/projects/{project}/builds/{build}", page),
         Route("/favicon.svg", favicon),
@@ -33,13 +51,11 @@ def pages() -> list[BaseRoute]:
     ]
 
 
-async def page(request: Request) -> Response:
-    """Serve the page; its script reads the project and build from the address."""
-    for what, text in request.path_params.items():
-        requests.name(what, text)
-    return FileResponse(WEB / "index.html")
+def _below(root: str, html: str) -> str:
+    """Return the page with its links, which begin with a slash, below `root`."""
+    return re.sub(r'\b(href|src)="/', rf'\1="{root}/', html)
 
 
-async def favicon(_request: Request) -> Response:
+async def favicon(request: Request) -> Response:
     """Serve the picture on the tab."""
-    return FileResponse(WEB / "favicon.svg")
+    return await _FILES.get_response("favicon.svg", request.scope)

@@ -24,6 +24,12 @@ _HEAD: Final = "".join(
 ).encode()
 
 
+def encoded(payload: bytes, *, keeps_alive: bool) -> bytes:
+    """Return an answer of HTTP/1.1."""
+    ending = b"" if keeps_alive else b"connection: close\r\n"
+    return b"%bcontent-length: %d\r\n%b\r\n%b" % (_HEAD, len(payload), ending, payload)
+
+
 class Poll(Protocol):
     """A poll that waits, as far as it matters here."""
 
@@ -59,7 +65,11 @@ class Polls(protocol.Protocol):
             self._behind += data
             if len(self._behind) > _MOST_BEHIND:
                 self.transport.abort()
-        elif self.is_between and (request := short_requests.parse(data)) and self._serves(request):
+        elif (
+            self.is_between
+            and (request := short_requests.parse(self._paths.bare(data)))
+            and self._serves(request)
+        ):
             self.begins()
             self._begin(request)
         else:
@@ -94,16 +104,14 @@ class Polls(protocol.Protocol):
         try:
             poll = polling.begin(request.method, request.query, request.body, client, self._answer)
         except Problem as problem:
-            self.transport.write(problems.encoded(problem))
+            self.transport.write(problems.encoded(problem, request.headers.get("accept", "")))
             self.transport.close()
         else:
             self._poll = poll if self._is_due else None
 
     def _answer(self, payload: bytes) -> None:
         self._poll, self._is_due = None, False
-        ending = b"" if self._keeps_alive else b"connection: close\r\n"
-        head = b"%bcontent-length: %d\r\n%b\r\n" % (_HEAD, len(payload), ending)
-        self.transport.write(head + payload)
+        self.transport.write(encoded(payload, keeps_alive=self._keeps_alive))
         if not self._keeps_alive:
             self.transport.close()
             return

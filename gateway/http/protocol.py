@@ -7,6 +7,8 @@ which is given the same head without the upgrade, goes on with the body.
 httptools has no limit for a head, and keeps what it has of a header until that is whole. So bytes
 are parsed in pieces, and those counted that bring no body: a head, the trailers behind a body, the
 extensions of chunks.
+
+A client may end its side once it has asked (a half-closed connection), and is answered.
 """
 
 import asyncio
@@ -14,12 +16,15 @@ import logging
 import re
 from http import HTTPStatus
 from typing import Any, Final, Literal, cast
+from urllib.parse import unquote
 
 import httptools
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from gateway import problems
-from gateway.access.paths import SOCKETS
+from gateway.access.paths import SOCKETS, Paths
+from gateway.http import heads
+from gateway.http.until_closed import end_with_connection
 from gateway.http_connection import EXTENSION, HttpConnection
 from gateway.log_limit import LogLimit
 from gateway.problems import Problem
@@ -33,6 +38,8 @@ with the answer to the last."""
 _PIECE_BYTES: Final = 4 * 1024
 """Bytes that are parsed at once; a head that is not whole may be longer by twice so many."""
 _LENGTH: Final = b"content-length", b"transfer-encoding"
+_HALF_CLOSED_SECONDS: Final = 30.0
+"""Seconds in which a client that has ended its side is answered: it may as well have gone."""
 _LOGGED: Final = LogLimit(20)
 _EMPTY_LINE: Final = re.compile(rb"\r?\n\r?\n")
 _EMPTY_LINE_BYTES: Final = 4
@@ -48,8 +55,8 @@ class Protocol(HttpToolsProtocol):
 
     Relied on besides asyncio's and httptools' protocol interfaces: `on_message_begin` makes
     `scope` and `headers`, `on_headers_complete` makes `cycle` unless `_should_upgrade`,
-    `send_400_response` ends the connection, and `shutdown` is called when the server begins to
-    stop.
+    `_start_asgi_task` begins one, `connection_lost` tells the newest, `send_400_response` ends the
+    connection, and `shutdown` is called when the server begins to stop.
     """
 
     def connection_made(  # type: ignore[override] # as uvicorn's
@@ -58,20 +65,38 @@ class Protocol(HttpToolsProtocol):
         """Begin."""
         super().connection_made(transport)
         self._connection = HttpConnection(transport)
+        self._paths: Paths = self.app_state.get("paths") or Paths()
         self._repeats = False  # while the second parser is given the head
         self._unframed = False  # the body has no length, and does not end with the connection
         self._deaf = False  # all further bytes are no HTTP, or not ours
         self._part: Literal["none", "head", "body"] = "none"  # what is under way of a request
         self._idle_bytes = 0  # that came since there was a body
-        self._too_large = False
+        self._problem: Problem | None = None  # why the head is refused
+        self._answering: Any = None  # the request whose answer is under way, or was last
         self._may_lack_body = False  # the next bytes may be meant as the body of the last request
         self._tail = b""  # where an empty line may have begun
+        self._end: asyncio.TimerHandle | None = None  # of a half-closed connection
         self._before: Any = None  # the request before the last
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Tell the response, also when another request waits behind it."""
         super().connection_lost(exc)
+        if self._answering and not self._answering.response_complete:
+            self._answering.disconnected = True
+            self._answering.message_event.set()
+        if self._end:
+            self._end.cancel()
         self._connection.end(lost=True)
+
+    def eof_received(self) -> bool:  # type: ignore[override] # uvicorn keeps nothing open
+        """Keep our side open while there is something to answer, but for no stream."""
+        waits = self.cycle is not None and not self.cycle.response_complete
+        if self._deaf or self._part != "none" or not waits:
+            return False
+        self.cycle.keep_alive = False
+        self._connection.end(lost=False)
+        self._end = self.loop.call_later(_HALF_CLOSED_SECONDS, self.transport.close)
+        return True
 
     def pause_writing(self) -> None:
         """Take note."""
@@ -93,7 +118,7 @@ class Protocol(HttpToolsProtocol):
         try:
             for start in range(0, len(data), _PIECE_BYTES):
                 self._take(data[start : start + _PIECE_BYTES])
-        except (httptools.HttpParserError, _TooMuch):
+        except (httptools.HttpParserError, _Refused):
             self.send_400_response("")
         if self._deaf:
             return
@@ -107,9 +132,9 @@ class Protocol(HttpToolsProtocol):
         self._idle_bytes += len(piece)
         while piece and not self._deaf:
             piece = self._parse(piece)
-        self._too_large = self._idle_bytes > HEAD_BYTES
-        if self._too_large:
-            raise _TooMuch
+        if self._idle_bytes > HEAD_BYTES:
+            self._problem = _too_large()
+            raise _Refused
 
     def _parse(self, data: bytes) -> bytes:
         """Parse; return the rest after an upgrade that is ignored."""
@@ -125,13 +150,16 @@ class Protocol(HttpToolsProtocol):
 
     def _should_upgrade(self) -> bool:
         """Tell whether this is the handshake of a WebSocket that we serve (RFC 6455 §4.1)."""
-        path = self.url.partition(b"?")[0].decode("latin-1")
         return (
             super()._should_upgrade()
-            and (path == SOCKETS or path.startswith(f"{SOCKETS}/"))
+            and self._paths.own(unquote(self._path())) == SOCKETS
             and self.scope["method"] == "GET"
             and all(name not in _LENGTH or value == b"0" for name, value in self.headers)
         )
+
+    def _path(self) -> str:
+        """Return the path of the request, whose target may be a whole URL (RFC 9112 §3.2.2)."""
+        return (httptools.parse_url(self.url).path or b"/").decode("latin-1")
 
     def _ignore_upgrade(self) -> None:
         """Go on with a parser that has seen the same head, but for the upgrade."""
@@ -151,7 +179,7 @@ class Protocol(HttpToolsProtocol):
     def on_message_begin(self) -> None:
         """Put the connection into the scope (ASGI: extensions)."""
         if len(self.pipeline) >= _MOST_WAITING:
-            raise _TooMuch
+            raise _Refused
         self._part, self._idle_bytes = "head", 0
         if not self._repeats:
             super().on_message_begin()
@@ -175,9 +203,14 @@ class Protocol(HttpToolsProtocol):
             return
         first = len(self.parser.get_method()) + len(self.url) + len(b"  HTTP/1.1\r\n\r\n")
         fields = sum(len(name) + len(value) + len(b": \r\n") for name, value in self.headers)
-        if first + fields > HEAD_BYTES:
-            self._too_large = True
-            raise _TooMuch
+        version = self.parser.get_http_version()
+        too_large = first + fields > HEAD_BYTES
+        self._problem = _too_large() if too_large else heads.refusal(version, self.headers)
+        if self._problem:
+            raise _Refused
+        if not self.url.startswith((b"/", b"*")):
+            self.headers[:] = heads.with_host_of(self.url, self.headers)
+        self.expect_100_continue = heads.awaits_consent(version, self.headers)
         before = self.cycle
         super().on_headers_complete()
         self._part = "body"
@@ -203,18 +236,19 @@ class Protocol(HttpToolsProtocol):
         if not self.parser.should_upgrade() or self._should_upgrade():
             super().on_message_complete()
 
+    def _start_asgi_task(self, cycle: Any, app: Any) -> None:  # noqa: ANN401 - uvicorn's
+        self._answering = cycle
+        if cycle.scope["http_version"] == "1.0":
+            end_with_connection(cycle)
+        super()._start_asgi_task(cycle, app)
+
     def send_400_response(self, _msg: str) -> None:
-        """Refuse bytes that are no HTTP, or too many."""
-        if self._too_large:
-            status = HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE
-            detail = f"The head of a request has {HEAD_BYTES // 1024} KiB at most."
-            self._give_up(Problem(status, "head-too-large", detail))
-            return
+        """Refuse bytes that are no HTTP, or a head that is refused."""
         detail = (
             "This is no HTTP/1.1, or a body without its length: "
             "send Content-Length or Transfer-Encoding: chunked."
         )
-        self._give_up(Problem(HTTPStatus.BAD_REQUEST, "bad-http", detail))
+        self._give_up(self._problem or Problem(HTTPStatus.BAD_REQUEST, "bad-http", detail))
 
     def _give_up(self, problem: Problem) -> None:
         """Hear nothing more; refuse what has come last, and the request before if it is not whole.
@@ -262,8 +296,14 @@ class Protocol(HttpToolsProtocol):
         self._connection.end(lost=False)
 
 
-class _TooMuch(Exception):
-    """More bytes than a head may have, or more requests than may wait."""
+class _Refused(Exception):
+    """A request is not taken, or too many wait."""
+
+
+def _too_large() -> Problem:
+    status = HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE
+    detail = f"The head of a request has {HEAD_BYTES // 1024} KiB at most."
+    return Problem(status, "head-too-large", detail)
 
 
 def _behind_head(data: bytes) -> bytes:

@@ -7,8 +7,8 @@ from typing import Final
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from gateway import problems
 from gateway.access.clients import Clients
+from gateway.http import failures
 
 STREAMS: Final = "/api/events"
 
@@ -28,6 +28,8 @@ class ProxiedStreams:
         holder = object()
         try:
             problem = self._clients.share(holder, scope["client"][0])
-            await (problems.answer(problem) if problem else self._app)(scope, receive, send)
+            await (failures.response(problem, scope) if problem else self._app)(
+                scope, receive, send
+            )
         finally:
             self._clients.leave(holder)

@@ -11,16 +11,20 @@ from msgspec import UNSET, Meta, UnsetType
 from buildfeed import documents, names
 from buildfeed.documents import TooDeep
 from buildfeed.errors import InvalidName
+from buildfeed.text import printable
+from buildfeed.topics import KINDS
 from gateway.problems import Problem
 
 MAX_BODY_BYTES: Final = 16 * 1024
 MAX_WAIT_SECONDS: Final = 600
 
+Kinds = tuple[str, ...]
+
 T = TypeVar("T", bound=msgspec.Struct)
 
 
 class ActivitiesRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The query of a build's activities; without `after` the collection itself is meant."""
+    """The query of a build's activities, but for the kinds; without `after` the collection."""
 
     after: Annotated[int, Meta(ge=0, le=2**63 - 1)] | UnsetType = UNSET
 
@@ -36,7 +40,12 @@ def body(payload: bytes, type_: type[T]) -> T:
     except (msgspec.ValidationError, TooDeep) as exc:
         raise _misfit(exc) from exc
     except ValueError as exc:
-        detail = f"The body is refused: {exc}."
+        at = (
+            f"it is not UTF-8 at byte {exc.start + 1}"
+            if isinstance(exc, UnicodeDecodeError)
+            else exc
+        )
+        detail = f"The body is refused: {at}."
         raise Problem(HTTPStatus.BAD_REQUEST, "not-json", detail) from exc
 
 
@@ -51,6 +60,20 @@ def query(parameters: Sequence[tuple[str, str]], type_: type[T]) -> T:
     except msgspec.ValidationError as exc:
         detail = f"The query is refused: {exc}."
         raise Problem(HTTPStatus.BAD_REQUEST, "bad-query", detail) from exc
+
+
+def kinds(parameters: Sequence[tuple[str, str]]) -> tuple[Kinds, list[tuple[str, str]]]:
+    """Return the kinds that are asked for, in their order, and the other parameters.
+
+    `kind` may come several times, and name several with commas between them. Without one there is
+    no kind: all are meant. Raises Problem 400 for a kind that there is not.
+    """
+    asked = {each for name, value in parameters if name == "kind" for each in value.split(",")}
+    if unknown := asked - KINDS.keys():
+        detail = f"The query is refused: {min(unknown)[:80]!r} is no kind of {', '.join(KINDS)}."
+        raise Problem(HTTPStatus.BAD_REQUEST, "bad-query", detail)
+    others = [parameter for parameter in parameters if parameter[0] != "kind"]
+    return tuple(kind for kind in KINDS if kind in asked), others
 
 
 def no_query(parameters: Sequence[tuple[str, str]]) -> None:
@@ -94,5 +117,5 @@ def _misfit(exc: Exception) -> Problem:
     text, _, path = str(exc).partition(" - at `$")
     pointer = "#" + re.sub(r"[.\[]", "/", path.rstrip("`").replace("]", ""))
     detail = f"The body is refused at {pointer}: {text}."
-    errors = [{"pointer": pointer, "detail": text}]
+    errors = [{"pointer": pointer, "detail": printable(text)}]
     return Problem(HTTPStatus.UNPROCESSABLE_ENTITY, "bad-field", detail, errors=errors)

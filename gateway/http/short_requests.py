@@ -17,6 +17,15 @@ _HEAD: Final = re.compile(
 )
 _UNUSUAL: Final = frozenset(["transfer-encoding", "upgrade", "expect", "content-encoding", "te"])
 _LENGTH: Final = re.compile(r"\d{1,6}", re.ASCII)
+_SESSION: Final = re.compile(
+    rb"(?:GET|POST) " + re.escape(SOCKETS).encode() + rb"/?\?(?:[^ ]*&)?sid=([A-Za-z0-9_.-]+)[& ]"
+)
+
+
+def session(data: bytes) -> str:
+    """Return the session of socket.io that a request names in its first line, or nothing."""
+    found = _SESSION.match(data)
+    return found[1].decode() if found else ""
 
 
 class ShortRequest(msgspec.Struct, frozen=True):

@@ -10,6 +10,10 @@ WINDOW_SECONDS: Final = 15.0
 HANG_SECONDS: Final = 10
 """Seconds without a turn of the event loop after which a process is replaced."""
 
+_ARMED_FOR: Final = 0.1
+"""Part of that time after which the alarm is set anew, which costs a thread: a hang may be found
+so much earlier."""
+
 
 class LoopLag:
     """Measures by how much a timer is late.
@@ -30,11 +34,13 @@ class LoopLag:
     async def run(self) -> None:
         """Measure, until cancelled."""
         loop = asyncio.get_running_loop()
+        armed = float("-inf")
         try:
             while True:
                 due = loop.time() + TICK_SECONDS
-                if self._hang_seconds:
+                if self._hang_seconds and due - armed > self._hang_seconds * _ARMED_FOR:
                     faulthandler.dump_traceback_later(self._hang_seconds, exit=True)
+                    armed = loop.time()
                 await asyncio.sleep(TICK_SECONDS)
                 self._late.append(max(0.0, loop.time() - due))
         finally:

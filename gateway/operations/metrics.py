@@ -1,9 +1,11 @@
 """Metrics for Prometheus, computed from the state of the gateway when they are asked for."""
 
 import os
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from itertools import accumulate
+from typing import Final
 
 import msgspec
 from prometheus_client import CollectorRegistry, ProcessCollector
@@ -20,7 +22,11 @@ from prometheus_client.registry import Collector
 
 from gateway.state.counters import WAITING_BOUNDS, Counters
 from gateway.state.live import Live
-from gateway.state.overview import Overview, overview
+from gateway.state.overview import Overview, overview, shown
+
+_VERSION: Final = re.compile(r";\s*version\s*=\s*([^;,]*?)\s*(?=[;,]|$)", re.IGNORECASE)
+_VERSIONS: Final = frozenset(["0.0.1", "0.0.4", "1.0.0"])
+"""Of the text format and of OpenMetrics."""
 
 
 class Vitals(msgspec.Struct, frozen=True, kw_only=True):
@@ -37,6 +43,8 @@ class Vitals(msgspec.Struct, frozen=True, kw_only=True):
     activities_refused: int
     connections: int
     connections_refused: dict[str, int]
+    limits_reached: dict[str, int]
+    snapshots_waiting: int
 
 
 class Metrics(Collector):
@@ -70,7 +78,7 @@ class Metrics(Collector):
         if queues:
             help_ = "Starts in a queue of the broker"
             families.append(_gauges("queue_messages", help_, "queue", queues))
-        encode, content_type = choose_encoder(accept)
+        encode, content_type = choose_encoder(_known(accept))
         return encode(_Collected(families)), content_type
 
     def describe(self) -> list[Metric]:
@@ -80,7 +88,7 @@ class Metrics(Collector):
     def collect(self) -> Iterator[Metric]:
         """Yield every metric as it is now."""
         live = self._live
-        now = overview(live.board.unfinished(), live.workers(), datetime.now(UTC))
+        now = overview(live.board.unfinished(), live.workers(), datetime.now(UTC), live.lost)
         yield from _of_builds(now)
         yield from _of_workers(now)
         yield from self._of_commands()
@@ -113,6 +121,10 @@ class Metrics(Collector):
         yield _gauge("connections", "Connections, and sessions that poll", vitals.connections)
         beyond = vitals.connections_refused
         yield _counters("connections_refused", "Connections too many", "reason", beyond)
+        beyond = vitals.limits_reached
+        yield _counters("limits_reached", "Clients and requests beyond a limit", "limit", beyond)
+        waiting = vitals.snapshots_waiting
+        yield _gauge("snapshots_waiting", "Snapshots that wait for the history", waiting)
         yield _gauge("ready", "1 when connected and caught up", vitals.ready)
         yield _gauge("broker_up", "1 while the probe comes back", vitals.broker_up)
         yield _gauge("broker_lag_seconds", "Last round trip of the probe", vitals.broker_lag)
@@ -121,6 +133,12 @@ class Metrics(Collector):
         yield _gauge("loop_lag_seconds", "Event loop, the worst of 15 s", vitals.loop_lag)
         process = {"pid": str(os.getpid())}
         yield InfoMetricFamily("buildfeed_gateway", "The process that answers", process)
+
+
+def _known(accept: str) -> str:
+    """Return the header without formats of versions that there are not: the library fails there."""
+    formats = ((each, _VERSION.findall(each)) for each in accept.split(","))
+    return ",".join(each for each, versions in formats if _VERSIONS.issuperset(versions))
 
 
 class _Collected(Collector):
@@ -151,8 +169,10 @@ def _of_builds(now: Overview) -> Iterator[Metric]:
     yield _gauges("builds_queued", "Builds that wait", "priority", queued)
     yield _gauge("builds_delayed", "Builds that may not begin yet", now.delayed)
     yield _gauge("oldest_queued_seconds", "Age of the oldest queued build", now.oldest_seconds)
-    running = {each.worker: each.running for each in now.workers if each.running}
+    online = shown([each for each in now.workers if each.online])
+    running = {each.worker: each.running for each in online if each.running}
     yield _gauges("builds_running", "Builds that run", "worker", running)
+    yield _gauge("builds_lost", "Builds whose worker is offline or silent", now.lost)
     yield _gauge("builds_retaken", "Unfinished builds in a further attempt", now.retaken)
 
 
@@ -160,9 +180,10 @@ def _of_workers(now: Overview) -> Iterator[Metric]:
     online = [each for each in now.workers if each.online]
     states = {"online": len(online), "offline": len(now.workers) - len(online)}
     yield _gauges("workers", "Workers heard of in the last hour", "state", states)
-    slots = {each.worker: each.slots for each in online}
+    named = shown(online)
+    slots = {each.worker: each.slots for each in named}
     yield _gauges("worker_slots", "Builds a worker runs at a time", "worker", slots)
-    lags = {each.worker: each.lag_ms / 1000 for each in online}
+    lags = {each.worker: each.lag_ms / 1000 for each in named}
     yield _gauges("worker_loop_lag_seconds", "Event loop of a worker", "worker", lags)
 
 

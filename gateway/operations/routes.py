@@ -14,7 +14,7 @@ from gateway.operations.metrics import Metrics
 from gateway.operations.queues import Queues
 from gateway.operations.siblings import Siblings
 from gateway.state.live import Live
-from gateway.state.overview import overview
+from gateway.state.overview import overview, shown
 
 
 class Operations:
@@ -52,8 +52,8 @@ class Operations:
         requests.no_query(request.query_params.multi_items())
         dead = (await self._lengths()).get(BUILDS_DEAD)
         unfinished = self._live.board.unfinished()
-        now = overview(unfinished, self._live.workers(), datetime.now(UTC))
-        body = msgspec.structs.asdict(now) | {"dead": dead}
+        now = overview(unfinished, self._live.workers(), datetime.now(UTC), self._live.lost)
+        body = msgspec.structs.asdict(now) | {"workers": shown(now.workers), "dead": dead}
         return Response(msgspec.json.encode(body), media_type="application/json")
 
     async def _lengths(self) -> dict[str, int]:

@@ -1,6 +1,6 @@
 """The processes that share a port, and the metrics that each writes for the others.
 
-A request for `/metrics` reaches any one of them, and has to be answered for all. So every 2 s each
+A request for `/metrics` reaches any one of them, and has to be answered for all. So every 5 s each
 process writes its metrics into a file of its own in a shared directory, by a rename, so that a
 reader finds it whole. The file of a process that is gone is removed by the next reader.
 """
@@ -13,8 +13,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
-TELL_SECONDS: Final = 2.0
-SILENT_SECONDS: Final = 10.0
+TELL_SECONDS: Final = 5.0
+SILENT_SECONDS: Final = 15.0
 """Seconds after which a process that has written nothing counts as frozen, and is left out."""
 
 
@@ -26,12 +26,13 @@ class Siblings:
         self._tell = tell
 
     async def run(self) -> None:
-        """Write every 2 s, until cancelled."""
+        """Write every 5 s, until cancelled."""
+        # As bytes, since a text file would take the \r in a name for the end of a line.
         file = self._directory / f"{os.getpid()}.txt"
         written = file.with_suffix(".new")
         while True:
             with suppress(OSError):  # the folder is being made again, or the disk is full
-                written.write_text(self._tell())
+                written.write_bytes(self._tell().encode())
                 written.rename(file)  # whole or not at all
             await asyncio.sleep(TELL_SECONDS)
 
@@ -43,7 +44,7 @@ class Siblings:
                 if not _alive(int(file.stem)):
                     file.unlink()
                 elif time.time() - file.stat().st_mtime < SILENT_SECONDS:
-                    found[file.stem] = file.read_text()
+                    found[file.stem] = file.read_bytes().decode()
         return found | {str(os.getpid()): self._tell()}
 
 

@@ -9,7 +9,6 @@ import asyncio
 import functools
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
-from typing import Final
 
 from buildfeed.board import BuildState
 from buildfeed.errors import HistoryUnavailable
@@ -20,22 +19,21 @@ from gateway.queries import snapshot_page
 from gateway.queries.snapshot_page import SNAPSHOT_LIMIT, START, Cursor
 from gateway.state.live import Live
 
-MAX_QUERIES: Final = 4
-"""Queries at a time; others wait for their turn."""
-
 
 class Snapshot:
     """Takes snapshots of the live picture, with history where the board does not reach.
 
-    Cancelling one takes its query off the queue. A query that runs ends by itself, and keeps its
-    place until then.
+    `queries` of the history run at a time; others wait for their turn. Cancelling one takes its
+    query off the queue. A query that runs ends by itself, and keeps its place until then.
     """
 
-    def __init__(self, live: Live, store: Store) -> None:
+    def __init__(self, live: Live, store: Store, queries: int) -> None:
+        self.waiting = 0
+        """Snapshots that wait for the history."""
         self._live = live
         self._store = store
         # Of its own: watchers must not keep the threads from the rest of the gateway.
-        self._threads = ThreadPoolExecutor(MAX_QUERIES, thread_name_prefix="snapshot")
+        self._threads = ThreadPoolExecutor(queries, thread_name_prefix="snapshot")
 
     async def page(
         self, filters: Iterable[Filter], cursor: Cursor = START
@@ -63,7 +61,10 @@ class Snapshot:
             before=cursor.last if cursor.ended else None,
             ended=True,
         )
+        self.waiting += 1
         try:
             return await asyncio.get_running_loop().run_in_executor(self._threads, query)
         except HistoryUnavailable:
             return []  # `catch_up` logs it; the board alone is still worth sending
+        finally:
+            self.waiting -= 1

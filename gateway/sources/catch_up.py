@@ -35,7 +35,8 @@ class CatchUp:
         self._caught_up_with = 0
         self._subscribed = False
         self._again = asyncio.Event()
-        self._history_up = True
+        self.trouble: str | None = None
+        """Why history cannot be used, None while it can."""
 
     @property
     def ready(self) -> bool:
@@ -60,11 +61,14 @@ class CatchUp:
             try:
                 await self.read()
             except HistoryUnavailable as exc:
-                if self._history_up:
-                    log.warning("history.down", extra={"reason": str(exc)})
-                self._history_up = False
+                if exc.reason != self.trouble:
+                    log.warning("history.down", extra={"reason": exc.reason})
+                self.trouble = exc.reason
             else:
-                self._history_up = True
+                if self.trouble:
+                    log.warning("history.up")
+                self.trouble = None
+                self._live.history_used()
                 if subscription > self._caught_up_with:
                     log.info("gateway.caught_up", extra={"builds": len(self._live.board)})
                 self._caught_up_with = subscription
@@ -73,7 +77,10 @@ class CatchUp:
                     await self._again.wait()
 
     async def read(self) -> None:
-        """Read the states that changed since the last time; raise HistoryUnavailable."""
+        """Read the states that changed since the last time, and see whether history takes writes.
+
+        Raises HistoryUnavailable.
+        """
         position = await self._read_first() if self._position is None else self._position
         more = True
         while more:
@@ -85,6 +92,8 @@ class CatchUp:
             if state := await asyncio.to_thread(self._store.get, *key):
                 self._live.heal([state])
             self._live.unverified.discard(key)
+        # Without it a server that was demoted would be read for ever, and starts would be refused.
+        await asyncio.to_thread(self._store.check)
 
     async def _read_first(self) -> int:
         """Read the newest builds; return the number of the last change before."""

@@ -16,10 +16,12 @@ from buildfeed.activity import Activity
 from buildfeed.broker.mqtt.link import Message, MqttLink
 from buildfeed.errors import BuildfeedError
 from buildfeed.presence import Presence
+from gateway.log_limit import LogLimit
 
 PROBE_SECONDS = 1.0
 SILENT_AFTER = 3.0
 """Seconds without a probe that comes back, after which the broker counts as down."""
+_LOGGED_A_MINUTE = 20
 
 log = logging.getLogger(__name__)
 
@@ -28,8 +30,8 @@ class Subscriber:
     """The gateway's own MQTT session: clean, with a fresh client id per connection.
 
     The callbacks run in the event loop that `start` was called in: `on_activity` and
-    `on_presence` with each message, `on_up` after every SUBACK, when activities missed before it
-    must be caught up.
+    `on_presence` with each message, `on_removed` with a worker that removed its presence, `on_up`
+    after every SUBACK, when activities missed before it must be caught up.
     """
 
     def __init__(
@@ -38,17 +40,20 @@ class Subscriber:
         *,
         on_activity: Callable[[Activity], None],
         on_presence: Callable[[Presence], None],
+        on_removed: Callable[[str], None],
         on_up: Callable[[], None],
         on_down: Callable[[], None],
     ) -> None:
         self._on_activity = on_activity
         self._on_presence = on_presence
+        self._on_removed = on_removed
         self._on_up = on_up
         self._probe_topic = f"gateways/{secrets.token_hex(8)}/probe"
         self._probe_back = float("-inf")
         self._lag = 0.0
         self.refused = 0
         """Payloads that were no activities, since the start."""
+        self._logged = LogLimit(_LOGGED_A_MINUTE)
         self._waiting: deque[Message] = deque()
         self._loop = asyncio.get_running_loop()
         self._link = MqttLink(
@@ -106,9 +111,15 @@ class Subscriber:
                 self._dispatch(message)
             except BuildfeedError as exc:
                 self.refused += 1
-                log.warning("activity.refused", extra={"topic": message.topic, "reason": str(exc)})
-            except Exception:
-                log.exception("activity.failed", extra={"topic": message.topic})
+                facts = {"topic": message.topic, "reason": str(exc)}
+                left_out = self._logged.take(message.topic, self._loop.time())
+                if left_out is not None:
+                    log.warning("activity.refused", extra={**facts, "left_out": left_out})
+            except Exception as exc:
+                left_out = self._logged.take(type(exc).__name__, self._loop.time())
+                if left_out is not None:
+                    extra = {"topic": message.topic, "left_out": left_out}
+                    log.exception("activity.failed", extra=extra)
             # Taken off last: while one is waiting, `_arrived` need not wake the loop again.
             self._waiting.popleft()
         if self._waiting:
@@ -117,6 +128,8 @@ class Subscriber:
     def _dispatch(self, message: Message) -> None:
         if message.topic.startswith("builds/"):
             self._on_activity(activity.decode(message.topic, message.payload))
+        elif message.topic.startswith("workers/") and not message.payload:
+            self._on_removed(presence.removed(message.topic))
         elif message.topic.startswith("workers/"):
             self._on_presence(presence.decode(message.topic, message.payload))
         elif message.topic == self._probe_topic:

@@ -7,20 +7,29 @@ in the queue and the silence of workers depend on time alone, and change in `ref
 Pure but for the callbacks and the clock it is given; used from the event loop only.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Container, Iterable
 from datetime import datetime
+from typing import Final
 
+from buildfeed import names
 from buildfeed.activity import Activity, Key
 from buildfeed.board import Board, BuildState
 from buildfeed.presence import Presence
 from buildfeed.selection import Selection
 from buildfeed.topics import KINDS, Topic
+from gateway.state.changes import Changes
 from gateway.state.event import BUILD, LOG, Event
 from gateway.state.event_bodies import Body, build_body, log_body
 from gateway.state.hub import Hub
 from gateway.state.places import Places
 from gateway.state.recorder_lag import RecorderLag
 from gateway.state.roster import Roster
+
+HISTORY_SILENT_SECONDS: Final = 6.0
+"""Seconds without a use of history after which it counts as behind: two looks."""
+
+_NO_CLOCK_MS: Final = 253_402_300_800_000
+"""The year 10000: an id of then is nobody's clock, and no other could follow it for long."""
 
 
 class Live:
@@ -32,12 +41,18 @@ class Live:
     def __init__(self, send: Callable[[Event], None], now: Callable[[], float]) -> None:
         self.board = Board()
         self.hub = Hub()
+        self.changes = Changes()
         self._roster = Roster()
         self._send = send
         self._now = now
         self._places = Places()
         self._recorder_lag = RecorderLag()
+        self._history_used = now()
+        self.newest_id_time = 0
+        """The latest Unix time, in milliseconds, in an id of a build: the next build is newer."""
         self._lost: set[Key] = set()
+        self._running: dict[str, set[Key]] = {}
+        """Builds by worker, so that a presence costs no look at all builds; some may have ended."""
         self.unverified: set[Key] = set()
         """Builds that may have fallen off the board when they were heard of again.
 
@@ -51,6 +66,7 @@ class Live:
         Returns the state of its build since then, None for a `log`, which has none.
         """
         now, build, kind = self._now(), activity.object, KINDS[activity.kind]
+        self._note_id(build.build)
         if worker := activity.worker:
             self._roster.heard(worker, now)
         if not kind.state:
@@ -62,9 +78,11 @@ class Live:
             self.unverified.add(key)
         state, changed = self.board.fold(activity)
         if changed:
-            self._recorder_lag.changed(build, now)
+            if kind.qos:
+                self._recorder_lag.changed(build, now)
             self._changed(key, state, now)
         if changed or kind.late:
+            self.changes.add(key)
             watchers = self.hub.watchers(Topic(*build.key, kind.name))
             if watchers:
                 body = self.body(state, kind.name)
@@ -77,13 +95,18 @@ class Live:
         The watchers of a build hear of a change, whatever kind of activity was missed.
         """
         for recorded in states:
+            self._note_id(recorded.newest.object.build)
             state, changed = self.board.merge(recorded)
-            self._recorder_lag.recorded(recorded, state, self._now())
+            self._recorder_lag.recorded(recorded)
             if changed:
                 if state.newest.worker and not state.ended:
                     self._roster.expect(state.newest.worker, self._now())
                 self._changed(state.key, state, self._now())
                 self._push(state)
+
+    def history_used(self) -> None:
+        """Take note that history was read, and takes what recorders write; call it every 3 s."""
+        self._history_used = self._now()
 
     def reconnected(self) -> None:
         """Count the silence of workers from now on: before, no worker could be heard."""
@@ -92,7 +115,12 @@ class Live:
     def hear(self, presence: Presence) -> None:
         """Take the presence of a worker; its builds may be lost, or found again."""
         self._roster.presence(presence, self._now())
-        self._refresh_lost()
+        self._look_at(presence.worker)
+
+    def left(self, worker: str) -> None:
+        """Take note that a worker removed its presence; it runs nothing any more."""
+        self._roster.left(worker, self._now())
+        self._look_at(worker)
 
     def refresh(self, moment: datetime) -> None:
         """Recount the places in the queue at `moment`, and notice workers that fell silent.
@@ -102,6 +130,7 @@ class Live:
         for state in self._places.refresh(self.board.unfinished(), moment):
             self._push(state)
         self._refresh_lost()
+        self._roster.prune(self._running, self._now())
 
     def body(self, state: BuildState, kind: str | None = None) -> Body:
         """Return the body of the `build` event, after an activity of `kind` (default: newest)."""
@@ -119,12 +148,27 @@ class Live:
         )
 
     def recorder_lag(self) -> float:
-        """Return the age in seconds of the oldest change that is not seen in history yet."""
-        return self._recorder_lag.seconds(self._now())
+        """Return for how many seconds history has been behind.
+
+        That is the age of the oldest change that is not seen there yet, or the time since history
+        could last be used, if that is longer ago than between two looks.
+        """
+        silent = self._now() - self._history_used
+        behind = silent if silent > HISTORY_SILENT_SECONDS else 0.0
+        return max(self._recorder_lag.seconds(self._now()), behind)
 
     def workers(self) -> list[tuple[Presence, bool]]:
         """Return the last presence of each worker of the last hour, and whether it is online."""
         return self._roster.workers(self._now())
+
+    @property
+    def lost(self) -> Container[Key]:
+        """The unfinished builds whose worker is offline or silent."""
+        return self._lost
+
+    def online(self) -> int | None:
+        """Return how many workers are online, None while that is not known."""
+        return self._roster.online(self._now())
 
     def when_ended(self, key: Key, callback: Callable[[BuildState], None]) -> Callable[[], None]:
         """Call `callback` once when the build ends; return a function that cancels that."""
@@ -143,7 +187,10 @@ class Live:
         build = state.newest.object
         if build.status != "queued":
             self._places.leave(key)
-        if not build.ended and self._roster.lost(state.newest.worker, now):
+        worker = state.newest.worker
+        if worker and not build.ended:
+            self._running.setdefault(worker, set()).add(key)
+        if not build.ended and self._roster.lost(worker, now):
             self._lost.add(key)
         else:
             self._lost.discard(key)
@@ -151,13 +198,32 @@ class Live:
             for callback in self._ended_callbacks.pop(key, []):
                 callback(state)
 
+    def _note_id(self, build: str) -> None:
+        made = names.build_id_time(build)
+        if made is not None and self.newest_id_time < made < _NO_CLOCK_MS:
+            self.newest_id_time = made
+
     def _push(self, state: BuildState) -> None:
+        self.changes.add(state.key)
         if watchers := self.hub.watchers_of_build(*state.key):
             self._send(Event(BUILD, self.body(state), watchers, state.key))
+
+    def _look_at(self, worker: str) -> None:
+        """Notice that the builds of a worker are lost, or found again."""
+        lost = self._roster.lost(worker, self._now())
+        for key in self._running.get(worker, ()):
+            state = self.board.get(*key)
+            is_its = state and not state.ended and state.newest.worker == worker
+            if state and is_its and lost != (key in self._lost):
+                (self._lost.add if lost else self._lost.discard)(key)
+                self._push(state)
 
     def _refresh_lost(self) -> None:
         now = self._now()
         running = {s.key: s for s in self.board.unfinished() if s.newest.worker is not None}
+        self._running = {}
+        for key, state in running.items():
+            self._running.setdefault(state.newest.worker or "", set()).add(key)
         lost = {key for key, s in running.items() if self._roster.lost(s.newest.worker, now)}
         changed = (lost ^ self._lost) & running.keys()
         self._lost = lost

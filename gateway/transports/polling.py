@@ -15,6 +15,7 @@ from starlette.types import Receive, Scope, Send
 from gateway import http_connection
 from gateway.engine import frames, packets
 from gateway.engine.connection import Connection
+from gateway.engine.limits import LimitReached
 from gateway.engine.packets import BadPacket
 from gateway.engine.polling import MOST_PACKETS
 from gateway.engine.server import Server
@@ -113,6 +114,10 @@ def take(connection: Connection, body: bytes) -> None:
             if connection.closing:
                 return
             connection.packet(packet)
+    except LimitReached as exc:
+        connection.exceed(exc)
+        detail = f"The session was ended: {exc.reason}. Connect again, and ask for less."
+        raise Problem(HTTPStatus.TOO_MANY_REQUESTS, "too-many-messages", detail) from exc
     except BadPacket as exc:
         connection.refuse(frames.POLICY, "parse error")
         raise Problem(HTTPStatus.BAD_REQUEST, "bad-packet", _BAD_PACKET) from exc

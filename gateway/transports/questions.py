@@ -12,28 +12,32 @@ from typing import Final
 
 from gateway.engine import packets
 from gateway.engine.connection import UNSENT_BYTES, Connection
+from gateway.engine.limits import LimitReached
 from gateway.engine.packets import Packet
 
 _ROOM_BYTES: Final = UNSENT_BYTES
 """Bytes that may wait for a client when its next question is answered."""
-_MOST_WAITING: Final = 256 * 1024
-"""Characters of all questions that wait."""
 
 
 class Questions:
-    """The questions of the watcher of a connection, oldest first."""
+    """The questions of the watcher of a connection, oldest first.
 
-    def __init__(self, connection: Connection) -> None:
+    Those that wait have at most `most` characters together.
+    """
+
+    def __init__(self, connection: Connection, most: int) -> None:
         self._connection = connection
+        self._most = most
         self._asked: deque[str] = deque()
         self._waiting = 0
         self._left = asyncio.Event()
 
-    def ask(self, packet: Packet) -> bool:
-        """Add a question; return False when too much waits already."""
+    def ask(self, packet: Packet) -> None:
+        """Add a question; raises LimitReached when too much waits already."""
         self._asked.append(packet.text)
         self._waiting += len(packet.text)
-        return self._waiting <= _MOST_WAITING
+        if self._waiting > self._most:
+            raise LimitReached("questions-kib", "too many questions wait for their answers")
 
     def left(self) -> None:
         """Take note that answers have left."""

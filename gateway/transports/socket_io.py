@@ -12,9 +12,10 @@ from buildfeed.errors import InvalidFilter
 from buildfeed.topics import Filter
 from gateway.access.paths import SOCKETS
 from gateway.engine import frames, packets
-from gateway.engine.connection import TOO_MANY, Connection
+from gateway.engine.connection import Connection
+from gateway.engine.limits import Limits
 from gateway.engine.packets import Packet
-from gateway.engine.server import Limits, Server
+from gateway.engine.server import Server
 from gateway.engine.socket_io import SocketIO
 from gateway.state.event import Event
 from gateway.transports.fan_out import FanOut
@@ -29,9 +30,9 @@ log = logging.getLogger(__name__)
 class SocketIoTransport:
     """The watchers over socket.io, by WebSocket or polling: see Transport.
 
-    At most `backlog_bytes` wait for one watcher, which gets one write in `frame_seconds`. `server`
-    has the connections. `new_session` returns ids of sessions, which say whose they are: see
-    `handover`.
+    At most `backlog_bytes` wait for one watcher, which gets one write in `frame_seconds`, and
+    `questions_bytes` of what it asks wait for their answers. `server` has the connections.
+    `new_session` returns ids of sessions, which say whose they are: see `handover`.
     """
 
     label: Final = "socketio"
@@ -44,16 +45,19 @@ class SocketIoTransport:
         *,
         backlog_bytes: int,
         frame_seconds: float,
+        questions_bytes: int,
         limits: Limits,
     ) -> None:
         self._subscriptions = subscriptions
         self._fan_out = FanOut(
             newest, self._start, backlog_bytes=backlog_bytes, frame_seconds=frame_seconds
         )
+        self._questions_bytes = questions_bytes
         self._questions: dict[Connection, Questions] = {}
         self._work: dict[Connection, set[asyncio.Task[None]]] = {}
         """What is under way for watchers; it ends with them."""
         self.server = Server(SocketIO(self), limits, new_session)
+        self.server.limited["questions-kib"] = 0
         self.polling = PollingRequests(self.server)
 
     @property
@@ -101,7 +105,7 @@ class SocketIoTransport:
         except InvalidFilter as exc:
             return str(exc), refusal(exc)["error"]
         self._fan_out.enter(connection)
-        log.info("watcher.connected", extra={"sid": sid})
+        log.debug("watcher.connected", extra={"sid": sid, "client": connection.client})
         self._start(connection, self._greet(connection, sid, filters))
         return None
 
@@ -117,7 +121,7 @@ class SocketIoTransport:
         self._questions.pop(connection, None)
         for task in self._work.pop(connection, ()):
             task.cancel()
-        log.info("watcher.disconnected", extra={"sid": connection.sid, "reason": reason})
+        log.debug("watcher.disconnected", extra={"sid": connection.sid, "reason": reason})
 
     def drain(self, connection: Connection) -> None:
         """Send from the backlog; answer the next question."""
@@ -133,10 +137,10 @@ class SocketIoTransport:
     def _ask(self, connection: Connection, packet: Packet) -> None:
         questions = self._questions.get(connection)
         if questions is None:
-            questions = self._questions[connection] = Questions(connection)
+            questions = Questions(connection, self._questions_bytes)
+            self._questions[connection] = questions
             self._start(connection, self._answer(connection, questions))
-        if not questions.ask(packet):
-            connection.refuse(frames.POLICY, TOO_MANY)
+        questions.ask(packet)
 
     async def _answer(self, connection: Connection, questions: Questions) -> None:
         async def answer(packet: Packet) -> None:

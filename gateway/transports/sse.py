@@ -14,15 +14,18 @@ from starlette.routing import BaseRoute, Route
 from starlette.types import Receive, Scope, Send
 
 from buildfeed.errors import HistoryUnavailable, InvalidFilter
+from buildfeed.selection import Selection
 from buildfeed.topics import Filter
 from gateway import http_connection
 from gateway.http_connection import HttpConnection
+from gateway.log_limit import LogLimit
 from gateway.problems import Problem
 from gateway.queries.snapshot import Snapshot
 from gateway.state.event import BUILD, FEED, Event, Subject
 from gateway.state.event_bodies import Body
 from gateway.state.live import Live
 from gateway.transports.backlog import Backlog, Backlogs
+from gateway.transports.event_ids import EventIds
 from gateway.transports.sse_stream import Stream
 from gateway.transports.subscriptions import checked
 from gateway.transports.transport import Newest
@@ -31,6 +34,7 @@ PING_SECONDS: Final = 15.0
 CHECK_SECONDS: Final = 1.0
 MIN_RETRY_MS, MAX_RETRY_MS = 500, 2500
 """Range of the delay after which a watcher connects again: not all come back at once."""
+_LOGGED_A_MINUTE: Final = 20
 
 log = logging.getLogger(__name__)
 
@@ -61,6 +65,8 @@ class SseTransport:
         self._frame_seconds = frame_seconds
         self._stuck_seconds = stuck_seconds
         self._streams: dict[str, Stream] = {}
+        self._process = secrets.token_urlsafe(6)  # its name, in the ids of events
+        self._logged = LogLimit(_LOGGED_A_MINUTE)
         self._sent = 0  # to watchers that are gone
         self.stuck = 0
         """Watchers that were closed because they had taken nothing for `stuck_seconds`."""
@@ -86,7 +92,8 @@ class SseTransport:
 
     async def events(self, request: Request) -> Response:
         """200 and events until either side ends it: the snapshot, `feed`, then every event."""
-        return _Answer(self, _asked(request.query_params.multi_items()))
+        filters = _asked(request.query_params.multi_items())
+        return _Answer(self, filters, request.headers.get("last-event-id", ""))
 
     def deliver(self, event: Event) -> None:
         """Put an event, encoded once, into the backlogs of its watchers here."""
@@ -119,21 +126,38 @@ class SseTransport:
             for sid, stream in self._streams.items():
                 stream.ping_if_due(now, PING_SECONDS)
                 if stream.stuck_for(now) >= self._stuck_seconds:
-                    log.warning("watcher.stuck", extra={"sid": sid})
+                    left_out = self._logged.take(stream.client, now)
+                    if left_out is not None:
+                        facts = {"client": stream.client, "sid": sid, "left_out": left_out}
+                        log.warning("watcher.stuck", extra=facts)
                     self.stuck += 1
                     stream.abort()
 
-    async def serve(self, filters: list[Filter], below: HttpConnection, send: Send) -> None:
-        """Send events until the reader goes, is given up, or the server stops."""
+    async def serve(
+        self, filters: list[Filter], last: str, below: HttpConnection, client: str, send: Send
+    ) -> None:
+        """Send events until the reader goes, is given up, or the server stops.
+
+        `last` is the id that the reader has seen last, empty when there is none.
+        """
         now = asyncio.get_running_loop().time()
         sid = secrets.token_urlsafe(15)
-        stream = Stream(below, self._backlogs.of(sid), self._owed, now, self._frame_seconds)
+        ids = EventIds(self._process, filters)
+        stream = Stream(
+            below,
+            self._backlogs.of(sid),
+            newest=self._owed,
+            client=client,
+            id_line=lambda: ids.line(self._live.changes.number),
+            retry=b"retry: %d\n" % _retry_ms(),
+            now=now,
+            frame_seconds=self._frame_seconds,
+        )
         self._streams[sid] = stream
-        log.info("watcher.connected", extra={"sid": sid})
+        log.debug("watcher.connected", extra={"sid": sid, "client": client})
         reason = "server stopping"
         try:
-            await stream.write(send, b"retry: %d\n\n" % _retry_ms())
-            await stream.greet(self._greet(sid, stream, filters))
+            await stream.greet(self._greet(sid, stream, filters, ids.number(last)))
             await stream.run(send)
         except HistoryUnavailable:  # it comes back, and gets a snapshot again
             reason = "history down"
@@ -143,11 +167,21 @@ class SseTransport:
             self._backlogs.drop(sid)
             self._sent += stream.builds_sent
             reason = "transport close" if below.lost else reason
-            log.info("watcher.disconnected", extra={"sid": sid, "reason": reason})
+            log.debug("watcher.disconnected", extra={"sid": sid, "reason": reason})
 
-    async def _greet(self, sid: str, stream: Stream, filters: list[Filter]) -> None:
-        """Subscribe `stream` to `filters` from now on; the snapshot holds the states before."""
+    async def _greet(
+        self, sid: str, stream: Stream, filters: list[Filter], since: int | None
+    ) -> None:
+        """Subscribe `stream` to `filters` from now on; the snapshot holds the states before.
+
+        There is none for a reader that has missed no change after the one with number `since`.
+        """
         self._live.hub.watch(sid, filters)
+        if since is not None and self._live.changes.none_since(since, Selection.of(filters)):
+            stream.backlog.put(FEED, _message(FEED, self._newest.feed() | {"resumed": True}))
+            stream.greeted = True
+            stream.wake()
+            return
         for state in await self._snapshot.whole(filters):
             if self._live.board.get(*state.key):
                 stream.backlog.owe(state.key)
@@ -170,7 +204,7 @@ class _Answer(Response):
 
     media_type = "text/event-stream"
 
-    def __init__(self, events: SseTransport, filters: list[Filter]) -> None:
+    def __init__(self, events: SseTransport, filters: list[Filter], last: str) -> None:
         super().__init__(
             headers={
                 "Cache-Control": "no-cache, no-transform",
@@ -180,6 +214,7 @@ class _Answer(Response):
         del self.headers["Content-Length"]
         self._events = events
         self._filters = filters
+        self._last = last
 
     async def __call__(self, scope: Scope, _receive: Receive, send: Send) -> None:
         """Send it (ASGI)."""
@@ -187,7 +222,8 @@ class _Answer(Response):
         await send(head)
         below = http_connection.of(scope)
         if scope["method"] == "GET":
-            await self._events.serve(self._filters, below, send)
+            client = scope["client"][0] if scope.get("client") else ""
+            await self._events.serve(self._filters, self._last, below, client, send)
         if not below.lost:
             await send({"type": "http.response.body"})
 

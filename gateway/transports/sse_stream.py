@@ -13,13 +13,16 @@ from gateway.transports.backlog import Backlog
 
 CHUNK_BYTES: Final = 16 * 1024
 """Size in bytes at which a write takes no further message: it waits in the backlog instead."""
-PING: Final = b":\n\n"
+PING: Final = b":\n"
+"""A comment. Without an empty line, as some readers would take that for the end of an event."""
 
 
 class Stream:
     """The stream of one watcher; ends when the reader goes, is given up, or the server stops.
 
-    `newest` returns the message that the backlog owes, empty for a build that nobody knows.
+    `newest` returns the message that the backlog owes, empty for a build that nobody knows, and
+    `id_line` the line with the id of the last message for now. `retry`, another line, is that of
+    the first.
     `now` is the time in seconds. Events that come due within `frame_seconds` of the last write
     leave together.
     """
@@ -28,17 +31,25 @@ class Stream:
         self,
         connection: HttpConnection,
         backlog: Backlog,
+        *,
+        client: str,
         newest: Callable[[Backlog, Subject], Awaitable[bytes]],
+        id_line: Callable[[], bytes],
+        retry: bytes,
         now: float,
         frame_seconds: float,
     ) -> None:
         self.backlog = backlog
+        self.client = client
+        """The address of the reader, for the log."""
         self.builds_sent = 0
         """Messages about builds that were sent."""
         self.greeted = False
         """True once the snapshot is in the backlog."""
         self._connection = connection
         self._newest = newest
+        self._id_line = id_line
+        self._retry = retry
         self._due = asyncio.Event()
         self._over = asyncio.Event()
         self._greeting: asyncio.Task[None] | None = None
@@ -70,7 +81,7 @@ class Stream:
                 await self._connection.writable()  # states that are taken later are newer
                 if self._connection.ending:
                     break
-                await self.write(send, await self._chunk())
+                await self._write(send, await self._chunk())
                 if self.backlog:
                     await asyncio.sleep(0)  # other streams get their turn
             await self._end_of_frame()
@@ -80,8 +91,7 @@ class Stream:
             async with asyncio.timeout(self._frame_seconds):
                 await self._over.wait()
 
-    async def write(self, send: Send, chunk: bytes) -> None:
-        """Write something now."""
+    async def _write(self, send: Send, chunk: bytes) -> None:
         self._written += len(chunk)
         await send({"type": "http.response.body", "body": chunk, "more_body": True})
 
@@ -114,8 +124,8 @@ class Stream:
 
     async def _chunk(self) -> bytes:
         """Take messages that are due, up to the size of a chunk."""
-        parts, size = [PING] if self._ping else [], 0
-        self._ping = False
+        parts, size = [self._retry, PING if self._ping else b""], 0
+        self._retry, self._ping = b"", False
         while self.backlog and size < CHUNK_BYTES:
             subject, message = self.backlog.take()
             if message is None:
@@ -123,6 +133,9 @@ class Stream:
             self.builds_sent += isinstance(subject, tuple)
             parts.append(message)
             size += len(message)
+        if size:
+            # The id says that nothing is missing, so none is sent while something waits.
+            parts.insert(-1, b"" if self.backlog else self._id_line())
         return b"".join(parts)
 
     def _end(self) -> None:

@@ -61,13 +61,16 @@ class WatcherSocket(asyncio.Protocol):
     def _begin(self, data: bytes) -> None:
         head = handshake.parse(data)
         answer = handshake.accepted(head)
-        if problem := self._refusal(head, answer):
+        peername = self._transport.get_extra_info("peername")
+        peer = peername[0] if peername else ""
+        client = self._app["clients"].address(peer, head.lines("x-forwarded-for"))
+        if problem := self._refusal(head, answer, peer, client):
             self._end(problems.encoded(problem))
             return
         server: Server = self._app["server"]
         session = head.asks("sid")
         if not session:
-            self._connection = server.open(self._transport, answer or b"")
+            self._connection = server.open(self._transport, answer or b"", client)
         else:
             self._transport.write(answer or b"")
             self._upgrade = server.upgrade(session, self._transport)
@@ -84,12 +87,9 @@ class WatcherSocket(asyncio.Protocol):
         else:
             self._transport.close()
 
-    def _refusal(self, head: Head, answer: bytes | None) -> Problem | None:
+    def _refusal(self, head: Head, answer: bytes | None, peer: str, client: str) -> Problem | None:
         refusals: Refusals = self._app["refusals"]
         clients: Clients = self._app["clients"]
-        peername = self._transport.get_extra_info("peername")
-        peer = peername[0] if peername else ""
-        client = clients.address(peer, head.lines("x-forwarded-for"))
         problem = refusals.of(head.lines("host"), head.lines("origin"), client, acts=True)
         if problem:
             return problem

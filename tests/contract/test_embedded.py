@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from buildfeed.broker.local.embedded import EmbeddedBroker
+from buildfeed.errors import CannotListen
 from support.brokers import Embedded, free_port
 from support.peers import Connect
 
@@ -44,14 +45,14 @@ async def test_it_starts_and_stops_in_a_moment_even_with_clients(connect: Connec
     assert not others
 
 
-async def test_a_taken_port_is_an_os_error_and_leaves_nothing_behind(
+async def test_a_taken_port_is_told_and_leaves_nothing_behind(
     started: EmbeddedBroker,
 ) -> None:
     port = urlsplit(started.url).port
     assert port
     before = asyncio.all_tasks()
     second = EmbeddedBroker(host="127.0.0.1", port=port, user="u", password="p")
-    with pytest.raises(OSError, match="address already in use"):
+    with pytest.raises(CannotListen, match="address already in use"):
         await second.start()
     assert asyncio.all_tasks() == before
 

@@ -132,7 +132,14 @@ def test_a_broker_that_is_away_is_told(up: Web, new_page: NewPage, running: dict
     page = open_live(new_page(), up, running)
     with frozen(up.pid) as struck:  # the embedded broker is a part of it
         expect_not_live(page, "Broker down", struck, within=8)
+        for button, what in (("Stop", "stop"), ("Start build", "start")):
+            pressed = time.monotonic()
+            page.get_by_role("button", name=button).click()
+            refused = page.get_by_text(f"nothing was sent. Try the {what} again")
+            expect(refused).to_be_visible(timeout=3000)
+            assert time.monotonic() - pressed < 2
     expect_live(page)
+    expect(page.get_by_text("nothing was sent")).to_have_count(0)
 
 
 def test_a_build_whose_worker_vanished_is_lost_until_another_takes_over(
@@ -140,7 +147,8 @@ def test_a_build_whose_worker_vanished_is_lost_until_another_takes_over(
 ) -> None:
     page = open_live(new_page(), up, running)
     os.kill(until(lambda: child_pid(up, "fakebuild"), "the worker"), signal.SIGKILL)
-    expect(page.get_by_text("its worker is gone; another will take over")).to_be_visible()
+    lost = re.compile("its worker is gone; (another will take over|it waits for a worker)")
+    expect(page.get_by_text(lost)).to_be_visible()
     expect(page.locator(".build-card")).to_have_attribute("data-look", "lost")
     expect(page.get_by_text("attempt 2")).to_be_visible(timeout=30_000)
     expect(page.locator(".build-card")).to_have_attribute("data-look", "running")

@@ -1,13 +1,16 @@
 """The commands open an address that others reach only when somebody has decided that."""
 
+import re
 import socket
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from support.service import HTTP, Service, Web
+from support.programs import lines
+from support.service import HTTP, Service, Web, until
 
 Run = Callable[..., Service]
 OPEN_TO_ALL = "WARNING gateway.open_to_all"
@@ -79,11 +82,53 @@ def test_on_loopback_it_needs_no_decision(
     assert OPEN_TO_ALL not in web.text
 
 
-def test_an_address_that_is_not_here_is_told_in_one_sentence(run: Run) -> None:
-    service = run("up", host="192.0.2.7", anonymous="all")  # RFC 5737: nobody's
+@pytest.mark.parametrize("command", ["up", "gateway"])
+@pytest.mark.parametrize("workers", [1, 2])
+def test_an_address_that_is_not_here_is_told_in_one_sentence(
+    run: Run, command: str, workers: int
+) -> None:
+    service = run(command, host="192.0.2.7", anonymous="all", workers=workers)  # RFC 5737: nobody's
     assert ended(service) == 1
-    assert "Error: MQTT cannot listen on 192.0.2.7" in service.text
+    assert "Error: Nothing can listen on 192.0.2.7" in service.text
     assert "Traceback" not in service.text
+
+
+@pytest.mark.parametrize("command", ["up", "gateway"])
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_port_that_is_taken_is_told_in_one_sentence(
+    run: Run, free_port: Callable[[], int], command: str, workers: int
+) -> None:
+    port = free_port()
+    with socket.create_server(("127.0.0.1", port)):
+        service = run(command, port=port, workers=workers)
+        assert ended(service) == 1
+    *_, sentence = service.text.splitlines()
+    assert sentence == f"Error: Port {port} is taken: choose another with --port or PORT=."
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+@pytest.mark.parametrize(
+    ("host", "reached"),
+    [("::", ["127.0.0.1", "[::1]"]), ("localhost", ["127.0.0.1", "[::1]"]), ("[::1]", ["[::1]"])],
+)
+def test_both_families_are_served_by_one_process_and_by_several(
+    run: Run, free_port: Callable[[], int], host: str, reached: list[str], workers: int
+) -> None:
+    mqtt_port = free_port()
+    web = run("up", host=host, anonymous="all", workers=workers, mqtt_port=mqtt_port)
+    web.until_logged("MQTT clients:")
+    assert "Traceback" not in web.text
+    for address in reached:
+        url = f"http://{address}:{web.options['port']}"
+        assert HTTP.get(f"{url}/readyz").status_code == 200
+        start = f"{url}/api/projects/acme/builds"
+        assert HTTP.post(start, headers={"Origin": url}).status_code == 202
+        socket.create_connection((address.strip("[]"), mqtt_port), timeout=2).close()
+    (page,) = re.findall(r"Buildfeed is ready: (\S+)", web.text)
+    assert HTTP.get(page).status_code == 200
+    (mqtt,) = re.findall(r"MQTT clients: +(\S+)", web.text)
+    with lines(sys.executable, "examples/subscriber.py", mqtt) as told:
+        until(lambda: told, "an activity")  # the builds run for 10 s
 
 
 def has_ipv6() -> bool:

@@ -1,6 +1,9 @@
 """Every user of compose.yaml can do its own job, and nobody else's."""
 
 import json
+import re
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 
 import pika
@@ -19,6 +22,7 @@ from buildfeed.broker.amqp.topology import (
 )
 from buildfeed.topics import ALL_BUILDS, ALL_WORKERS, STOPS
 from support.compose_rabbitmq import ComposeRabbitMQ, Session
+from support.packages import ROOT
 
 CLIENT_IDS = {
     "gateway": "gateway-0123abcd",
@@ -137,6 +141,16 @@ def test_a_user_does_not_subscribe_to_anything_else(
     connect: Connect, user: str, filter_: str
 ) -> None:
     assert not connect(user).subscribe(filter_)
+
+
+def test_the_example_says_that_it_may_not_subscribe(broker: ComposeRabbitMQ) -> None:
+    address = f"mqtt://worker:worker@127.0.0.1:{broker.server.mqtt_port}"
+    command = [sys.executable, ROOT / "examples" / "subscriber.py", address]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as example:
+        assert example.stderr
+        said = example.stderr.readline()
+        example.kill()
+    assert re.match("The connection has ended|The broker at .* cannot be used: it refuses", said)
 
 
 def test_a_phone_sees_builds_as_they_go_and_the_latest_of_a_project(

@@ -17,6 +17,7 @@ VOCABULARY = "buildfeed"
 MQTT, AMQP, LOCAL = "buildfeed/broker/mqtt", "buildfeed/broker/amqp", "buildfeed/broker/local"
 BROKERS = {"buildfeed/broker", MQTT, AMQP, LOCAL}
 HISTORY = "buildfeed/history"
+LISTENERS = "buildfeed/listeners.py"
 WORKER = {"buildfeed/worker", "buildfeed/worker/queues", "buildfeed/worker/handoff"}
 LOW = "gateway"
 """The files at the top of `gateway` that every room of it may use: they import no room."""
@@ -32,8 +33,9 @@ ROOMS = {
     "buildfeed/broker": set(),
     MQTT: set(),
     AMQP: set(),
-    LOCAL: {MQTT, AMQP, MACHINE},
+    LISTENERS: set(),
     MACHINE: set(),
+    LOCAL: {MQTT, AMQP, LISTENERS, MACHINE},
     HISTORY: {*BROKERS - {LOCAL}, MACHINE},
     "buildfeed/history/migrations": {HISTORY},
     "buildfeed/history/migrations/versions": set(),
@@ -49,14 +51,14 @@ ROOMS = {
     ACCESS: {LOW},
     ENGINE: {LOW},
     STATE: set(),
-    "gateway/sources": {STATE, MQTT, HISTORY},
+    "gateway/sources": {STATE, MQTT, HISTORY, LOW},
     QUERIES: {STATE, HISTORY, LOW},
     COMMANDS: {QUERIES, STATE, HISTORY, MQTT, AMQP, LOW},
     "gateway/http": {COMMANDS, QUERIES, STATE, ACCESS, LOW, HISTORY},
     "gateway/transports": {QUERIES, STATE, ENGINE, ACCESS, LOW},
     "gateway/operations": {STATE, AMQP, LOW, "gateway/http"},
     "gateway/app.py": EVERYTHING,
-    "gateway/server.py": {"gateway/app.py", LOW, "gateway/operations", MACHINE},
+    "gateway/server.py": {"gateway/app.py", LOW, "gateway/operations", LISTENERS, MACHINE},
     "gateway/__main__.py": EVERYTHING,
     "examples": set(),
 }
@@ -84,22 +86,28 @@ LIBRARIES = {
         *("gateway/transports/*.py", "gateway/operations/routes.py"),
     ],
     "uvicorn": [
+        "gateway/http/until_closed.py",
         *("gateway/server.py", "gateway/http/protocol.py", "gateway/transports/websocket.py"),
     ],
-    "httptools": ["gateway/http/protocol.py"],
+    "idna": ["gateway/options.py"],
+    "httptools": ["gateway/http/protocol.py", "gateway/http/heads.py"],
+    "uvloop": ["gateway/http/listener.py"],
     "click": ["*/__main__.py", "*/options.py", "buildfeed/cli/*.py"],
 }
 PURE = [
-    *(f"buildfeed/{name}.py" for name in ("activity", "board", "command", "documents", "errors")),
-    *(f"buildfeed/{name}.py" for name in ("names", "presence", "recent", "schemas", "selection")),
-    *(f"buildfeed/{name}.py" for name in ("times", "topics")),
+    *(f"buildfeed/{name}.py" for name in ("activity", "board", "check", "command", "documents")),
+    *(
+        f"buildfeed/{name}.py"
+        for name in ("errors", "json_texts", "names", "presence", "recent", "schemas", "selection")
+    ),
+    *(f"buildfeed/{name}.py" for name in ("text", "times", "topics")),
     *(f"{MQTT}/{name}.py" for name in ("outbox", "packets", "session")),
     f"{HISTORY}/malformed.py",
     *(f"buildfeed/worker/{name}.py" for name in ("attempt", "limits", "runner", "settings")),
     *(f"buildfeed/worker/queues/{name}.py" for name in ("queue", "elsewhere")),
     "buildfeed/worker/handoff/kept_starts.py",
     *("fakebuild/runner.py", "fakebuild/script.py"),
-    "gateway/log_limit.py",
+    *(f"gateway/{name}.py" for name in ("accept", "log_limit", "problem_page")),
     "gateway/commands/requests.py",
     *(f"gateway/queries/{name}.py" for name in ("listing", "snapshot_page")),
     *(
@@ -107,11 +115,12 @@ PURE = [
         for name in ("anonymous", "connection_limit", "hosts", "paths", "proxies")
     ),
     "gateway/commands/rate_limit.py",
-    *(f"gateway/engine/{name}.py" for name in ("frames", "handshake", "packets")),
+    *(f"gateway/engine/{name}.py" for name in ("frames", "handshake", "limits", "packets")),
     *(f"gateway/http/{name}.py" for name in ("collection", "short_requests")),
-    *(f"gateway/state/{name}.py" for name in ("counters", "event", "event_bodies", "hub", "live")),
-    *(f"gateway/state/{name}.py" for name in ("overview", "places", "recorder_lag", "roster")),
-    *(f"gateway/transports/{name}.py" for name in ("backlog", "batch", "pacing")),
+    *(f"gateway/state/{name}.py" for name in ("changes", "counters", "event", "event_bodies")),
+    *(f"gateway/state/{name}.py" for name in ("hub", "live", "overview", "places")),
+    *(f"gateway/state/{name}.py" for name in ("recorder_lag", "roster")),
+    *(f"gateway/transports/{name}.py" for name in ("backlog", "batch", "event_ids", "pacing")),
 ]
 IMPURE = {
     *("asyncio", "io", "logging", "os", "pathlib", "queue", "random", "secrets", "select"),

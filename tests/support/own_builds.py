@@ -4,6 +4,8 @@ from typing import Self
 
 from buildfeed.activity import Activity, decode, encode
 from buildfeed.broker.mqtt.link import Message, MqttLink
+from buildfeed.presence import Presence
+from buildfeed.presence import encode as encode_presence
 from buildfeed.topics import ALL_BUILDS
 from support.service import Web, until
 
@@ -36,6 +38,11 @@ class Own:
 
     def send(self, activity: Activity) -> None:
         self._link.publish(str(activity.topic), encode(activity), qos=1).result(10)
+
+    def say(self, presence: Presence) -> None:
+        """Publish the presence of a worker, retained."""
+        payload = encode_presence(presence)
+        self._link.publish(presence.topic, payload, qos=1, retain=True).result(10)
 
     def of(self, build: str) -> list[Activity]:
         return [activity for activity in self._heard if activity.object.build == build]

@@ -25,21 +25,29 @@ ICU: Final = 15
 class PostgreSQL:
     """A server with its data in a temporary folder, for the length of a `with`.
 
-    It does not wait for the disk (fsync is off), unless it is `durable`.
+    It does not wait for the disk (fsync is off), unless it is `durable`. A `standby_of` another
+    server follows that one until it is promoted.
     """
 
-    def __init__(self, *, durable: bool = False) -> None:
+    def __init__(self, *, durable: bool = False, standby_of: Self | None = None) -> None:
         self._binaries = _binaries()
         # Not below the folder of the test run: that may be root's, and PostgreSQL is never root.
         self.folder = Path(tempfile.mkdtemp(prefix="postgresql-"))
         self._data = self.folder / "data"
         self._durable = durable
+        self._primary = standby_of
         self._server: subprocess.Popen[bytes] | None = None
         self._emptied: str | None = None
 
     def __enter__(self) -> Self:
         if os.geteuid() == 0:
             shutil.chown(self.folder, "postgres", "postgres")
+        if self._primary:
+            copied = f"--host={self._primary.folder} --username={USER} --checkpoint=fast --no-sync"
+            options = ["--write-recovery-conf", *copied.split()]
+            assert not self._run("pg_basebackup", "--pgdata", self._data, *options).wait()
+            self.start()
+            return self
         options = f"--username={USER} --auth=trust --encoding=UTF8 --no-sync --no-instructions"
         if int(self._binaries.parts[4]) >= ICU:
             # As in many databases, `a-b` and `ab` are in another order than in Python.
@@ -79,6 +87,24 @@ class PostgreSQL:
             self._server.wait()
             self._server = None
 
+    def promote(self) -> None:
+        """Make a standby take writes, and follow no longer."""
+        self.execute("SELECT pg_promote()")
+
+    def demote(self) -> None:
+        """Take no more writes, in every session; `promote` does not undo it, `restore` does."""
+        self.execute("ALTER SYSTEM SET default_transaction_read_only = on")
+        self.execute("SELECT pg_reload_conf()")
+
+    def restore(self) -> None:
+        """Take writes again."""
+        self.execute("ALTER SYSTEM RESET default_transaction_read_only")
+        self.execute("SELECT pg_reload_conf()")
+
+    def execute(self, statement: str) -> None:
+        with self._connect() as connection:
+            connection.execute(statement.encode())
+
     def limit_files(self, size: int | None) -> None:
         """Limit the size of its files to `size` bytes; None lifts the limit."""
         assert self._server
@@ -88,11 +114,14 @@ class PostgreSQL:
         for pid in (server, *children):
             self._run("prlimit", "--pid", pid, limit).wait()
 
-    def new_database(self) -> str:
-        """Return the URL of an empty database."""
+    def new_database(self, encoding: str = "") -> str:
+        """Return the URL of an empty database, in an encoding other than UTF8 if it is named."""
         name = f"history_{secrets.token_hex(4)}"
-        with self._connect() as connection:
-            connection.execute(f"CREATE DATABASE {name}".encode())
+        options = "TEMPLATE template0 LOCALE 'C'"
+        if int(self._binaries.parts[4]) >= ICU:
+            options += " LOCALE_PROVIDER libc"
+        other = f"ENCODING '{encoding}' {options}" if encoding else ""
+        self.execute(f"CREATE DATABASE {name} {other}")
         return f"postgresql+psycopg://{USER}@/{name}?host={self.folder}"
 
     def emptied_database(self) -> str:

@@ -57,6 +57,7 @@ class Scene:
 
     def after(self, seconds: float) -> "Scene":
         self.clock.now += seconds
+        self.live.history_used()
         return self
 
     def body(self, build: str = "b1") -> Body:

@@ -4,18 +4,22 @@ import asyncio
 import socket
 from collections.abc import AsyncIterator, Callable, MutableMapping
 from contextlib import asynccontextmanager
-from typing import Any, Self
+from typing import Any, Self, cast
 
 import uvicorn
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import PlainTextResponse
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from gateway.http.entrance import Entrance
+from gateway.http.listener import Listener
+
 
 class EchoSite:
     """Echoes by `protocol`; `seen` has the requests that were whole, `clients` their addresses.
 
-    `state` is what a lifespan would yield. A request of `/held` is answered once `hold` is set.
+    `state` is what a lifespan would yield; with a `handover` in it, connections are accepted by a
+    `Listener`, as in a gateway. A request of `/held` is answered once `hold` is set.
     """
 
     def __init__(
@@ -54,10 +58,13 @@ class EchoSite:
     ) -> AsyncIterator[Self]:
         """Serve at a port, until the end."""
         site = cls(port, protocol, state)
-        serving = asyncio.create_task(site.server.serve())
+        listens = "handover" in site._state
+        serving = asyncio.create_task(site.server.serve([] if listens else None))
         async with asyncio.timeout(10):
             while not site.server.started:  # noqa: ASYNC110 - uvicorn has no event for it
                 await asyncio.sleep(0.01)
+        if listens:
+            await site._listen(protocol)
         try:
             yield site
         finally:
@@ -67,6 +74,16 @@ class EchoSite:
             serving.cancel()  # told to exit, it would look only at its next tick
             await asyncio.gather(serving, return_exceptions=True)
             await site.server.shutdown()
+
+    async def _listen(self, protocol: type[HttpToolsProtocol]) -> None:
+        server, loop = self.server, asyncio.get_running_loop()
+
+        def connect() -> Entrance:
+            made = protocol(server.config, server.server_state, server.lifespan.state)
+            return cast(Entrance, made)
+
+        bound = await loop.create_server(connect, "127.0.0.1", self.port, start_serving=False)
+        server.servers.append(cast(asyncio.Server, Listener(loop, bound, connect, 100)))
 
     async def _app(
         self, scope: MutableMapping[str, Any], receive: Callable[..., Any], send: Callable[..., Any]

@@ -11,7 +11,7 @@ from buildfeed.board import BuildState
 from buildfeed.selection import Selection
 from gateway.engine.connection import Connection
 from gateway.engine.frames import TEXT
-from gateway.engine.server import Limits
+from gateway.engine.limits import Limits
 from gateway.handover import Handover
 from gateway.queries.snapshot import Snapshot
 from gateway.queries.snapshot_page import Cursor
@@ -133,7 +133,7 @@ class Site:
         loop = asyncio.get_running_loop()
         self.history = History()
         self.live = Live(lambda event: self.transport.deliver(event), loop.time)  # noqa: PLW0108 - made below
-        self.subscriptions = Subscriptions(self.live, BeyondTheBoard(self.live, self.history))
+        self.subscriptions = Subscriptions(self.live, BeyondTheBoard(self.live, self.history, 4))
         self.newest = Newest(self.live, self._find, lambda: {"broker": "up", "merged": 0})
         self.transport = SocketIoTransport(
             self.subscriptions,
@@ -141,6 +141,7 @@ class Site:
             Handover(None).new_session,
             backlog_bytes=backlog_bytes,
             frame_seconds=frame_seconds,
+            questions_bytes=256 * 1024,
             limits=Limits(),
         )
 

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 
 import { shortId, statusOf, summaryOf, toneOf, viewOf } from "../../web/scripts/build-view.js";
+import { textOf } from "../../web/scripts/phrase.js";
 import { stateOf } from "./states.js";
 
 const START = Date.parse("2026-11-21T10:14:56.000Z");
@@ -22,6 +23,26 @@ test("the status is said in words", () => {
   assert.equal(said({ status: "failed" }), "Failed at 40 %");
   assert.equal(said({ status: "stopped" }), "Stopped at 40 %");
   assert.equal(said({ status: "stopped", progress: 0 }), "Stopped");
+});
+
+test("nobody is promised while no worker is online", () => {
+  const queued = { status: "queued", ahead: 0, started: null };
+  const told = (facts, workers) => view(facts, { workers });
+  assert.equal(told(queued, 0).status, "Queued, waits for a worker");
+  assert.equal(told(queued, 1).status, "Queued, next in line");
+  assert.equal(told(queued, null).status, "Queued, next in line");
+  const gone = { lost: true };
+  assert.equal(told(gone, 0).time.words, "its worker is gone; it waits for a worker");
+  assert.equal(told(gone, 1).time.words, "its worker is gone; another will take over");
+  assert.equal(told({ ...gone, stopping: true }, 0).time.words, "its worker is gone; it waits for a worker");
+  assert.equal(told({ ...gone, queued: null, started: null }, 1).time.words, "its worker is gone; nobody takes it over");
+});
+
+test("a build that was not asked for by a start cannot be started again", () => {
+  const ended = { status: "succeeded", script: { seconds: 1, steps: 2, errors: [] } };
+  assert.equal(view(ended).button.label, "Start again");
+  assert.equal(view({ ...ended, queued: null }).button, null);
+  assert.equal(view({ ...ended, script: null }).button, null);
 });
 
 test("a delayed build says until when it waits, and is queued from then on", () => {
@@ -107,20 +128,29 @@ test("nothing is said to go on while the page is not live", () => {
 });
 
 test("it says who started, who stopped, where and which attempt", () => {
-  assert.deepEqual(view({}).facts, ["started by ada", "on w1"]);
-  assert.deepEqual(view({ attempt: 2, lost: true }).facts, [
+  const facts = (changes) => view(changes).facts.map(textOf);
+  assert.deepEqual(facts({}), ["started by ada", "on w1"]);
+  assert.deepEqual(facts({ attempt: 2, lost: true }), [
     "started by ada",
     "w1 is offline",
     "attempt 2",
   ]);
-  assert.equal(view({ stopping: true, stoppedBy: "bob" }).facts[1], "asked to stop by bob");
+  assert.equal(facts({ stopping: true, stoppedBy: "bob" })[1], "asked to stop by bob");
   const stopped = { status: "stopped", stoppedBy: "bob", ended: "2026-11-21T10:15:00.500Z" };
-  assert.deepEqual(view(stopped).facts, [
+  assert.deepEqual(facts(stopped), [
     "took 4.5 s",
     "started by ada",
     "stopped by bob",
     "on w1",
   ]);
+});
+
+test("a name that shows nothing is left out", () => {
+  assert.deepEqual(view({ by: "\x1b[31m\x00 ", worker: "\x07" }).facts, []);
+});
+
+test("an error is shown as a terminal would, without colours", () => {
+  assert.equal(view({ errors: 1, error: "\x1b[31mERROR\x1b[0m x" }).error, "ERROR x");
 });
 
 test("times are those of the gateway's clock", () => {
@@ -153,6 +183,7 @@ test("a build id is shortened to the part that differs", () => {
 
 test("the title counts what goes on", () => {
   assert.equal(summaryOf({ running: 2, queued: 1, failed: 9 }), "2 running, 1 queued");
+  assert.equal(summaryOf({ running: 1, lost: 4, queued: 2 }), "1 running, 4 lost, 2 queued");
   assert.equal(summaryOf({ queued: 1, delayed: 2 }), "1 queued, 2 delayed");
   assert.equal(summaryOf({ failed: 9 }), "");
 });

@@ -70,6 +70,21 @@ test("a snapshot that does not come is asked for again, or the connection given 
   assert.deepEqual(at(links.unanswered(asked, asked.ask), 14_000), DEAD);
 });
 
+test("a connection that is heard, but never answers, is given up", () => {
+  let link = links.heard(liveLink(), 9000);
+  for (const now of [10_000, 15_000, 20_000]) {
+    link = links.heard(links.asked(link, now), now + 4000);
+    link = links.unanswered(link, link.ask);
+    assert.deepEqual(at(link, now + 4000), now < 20_000 ? WANTING : DEAD);
+  }
+  assert.equal(links.opened(links.closed(link, 25_000), 26_000, 0).missed, 0);
+});
+
+test("a gateway that says less than today's is believed to be well", () => {
+  const { feed } = links.fed(liveLink(), { broker: "up", recorder_lag_ms: 5 }, 200);
+  assert.deepEqual(feed, { ...links.newLink(0).feed, recorder_lag_ms: 5 });
+});
+
 test("a broker that is down is not live, from what was heard before on", () => {
   let link = links.fed(links.fed(liveLink(), UP, 5000), DOWN, 8000);
   assert.deepEqual(at(link, 8000), WAITING);

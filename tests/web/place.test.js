@@ -26,3 +26,11 @@ test("a link leads back to the place it was made from", () => {
 test("a broken escape is left for the gateway to refuse", () => {
   assert.equal(placeAt("/projects/%E0%A4%A").project, "%E0%A4%A");
 });
+
+test("below a root, and with other slashes, a page is at the same place", () => {
+  for (const path of ["/ci/projects/acme/builds/b1", "//ci/projects//acme/builds/b1/"]) {
+    assert.equal(placeAt(path, "/ci").filter, "builds/acme/b1/#");
+  }
+  for (const path of ["/ci", "/ci/", "/", "//"]) assert.equal(placeAt(path, "/ci").filter, "builds/#");
+  assert.equal(placeAt("/projects/acme", "/ci").project, "acme");
+});

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { reasonOf, sentenceOf } from "../../web/scripts/problem.js";
+import { reasonIn, reasonOf, sentenceOf, strangerText } from "../../web/scripts/problem.js";
 
 test("the detail is said, or else the title", () => {
   assert.equal(sentenceOf({ title: "Conflict", detail: "It has ended." }), "It has ended.");
@@ -22,9 +22,20 @@ test("an error that the detail has told is not told again", () => {
   assert.equal(sentenceOf({ detail, errors }), detail);
 });
 
-test("an answer that is no problem document is told by its status", () => {
-  assert.equal(sentenceOf(null, 502, "Bad Gateway"), "The gateway answered 502 Bad Gateway.");
-  assert.equal(sentenceOf({ errors: "?" }, 400, ""), "The gateway answered 400.");
+test("an answer of a stranger is told as one", () => {
+  const again = "perhaps you have to sign in again: reload the page.";
+  assert.equal(strangerText(200, "OK"), `Something in front of the gateway answered; ${again}`);
+  assert.equal(strangerText(0, ""), `Something in front of the gateway answered; ${again}`);
+  assert.equal(strangerText(401, ""), `Something in front of the gateway answered 401; ${again}`);
+  assert.equal(
+    strangerText(502, "Bad \x9b31mGateway"),
+    "Something in front of the gateway answered 502 Bad Gateway; try again in a moment.",
+  );
+});
+
+test("a sentence has no control characters, whatever it quotes", () => {
+  assert.equal(sentenceOf({ detail: "No \x1b[31mfield\n\u202eb." }), "No field \u202eb.\u202c");
+  assert.equal(sentenceOf({ errors: "?" }), "The gateway refused.");
 });
 
 const problem = (slug, status, detail) => [{ type: `urn:buildfeed:problem:${slug}`, detail }, status, ""];
@@ -44,18 +55,33 @@ test("where the gateway would let us in, the way to it is the trouble", () => {
 
 test("what is not the gateway's is no refusal", () => {
   for (const [body, status, reason] of [
-    [null, 502, "Bad Gateway"],
+    [null, 404, "Not Found"],
     [null, 200, "OK"],
+    [null, 0, ""],
     [{ type: "about:blank", detail: "No." }, 403, ""],
     ["<html>", 403, "Forbidden"],
   ]) {
     const said = reasonOf(body, status, reason);
     assert.equal(said.refusal, "");
-    assert.match(said.trouble, new RegExp(`in front of the gateway answers ${status}`));
+    assert.match(said.trouble, /^Something in front of the gateway answered.* This page keeps trying\.$/);
   }
+  const { trouble } = reasonOf(null, 502, "Bad Gateway");
+  assert.match(trouble, /in front of the gateway answers 502 Bad Gateway\. This page/);
 });
 
 test("trouble of the gateway itself is no refusal", () => {
   const said = reasonOf(...problem("internal", 500, "It failed."));
   assert.deepEqual(said, { refusal: "", trouble: "It failed." });
+});
+
+test("only a problem of the gateway tells why, whatever else a proxy answers", () => {
+  const told = { type: "urn:buildfeed:problem:too-many-connections", detail: "Too many." };
+  assert.deepEqual(reasonIn(JSON.stringify(told), 503, "Busy"), {
+    answered: true,
+    refusal: "",
+    trouble: "Too many.",
+  });
+  for (const text of ["", "<html>", "null", "5", '{"type": "about:blank"}', '{"type": 5}']) {
+    assert.equal(reasonIn(text, 503, "Busy"), null);
+  }
 });

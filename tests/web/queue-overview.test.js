@@ -8,6 +8,7 @@ const overview = {
   queued: { high: 1, normal: 12 },
   oldest_seconds: 41.7,
   running: 2,
+  lost: 0,
   retaken: 0,
   workers: [worker, { ...worker, worker: "w2", online: false }],
   dead: 0,
@@ -19,10 +20,12 @@ test("the rows tell what waits and who works", () => {
     delayed: "",
     oldest: "41 s",
     running: "2",
+    lost: "",
     dead: "0",
     workers: "1 online, 1 offline",
   });
   assert.equal(rowsOf({ ...overview, retaken: 1 }).running, "2 (1 in a later attempt)");
+  assert.equal(rowsOf({ ...overview, lost: 4 }).lost, "4");
   assert.equal(rowsOf({ ...overview, delayed: 3 }).delayed, "3");
 });
 

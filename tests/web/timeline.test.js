@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { entryOf, isComplete } from "../../web/scripts/timeline.js";
+import { textOf as textOfPhrase } from "../../web/scripts/phrase.js";
+import { entryOf, isComplete, KINDS } from "../../web/scripts/timeline.js";
 
 const activity = (type, object = {}, more = {}) => ({
   id: `${type}-1`,
@@ -11,7 +12,10 @@ const activity = (type, object = {}, more = {}) => ({
   object: { status: "running", progress: 70, errors: 0, attempt: 1, seq: 3, ...object },
   ...more,
 });
-const textOf = (...args) => entryOf(activity(...args))?.text;
+function textOf(...args) {
+  const entry = entryOf(activity(...args));
+  return entry ? textOfPhrase(entry.text) : undefined;
+}
 
 test("every activity but progress and output is told in words", () => {
   assert.equal(textOf("Offer"), "ada started it");
@@ -23,6 +27,17 @@ test("every activity but progress and output is told in words", () => {
   assert.equal(textOf("Update", { status: "succeeded" }), "Succeeded");
   assert.equal(textOf("Update"), undefined);
   assert.equal(textOf("Add"), undefined);
+});
+
+test("an entry is of a kind that is asked for", () => {
+  assert.deepEqual(KINDS, ["start", "stop", "status", "error"]);
+});
+
+test("names and errors are shown without what turns or colours them", () => {
+  const by = { actor: { name: "\u202eada\x1b[1m" } };
+  assert.equal(textOf("Offer", {}, by), "\u2068\u202eada\u202c\u2069 started it");
+  assert.equal(textOf("Offer", {}, { actor: { name: "\x07" } }), "somebody started it");
+  assert.equal(entryOf(activity("Flag", {}, { content: "\x1b[31mno\x1b[0m\r\n\tat b\n" })).error, "no\n\tat b");
 });
 
 test("an error is told in full", () => {

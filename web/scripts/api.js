@@ -1,77 +1,115 @@
 /** The only file that calls fetch: starts, stops, and reads of the API. */
 
-import { reasonOf, sentenceOf } from "./problem.js";
+import { isList, isOverview, isPage, isProblem, isState } from "./answers.js";
+import { reasonOf, sentenceOf, strangerText } from "./problem.js";
+import { ROOT } from "./root.js";
 
-const TIMEOUT = 15_000;
+const TIMEOUT = 15_000; // ms
+const TOO_MANY = 429; // for the moment
 
-/** `message` is a sentence for people; `settled`: the gateway refused for good. */
+/**
+ * `message` is a sentence for people; `settled`: the gateway itself refused for good; `passing`: the cause
+ * goes by itself, not before `retryAfter` (ms).
+ */
 export class ApiError extends Error {
-  constructor(message, { settled }) {
+  constructor(message, { settled, passing = !settled, retryAfter = 0 }) {
     super(message);
     this.settled = settled;
+    this.passing = passing;
+    this.retryAfter = retryAfter;
   }
 }
 
 /** Ask for a build; returns its state. */
 export const startBuild = (project, body, key) =>
-  call("POST", `${projectUrl(project)}/builds`, { body, headers: { "Idempotency-Key": key } });
+  call("POST", `${projectUrl(project)}/builds`, (json) => isState(json, { project }), {
+    body,
+    headers: { "Idempotency-Key": key },
+  });
 
 /** Ask to stop a build; returns its state. */
 export const stopBuild = ({ project, build }, body) =>
-  call("POST", `${projectUrl(project)}/builds/${encodeURIComponent(build)}/stop`, { body });
+  call("POST", `${buildUrl({ project, build })}/stop`, (json) => isState(json, { project, build }), { body });
 
 /** {builds, next}: builds older than `before` (a cursor), newest first. */
 export function olderBuilds({ project, before, limit }) {
   const query = new URLSearchParams({ limit });
   if (project) query.set("project", project);
   if (before) query.set("before", before);
-  return call("GET", `/api/builds?${query}`);
+  return call("GET", `${ROOT}/api/builds?${query}`, isList);
 }
 
 /** The queue and the workers: the body of `GET /api/overview`. */
-export const readOverview = () => call("GET", "/api/overview");
+export const readOverview = () => call("GET", `${ROOT}/api/overview`, isOverview);
 
-/** The address of a build's activities, an OrderedCollection of Activity Streams 2.0. */
-export const activitiesUrl = ({ project, build }) =>
-  `${projectUrl(project)}/builds/${encodeURIComponent(build)}/activities`;
+/** The address of the first page of a build's activities of `kinds`. */
+export const activitiesUrl = (place, kinds) =>
+  `${buildUrl(place)}/activities?${new URLSearchParams([["after", 0], ...kinds.map((kind) => ["kind", kind])])}`;
 
-/** The collection at `url`, or one page of it. */
-export const readCollection = (url) => call("GET", url);
+/** The page of an OrderedCollection (Activity Streams 2.0) at `url`. */
+export const readPage = (url) => call("GET", url, isPage);
 
 /**
- * Why the gateway does not let this page in: {refusal, trouble}, sentences or "".
+ * Why the gateway does not let this page in: {answered, refusal, trouble}: whether anything answered, and
+ * sentences or "".
  *
  * A browser hides from its page how a WebSocket was refused, and sends no Origin with a GET to the
  * page's own host. So this sends a POST to an address that takes none: the answer is “method not
  * allowed”, or the refusal. `trouble` says why else there is no connection.
  */
 export async function whyNot() {
-  let answer;
-  try {
-    answer = await fetch("/api/overview", { method: "POST", signal: AbortSignal.timeout(TIMEOUT) });
-  } catch {
-    return { refusal: "", trouble: "The gateway cannot be reached. This page keeps trying." };
-  }
-  const problem = await answer.json().catch(() => null);
-  return reasonOf(problem, answer.status, answer.statusText);
+  const answer = await ask(`${ROOT}/api/overview`, { method: "POST" });
+  if (answer) return { answered: true, ...reasonOf(answer.json, answer.status, answer.reason) };
+  return { answered: false, refusal: "", trouble: "The gateway cannot be reached. This page keeps trying." };
 }
 
-const projectUrl = (project) => `/api/projects/${encodeURIComponent(project)}`;
+const projectUrl = (project) => `${ROOT}/api/projects/${encodeURIComponent(project)}`;
 
-async function call(method, url, { body, headers = {} } = {}) {
-  const request = { method, headers, signal: AbortSignal.timeout(TIMEOUT) };
+const buildUrl = ({ project, build }) => `${projectUrl(project)}/builds/${encodeURIComponent(build)}`;
+
+/** The JSON of an answer that is `fit`; else throws ApiError. */
+async function call(method, url, fit, { body, headers = {} } = {}) {
+  const request = { method, headers };
   if (body !== undefined) {
     request.headers = { ...headers, "Content-Type": "application/json" };
     request.body = JSON.stringify(body);
   }
-  let answer;
-  try {
-    answer = await fetch(url, request);
-  } catch {
+  const answer = await ask(url, request);
+  if (!answer) {
     throw new ApiError("The gateway cannot be reached. Try again in a moment.", { settled: false });
   }
-  const json = await answer.json().catch(() => null);
-  if (answer.ok) return json;
-  const settled = answer.status < 500;
-  throw new ApiError(sentenceOf(json, answer.status, answer.statusText), { settled });
+  const { ok, status, reason, retryAfter, json } = answer;
+  if (ok && fit(json)) return json;
+  if (!ok && isProblem(json)) {
+    const passing = status >= 500 || status === TOO_MANY;
+    throw new ApiError(sentenceOf(json), { settled: status < 500, passing, retryAfter });
+  }
+  throw new ApiError(strangerText(status, reason), { settled: false });
+}
+
+/**
+ * {ok, status, reason, retryAfter (ms), json} of the whole answer, null when none comes within TIMEOUT. The gateway
+ * redirects nobody, so a redirection is not followed: its status is 0. `json` is null if it is none.
+ */
+async function ask(url, request) {
+  const control = new AbortController(); // AbortSignal.timeout is too new
+  const timer = setTimeout(() => control.abort(), TIMEOUT);
+  try {
+    const answer = await fetch(url, { ...request, redirect: "manual", signal: control.signal });
+    const { ok, status, statusText: reason } = answer;
+    const retryAfter = 1000 * Number(answer.headers.get("Retry-After")) || 0;
+    return { ok, status, reason, retryAfter, json: parsed(await answer.text()) };
+  } catch {
+    return null;
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+function parsed(text) {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return null;
+  }
 }

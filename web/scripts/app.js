@@ -19,6 +19,7 @@ import { follow } from "./follow.js";
 import { caughtUpText } from "./liveness.js";
 import { pageHead } from "./page-head.js";
 import { recall } from "./person.js";
+import { failed, recover } from "./notes.js";
 import { placeAt } from "./place.js";
 import { projectList } from "./project-list.js";
 import { queueOverview } from "./queue-overview.js";
@@ -29,6 +30,7 @@ import { moment, seconds } from "./time.js";
 
 const SHOWN = 200; // cards at first
 const OLDER = 50; // builds that one press on “Show older builds” adds
+const OLDER_BUILDS = "older"; // the control of that button
 
 // In ms:
 const TICK = 1000;
@@ -57,14 +59,16 @@ let cursor; // the next page of older builds begins before it
 let pictured = false; // whether a snapshot has come
 let refusal = ""; // why the gateway refuses this page
 let trouble = ""; // why else there is no connection
-let liveness = { live: false };
+let answered = false; // whether that was an answer
+let liveness = { live: false, well: false, workers: null };
 let away = null; // the builds as they were when the page stopped being live
 let returned = -FLICKER; // when it was live again
 let caughtUp = ""; // the sentence about what changed, shown for CAUGHT_UP
 let forgetting; // the timer that takes it away
+let recoveries = -1; // how often all was well again
 let clockOffset = 0; // of the gateway, in ms
 
-const notes = new Map(); // control → result of its last press: {busy, alert, started}
+const notes = new Map(); // control → what came of its last press: see notes.js
 const keys = startKeys(randomKey);
 
 /* From the gateway */
@@ -93,15 +97,18 @@ follow([place.filter], {
     const before = liveness;
     liveness = next;
     if (before.live !== next.live) comeOrGo();
+    else if (before.workers !== next.workers) drawAll();
+    if (next.well) recovered(!before.well);
     updateStatus({ ...next, detail: next.detail || caughtUp });
   },
   refused(message) {
     refusal = message;
     drawAll();
   },
-  troubled(message) {
+  troubled(message, isAnswer) {
     refusal = "";
     trouble = message;
+    answered = isAnswer;
     drawAll();
   },
 });
@@ -123,6 +130,13 @@ function comeOrGo() {
   drawAll();
 }
 
+/** All is well; `returned`: it was not so until now. */
+function recovered(returned) {
+  if (returned) recoveries += 1;
+  const controls = recover(notes, returned, performance.now());
+  if (returned || controls.length) drawAll();
+}
+
 function receive(state) {
   const key = keyOf(state);
   const known = builds.get(key);
@@ -140,7 +154,7 @@ function receive(state) {
 
 /* From a person */
 
-const actions = { "start-build": start, "stop-build": stop, "show-older": showOlder };
+const actions = { "start-build": start, "stop-build": stop, "show-older": showOlder, edit };
 for (const [name, action] of Object.entries(actions)) {
   document.addEventListener(name, (event) => action(event.detail));
 }
@@ -155,7 +169,7 @@ async function start({ control, project, script, priority, delay }) {
     if (!place.build) receive(state);
   } catch (error) {
     if (error.settled) keys.settle(project, body);
-    note(control, { alert: error.message });
+    note(control, failed(error, liveness.well, performance.now()));
   }
 }
 
@@ -166,30 +180,36 @@ async function stop({ control, project, build }) {
     note(control, {});
     receive(state);
   } catch (error) {
-    note(control, { alert: error.message });
+    note(control, failed(error, liveness.well, performance.now()));
   }
 }
 
+/** What was refused is being changed. */
+function edit({ control }) {
+  if (notes.get(control)?.alert) note(control, {});
+}
+
 async function showOlder() {
-  list.note({ busy: true });
+  note(OLDER_BUILDS, { busy: true });
   try {
     const ended = chosen(builds, limit).filter(hasEnded);
-    const before = cursor ?? ended.at(-1)?.build;
+    const before = cursor ?? ended[ended.length - 1]?.build;
     const older = await olderBuilds({ project: place.project, before, limit: OLDER });
     cursor = older.next ?? undefined;
     more = older.next !== null;
     limit += older.builds.length;
     older.builds.forEach(receive);
-    list.note({});
+    note(OLDER_BUILDS, {});
     drawAll();
   } catch (error) {
-    list.note({ alert: error.message });
+    note(OLDER_BUILDS, failed(error, liveness.well, performance.now()));
   }
 }
 
 function note(control, news) {
   notes.set(control, news);
   draw(control);
+  list.note(notes.get(OLDER_BUILDS) ?? {});
   showOverview();
 }
 
@@ -218,12 +238,12 @@ function drawChanged() {
     arrange();
     showOverview();
   }
-  const context = { now: gatewayTime(), live: liveness.live };
+  const context = { now: gatewayTime(), live: liveness.live, workers: liveness.workers };
   for (const key of changed) {
     const state = builds.get(key);
     if (!state) continue;
     list.refresh(state, { ...context, note: notes.get(key) });
-    updateHistory?.(state);
+    updateHistory?.(state, recoveries);
   }
   changed.clear();
 }
@@ -239,7 +259,8 @@ function arrange() {
     if (hasEnded(state)) forget(key);
     else hidden += 1;
   }
-  list.arrange(states, { empty: emptyText(), refusal, hidden, older: more });
+  list.arrange(states, { empty: emptyText(), refusal: refusalText(), hidden, older: more });
+  list.note(notes.get(OLDER_BUILDS) ?? {});
 }
 
 /** Drop an ended build that is not shown: “Show older builds” reads it from history again. */
@@ -248,6 +269,9 @@ function forget(key) {
   more = true;
   cursor = undefined;
 }
+
+/** Why the page is not let in, or what else was answered instead of a connection. */
+const refusalText = () => refusal || (pictured && answered ? trouble : "");
 
 function emptyText() {
   if (refusal) return "";
@@ -259,7 +283,8 @@ function emptyText() {
 }
 
 function showOverview() {
-  const context = { now: gatewayTime(), live: liveness.live };
+  const { live, workers } = liveness;
+  const context = { now: gatewayTime(), live, workers };
   const state = builds.get(keyOf(place));
   updateHead({ ...context, known: pictured, counts: countByStatus(builds, context.now), state });
   const projects = projectsOf(builds, context.now);

@@ -2,7 +2,15 @@
 
 import { shortId, viewOf } from "./build-view.js";
 import { buildPath, projectPath } from "./place.js";
-import { dispatch, partsOf, setAttribute, setDisabled, setHidden, setText } from "./render.js";
+import {
+  dispatch,
+  partsOf,
+  setAttribute,
+  setDisabled,
+  setHidden,
+  setPhrases,
+  setText,
+} from "./render.js";
 
 const SETTLING = 600; // ms
 
@@ -37,7 +45,7 @@ export function buildCard(element, { project, build }) {
     setText(parts.error, view.error);
     setBar(view);
     setTime(view.time);
-    setText(parts.facts, view.facts.join(" · "));
+    setPhrases(parts.facts, view.facts);
     setButton(view.button);
     setText(parts.alert, view.alert);
     setHidden(parts.started, !view.started);

@@ -1,24 +1,35 @@
 /** What happened to one build: who started it, every error in full, who stopped it. */
 
 import { clock, moment } from "./time.js";
-import { activitiesUrl, readCollection } from "./api.js";
-import { copyOf, partsOf, setAttribute, setChildren, setHidden, setText } from "./render.js";
-import { entryOf, isComplete } from "./timeline.js";
+import { activitiesUrl, readPage } from "./api.js";
+import {
+  copyOf,
+  partsOf,
+  setAttribute,
+  setChildren,
+  setHidden,
+  setPhrases,
+  setText,
+} from "./render.js";
+import { entryOf, isComplete, KINDS } from "./timeline.js";
 
 const SOON = 700; // ms after news: the recorder has to store it first
 const AGAIN = 2000; // ms between tries while an entry is missing
 const TRIES = 5;
 
-/** Returns `update(state)`, which reads on when `state` has something that is not read yet. */
+/**
+ * Returns `update(state, recoveries)`, which reads on when `state` has something that is not read yet, and
+ * when `recoveries` has grown: the last try may have failed.
+ */
 export function buildHistory(element, place) {
   const parts = partsOf(element);
   const entries = new Map();
-  let page = activitiesUrl(place);
+  let page = activitiesUrl(place, KINDS);
   let told = "";
   let timer;
 
-  return function update(state) {
-    const news = [state.status, state.attempt, state.errors, state.stopping].join();
+  return function update(state, recoveries) {
+    const news = [state.status, state.attempt, state.errors, state.stopping, recoveries].join();
     if (news === told) return;
     told = news;
     readSoon(state, entries.size ? SOON : 0, TRIES);
@@ -37,19 +48,18 @@ export function buildHistory(element, place) {
     }, delay);
   }
 
-  /** Read the last page again and those after it: earlier pages do not change any more. */
+  /**
+   * Read the last page again and those after it: earlier pages do not change any more. Each page is
+   * shown as it comes.
+   */
   async function read() {
-    for (let url = page; url;) {
-      const collection = await readCollection(url);
-      if (collection.orderedItems) {
-        page = url;
-        collection.orderedItems.forEach(add);
-        url = local(collection.next);
-      } else {
-        url = local(collection.first);
-      }
+    for (let url = page; url; ) {
+      const { orderedItems, next } = await readPage(url);
+      page = url;
+      orderedItems.forEach(add);
+      show();
+      url = local(next);
     }
-    show();
   }
 
   function add(activity) {
@@ -70,7 +80,7 @@ function row({ look, tone, text, error, published }) {
   element.dataset.look = look;
   element.dataset.tone = tone;
   setAttribute(parts.icon, "href", `#icon-${look}`);
-  setText(parts.text, text);
+  setPhrases(parts.text, [text]);
   setText(parts.error, error);
   if (time !== null) {
     setText(parts.time, clock(time, Date.now()));

@@ -1,6 +1,8 @@
 /** The texts and looks of a build's card. Pure. */
 
-import { hasEnded, isDelayed, isRepeatable } from "./builds.js";
+import { hasEnded, isDelayed, isLost, isRepeatable } from "./builds.js";
+import { oneLine, readable } from "./foreign-text.js";
+import { phrase } from "./phrase.js";
 import { ago, ahead, clock, clockAhead, duration, elapsed, moment } from "./time.js";
 
 const UUID = /^[0-9a-f]{32}$/;
@@ -14,22 +16,23 @@ export const errorCount = (count) => `${count} ${count === 1 ? "error" : "errors
 /**
  * Everything that a card shows.
  *
- * `now` is the gateway's time in ms, `live` whether the page hears of changes, `note` the result of
- * the last press of the card's button: {busy, alert, started}.
+ * `now` is the gateway's time in ms, `live` whether the page hears of changes, `workers` how many are
+ * online (null while that is not known), `note` the result of the last press of the card's button: {busy,
+ * alert, started}.
  */
-export function viewOf(state, { now, live, note = {} }) {
+export function viewOf(state, { now, live, workers = null, note = {} }) {
   const ended = hasEnded(state);
   return {
     look: lookOf(state, now),
-    status: statusOf(state, now),
+    status: statusOf(state, now, workers),
     progress: state.progress,
     tone: toneOf(state),
     errors: state.errors ? errorCount(state.errors) : "",
-    error: state.errors ? (state.error ?? "") : "",
+    error: state.errors ? readable(state.error ?? "") : "",
     high: state.priority === "high" && !ended,
     stale: !live && !ended,
     facts: factsOf(state),
-    time: timeOf(state, now, live),
+    time: timeOf(state, { now, live, workers }),
     button: buttonOf(state, note), // null: none
     alert: note.alert ?? "",
     started: note.started ?? null,
@@ -41,7 +44,7 @@ export function lookOf(state, now) {
   if (hasEnded(state)) return state.status;
   if (state.stopping) return "stopping";
   if (isDelayed(state, now)) return "delayed";
-  return state.lost && state.status === "running" ? "lost" : state.status;
+  return isLost(state) ? "lost" : state.status;
 }
 
 /** The colour of the bar: `good`, `idle`, or `bad` from the first error on. */
@@ -51,8 +54,11 @@ export function toneOf(state) {
   return state.status === "succeeded" ? "good" : "idle";
 }
 
-/** "Running 40 %", "Queued, 3 builds ahead", "Waits until 10:42, in 3 min", "Failed at 70 %". */
-export function statusOf(state, now) {
+/**
+ * "Running 40 %", "Queued, 3 builds ahead", "Waits until 10:42, in 3 min", "Failed at 70 %". `workers` is how
+ * many are online, null while that is not known.
+ */
+export function statusOf(state, now, workers = null) {
   const { status, progress } = state;
   switch (lookOf(state, now)) {
     case "succeeded":
@@ -68,13 +74,14 @@ export function statusOf(state, now) {
     case "delayed":
       return delayedText(moment(state.notBefore), now);
     case "queued":
-      return queuedText(state.ahead);
+      return queuedText(state.ahead, workers);
     default:
       return `Running ${progress} %`;
   }
 }
 
-function queuedText(ahead) {
+function queuedText(ahead, workers) {
+  if (workers === 0) return "Queued, waits for a worker";
   if (ahead === undefined || ahead === null) return "Queued";
   if (ahead === 0) return "Queued, next in line";
   return `Queued, ${ahead} ${ahead === 1 ? "build" : "builds"} ahead`;
@@ -83,15 +90,16 @@ function queuedText(ahead) {
 const delayedText = (time, now) =>
   `Waits until ${clockAhead(time, now)}, ${ahead(time - now)}`;
 
+/** Texts of ours, and phrases with the names of people and workers. */
 function factsOf(state) {
   const facts = [];
+  const [by, stoppedBy, worker] = [state.by, state.stoppedBy, state.worker].map((name) => oneLine(name ?? ""));
   if (hasEnded(state)) facts.push(tookOf(state));
-  if (state.by) facts.push(`started by ${state.by}`);
-  if (state.stoppedBy) {
-    const done = state.status === "stopped" ? "stopped by" : "asked to stop by";
-    facts.push(`${done} ${state.stoppedBy}`);
+  if (by) facts.push(phrase`started by ${by}`);
+  if (stoppedBy) {
+    facts.push(state.status === "stopped" ? phrase`stopped by ${stoppedBy}` : phrase`asked to stop by ${stoppedBy}`);
   }
-  if (state.worker) facts.push(state.lost ? `${state.worker} is offline` : `on ${state.worker}`);
+  if (worker) facts.push(state.lost ? phrase`${worker} is offline` : phrase`on ${worker}`);
   if (state.attempt > 1) facts.push(`attempt ${state.attempt}`);
   return facts.filter(Boolean);
 }
@@ -103,17 +111,22 @@ function tookOf(state) {
 }
 
 /** {words, iso, clock}, to be read as "running for 12 s, since 10:14:56"; `clock` may be "". */
-function timeOf(state, now, live) {
+function timeOf(state, { now, live, workers }) {
+  if (live && isLost(state)) return { words: lostText(state, workers), iso: "", clock: "" };
   const started = state.status === "queued" ? null : moment(state.started);
   const time = started ?? waitingSince(state, now);
   if (time === null) return null;
   const iso = new Date(time).toISOString();
-  if (live && lookOf(state, now) === "lost") return { words: LOST, iso, clock: "" };
   const words = wordsOf(state, { started: started !== null, length: now - time, now, live });
   return { words, iso, clock: clock(time, now) };
 }
 
-const LOST = "its worker is gone; another will take over";
+/** A build that was never queued is in no queue from which another worker could take it. */
+function lostText({ queued }, workers) {
+  if (!queued) return "its worker is gone; nobody takes it over";
+  if (workers === 0) return "its worker is gone; it waits for a worker";
+  return "its worker is gone; another will take over";
+}
 
 function wordsOf(state, { started, length, now, live }) {
   const begun = started ? "started" : isDelayed(state, now) ? "requested" : "queued";
@@ -138,10 +151,11 @@ function buttonOf(state, { busy }) {
   return { action: "stop", label: stopping ? "Stopping…" : "Stop", disabled: stopping };
 }
 
-/** The state of the page in a few words, for its title: "2 running, 1 queued, 1 delayed". */
+/** The state of the page in a few words, for its title: "2 running, 1 lost, 1 queued, 1 delayed". */
 export function summaryOf(counts) {
   const parts = [];
   if (counts.running) parts.push(`${counts.running} running`);
+  if (counts.lost) parts.push(`${counts.lost} lost`);
   if (counts.queued) parts.push(`${counts.queued} queued`);
   if (counts.delayed) parts.push(`${counts.delayed} delayed`);
   return parts.join(", ");

@@ -16,8 +16,14 @@ export const keyOf = ({ project, build }) => `${project}/${build}`;
 
 export const hasEnded = ({ status }) => ENDINGS.has(status);
 
-/** Whether it can be started again: only a build with a script can. */
-export const isRepeatable = ({ script }) => Boolean(script);
+/**
+ * Whether it can be started again: a build that was asked for by a start, with a script. One that somebody
+ * published without a start is done by a program of theirs, which no start reaches.
+ */
+export const isRepeatable = ({ script, queued }) => Boolean(script && queued);
+
+/** Whether its worker is offline or silent, so that nobody runs it. */
+export const isLost = ({ status, lost }) => status === "running" && Boolean(lost);
 
 /** Whether it is not yet time to begin it; `now` in ms. */
 export const isDelayed = ({ status, notBefore, stopping }, now) =>
@@ -98,24 +104,28 @@ const hasChanged = (known, { status, attempt, seq, stopping }) =>
   known.seq !== seq ||
   Boolean(known.stopping) !== Boolean(stopping);
 
-/** How many builds are in each status: {running, queued, delayed, …}; `delayed` not in `queued`. */
+/** What it counts as: its status, but `delayed` instead of queued, and `lost` instead of running. */
+const countedAs = (state, now) => (isLost(state) ? "lost" : isDelayed(state, now) ? "delayed" : state.status);
+
+/** How many builds count as what: {running, lost, queued, delayed, …}. */
 export function countByStatus(builds, now) {
   const counts = {};
   for (const state of builds.values()) {
-    const status = isDelayed(state, now) ? "delayed" : state.status;
+    const status = countedAs(state, now);
     counts[status] = (counts[status] ?? 0) + 1;
   }
   return counts;
 }
 
-/** The projects of these builds, by name: [{project, running, queued, delayed, newest}]. */
+/** The projects of these builds, by name: [{project, running, lost, queued, delayed, newest}]. */
 export function projectsOf(builds, now) {
   const projects = new Map();
   for (const state of builds.values()) {
     const known = projects.get(state.project);
-    const one = known ?? { project: state.project, running: 0, queued: 0, delayed: 0, newest: state };
+    const none = { running: 0, lost: 0, queued: 0, delayed: 0 };
+    const one = known ?? { project: state.project, ...none, newest: state };
     if (!known) projects.set(state.project, one);
-    if (state.status in RANK) one[isDelayed(state, now) ? "delayed" : state.status] += 1;
+    if (state.status in RANK) one[countedAs(state, now)] += 1;
     if (byNewest(state, one.newest) < 0) one.newest = state;
   }
   return [...projects.values()].sort((a, b) => BY_NAME.compare(a.project, b.project));

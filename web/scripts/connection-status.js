@@ -5,9 +5,11 @@ import { partsOf, setAttribute, setText } from "./render.js";
 /** Returns `update(liveness)`. */
 export function connectionStatus(element) {
   const parts = partsOf(element);
+  const header = element.closest(".page-header");
   return function update({ state, text, detail }) {
     setAttribute(element, "data-state", state);
     setText(parts.text, text);
     setText(parts.detail, detail);
+    header.toggleAttribute("data-detailed", detail !== "");
   };
 }

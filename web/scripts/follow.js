@@ -11,7 +11,7 @@ const TICK = 500; // ms
  * Watch `filters`.
  *
  * Calls `hear.opened()`, `hear.snapshot({builds, more})`, `hear.build(state)`, `hear.feed(feed)`,
- * `hear.refused(message)` and `hear.troubled(message)`, and after each of them, and twice a second,
+ * `hear.refused(message)` and `hear.troubled(message, answered)`, and after each of them, and twice a second,
  * `hear.liveness(liveness)`.
  */
 export function follow(filters, hear) {
@@ -33,8 +33,8 @@ export function follow(filters, hear) {
       hear.refused(message);
       set(links.refused(link, message));
     },
-    troubled(message) {
-      hear.troubled(message);
+    troubled(message, answered) {
+      hear.troubled(message, answered);
       set(links.refused(link, null));
     },
     snapshot(snapshot, number) {

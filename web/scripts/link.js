@@ -6,8 +6,8 @@
  * have hidden a change: a new connection, silence, a broker that was down, a frozen page.
  *
  * connected · whole · known: a first snapshot came · ask: number of the snapshot that is awaited,
- * or null · asked: how many were asked for · askedAt · heardAt · liveAt: when it was live last ·
- * broker, recorderLag (ms): from the last `feed` · frozen: by the browser · refusal: why the
+ * or null · asked: how many were asked for · missed: how many in a row did not come · askedAt · heardAt ·
+ * liveAt: when it was live last · feed: the last `feed` · frozen: by the browser · refusal: why the
  * gateway refused · patience: ms of silence after which the page makes a new connection
  */
 
@@ -21,18 +21,24 @@ const SILENCE = 7000;
 const PATIENCE = 10_000;
 const SPREAD = 5000;
 
+/** So many snapshots that do not come, one after the other: nothing of what the page sends arrives. */
+const DEAF = 3;
+
 const TROUBLE = { whole: false, ask: null };
+
+/** What the page believes until the first `feed`, which comes at once. */
+const UNKNOWN = { broker: "up", commands: "up", history: "up", workers: null, recorder_lag_ms: 0 };
 
 export const newLink = (now) => ({
   ...TROUBLE,
   connected: false,
   known: false,
   asked: 0,
+  missed: 0,
   askedAt: now,
   heardAt: now,
   liveAt: now,
-  broker: "up",
-  recorderLag: 0,
+  feed: UNKNOWN,
   frozen: false,
   refusal: null,
   patience: PATIENCE,
@@ -47,7 +53,7 @@ export const isDead = (link, now) =>
 export const isLive = (link, now) =>
   link.connected &&
   link.whole &&
-  link.broker === "up" &&
+  link.feed.broker === "up" &&
   !link.frozen &&
   !link.refusal &&
   !isSilent(link, now);
@@ -57,7 +63,7 @@ export const wantsSnapshot = (link, now) =>
   link.connected &&
   !link.whole &&
   link.ask === null &&
-  link.broker === "up" &&
+  link.feed.broker === "up" &&
   !link.frozen &&
   !link.refusal &&
   !isSilent(link, now) &&
@@ -71,7 +77,8 @@ export const opened = (link, now, random) => ({
   ...TROUBLE,
   connected: true,
   heardAt: now,
-  broker: "up", // until the first feed, which comes at once
+  feed: UNKNOWN,
+  missed: 0,
   refusal: null,
   patience: PATIENCE + SPREAD * random,
 });
@@ -86,10 +93,11 @@ export const heard = (link, now) => ({
 });
 
 /** A `feed` came. */
-export function fed(link, { broker, recorder_lag_ms: recorderLag }, now) {
+export function fed(link, news, now) {
+  const feed = { ...UNKNOWN, ...news };
   // The gateway notices only after 3 s that the broker is gone, so `liveAt` stays where it was.
-  if (broker === "down") return { ...link, ...TROUBLE, broker, recorderLag, heardAt: now };
-  return { ...heard(link, now), broker, recorderLag };
+  if (feed.broker === "down") return { ...link, ...TROUBLE, feed, heardAt: now };
+  return { ...heard(link, now), feed };
 }
 
 export const asked = (link, now) => ({
@@ -101,15 +109,19 @@ export const asked = (link, now) => ({
 
 /** Snapshot `number` came. If it was asked for before the last trouble, the picture is not whole. */
 export function answered(link, number, now) {
-  const next = { ...heard(link, now), known: true, refusal: null };
+  const next = { ...heard(link, now), known: true, missed: 0, refusal: null };
   return next.ask === number ? { ...next, whole: true, ask: null } : next;
 }
 
-/** Snapshot `number` did not come in time. If nothing else came either, the connection is dead. */
+/**
+ * Snapshot `number` did not come in time. If nothing else came either, or it was one of several, the
+ * connection is dead.
+ */
 export function unanswered(link, number) {
   if (link.ask !== number) return link;
-  const dead = link.heardAt <= link.askedAt;
-  return { ...link, ask: null, patience: dead ? 0 : link.patience };
+  const missed = link.missed + 1;
+  const dead = link.heardAt <= link.askedAt || missed >= DEAF;
+  return { ...link, ask: null, missed, patience: dead ? 0 : link.patience };
 }
 
 /** The gateway refused; `refusal` is null when it no longer does. */

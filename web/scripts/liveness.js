@@ -10,13 +10,17 @@ const LAGGING = 10_000;
 const SLOW = 3000;
 
 /**
- * {live, state, text, detail}: `state` is `live`, `waiting` or `down`.
+ * {live, well, workers, state, text, detail}: `state` is `live`, `impeded` (live, but not all goes well),
+ * `waiting` or `down`; `well`: starts, stops and reads work, as far as the gateway knows; `workers`: how
+ * many are online, null while that is not known.
  *
  * The texts do not change from second to second: screen readers read out every change.
  */
 export function livenessOf(link, now) {
   if (isLive(link, now)) {
-    return said("live", "Live", link.recorderLag > LAGGING ? "history lags behind" : "");
+    const { commands, history, workers } = link.feed;
+    const well = commands === "up" && history === "up";
+    return { ...inWords(link.feed), live: true, well, workers };
   }
   if (link.refusal) return said("down", "Refused");
   const since = `since ${clock(link.liveAt, now)}`;
@@ -31,12 +35,27 @@ export function livenessOf(link, now) {
   return said("waiting", "Catching up…", detail);
 }
 
+/** Of a live page: the worst that the gateway says. */
+function inWords({ commands, history, workers, recorder_lag_ms: lag }) {
+  if (commands === "down") return said("impeded", "Live", "the broker takes no starts and stops");
+  if (history === "down") return said("impeded", "Live", "the history cannot be used");
+  if (workers === 0) return said("impeded", "No worker is online", "Live, but builds wait");
+  return said("live", "Live", lag > LAGGING ? "history lags behind" : "");
+}
+
 /** The sentence on return about the builds that changed in between. */
 export function caughtUpText(count) {
   const what = count === 0 ? "nothing" : count === 1 ? "1 build" : `${count} builds`;
   return `caught up: ${what} changed while you were away`;
 }
 
-const isDown = ({ connected, broker }) => connected && broker === "down";
+const isDown = ({ connected, feed }) => connected && feed.broker === "down";
 
-const said = (state, text, detail = "") => ({ live: state === "live", state, text, detail });
+const said = (state, text, detail = "") => ({
+  live: false,
+  well: false,
+  workers: null,
+  state,
+  text,
+  detail,
+});

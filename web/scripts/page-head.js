@@ -5,8 +5,8 @@ import { projectPath } from "./place.js";
 import { partsOf, setHidden, setText } from "./render.js";
 
 /**
- * Returns `update({known, counts, state, now, live})`: `known` from the first snapshot on, `state`
- * of the build that the page is about.
+ * Returns `update({known, counts, state, now, live, workers})`: `known` from the first snapshot on,
+ * `state` of the build that the page is about.
  */
 export function pageHead(element, place) {
   const parts = partsOf(element);
@@ -22,8 +22,8 @@ export function pageHead(element, place) {
     parts.id.textContent = build;
   }
 
-  return function update({ known, counts, state, now, live }) {
-    const summary = build ? state && statusOf(state, now) : summaryOf(counts);
+  return function update({ known, counts, state, now, live, workers }) {
+    const summary = build ? state && statusOf(state, now, workers) : summaryOf(counts);
     const counted = summary || "Nothing is running";
     setText(parts.summary, build || !known ? "" : live ? counted : `Last known: ${counted}`);
     const title = [known && !live ? "Not live" : "", summary, name, "Buildfeed"]

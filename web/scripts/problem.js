@@ -1,34 +1,61 @@
-/** Problem answers (RFC 9457) as one sentence for people. Pure. */
+/** Answers that say why something failed, as one sentence for people. Pure. */
 
-const PROBLEM = "urn:buildfeed:problem:";
+import { isProblem } from "./answers.js";
+import { oneLine } from "./foreign-text.js";
+
+/** Statuses that ask for a person: to sign in, to a proxy, to a network. */
+const SIGN_IN = [401, 403, 407, 511];
+const BAD_REQUEST = 400;
 const METHOD_NOT_ALLOWED = 405;
 const SERVER_ERROR = 500;
 const NOT_THROUGH =
   "The gateway answers, but a live connection does not reach it. The proxy in front of it has to pass on WebSockets.";
 
-/** One sentence; without a problem document it is made of `status` and `reason`. */
-export function sentenceOf(problem, status, reason) {
-  const { title, detail, errors } = problem ?? {};
-  const said = withoutStop(detail || title || `The gateway answered ${status} ${reason}`);
+/** The problem of the gateway as one sentence. */
+export function sentenceOf({ title, detail, errors }) {
+  const said = withoutStop(detail || title || "The gateway refused");
   const more = listOf(errors).filter((one) => !said.includes(withoutStop(one.detail ?? "")));
-  return `${[said, ...more.map(inWords)].join("; ")}.`;
+  return oneLine(`${[said, ...more.map(inWords)].join("; ")}.`);
+}
+
+/** The sentence about an answer that is not the gateway's; `status` is 0 of one that leads elsewhere. */
+export function strangerText(status, reason) {
+  const said = status < BAD_REQUEST ? "" : ` ${oneLine(`${status} ${reason}`)}`;
+  const advice =
+    status < BAD_REQUEST || SIGN_IN.includes(status)
+      ? "perhaps you have to sign in again: reload the page"
+      : "try again in a moment";
+  return `Something in front of the gateway answered${said}; ${advice}.`;
 }
 
 /**
  * {refusal, trouble} of the answer to a POST where the gateway takes none. The gateway answers 405,
  * or the problem for which it refuses this page; any other answer is a proxy's.
  */
-export function reasonOf(problem, status, reason) {
-  if (!problem?.type?.startsWith(PROBLEM)) {
-    const said = [status, reason].filter(Boolean).join(" ");
-    return { refusal: "", trouble: `A proxy in front of the gateway answers ${said}. This page keeps trying.` };
-  }
+export function reasonOf(json, status, reason) {
+  if (!isProblem(json)) return { refusal: "", trouble: `${troubleText(status, reason)} This page keeps trying.` };
   if (status === METHOD_NOT_ALLOWED) return { refusal: "", trouble: NOT_THROUGH };
-  const sentence = sentenceOf(problem, status, reason);
+  const sentence = sentenceOf(json);
   return status < SERVER_ERROR
     ? { refusal: sentence, trouble: "" }
     : { refusal: "", trouble: sentence };
 }
+
+/** The same of a whole text, as {answered, refusal, trouble}; null when it is no problem of the gateway. */
+export function reasonIn(text, status, reason) {
+  let json;
+  try {
+    json = JSON.parse(text);
+  } catch {
+    return null;
+  }
+  return isProblem(json) ? { answered: true, ...reasonOf(json, status, reason) } : null;
+}
+
+const troubleText = (status, reason) =>
+  status < SERVER_ERROR
+    ? strangerText(status, reason)
+    : `A proxy in front of the gateway answers ${oneLine(`${status} ${reason}`)}.`;
 
 /** `errors` is a list of texts or of {detail, pointer} as in RFC 9457 §3. */
 function listOf(errors) {

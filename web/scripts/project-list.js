@@ -14,7 +14,7 @@ import {
   setText,
 } from "./render.js";
 
-/** Returns `update(projects, {notes, now, live})`; a button dispatches `start-build`. */
+/** Returns `update(projects, {notes, now, live, workers})`; a button dispatches `start-build`. */
 export function projectList(element) {
   const parts = partsOf(element);
   const rows = new Map();
@@ -32,7 +32,7 @@ export function projectList(element) {
     return row;
   }
 
-  return function update(projects, { notes, now, live }) {
+  return function update(projects, { notes, now, live, workers }) {
     setHidden(element, projects.length === 0);
     const names = projects.map(({ project }) => project);
     setChildren(parts.rows, names, create);
@@ -44,7 +44,7 @@ export function projectList(element) {
       setAttribute(row, "data-tone", toneOf(newest));
       setAttribute(row, "data-stale", !live && Boolean(summaryOf(counts)));
       setAttribute(cells.icon, "href", `#icon-${look}`);
-      setText(cells.state, summaryOf(counts) || statusOf(newest, now));
+      setText(cells.state, summaryOf(counts) || statusOf(newest, now, workers));
       setText(cells.alert, note.alert ?? "");
       setHidden(cells.start, !isRepeatable(newest));
       setDisabled(cells.start, Boolean(note.busy));

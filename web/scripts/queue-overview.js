@@ -1,19 +1,21 @@
 /** For operators: the queue and the workers. It asks the gateway only while it is open. */
 
-import { partsOf, setAttribute, setChildren, setHidden, setText } from "./render.js";
+import { phrase } from "./phrase.js";
+import { partsOf, setAttribute, setChildren, setHidden, setPhrases, setText } from "./render.js";
 import { elapsed } from "./time.js";
 
 const EVERY = 5000; // ms
 
 /** The texts of the rows, of an overview as `GET /api/overview` gives it; "" hides a row. */
 export function rowsOf(overview) {
-  const { queued, delayed, oldest_seconds: oldest, running, retaken, workers, dead } = overview;
+  const { queued, delayed, oldest_seconds: oldest, running, lost, retaken, workers, dead } = overview;
   const online = workers.filter((worker) => worker.online).length;
   return {
     waiting: wordsOf([queued.high, "high priority"], [queued.normal, "normal"]) || "none",
     delayed: delayed ? String(delayed) : "",
     oldest: queued.high + queued.normal ? elapsed(oldest * 1000) : "",
     running: retaken ? `${running} (${retaken} in a later attempt)` : String(running),
+    lost: lost ? String(lost) : "",
     dead: dead === null ? "" : String(dead),
     workers: wordsOf([online, "online"], [workers.length - online, "offline"]) || "none",
   };
@@ -69,7 +71,7 @@ export function queueOverview(element, read) {
 function createLine(name) {
   const line = document.createElement("li");
   const label = document.createElement("strong");
-  label.textContent = name;
+  setPhrases(label, [phrase`${name}`]);
   line.append(label, " ", document.createElement("span"));
   return line;
 }

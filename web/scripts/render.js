@@ -1,5 +1,7 @@
 /** Idempotent writes to the page: a value that is there already is not written again. */
 
+import * as phrases from "./phrase.js";
+
 /** A fresh copy of the first element of the template `id`. */
 export const copyOf = (id) => document.getElementById(id).content.firstElementChild.cloneNode(true);
 
@@ -14,6 +16,25 @@ export function partsOf(element) {
 export function setText(element, text) {
   if (element.textContent !== text) element.textContent = text;
   setHidden(element, text === "");
+}
+
+const said = new WeakMap(); // element → what it says
+
+/** Set phrases, with “ · ” between them. Texts of others cannot turn the direction of the rest. */
+export function setPhrases(element, list) {
+  const text = JSON.stringify(list);
+  if (said.get(element) !== text) {
+    said.set(element, text);
+    element.replaceChildren(...list.flatMap((one, i) => [i ? " · " : "", ...phrases.partsOf(one).map(nodeOf)]));
+  }
+  setHidden(element, list.length === 0);
+}
+
+function nodeOf({ words, other }) {
+  if (other === undefined) return words;
+  const node = document.createElement("bdi");
+  node.textContent = other;
+  return node;
 }
 
 export function setHidden(element, hidden) {

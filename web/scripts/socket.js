@@ -2,20 +2,29 @@
 
 import { whyNot } from "./api.js";
 import { lacksUnfinished } from "./builds.js";
+import { reasonIn } from "./problem.js";
+import { ROOT } from "./root.js";
+import * as choices from "./transport-choice.js";
+import { recallChoice, rememberChoice } from "./transport-memory.js";
 import { io } from "../vendor/socket.io.esm.min.js";
 
-const ANSWER_WITHIN = 5000; // ms
+// In ms:
+const ANSWER_WITHIN = 5000;
+const OPEN_WITHIN = 7000; // then the transport counts as mute
+const LASTED = 60_000; // from then on a connection has shown that its transport works
 
 /**
  * The library connects again by itself, the first time within 1 s, later within 2 s. The delay is
  * random for each page, so that the pages of a gateway that ended do not all reach the next at once.
  *
- * WebSocket is tried first, as it costs less; some networks let only polling pass.
+ * WebSocket is tried first, as it costs less; some networks let only polling pass. Requests that poll are
+ * answered within 5 s, by `feed`: one that a proxy holds back must not keep its connection for ever.
  */
 const OPTIONS = {
-  transports: ["websocket", "polling"],
+  path: `${ROOT}/socket.io/`,
   tryAllTransports: true,
-  timeout: 10_000,
+  timeout: OPEN_WITHIN,
+  requestTimeout: 15_000,
   reconnectionDelay: 500,
   randomizationFactor: 1,
   reconnectionDelayMax: 2000,
@@ -30,29 +39,65 @@ const REFUSED = 5000;
  * Connect and watch `filters`, for good.
  *
  * Calls `hear.opened()`, `hear.closed()`, `hear.build(state)`, `hear.feed(feed)`,
- * `hear.refused(message)` when the gateway refuses, and `hear.troubled(message)` when there is no
- * connection for another reason.
+ * `hear.refused(message)` when the gateway refuses, and `hear.troubled(message, answered)` when there is no
+ * connection for another reason, or no answer at all.
  *
  * Returns {ask, renew}. `ask(number)` asks for a snapshot; `hear.snapshot({builds, more}, number)` or
  * `hear.unanswered(number)` follows. With very many unfinished builds the snapshot has only the last of
- * them, and the others come by `hear.build` before. `renew()` makes a new connection.
+ * them, and the others come by `hear.build` before. `renew()` makes a new connection, by the other
+ * transport if there is no better reason for the silence.
  */
 export function connect(filters, hear) {
-  const socket = io(OPTIONS);
+  let choice = choices.newChoice(recallChoice(), Date.now());
+  const socket = io({ ...OPTIONS, ...choices.optionsOf(choice) });
+  const transport = () => socket.io.engine.transport.name;
+
+  function choose(next) {
+    if (next.doubts !== choice.doubts) rememberChoice(choices.kept(next, Date.now()));
+    choice = next;
+    Object.assign(socket.io.opts, choices.optionsOf(choice)); // for the next connection
+  }
 
   // The library does not connect again by itself when the server has ended the connection.
   const again = (delay) => setTimeout(() => socket.connect(), delay);
 
-  socket.on("connect", hear.opened);
+  // A transport may open, and let nothing through from then on.
+  let opening;
+  let lasting;
+  socket.io.on("open", () => (opening = setTimeout(renew, OPEN_WITHIN)));
+  socket.io.on("close", () => clearTimeout(opening));
+
+  function renew() {
+    choose(choices.mute(choice, transport()));
+    socket.disconnect().connect();
+  }
+
+  socket.on("connect", () => {
+    clearTimeout(opening);
+    lasting = setTimeout(() => choose(choices.lasted(choice, transport())), LASTED);
+    hear.opened();
+  });
   socket.on("disconnect", (reason) => {
+    clearTimeout(lasting);
     hear.closed();
     if (reason === "io server disconnect") again(SENT_AWAY * Math.random());
   });
   socket.on("connect_error", (error) => {
-    if (socket.active) return ask();
+    if (error.message === "timeout") choose(choices.mute(choice, transport()));
+    const { context } = error; // the request, if it polled
+    const told = context && reasonIn(context.responseText, context.status, context.statusText);
+    if (socket.active) return told ? heed(told) : ask();
     hear.refused(error.message);
     again(REFUSED * (1 + Math.random()));
   });
+
+  /** Take note of what the gateway has told this page. It is asked again after a while. */
+  function heed({ refusal, trouble }) {
+    if (refusal) hear.refused(refusal);
+    else hear.troubled(trouble, true);
+    socket.disconnect();
+    setTimeout(ask, REFUSED * (1 + Math.random()));
+  }
 
   let asking = false;
 
@@ -63,17 +108,12 @@ export function connect(filters, hear) {
   async function ask() {
     if (asking) return;
     asking = true;
-    const { refusal, trouble } = await whyNot();
+    const told = await whyNot();
     asking = false;
     if (socket.connected) return;
-    if (refusal) {
-      hear.refused(refusal);
-      socket.disconnect();
-      setTimeout(ask, REFUSED * (1 + Math.random()));
-    } else {
-      hear.troubled(trouble);
-      if (!socket.active) socket.connect();
-    }
+    if (told.refusal) return heed(told);
+    if (socket.active) hear.troubled(told.trouble, told.answered);
+    else socket.connect(); // it is told when that fails
   }
   socket.on("build", hear.build);
   socket.on("feed", hear.feed);
@@ -82,6 +122,7 @@ export function connect(filters, hear) {
   function askFor(number, ...page) {
     socket.timeout(ANSWER_WITHIN).emit("watch", filters, ...page, (late, answer) => {
       if (late) return hear.unanswered(number);
+      choose(choices.heard(choice, transport()));
       if (answer.error) return hear.refused(answer.error.message);
       if (!lacksUnfinished(answer)) return hear.snapshot(answer, number);
       answer.builds.forEach(hear.build);
@@ -89,10 +130,5 @@ export function connect(filters, hear) {
     });
   }
 
-  return {
-    ask: (number) => askFor(number),
-    renew() {
-      socket.io.engine.close();
-    },
-  };
+  return { ask: (number) => askFor(number), renew };
 }

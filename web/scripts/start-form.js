@@ -26,7 +26,7 @@ export const scriptOf = ({ seconds, steps, errors }) => ({
 /** The delay in seconds from the text of its field; undefined when that is empty. */
 export const delayOf = (text) => (text ? Number(text) : undefined);
 
-/** Returns `update({projects, note})`; dispatches `start-build`. `project` is fixed on its page. */
+/** Returns `update({projects, note})`; dispatches `start-build` and `edit`. `project` is fixed on its page. */
 export function startForm(element, { project }) {
   const parts = partsOf(element);
   const { elements: fields } = parts.form;
@@ -40,6 +40,7 @@ export function startForm(element, { project }) {
   const open = () => (parts.details.open = true);
   parts.details.addEventListener("invalid", open, { capture: true });
 
+  parts.form.addEventListener("input", () => dispatch(element, "edit", { control: "form" }));
   parts.form.addEventListener("submit", (event) => {
     event.preventDefault();
     dispatch(element, "start-build", {

@@ -2,12 +2,17 @@
 
 import { errorCount } from "./build-view.js";
 import { hasEnded } from "./builds.js";
+import { oneLine, readable } from "./foreign-text.js";
+import { phrase } from "./phrase.js";
+
+/** The kinds of activities that have an entry: all but progress and output. */
+export const KINDS = ["start", "stop", "status", "error"];
 
 const TONES = { running: "good", succeeded: "good", failed: "bad" };
 
 /**
  * The entry of an activity: {id, type, look, tone, text, error, published, attempt, ended}; null of
- * progress and output.
+ * progress and output. `text` may be a phrase.
  */
 export function entryOf({ id, type, actor, object, content, published }) {
   const entry = (look, text, error = "") => ({
@@ -21,16 +26,16 @@ export function entryOf({ id, type, actor, object, content, published }) {
     attempt: object.attempt,
     ended: type === "Update" && hasEnded(object),
   });
-  const name = actor?.name ?? "somebody";
+  const name = oneLine(actor?.name ?? "") || "somebody";
   switch (type) {
     case "Offer":
-      return entry("queued", `${name} started it`);
+      return entry("queued", phrase`${name} started it`);
     case "Undo":
-      return entry("stopping", `${name} asked to stop it`);
+      return entry("stopping", phrase`${name} asked to stop it`);
     case "Accept":
-      return entry("running", `${name} began attempt ${object.attempt}`);
+      return entry("running", phrase`${name} began attempt ${object.attempt}`);
     case "Flag":
-      return entry("failed", `Error at ${object.progress} %`, content ?? object.error ?? "");
+      return entry("failed", `Error at ${object.progress} %`, readable(content ?? object.error ?? ""));
     case "Update":
       return hasEnded(object) ? entry(object.status, endOf(object)) : null;
     default:

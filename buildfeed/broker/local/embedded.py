@@ -29,6 +29,7 @@ from amqtt.mqtt.connect import ConnectPacket
 from amqtt.plugins.base import BaseAuthPlugin
 from amqtt.session import Session
 
+from buildfeed import listeners
 from buildfeed.broker.local.embedded_session import LosslessBroker
 from buildfeed.broker.local.ports import in_url
 
@@ -60,12 +61,12 @@ class EmbeddedBroker:
 
     @property
     def url(self) -> str:
-        """The URL for our clients, with user and password."""
+        """The URL for clients on this machine, with user and password."""
         login = f"{quote(self._user, safe='')}:{quote(self._password, safe='')}"
-        return f"mqtt://{login}@{in_url(self._host)}:{self._port}"
+        return f"mqtt://{login}@{in_url(listeners.reachable(self._host))}:{self._port}"
 
     async def start(self) -> None:
-        """Listen; raise OSError when the port is taken."""
+        """Listen; raise CannotListen, e.g. when the port is taken."""
         for chatty in ("amqtt", "transitions"):
             logging.getLogger(chatty).setLevel(logging.WARNING)
         plugin = f"{OneUser.__module__}.{OneUser.__qualname__}"
@@ -74,15 +75,18 @@ class EmbeddedBroker:
             plugins={plugin: {"user": self._user, "password": self._password}},
         )
         self._broker = LosslessBroker(config)
-        self._server = await asyncio.start_server(
-            self._accept, self._host, self._port, start_serving=False
-        )
+        self._servers = [
+            await asyncio.start_server(self._accept, sock=sock, start_serving=False)
+            for sock in listeners.bind(self._host, self._port)
+        ]
         await self._broker.start()
-        await self._server.start_serving()
+        for server in self._servers:
+            await server.start_serving()
 
     async def stop(self) -> None:
         """Stop listening, drop every client, and forget all sessions and messages."""
-        self._server.close()
+        for server in self._servers:
+            server.close()
         await self._broker.shutdown()
         for client in self._clients:
             client.cancel()

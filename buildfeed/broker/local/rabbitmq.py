@@ -69,6 +69,8 @@ class PrivateRabbitMQ:
 
     def __init__(self, directory: Path) -> None:
         directory = directory.resolve()
+        make(directory.parent)
+        make(directory)
         self._instance = Instance(directory)
         self.user = "buildfeed"
         self.password = kept(directory / "password", secrets.token_urlsafe(16))

@@ -39,15 +39,30 @@ class Inbox:
         return True
 
     def run(self) -> None:
-        """Run all posted work, without waiting for more."""
+        """Run all posted work, without waiting for more.
+
+        When one raises, so does this; the others are run the next time.
+        """
         if not self._posted.is_set():
             return
         with self._lock:
             works, self._works = self._works, []
             self._posted.clear()
             self.waker.recv(1)
-        for work in works:
-            work()
+        works.reverse()
+        try:
+            while works:
+                works.pop()()
+        finally:
+            if works:
+                self._put_back(works[::-1])
+
+    def _put_back(self, works: list[Work]) -> None:
+        with self._lock:
+            self._works[:0] = works
+            if not self._posted.is_set():
+                self._posted.set()
+                self._signal.send(_ONE_BYTE)
 
     def wait(self, seconds: float) -> None:
         """Return when there is work, at the latest after `seconds`."""

@@ -40,6 +40,9 @@ MAX_DELAY_SECONDS: Final = 4.0
 """Longest first pause, and longest pause of all, before the link connects again. After a connection
 that lasted longer than MAX_DELAY_SECONDS the pauses begin with the first again."""
 
+_CRASH_SECONDS: Final = 1.0
+"""Pause after what nobody thought of."""
+
 PUBACK_SECONDS: Final = 10.0
 """Seconds that a PUBACK may take before the connection is made anew."""
 
@@ -163,12 +166,18 @@ class MqttLink:
         delay = FIRST_DELAY_SECONDS
         while not self._finished():
             began = time.monotonic()
-            again = self._connect()
-            if time.monotonic() - began > MAX_DELAY_SECONDS:
-                delay = FIRST_DELAY_SECONDS
-            if not again:
-                self._pause(_RANDOM.uniform(delay / 2, delay))
-                delay = min(2 * delay, MAX_DELAY_SECONDS)
+            try:
+                again = self._connect()
+                if time.monotonic() - began > MAX_DELAY_SECONDS:
+                    delay = FIRST_DELAY_SECONDS
+                if not again:
+                    self._pause(_RANDOM.uniform(delay / 2, delay))
+                    delay = min(2 * delay, MAX_DELAY_SECONDS)
+            except Exception as exc:  # the thread must not die while the process seems to be up
+                self._connection, self._up = None, False
+                log.exception("mqtt.failed", extra={"link": self._name})
+                self._report("mqtt.down", repr(exc))
+                time.sleep(_CRASH_SECONDS)
         self._close()
 
     def _finished(self) -> bool:

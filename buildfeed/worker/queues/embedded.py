@@ -9,6 +9,7 @@ delayed start waits here until its time.
 
 import asyncio
 import logging
+import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -21,6 +22,7 @@ from buildfeed.activity import Activity, Build, Key, decode
 from buildfeed.board import BuildState
 from buildfeed.broker.mqtt.link import Message, MqttLink
 from buildfeed.errors import BuildfeedError, InvalidActivity, InvalidTopic
+from buildfeed.keep_running import keep_running
 from buildfeed.presence import Presence
 from buildfeed.recent import Recent
 from buildfeed.topics import ALL_WORKERS, PROGRESS, STARTS, STATUSES
@@ -73,6 +75,7 @@ class EmbeddedQueue:
         self._settled: Recent[None] = Recent()
         self._elsewhere = Elsewhere()
         self._listening = False
+        self._unread = ""
         self._missed = asyncio.Event()
         self._reader: asyncio.Task[None] | None = None
 
@@ -82,7 +85,7 @@ class EmbeddedQueue:
         self._deliver = deliver
         await self._read()
         self._link.start()
-        self._reader = asyncio.create_task(self._read_on())
+        self._reader = asyncio.create_task(keep_running(self._read_on, log, "worker.part_failed"))
 
     def allow(self, starts: int) -> None:
         """Hand out at most `starts` at a time."""
@@ -127,8 +130,11 @@ class EmbeddedQueue:
         try:
             offered = await asyncio.to_thread(self._offered)
         except BuildfeedError as exc:
-            log.warning("history.unread", extra={"reason": str(exc)})
+            if str(exc) != self._unread:
+                log.warning("history.unread", extra={"reason": str(exc)})
+            self._unread = str(exc)
             return
+        self._unread = ""
         self._elsewhere.update(
             {
                 state.key: state.newest.worker
@@ -196,7 +202,7 @@ class EmbeddedQueue:
         build = activity.object
         key = build.key
         if activity.kind == "start":
-            self._offer(EmbeddedDelivery(self, build, 1))
+            self._offer(EmbeddedDelivery(self, build, 1, live=True))
             self._fill()
             return
         self._elsewhere.hear(key, self._loop.time())
@@ -230,12 +236,20 @@ class EmbeddedDelivery:
     doubtful = False
 
     def __init__(
-        self, queue: EmbeddedQueue, start: Build, attempt: int, *, stopping: bool = False
+        self,
+        queue: EmbeddedQueue,
+        start: Build,
+        attempt: int,
+        *,
+        stopping: bool = False,
+        live: bool = False,
     ) -> None:
         self.start = start
         self.attempt = attempt
         self.stopping = stopping
         self._queue = queue
+        self._live = live
+        self._seen = time.monotonic()
 
     @property
     def key(self) -> Key:
@@ -244,10 +258,24 @@ class EmbeddedDelivery:
 
     @property
     def early(self) -> float:
-        """For how many seconds it may not begin yet; a stop need not wait."""
-        if self.stopping or isinstance(self.start.not_before, UnsetType):
+        """For how many seconds it may not begin yet; a stop need not wait.
+
+        The clock of the gateway that wrote the time may be ahead of ours, or behind. So a start
+        waits no longer than it was asked to, from when it was first seen here; and as long as that
+        if it came live.
+        """
+        start = self.start
+        if (
+            self.stopping
+            or isinstance(start.not_before, UnsetType)
+            or isinstance(start.queued_time, UnsetType)
+        ):
             return 0.0
-        return max(0.0, (self.start.not_before - datetime.now(UTC)).total_seconds())
+        seen = time.monotonic() - self._seen
+        wait = (start.not_before - start.queued_time).total_seconds() - seen
+        if not self._live:
+            wait = min(wait, (start.not_before - datetime.now(UTC)).total_seconds())
+        return max(0.0, wait)
 
     async def still_mine(self) -> bool:
         """Return True: no broker could give it to another worker."""

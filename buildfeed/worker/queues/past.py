@@ -40,6 +40,9 @@ class Past:
             reason = f"no answer within {_ANSWER_SECONDS:g} s"
         except BuildfeedError as exc:
             reason = str(exc)
+        except Exception as exc:  # the build must not fail for it
+            log.exception("history.failed")
+            reason = repr(exc)
         self._ask_again = time.monotonic() + _PAUSE_SECONDS
         log.warning("history.unread", extra={"reason": reason})
         return None

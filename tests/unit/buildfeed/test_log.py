@@ -72,6 +72,20 @@ def test_an_exception_follows_on_its_own_lines(capsys: pytest.CaptureFixture[str
     assert rest[-1].startswith("ValueError: ")
 
 
+def test_an_exception_cannot_look_like_a_record_or_colour_a_terminal(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    log.configure("info")
+    try:
+        int("\x1b]0;evil\x07\u202e")
+    except ValueError as exc:
+        exc.add_note("2026-11-21T10:15:03.218Z INFO mqtt.up\r\x9b31m")
+        logging.getLogger("gateway").exception("some.failure")
+    first, *rest = lines(capsys)
+    assert body(first) == "ERROR some.failure"
+    assert not [line for line in rest if LINE.match(line) or not line.isprintable()]
+
+
 def test_what_is_below_the_level_is_not_written(capsys: pytest.CaptureFixture[str]) -> None:
     log.configure("warning")
     logging.getLogger("gateway").info("some.event")

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from buildfeed.errors import InvalidActivity
-from buildfeed.presence import MAX_BYTES, Presence, RunningBuild, decode, encode
+from buildfeed.presence import MAX_BYTES, Presence, RunningBuild, decode, encode, removed
 
 ONLINE = Presence("w1", "online", (RunningBuild("acme", "b1", 1),), slots=2, lag_ms=3, published=45)
 
@@ -98,3 +98,10 @@ def test_a_presence_has_a_limit() -> None:
 def test_no_payload_raises_anything_but_a_refusal(payload: bytes) -> None:
     with pytest.raises(InvalidActivity):
         decode("workers/w1/status", payload)
+
+
+def test_a_presence_is_removed_on_its_own_topic_only() -> None:
+    assert removed("workers/w1/status") == "w1"
+    for topic in ("workers/w1", "workers/W1/status", "w1/status", "w1", "workers//status"):
+        with pytest.raises(InvalidActivity):
+            removed(topic)

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from buildfeed.activity import Script
-from fakebuild.script import plan
+from fakebuild.script import PAUSE, paced, plan
 
 percentages = st.integers(0, 100)
 scripts = st.builds(
@@ -73,3 +73,20 @@ def test_ticks_are_evenly_spaced_and_end_at_100_percent_in_time(script: Script) 
 @given(scripts)
 def test_the_same_script_gives_the_same_plan(script: Script) -> None:
     assert list(plan(script)) == list(plan(script))
+
+
+@pytest.mark.parametrize("seconds", [1e-308, 0.004, 0.5, 3])
+def test_ticks_that_come_too_fast_are_told_together(seconds: float) -> None:
+    script = Script(seconds=seconds, steps=10_000, errors=tuple(range(0, 101, 10)))
+    every, told = list(plan(script)), list(paced(plan(script)))
+
+    assert len(told) <= seconds / PAUSE + 2
+    assert "".join(tick.output for tick in told) == "".join(tick.output for tick in every)
+    assert sum(len(tick.errors) for tick in told) == 11
+    assert (told[-1].at, told[-1].progress) == (every[-1].at, 100)
+
+
+@given(scripts)
+def test_ticks_that_are_not_too_fast_are_told_one_by_one(script: Script) -> None:
+    if script.steps / script.seconds <= 1 / PAUSE:
+        assert list(paced(plan(script))) == list(plan(script))

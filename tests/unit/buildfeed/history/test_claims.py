@@ -19,25 +19,31 @@ DAY = timedelta(hours=24)
 @pytest.fixture
 def processes(database_url: str) -> Iterator[tuple[Claims, Claims]]:
     with closing(Store(database_url)) as store:
-        yield store.claims("p1"), store.claims("p2")
+        yield at(store.claims("p1")), at(store.claims("p2"))
 
 
 Two = tuple[Claims, Claims]
 CLAIM = Claim("acme", "k", "b1", "h", "first")
 
 
+def at(claims: Claims, after: timedelta = timedelta(0)) -> Claims:
+    """Set the clock of the database, as `claims` reads it, to `after` the begin of the test."""
+    claims._now = lambda _connection: NOW + after
+    return claims
+
+
 def turn(claims: Claims, after: timedelta = timedelta(0), build: str = "b2") -> tuple[str, str]:
     """Take the key; return the build it belongs to, and whose turn it is."""
-    claim = claims.take("acme", "k", build, "h", NOW + after)
+    claim = at(claims, after).take("acme", "k", build, "h")
     return claim.build, claim.turn
 
 
 def test_a_key_belongs_to_the_first_build_that_claims_it(processes: Two) -> None:
     claims, _ = processes
-    assert claims.take("acme", "k", "b1", "h", NOW) == CLAIM
-    assert claims.take("acme", "k", "b2", "h", NOW) == Claim("acme", "k", "b1", "h", "taken")
-    assert claims.take("acme", "K", "b3", "h", NOW).build == "b3"
-    assert claims.take("beta", "k", "b4", "h", NOW).build == "b4"
+    assert claims.take("acme", "k", "b1", "h") == CLAIM
+    assert claims.take("acme", "k", "b2", "h") == Claim("acme", "k", "b1", "h", "taken")
+    assert claims.take("acme", "K", "b3", "h").build == "b3"
+    assert claims.take("beta", "k", "b4", "h").build == "b4"
 
 
 def test_a_key_is_free_again_after_a_day(processes: Two) -> None:
@@ -54,7 +60,7 @@ def test_of_many_claims_at_once_one_wins(database_url: str) -> None:
     def claim(number: int) -> Claim:
         with closing(Store(database_url)) as store:
             barrier.wait()
-            return store.claims(f"p{number}").take("acme", "k", f"b{number}", "h", NOW)
+            return store.claims(f"p{number}").take("acme", "k", f"b{number}", "h")
 
     with ThreadPoolExecutor(8) as threads:
         claims = list(threads.map(claim, range(8)))
@@ -66,10 +72,10 @@ def test_a_turn_lasts_as_long_as_it_is_renewed(processes: Two) -> None:
     one, other = processes
     turn(one, build="b1")
     assert turn(other, LEASE) == ("b1", "taken")
-    assert one.renew(CLAIM, NOW + LEASE)
+    assert at(one, LEASE).renew(CLAIM)
     assert turn(other, 2 * LEASE) == ("b1", "taken")
     assert turn(other, 2 * LEASE + SECOND) == ("b1", "again")
-    assert not one.renew(CLAIM, NOW + 3 * LEASE)
+    assert not at(one, 3 * LEASE).renew(CLAIM)
     assert turn(one, 2 * LEASE + SECOND) == ("b1", "taken")
 
 
@@ -120,13 +126,24 @@ def test_who_has_lost_a_turn_cannot_end_it(processes: Two, ending: str) -> None:
 def test_another_body_takes_nothing_over(processes: Two) -> None:
     one, other = processes
     turn(one, build="b1")
-    assert other.take("acme", "k", "b2", "h2", NOW + 2 * LEASE).body_hash == "h"
+    assert at(other, 2 * LEASE).take("acme", "k", "b2", "h2").body_hash == "h"
     assert turn(other, 2 * LEASE) == ("b1", "again")
 
 
 def test_a_turn_that_lasts_for_more_than_a_day_is_not_forgotten(processes: Two) -> None:
     one, other = processes
     turn(one, build="b1")
-    one.renew(CLAIM, NOW + DAY)
+    at(one, DAY).renew(CLAIM)
     assert turn(other, DAY + SECOND) == ("b1", "taken")
     assert turn(other, DAY + LEASE + SECOND) == ("b2", "first")
+
+
+def test_a_key_is_known_from_its_claim_on_for_a_day(processes: Two) -> None:
+    one, other = processes
+    assert not other.known("acme", "k")
+    turn(one, build="b1")
+    one.end(CLAIM, "sent")
+    assert other.known("acme", "k")
+    assert not other.known("beta", "k")
+    assert at(other, DAY - SECOND).known("acme", "k")
+    assert not at(other, DAY + SECOND).known("acme", "k")

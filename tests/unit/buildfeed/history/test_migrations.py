@@ -73,6 +73,10 @@ def test_the_tables_become_those_of_the_code(url: str, engine: Engine, fill: Fil
         assert compare_metadata(MigrationContext.configure(connection), metadata) == []
 
 
+HOUR = datetime(2026, 11, 21, 11, tzinfo=UTC)
+"""The hour after which the older versions stored something."""
+
+
 def test_what_the_first_version_stored_is_there(url: str) -> None:
     first_schema.fill(url)
     started, ended = parse(first_schema.STARTED.encode()), parse(first_schema.ENDED.encode())
@@ -81,8 +85,9 @@ def test_what_the_first_version_stored_is_there(url: str) -> None:
         (state,), position = store.changes(6)
         assert state.newest == ended
         assert position == 7
-        now = datetime(2026, 11, 21, 11, tzinfo=UTC)
-        claim = store.claims("p1").take("acme", "k", "b2", "h", now)
+        claims = store.claims("p1")
+        claims._now = lambda _connection: HOUR
+        claim = claims.take("acme", "k", "b2", "h")
         assert claim == Claim("acme", "k", "b1", "h", "again")
         store.append([ended, activity("b2")])
         assert len(store.activities("acme", "b1")) == 2
@@ -94,15 +99,15 @@ def test_what_the_first_version_stored_is_there(url: str) -> None:
 
 def test_a_process_of_the_second_version_goes_on_with_its_keys(url: str, engine: Engine) -> None:
     fill_second(url)
-    now = datetime(2026, 11, 21, 11, tzinfo=UTC)
     with closing(Store(url)) as store:
         claims = store.claims("p1")
-        assert claims.take("acme", "k", "b2", "h", now).turn == "again"
+        claims._now = lambda _connection: HOUR
+        assert claims.take("acme", "k", "b2", "h").turn == "again"
         with engine.begin() as connection:
             columns = "project, key, build, body_hash, created"
             values = "'acme', 'k2', 'b3', 'h', '2026-11-21 10:59:00.000000'"
             connection.execute(text(f"INSERT INTO starts ({columns}) VALUES ({values})"))
-        claim = claims.take("acme", "k2", "b4", "h", now)
+        claim = claims.take("acme", "k2", "b4", "h")
         assert claim == Claim("acme", "k2", "b3", "h", "again")
 
 

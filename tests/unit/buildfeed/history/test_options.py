@@ -52,7 +52,7 @@ def test_every_option_is_an_environment_variable() -> None:
     }
     assert CliRunner().invoke(told, env=environment).output.splitlines() == [
         "amqp_url: amqp://u:p@broker:5673/vhost",
-        "database_url: postgresql://u:p@host/name",
+        "database_url: postgresql+psycopg://u:p@host/name",
         "keep_builds: 100",
         "keep_days: 0",
         "log_level: debug",
@@ -119,11 +119,63 @@ def restored_logging() -> Iterator[None]:
     logging.root.handlers[:] = handlers
 
 
-def test_a_database_without_its_driver_is_refused(restored_logging: None) -> None:
-    result = CliRunner().invoke(main, ["--database-url", "oracle9://u:secret@host/name"])
-    assert result.exit_code == 1
-    assert "history database cannot be used" in result.output
+@pytest.mark.parametrize(
+    ("url", "reason"),
+    [
+        ("oracle9://u:secret@host/name", "is no database of ours"),
+        ("mysql://u:secret@host/name", "is no database of ours"),
+        ("postgresql+asyncpg://u:secret@host/name", "is no database of ours"),
+        ("sqlite+aiosqlite:///secret.db", "is no database of ours"),
+        ("sqlite://", "in memory"),
+        ("sqlite:///:memory:", "in memory"),
+    ],
+)
+def test_a_database_that_is_of_no_use_is_refused(url: str, reason: str) -> None:
+    result = CliRunner().invoke(main, ["--database-url", url])
+    assert result.exit_code == 2
+    assert reason in result.output
     assert "secret" not in result.output
+
+
+@pytest.mark.parametrize("scheme", ["postgres", "postgresql", "postgresql+psycopg"])
+def test_a_database_gets_the_driver_that_we_have(scheme: str) -> None:
+    url = f"{scheme}://u:p%40ss@[::1]:5432/name?sslmode=require"
+    result = CliRunner().invoke(told, ["--database-url", url])
+    assert "database_url: postgresql+psycopg://u:p%40ss@[::1]:5432/name?sslmode=require" in (
+        result.output
+    )
+
+
+@pytest.mark.parametrize(
+    ("option", "url", "reason"),
+    [
+        ("--mqtt-url", "mqtt://h/topic", "its path means nothing"),
+        ("--mqtt-url", "mqtt://h?keepalive=5", "its query means nothing"),
+        ("--mqtt-url", "mqtt://u:p#ss@h", "write / as %2F, # as %23"),
+        ("--mqtt-url", "mqtt://a b", "it is not mqtt://"),
+        ("--mqtt-url", "amqp://h", "it is not mqtt://"),
+        ("--amqp-url", "amqp://h/?heartbaet=3", "its query 'heartbaet' means nothing"),
+        ("--amqp-url", "amqp://h/?heartbeat=soon", "its query 'heartbeat' means nothing"),
+        ("--amqp-url", "amqp://h/v#x", "its part behind # means nothing"),
+    ],
+)
+def test_what_of_a_url_would_be_ignored_is_refused(option: str, url: str, reason: str) -> None:
+    result = CliRunner().invoke(told, [option, url])
+    assert result.exit_code == 2
+    assert reason in result.output
+
+
+@pytest.mark.parametrize(
+    ("option", "url"),
+    [
+        ("--mqtt-url", "mqtt://u:p@[::1]:1883/"),
+        ("--amqp-url", "amqp://u:p@[::1]:5672/%2F?heartbeat=10&retry_delay=0.5"),
+    ],
+)
+def test_a_url_may_have_an_address_of_ipv6(option: str, url: str) -> None:
+    assert (
+        f"{option[2:].replace('-', '_')}: {url}" in CliRunner().invoke(told, [option, url]).output
+    )
 
 
 def test_what_waits_is_bounded_by_dropping_progress_and_logs(

@@ -96,8 +96,9 @@ def test_what_has_just_ended_stays_for_what_comes_late(store: Store, retain: Ret
 def test_a_build_whose_key_may_be_used_again_stays(store: Store, retain: Retain) -> None:
     store.append([*life("b1", 2), *life("b2", 2), *life("b3", 2)])
     claims = store.claims("p1")
-    claims.take("acme", "k", "b1", "h", NOW)
-    claims.take("beta", "k", "b2", "h", NOW)
+    claims._now = lambda _connection: NOW
+    claims.take("acme", "k", "b1", "h")
+    claims.take("beta", "k", "b2", "h")
     retention = retain(days=1, builds=1)
     retention.sweep(NOW)
     assert retention.sweep(SOON) == 1

@@ -117,7 +117,7 @@ class World(RuleBasedStateMachine):
     def _start_gateway(self) -> None:
         self._live = Live(self._send, lambda: 0.0)
         self._catch_up = CatchUp(self._store, self._live)
-        self._snapshot = Snapshot(self._live, self._store)
+        self._snapshot = Snapshot(self._live, self._store, 4)
 
     def _send(self, event: Event) -> None:
         for page in self._pages:

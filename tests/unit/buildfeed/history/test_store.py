@@ -64,6 +64,18 @@ def test_activities_are_read_page_by_page(store: Store) -> None:
     assert store.activities("acme", "b1", after=second[-1][0]) == []
 
 
+def test_kinds_can_be_asked_for(store: Store) -> None:
+    store.append([START, BEGIN, LOG, STOP, END])
+    kinds = {"start", "stop", "log"}
+    found = [parse(payload) for _, payload in store.activities("acme", "0193", kinds)]
+    assert found == [START, LOG, STOP]
+    assert store.count_activities("acme", "0193", kinds) == 3
+    ((first, _),) = store.activities("acme", "0193", kinds, limit=1)
+    later = store.activities("acme", "0193", kinds, after=first)
+    assert [parse(payload) for _, payload in later] == [LOG, STOP]
+    assert store.activities("acme", "0193", {"error"}) == []
+
+
 def test_an_activity_is_stored_once(store: Store) -> None:
     store.append([START, START])
     store.append([START, END])

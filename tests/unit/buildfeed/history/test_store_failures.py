@@ -18,7 +18,7 @@ from buildfeed.board import BuildState
 from buildfeed.errors import HistoryUnavailable
 from buildfeed.history.store import Store
 from support.builds import activity, keys
-from support.samples import BEGIN, END, NOW, START
+from support.samples import BEGIN, END, START
 
 
 @pytest.fixture
@@ -124,7 +124,7 @@ CALLS: dict[str, Callable[[Store], object]] = {
     "latest_status": lambda store: store.latest_status("acme"),
     "activities": lambda store: store.activities("acme", "0193"),
     "count_activities": lambda store: store.count_activities("acme", "0193"),
-    "claims": lambda store: store.claims("p1").take("acme", "k", "b1", "h", NOW),
+    "claims": lambda store: store.claims("p1").take("acme", "k", "b1", "h"),
 }
 
 

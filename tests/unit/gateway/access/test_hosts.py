@@ -10,6 +10,8 @@ from gateway.access.hosts import Host
     "text",
     [
         *("localhost", "LOCALHOST:8000", "localhost.", "localhost.:8000", "buildfeed.localhost"),
+        # An address, however it is written (WHATWG URL §3.5).
+        *("127.1", "0x7f000001", "2130706433:8000", "0x7f.1", "010.0.0.1"),
         *("a.b.LocalHost.:80", "127.0.0.1", "127.0.0.1:8000", "192.0.2.1.", "[::1]", "[::1]:8000"),
         *(
             "localhost ",
@@ -32,7 +34,7 @@ def test_a_host_that_nobody_can_rebind(text: str) -> None:
     "text",
     [
         *("evil.example", "localhost.evil.example", "notlocalhost", "127.0.0.1.evil.example"),
-        *("127.1", "0x7f000001", "localhost.localdomain", "evil.example:80"),
+        *("localhost.localdomain", "evil.example:80", "127.0.0.1.a", "0x7f.example"),
     ],
 )
 def test_a_host_that_somebody_could_rebind(text: str) -> None:
@@ -47,6 +49,8 @@ def test_a_host_that_somebody_could_rebind(text: str) -> None:
         *("", ".", ":80", "[", "[]", "[::1", "[localhost]", "a@localhost", "localhost/x", "a b"),
         *("localhost:65536", "localhost:x", "localhost:80:80", "localhost, evil.example", "*"),
         *("local\thost", "bücher.example", "localhost?", "localhost\\"),
+        *("999.1.1.1", "1.2.3.4.5", "evil.0x7f", "a.b.1", "256.0.0.1", "09.1", "1.2.3.4%x"),
+        *("a..b", ".a", "localhost..", "localhost:0", "127.0.0.1%evil.example"),
     ],
 )
 def test_what_is_no_host(text: str) -> None:
@@ -68,6 +72,11 @@ def test_any_text_is_a_host_or_none(text: str) -> None:
         ("http://builds.example:80", "http://builds.example"),
         ("http://builds.example:443", "http://builds.example:443"),
         ("http://[0:0::1]:8000", "http://[::1]:8000"),
+        ("http://127.1:8000", "http://127.0.0.1:8000"),
+        ("http://0x7F000001", "http://127.0.0.1"),
+        ("http://[fe80::1%25eth0]", "http://[fe80::1]"),
+        ("wss://builds.example:443", "https://builds.example"),
+        ("ws://x:8000", "http://x:8000"),
         ("capacitor://localhost", "capacitor://localhost"),
     ],
 )

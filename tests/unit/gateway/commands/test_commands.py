@@ -1,6 +1,8 @@
 """Starts with a key, asked of two gateway processes on one history and one broker."""
 
 import asyncio
+import sqlite3
+import time
 from collections.abc import AsyncIterator
 from concurrent.futures import Future
 from contextlib import closing
@@ -10,20 +12,23 @@ from pathlib import Path
 
 import pytest
 
+from buildfeed import build_ids
 from buildfeed.activity import Activity
 from buildfeed.board import BuildState
 from buildfeed.errors import BrokerUnavailable
 from buildfeed.history import claims
 from buildfeed.history.store import Store
 from gateway.commands import commands, in_flight, lease
+from gateway.commands.admission import Admission, Most
 from gateway.commands.commands import Commands
-from gateway.commands.rate_limit import RateLimit
+from gateway.commands.publisher import CONFIRM_SECONDS
 from gateway.commands.requests import StartRequest
 from gateway.problems import Problem
 from gateway.queries.builds import Builds
 from support.scene import Scene
 
 WISH = StartRequest()
+MOST = Most(project=1, address=0, in_all=0, unfinished=0)
 
 
 class Broker:
@@ -63,7 +68,14 @@ def broker() -> Broker:
 async def processes(broker: Broker, tmp_path: Path) -> AsyncIterator[list[Commands]]:
     with closing(Store(f"sqlite:///{tmp_path}/history.db")) as store:
         processes = [
-            Commands(live, Builds(live, store), store, broker, RateLimit(1))
+            Commands(
+                live,
+                Builds(live, store),
+                store,
+                broker,
+                Admission(MOST),
+                takes_commands=lambda: broker.up,
+            )
             for live in broker.lives
         ]
         yield processes
@@ -238,3 +250,90 @@ async def test_what_its_project_may_not_start_yet_may_be_started_elsewhere(
     for number in range(2):
         broker.confirm(number)
     await asyncio.gather(first, other)
+
+
+async def test_a_broker_that_is_known_to_be_away_is_sent_nothing(
+    broker: Broker, processes: list[Commands]
+) -> None:
+    broker.up = False
+    began = asyncio.get_running_loop().time()
+    for problem in (await refused(asking(processes[0])), await refused(asking(processes[1]))):
+        assert problem.extra["sent"] is False
+    with pytest.raises(Problem):
+        await processes[0].stop("acme", build_ids.new(), by="ada")
+    assert asyncio.get_running_loop().time() - began < CONFIRM_SECONDS
+    assert broker.submitted == []
+
+    again = asking(processes[1])
+    broker.up = True  # in the moment that it is waited for
+    await submitted(broker, 1)
+    broker.confirm()
+    await again
+
+
+async def test_refused_starts_leave_no_keys_behind(
+    broker: Broker, processes: list[Commands], tmp_path: Path
+) -> None:
+    first = asyncio.create_task(processes[0].start("acme", WISH, "key"))
+    await submitted(broker, 1)
+    broker.confirm()
+    build = (await first).key
+    for number in range(20):
+        with pytest.raises(Problem):
+            await processes[0].start("acme", WISH, f"other{number}")
+    again = await processes[0].start("acme", WISH, "key")
+    assert again.key == build
+    with closing(sqlite3.connect(tmp_path / "history.db")) as history:
+        assert history.execute("SELECT key FROM starts").fetchall() == [("key",)]
+
+
+async def test_builds_that_are_about_to_be_count_as_unfinished(
+    broker: Broker, processes: list[Commands]
+) -> None:
+    processes[0]._admission = Admission(Most(project=0, address=0, in_all=0, unfinished=2))
+    two = [asyncio.create_task(processes[0].start("acme", WISH, None)) for _ in range(2)]
+    await submitted(broker, 2)
+    with pytest.raises(Problem) as refusal:
+        await processes[0].start("acme", WISH, None)
+    assert refusal.value.slug == "queue-full"
+    for number in range(2):
+        broker.confirm(number)
+    await asyncio.gather(*two)
+    with pytest.raises(Problem):
+        await processes[0].start("acme", WISH, None)
+
+
+async def test_of_many_keys_at_once_those_that_are_refused_stay_free(
+    broker: Broker, processes: list[Commands], tmp_path: Path
+) -> None:
+    asked = [
+        asyncio.create_task(processes[0].start("acme", WISH, f"key-{number}"))
+        for number in range(8)
+    ]
+    await submitted(broker, 1)
+    broker.confirm()
+    answers = await asyncio.gather(*asked, return_exceptions=True)
+    assert sum(isinstance(each, BuildState) for each in answers) == 1
+    await processes[0].close()
+    with closing(sqlite3.connect(tmp_path / "history.db")) as database:
+        assert database.execute("SELECT count(*) FROM starts").fetchone() == (1,)
+
+
+async def test_a_build_started_here_is_newer_than_one_of_a_gateway_whose_clock_is_ahead(
+    broker: Broker, processes: list[Commands], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = time.time_ns()
+    with monkeypatch.context() as tomorrow:
+        tomorrow.setattr("buildfeed.build_ids.time.time_ns", lambda: now + 86_400 * 10**9)
+        first = asyncio.create_task(processes[0].start("acme", WISH, None))
+        await submitted(broker, 1)
+        broker.confirm()
+        ahead = (await first).newest.object.build
+    second = asyncio.create_task(processes[1].start("acme", WISH, None))
+    await submitted(broker, 2)
+    broker.confirm()
+    build = (await second).newest.object.build
+    assert build > ahead
+    assert (await processes[0]._builds.latest("acme")).newest.object.build == build
+    # The build is young, whatever its id says: it may be stopped where nobody has heard of it yet.
+    assert commands._young(build, 60)

@@ -19,6 +19,7 @@ class Database:
 
     def __init__(self) -> None:
         self.away = self.taken_over = False
+        self.failure: Exception = HistoryUnavailable("away")
         self.asked = self.renewed = 0
         self.endings: list[str] = []
 
@@ -37,7 +38,7 @@ class Database:
     def _answer(self) -> None:
         self.asked += 1
         if self.away:
-            raise HistoryUnavailable("away")
+            raise self.failure
 
 
 @pytest.fixture
@@ -74,10 +75,11 @@ async def test_it_is_renewed_until_it_is_ended(leases: Leases, database: Databas
     assert database.endings == ["undone"]
 
 
+@pytest.mark.parametrize("failure", [HistoryUnavailable("away"), TypeError("odd")], ids=repr)
 async def test_its_end_is_written_down_as_soon_as_the_database_answers(
-    leases: Leases, database: Database
+    leases: Leases, database: Database, failure: Exception
 ) -> None:
-    database.away = True
+    database.away, database.failure = True, failure
     held = leases.hold(CLAIM)
     held.end("sent")
     await until(lambda: database.asked > 2)

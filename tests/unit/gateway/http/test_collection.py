@@ -41,6 +41,17 @@ def test_a_page_belongs_to_its_collection_and_leads_to_the_next() -> None:
     }
 
 
+def test_the_addresses_keep_the_kinds() -> None:
+    kinds = ("start", "error")
+    whole = body(collection.collection(URL, 117, kinds))
+    assert whole["id"] == f"{URL}?kind=start&kind=error"
+    assert whole["first"] == f"{URL}?after=0&kind=start&kind=error"
+    page = body(collection.page(URL, 117, 0, rows(1, 101), kinds))
+    assert page["id"] == whole["first"]
+    assert page["partOf"] == whole["id"]
+    assert page["next"] == f"{URL}?after=100&kind=start&kind=error"
+
+
 @pytest.mark.parametrize("count", [0, 1, 100])
 def test_the_last_page_leads_nowhere(count: int) -> None:
     page = body(collection.page(URL, 200, 100, rows(101, 100 + count)))

@@ -11,6 +11,7 @@ from gateway.access.clients import Clients
 from gateway.access.proxies import Proxies
 from gateway.access.refusals import Refusals
 from gateway.drain import Drain
+from gateway.handover import Handover
 from gateway.http.entrance import Entrance, patience
 from support import wired
 from support.builders import accept, start
@@ -87,8 +88,10 @@ class Client:
         assert not self.served.transport.watchers
 
 
-@pytest.fixture
-async def served(free_port: Callable[[], int]) -> AsyncIterator[Served]:
+@pytest.fixture(params=["accepted by the loop", "accepted by a listener"])
+async def served(
+    free_port: Callable[[], int], request: pytest.FixtureRequest
+) -> AsyncIterator[Served]:
     behind = wired.Site()
     state = {
         "clients": Clients(Proxies(()), 0, 0),
@@ -98,6 +101,8 @@ async def served(free_port: Callable[[], int]) -> AsyncIterator[Served]:
         "server": behind.transport.server,
         "polling": behind.transport.polling,
     }
+    if request.param == "accepted by a listener":
+        state["handover"] = Handover(None)
     async with EchoSite.served(free_port(), Entrance, state) as site:
         yield Served(site, behind)
 

@@ -1,9 +1,11 @@
 """The body of a request counts: behind an upgrade that is ignored, and without a length."""
 
+import asyncio
 from collections.abc import AsyncIterator, Callable
 
 import pytest
 
+from gateway.http import heads, protocol
 from gateway.http.protocol import Protocol
 from support.site import EchoSite
 
@@ -170,3 +172,91 @@ async def test_a_handshake_is_a_get(site: EchoSite) -> None:
     fields = (UPGRADES["websocket"], b"Content-Length: 0\r\n")
     await site.ask(post(*fields, path=b"/socket.io/") + LAST)
     assert site.seen == ["POST /socket.io/", "GET /last"]
+
+
+@pytest.mark.parametrize(
+    ("head", "status", "slug"),
+    [
+        pytest.param(
+            post(b"Transfer-Encoding: gzip, chunked\r\n"), 501, "bad-coding", id="a coding"
+        ),
+        pytest.param(
+            post(b"Transfer-Encoding: gzip\r\n", CHUNKED), 501, "bad-coding", id="in two lines"
+        ),
+        pytest.param(post(b"Expect: 200-ok\r\n", LENGTH), 417, "bad-expectation", id="unknown"),
+        pytest.param(
+            post(b"Expect: 100-continue, x\r\n", LENGTH), 417, "bad-expectation", id="one of two"
+        ),
+        pytest.param(post(LENGTH, version=b"2.0"), 505, "bad-version", id="HTTP/2.0"),
+        pytest.param(post(LENGTH, version=b"0.9"), 505, "bad-version", id="HTTP/0.9"),
+    ],
+)
+async def test_what_is_not_known_here_is_no_default(
+    site: EchoSite, head: bytes, status: int, slug: str
+) -> None:
+    for parts in ([head + BODY + LAST], [head, BODY], [head[:30], head[30:] + BODY]):
+        answer = await site.ask(*parts)
+        assert answer.startswith(f"HTTP/1.1 {status} ")
+        assert f"urn:buildfeed:problem:{slug}" in answer
+        assert "content-security-policy" in answer
+    assert site.seen == []
+
+
+@pytest.mark.parametrize("field", [b"expect: 100-Continue", b"Expect: ,100-continue,"])
+async def test_a_client_that_waits_with_its_body_is_told_to_go_on(
+    site: EchoSite, field: bytes
+) -> None:
+    close = b"Connection: close\r\n"
+    answer = await site.ask(post(field + b"\r\n", LENGTH, close), BODY)
+    assert answer.startswith("HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK")
+    old = await site.ask(post(field + b"\r\n", LENGTH, version=b"1.0"), BODY)
+    assert old.startswith("HTTP/1.1 200 OK")
+    assert site.seen == [f"POST /start {BODY.decode()}"] * 2
+
+
+@pytest.mark.parametrize("held", [False, True])
+async def test_a_client_that_has_ended_its_side_is_answered(site: EchoSite, *, held: bool) -> None:
+    reader, writer = await site.connect()
+    requests = [b"GET /held" if held else b"GET /a", b"GET /b", b"GET /c"]
+    writer.write(b"".join(line + b" HTTP/1.1\r\nHost: localhost\r\n\r\n" for line in requests))
+    writer.write_eof()
+    if held:
+        await asyncio.sleep(0.05)  # it reads the end meanwhile
+        site.hold.set()
+    async with asyncio.timeout(5):
+        answer = await reader.read()
+    assert answer.count(b"HTTP/1.1 200 OK") == len(site.seen) == 3
+
+
+@pytest.mark.parametrize("cut", [30, -5])
+async def test_half_a_request_at_the_end_is_none(site: EchoSite, cut: int) -> None:
+    reader, writer = await site.connect()
+    writer.write((post(LENGTH) + BODY)[:cut])
+    writer.write_eof()
+    async with asyncio.timeout(5):
+        assert await reader.read() == b""
+    assert site.seen == []
+
+
+async def test_a_client_that_has_ended_its_side_is_not_waited_for_long(
+    site: EchoSite, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(protocol, "_HALF_CLOSED_SECONDS", 0.05)
+    reader, writer = await site.connect()
+    writer.write(b"GET /held HTTP/1.1\r\nHost: localhost\r\n\r\n")
+    writer.write_eof()
+    async with asyncio.timeout(5):
+        assert await reader.read() == b""
+
+
+@pytest.mark.parametrize(
+    ("target", "host"),
+    [
+        (b"http://builds.example/a", "builds.example"),
+        (b"http://[::1]:8000/a?b", "[::1]:8000"),
+        (b"http://Evil.example:80/a", "Evil.example:80"),
+    ],
+)
+def test_the_host_of_an_absolute_target_counts(target: bytes, host: str) -> None:
+    fields = [(b"accept", b"*/*"), (b"host", b"localhost")]
+    assert heads.with_host_of(target, fields) == [(b"host", host.encode()), (b"accept", b"*/*")]

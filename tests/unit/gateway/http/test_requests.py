@@ -196,6 +196,26 @@ def test_an_oddity_whose_meaning_is_certain_is_obeyed(
     assert requests.body(payload, StartRequest) == request_
 
 
+@pytest.mark.parametrize(
+    ("payload", "reason"),
+    [
+        (b'{"by": "ada", "by": "bob"}', "the key 'by' is there twice"),
+        (b'{"script": {"steps": 1, "steps": 2}}', "the key 'steps' is there twice"),
+        (b'{"by": "\xff"}', "it is not UTF-8 at byte 9"),
+        ('{"by": "ada"}'.encode("utf-16"), "it is not UTF-8 at byte 1"),
+        (b'{"script": {"seconds": NaN}}', "it is not JSON: NaN"),
+        (b'{"by": "ada"}\0', "it is not JSON: Extra data: line 1 column 14 (char 13)"),
+        (b'{"script": {"steps": 1' + b"0" * 400 + b"}}", "Expected `int` <= 10000"),
+        (b'{"script": {"seconds": 1e999}}', "Expected `float` <= 86400.0"),
+        (b'{"script": {"seconds": -1e999}}', "Expected `float` > 0.0"),
+    ],
+)
+def test_the_reason_of_a_refusal_is_true(payload: bytes, reason: str) -> None:
+    with pytest.raises(Problem) as refusal:
+        requests.body(payload, StartRequest)
+    assert refusal.value.detail.partition(": ")[2] == f"{reason}."
+
+
 # --- queries
 
 

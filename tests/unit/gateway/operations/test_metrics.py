@@ -31,6 +31,8 @@ VITALS = Vitals(
     activities_refused=3,
     connections=9,
     connections_refused={"total": 5, "address": 6},
+    limits_reached={"messages-per-second": 2},
+    snapshots_waiting=8,
 )
 
 Samples = dict[tuple[str, ...], float]
@@ -95,6 +97,30 @@ def test_a_worker_that_is_silent_is_offline_and_forgotten_after_an_hour(
     assert scraped(scene, counters)["workers", "offline"] == 0
 
 
+def test_what_is_beyond_a_limit_is_told_by_the_option(scene: Scene, counters: Counters) -> None:
+    samples = scraped(scene, counters)
+    assert samples["limits_reached_total", "messages-per-second"] == 2
+    assert samples["snapshots_waiting",] == 8
+
+
+def test_many_names_of_workers_are_few_series(scene: Scene, counters: Counters) -> None:
+    names = [f"n{number}" for number in range(20_000)]
+    scene.receive(*(accept(build=name, worker=name) for name in names))
+    for name in names:
+        scene.live._roster.presence(Presence(name, "online", slots=1, lag_ms=9), 1000)
+    scene.live.hear(Presence("w1", "online", slots=4))
+
+    samples = scraped(scene, counters)
+
+    assert len(samples) < 2000
+    assert samples["worker_slots", "w1"] == 4
+    running = [value for (name, *_), value in samples.items() if name == "builds_running"]
+    assert sum(running) == 20_000
+    assert samples["worker_slots", "(others)"] == 20_001 - 500
+    assert samples["worker_loop_lag_seconds", "(others)"] == 0.009
+    assert samples["workers", "online"] == 20_001
+
+
 def test_commands_are_told_by_outcome(scene: Scene, counters: Counters) -> None:
     assert scraped(scene, counters)["starts_total", "accepted"] == 0
     counters.starts["accepted"] += 2
@@ -121,7 +147,7 @@ def test_waiting_times_are_a_histogram(scene: Scene, counters: Counters) -> None
 
 
 def test_the_process_tells_how_it_is(scene: Scene, counters: Counters) -> None:
-    scene.receive(progress(30))
+    scene.receive(accept())
     scene.after(2)
 
     samples = scraped(scene, counters)
@@ -189,6 +215,26 @@ def test_processes_hear_of_each_other_as_long_as_they_speak(tmp_path: Path) -> N
     assert [each.name for each in tmp_path.iterdir()] == [f"{own}.txt"]
 
 
+@pytest.mark.parametrize("name", ["w\r1", 'w\n"1\\', "w\x85\x1c\u20281", " w \x00", "w} 1", "w�"])
+def test_any_name_of_a_worker_is_told_by_several_processes(
+    scene: Scene, counters: Counters, tmp_path: Path, name: str
+) -> None:
+    scene.receive(accept(worker=name))
+    metrics = Metrics(scene.live, counters, lambda: VITALS)
+    with subprocess.Popen(["sleep", "60"]) as other:
+        (tmp_path / f"{other.pid}.txt").write_bytes(metrics.text().encode())
+        told = Siblings(tmp_path, metrics.text).told()
+        text, _ = metrics.render("", {}, told)
+        other.kill()
+    running = [
+        (sample.labels["worker"], sample.value)
+        for family in text_string_to_metric_families(text.decode())
+        for sample in family.samples
+        if sample.name == "buildfeed_builds_running"
+    ]
+    assert running == [(name, 1.0)] * 2
+
+
 @pytest.mark.parametrize(
     ("accept_header", "content_type"),
     [
@@ -196,6 +242,10 @@ def test_processes_hear_of_each_other_as_long_as_they_speak(tmp_path: Path) -> N
         ("*/*", "text/plain; version=0.0.4"),
         ("text/plain;version=1.0.0;escaping=underscores", "text/plain; version=1.0.0"),
         ("application/openmetrics-text;version=1.0.0", "application/openmetrics-text"),
+        ("text/plain;version=abc", "text/plain; version=0.0.4"),
+        ("text/plain; Version = 1e9;q=1, application/openmetrics-text; version=2", "text/plain"),
+        ("text/plain;version=x, text/plain;version=1.0.0", "text/plain; version=1.0.0"),
+        (";version=;,\xff", "text/plain; version=0.0.4"),
     ],
 )
 def test_the_format_is_the_one_asked_for(

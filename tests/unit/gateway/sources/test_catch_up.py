@@ -1,6 +1,7 @@
 """What a gateway reads from history."""
 
 import asyncio
+import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -69,3 +70,30 @@ def test_all_that_changed_since_is_read(store: Store, live: Live) -> None:
     store.append([activity(f"b{number}") for number in range(3 * PAGE)])
     asyncio.run(catch_up.read())
     assert len(live.board) == 3 * PAGE
+
+
+async def test_history_that_takes_no_writes_is_read_and_said_to_be_down(
+    store: Store, live: Live, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    catch_up = CatchUp(store, live)
+    store.append([activity("b1")])
+    path = tmp_path / "history.db"
+    with closing(sqlite3.connect(path, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        with closing(Store(f"sqlite:///{path}?timeout=0.05")) as impatient:
+            catch_up._store = impatient
+            running = asyncio.create_task(catch_up.run())
+            async with asyncio.timeout(5):
+                while not catch_up.trouble:  # noqa: ASYNC110
+                    await asyncio.sleep(0.01)
+            assert live.board.get("acme", "b1")
+            assert "locked" in catch_up.trouble
+            other.execute("ROLLBACK")
+            catch_up.subscribed()
+            async with asyncio.timeout(5):
+                while catch_up.trouble:  # noqa: ASYNC110
+                    await asyncio.sleep(0.01)
+            running.cancel()
+            await asyncio.gather(running, return_exceptions=True)
+    said = [each.getMessage() for each in caplog.records]
+    assert [each for each in said if each.startswith("history")] == ["history.down", "history.up"]

@@ -4,6 +4,7 @@ from datetime import timedelta
 
 import pytest
 
+from buildfeed import build_ids, names
 from buildfeed.activity import Activity
 from support.builders import accept, ending, log, progress, start, stop
 from support.samples import NOW
@@ -89,6 +90,16 @@ def test_a_build_is_lost_while_its_worker_is_offline(scene: Scene) -> None:
     assert bodies(scene.hear("offline"), "build", "lost") == [("b1", True)]
     assert scene.hear("offline") == []
     assert bodies(scene.hear("online"), "build", "lost") == [("b1", False)]
+
+
+def test_builds_of_a_worker_that_removed_its_presence_are_lost_and_no_others(scene: Scene) -> None:
+    scene.watch("ada", "builds/#")
+    scene.receive(accept(build="b1"), accept(build="b2", worker="w2"), accept(build="b3"))
+    scene.receive(accept(build="b3", attempt=2, worker="w2"))
+    scene.sent.clear()
+    scene.live.left("w1")
+    assert bodies(scene.sent, "build", "lost") == [("b1", True)]
+    assert not scene.body("b3")["lost"]
 
 
 def test_a_build_is_lost_when_its_worker_is_silent_for_30_seconds(scene: Scene) -> None:
@@ -189,3 +200,42 @@ def test_an_ending_in_history_is_the_last_that_is_waited_for(scene: Scene) -> No
     scene.heal(recorded(ending(attempt=1)))
 
     assert scene.after(60).live.recorder_lag() == 0
+
+
+def test_progress_that_no_recorder_got_is_not_waited_for(scene: Scene) -> None:
+    scene.receive(start(), accept())
+    scene.heal(recorded(start(), accept()))
+    scene.receive(progress(30))  # QoS 0: it may be lost
+
+    assert scene.after(60).live.recorder_lag() == 0
+
+
+def test_history_that_cannot_be_used_is_behind(scene: Scene) -> None:
+    scene.clock.now += 5
+    assert scene.live.recorder_lag() == 0
+
+    scene.clock.now += 10
+    assert scene.live.recorder_lag() == 15
+
+    scene.live.history_used()
+    assert scene.live.recorder_lag() == 0
+
+
+@pytest.mark.parametrize("way", ["receive", "heal"])
+def test_the_next_id_is_newer_than_every_build_that_was_heard_of(scene: Scene, way: str) -> None:
+    """Whoever made it may have a clock that is ahead."""
+    tomorrow = names.build_id(2_000_000_000_000, b"\xff" * 10)
+    for build in (tomorrow, names.build_id(1_000_000_000_000, bytes(10)), "zzz", "f" * 32):
+        if way == "receive":
+            scene.receive(start(build))
+        else:
+            scene.heal(recorded(start(build)))
+
+    assert build_ids.new(after=scene.live.newest_id_time) > tomorrow
+    assert scene.live.newest_id_time == 2_000_000_000_000
+
+
+def test_an_id_that_no_clock_can_have_made_is_not_followed(scene: Scene) -> None:
+    scene.receive(start(names.build_id(2**48 - 1, bytes(10))))
+
+    assert scene.live.newest_id_time == 0

@@ -18,6 +18,7 @@ def test_nothing_waits_in_an_empty_house() -> None:
         delayed=0,
         oldest_seconds=0,
         running=0,
+        lost=0,
         retaken=0,
         workers=[],
     )
@@ -94,3 +95,21 @@ def test_what_a_worker_held_before_it_fell_silent_keeps_nobody_busy() -> None:
     now = seen(workers=[(said, False)])
 
     assert (now.running, now.workers[0].running) == (0, 0)
+
+
+def test_lost_builds_are_counted_apart_unless_another_worker_still_holds_them() -> None:
+    builds = [progress(1, build="b1"), accept(build="b2", worker="w9"), accept(build="b3")]
+    holds = (RunningBuild("acme", "b2", 1),)
+    workers = [
+        (Presence("w1", "offline", slots=2), False),
+        (Presence("w2", "online", builds=holds, slots=1), True),
+    ]
+    lost = {("acme", "b1"), ("acme", "b2"), ("acme", "b3")}
+    now = overview(map(recorded, builds), workers, NOW, lost)
+
+    assert (now.running, now.lost) == (1, 2)
+    assert [(each.worker, each.online, each.running) for each in now.workers] == [
+        ("w1", False, 2),
+        ("w2", True, 1),
+        ("w9", False, 1),
+    ]

@@ -7,7 +7,8 @@ import pytest
 from gateway.access.clients import Clients
 from gateway.access.proxies import Proxies
 from gateway.engine import packets
-from gateway.engine.connection import MESSAGE_BURST, UNSENT_BYTES
+from gateway.engine.connection import UNSENT_BYTES
+from gateway.engine.limits import Limits
 from gateway.engine.polling import MOST_PACKETS
 from gateway.problems import Problem
 from support.builders import accept, ending, progress, start
@@ -15,6 +16,7 @@ from support.pollers import Poller
 from support.wired import Site, settle
 
 WATCH = '40{"watch":"builds/#"}'
+BURST = Limits().message_burst
 
 
 @pytest.fixture
@@ -110,10 +112,19 @@ async def test_a_packet_out_of_place_ends_the_session(
     assert client.gone
 
 
-async def test_too_many_packets_end_the_session(client: Poller) -> None:
+async def test_too_many_packets_end_the_session(site: Site, client: Poller) -> None:
+    site.transport.server.now = lambda: 0.0  # else a slow test earns more
     await client.say("40")
-    for _ in range(MESSAGE_BURST):
+    for _ in range(BURST - 1):
         await client.say("3")
+    await refused(client, "3", "more than 20 messages a second")
+    assert site.transport.server.limited["messages-per-second"] == 1
+
+
+async def refused(client: Poller, said: str, reason: str) -> None:
+    with pytest.raises(Problem, match=reason) as found:
+        await client.say(said)
+    assert (found.value.status, found.value.slug) == (429, "too-many-messages")
     assert client.gone
 
 
@@ -147,11 +158,13 @@ async def test_sessions_are_limited_until_they_end(site: Site) -> None:
 
 async def test_answers_that_nobody_fetches_do_not_pile_up(site: Site, client: Poller) -> None:
     watching = [f"builds/{'p' * 60}{number:03}/{'b' * 60}/log" for number in range(100)]
+    site.transport.server.now = lambda: 0.0
     await client.say("40" + json.dumps({"watch": watching}))
     waiting = 0
-    while not client.gone:
+    for _ in range(BURST - 1):
         waiting = max(waiting, client.connection.waiting)
         await client.say('421["unwatch",[]]')
+    await refused(client, '421["unwatch",[]]', "messages a second")
     assert waiting < UNSENT_BYTES + 2 * len(json.dumps(watching))
 
 
@@ -160,12 +173,18 @@ async def test_questions_behind_answers_that_nobody_fetches_end_the_session(
 ) -> None:
     await site.receive(*(start(f"b{number:03}") for number in range(150)))
     await client.say("40", '421["watch","builds/#"]')
-    questions = 0
-    while not client.gone:
-        questions += 1
+    for _ in range(26):
         await client.say(f'422["watch","{"x" * 10_000}"]')
-    assert questions < 30
+    await refused(client, f'422["watch","{"x" * 10_000}"]', "too many questions wait")
+    assert site.transport.server.limited["questions-kib"] == 1
     assert not site.transport._questions
+
+
+async def test_who_says_more_while_much_is_not_fetched_is_ended(site: Site, client: Poller) -> None:
+    await client.say("40")
+    client.connection.polling.put([b"x" * 256 * 1024, b"x"])
+    await refused(client, "3", "its answers are not fetched")
+    assert site.transport.server.limited["unfetched-kib"] == 1
 
 
 async def test_a_pong_counts_once_its_ping_is_fetched(site: Site, client: Poller) -> None:

@@ -5,13 +5,15 @@ import json
 
 import pytest
 
-from gateway.engine.connection import MESSAGE_BURST, UNSENT_BYTES
+from gateway.engine.connection import UNSENT_BYTES
 from gateway.engine.frames import CLOSE, PING
+from gateway.engine.limits import Limits
 from support.builders import start
 from support.client_frames import sent
 from support.wired import Client, Site, settle
 
 WATCH = '42{}["watch","builds/#"]'
+BURST = Limits().message_burst
 
 
 @pytest.fixture
@@ -44,7 +46,7 @@ async def test_questions_are_answered_in_their_order(site: Site) -> None:
 async def test_answers_do_not_pile_up_for_one_that_takes_none(site: Site) -> None:
     client = await site.connect()
     client.pipe.hold()
-    for number in range(MESSAGE_BURST - 10):
+    for number in range(BURST - 10):
         client.say(WATCH.format(number))
     for _ in range(50):
         await settle()
@@ -55,7 +57,7 @@ async def test_answers_do_not_pile_up_for_one_that_takes_none(site: Site) -> Non
     assert not client.pipe.reads
 
     client.pipe.release()
-    await until_answered(client, MESSAGE_BURST - 10)
+    await until_answered(client, BURST - 10)
     assert client.pipe.reads
 
 
@@ -89,7 +91,9 @@ async def test_questions_of_one_that_has_left_are_not_answered(site: Site) -> No
 
 async def test_a_flood_of_pings_ends_the_connection(site: Site) -> None:
     client = await site.connect()
-    for _ in range(MESSAGE_BURST + 1):
+    for _ in range(BURST + 1):
         client.connection.received(sent(PING, b"x" * 100))
     assert client.packets[-1] == f"{CLOSE}"
-    assert client.packets.count("10") < MESSAGE_BURST
+    assert client.packets.count("10") < BURST
+    assert b"more than 20 messages a second" in client.pipe.taken
+    assert site.transport.server.limited["messages-per-second"] == 1

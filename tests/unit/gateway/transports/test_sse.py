@@ -60,7 +60,7 @@ class Stage:
         self.live = Live(self._send, lambda: 0.0)
         self.events = SseTransport(
             self.live,
-            BeyondTheBoard(self.live, self.history),
+            BeyondTheBoard(self.live, self.history, 4),
             Newest(self.live, self._find, lambda: {"broker": "up", "merged": 0}),
             backlog_bytes=LIMIT,
             frame_seconds=FRAME_SECONDS,
@@ -132,6 +132,15 @@ class Watcher:
     def builds(self) -> list[dict[str, Any]]:
         data = [line.removeprefix("data: ") for line in self.lines if line.startswith("data: ")]
         return [body for body in map(json.loads, data) if "build" in body]
+
+    @property
+    def feeds(self) -> list[dict[str, Any]]:
+        data = [line.removeprefix("data: ") for line in self.lines if line.startswith("data: ")]
+        return [body for body in map(json.loads, data) if "broker" in body]
+
+    @property
+    def last_id(self) -> str:
+        return [line for line in self.lines if line.startswith("id: ")][-1].removeprefix("id: ")
 
     @property
     def picture(self) -> dict[str, tuple[str, int]]:
@@ -317,3 +326,96 @@ async def test_a_server_that_stops_ends_streams_and_waits_for_no_slow_reader(
         await slow.until_end()
     assert quick.lines[-3:] == ["0", "", ""]
     assert not stage.events.watchers
+
+
+# --- who comes back
+
+
+def coming_back(id_: str, watch: bytes = WATCH_ALL) -> bytes:
+    return watch.replace(b"\r\n\r\n", f"\r\nLast-Event-ID: {id_}\r\n\r\n".encode())
+
+
+async def test_who_missed_nothing_gets_no_snapshot(stage: Stage) -> None:
+    stage.live.receive(progress(30))
+    first = await stage.watch()
+    stage.live.receive(progress(40))
+    await first.until('"progress":40')
+    again = await stage.watch(coming_back(first.last_id))
+    assert again.builds == []
+    await again.until('"broker"')
+    assert again.feeds[0]["resumed"] is True
+
+    stage.live.receive(ending())
+    await again.until("succeeded")
+    assert again.last_id != first.last_id
+    assert (await stage.watch(coming_back(again.last_id))).builds == []
+
+
+async def test_who_missed_a_change_gets_the_snapshot(stage: Stage) -> None:
+    for build in ("b1", "b2"):
+        stage.live.receive(progress(30, build=build))
+    first = await stage.watch()
+    stage.live.receive(ending(build="b1"))
+    await first.until("succeeded")
+    for change in (
+        lambda: stage.live.receive(progress(50, build="b2")),
+        lambda: stage.live.heal([recorded(ending(build="b3"))]),
+    ):
+        change()
+        again = await stage.watch(coming_back(first.last_id))
+        assert again.picture.keys() >= {"b1", "b2"}
+        await again.until('"broker"')
+        assert "resumed" not in again.feeds[0]
+
+
+async def test_a_change_of_others_is_not_missed(stage: Stage) -> None:
+    watch = WATCH_ALL.replace(b"%23", b"acme/b1/%23")
+    stage.live.receive(progress(30))
+    first = await stage.watch(watch)
+    stage.live.receive(progress(30, build="b2"))
+    assert (await stage.watch(coming_back(first.last_id, watch))).builds == []
+    # An id belongs to its filters: with others there may be builds that never came.
+    assert len((await stage.watch(coming_back(first.last_id))).builds) == 2
+
+
+@pytest.mark.parametrize("id_", ["", "7", "another.1f.0", "x" * 5000, "\xff"])
+async def test_an_id_that_is_not_known_brings_the_snapshot(stage: Stage, id_: str) -> None:
+    stage.live.receive(progress(30))
+    assert len((await stage.watch(coming_back(id_))).builds) == 1
+
+
+async def test_no_id_comes_while_anything_waits(stage: Stage) -> None:
+    """Else the reader of a snapshot that is cut off would never get the rest."""
+    for number in range(300):
+        stage.live.receive(error(MUCH, 50, build=f"b{number}"))
+    watcher = await stage.watch()
+    ids = [place for place, line in enumerate(watcher.lines) if line.startswith("id: ")]
+    assert len([line for line in watcher.lines if line == "event: build"]) == 300
+    assert watcher.lines[ids[0] + 1] == "event: feed"
+
+
+async def test_every_block_has_data(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Some readers take each block for an event, and its data for JSON."""
+    monkeypatch.setattr(sse, "PING_SECONDS", 0.05)
+    stage.live.receive(progress(30))
+    watcher = await stage.watch(WATCH_ALL.replace(b"1.1", b"1.0"))
+    await watcher.until_line(":")
+    stage.live.receive(progress(40))
+    await watcher.until('"progress":40')
+    body = "\n".join(watcher.lines).partition("\n\n")[2]
+    blocks = [block for block in body.split("\n\n") if block.strip()]
+    assert all("\ndata: {" in block for block in blocks)
+    assert blocks[0].startswith("retry: ")
+    assert body.count("retry: ") == 1
+
+
+async def test_http_1_0_gets_no_chunks_and_the_end_of_the_connection(stage: Stage) -> None:
+    stage.live.receive(progress(30))
+    watcher = await stage.watch(WATCH_ALL.replace(b"1.1", b"1.0"))
+    head = watcher.lines[: watcher.lines.index("")]
+    assert "connection: close" in head
+    assert not [line for line in head if "transfer-encoding" in line or "content-length" in line]
+    assert watcher.lines[len(head) + 1].startswith("retry: ")
+    stage.server.should_exit = True
+    await watcher.until_end()
+    assert watcher.lines[-2:] == ["", ""]

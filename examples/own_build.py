@@ -1,0 +1,86 @@
+"""Run a command and show it as a build: `python examples/own_build.py URL PROJECT COMMAND …`."""
+
+import json
+import re
+import secrets
+import signal
+import subprocess
+import sys
+import threading
+import time
+from datetime import UTC, datetime
+from queue import SimpleQueue
+from urllib.parse import unquote, urlsplit
+
+from paho.mqtt.client import CallbackAPIVersion, Client, MQTTMessageInfo
+
+project, command = "".join(sys.argv[2:3]), sys.argv[3:]
+if not command:
+    sys.exit("Usage: python examples/own_build.py mqtt://USER:PASSWORD@HOST:1883 PROJECT COMMAND …")
+url = urlsplit(sys.argv[1])
+digits = secrets.token_hex(9)
+build = f"{time.time_ns() // 10**6:012x}7{digits[:3]}8{digits[3:]}"  # UUIDv7: sorts by time
+worker = f"worker-{digits}"
+presence = {"worker": worker, "status": "online", "slots": 0}
+presence["builds"] = [{"project": project, "build": build, "attempt": 1}]
+here, stop = f"workers/{worker}/status", f"builds/{project}/{build}/stop"
+state = {"id": f"urn:buildfeed:{project}:{build}", "project": project, "build": build}
+state |= {"status": "running", "progress": 0, "errors": 0, "attempt": 1, "seq": -1}
+connected, stopped = SimpleQueue(), threading.Event()
+
+
+def say(kind: str, type_: str, content: str | None = None, **new: object) -> MQTTMessageInfo:
+    """Publish an activity with the whole state of the build."""
+    state.update(new, seq=state["seq"] + 1)
+    said = {"id": f"{state['id']}:1.{state['seq']}", "type": type_, "object": state}
+    said |= {"actor": {"type": "Service", "name": worker}, "content": content}
+    said["published"] = datetime.now(UTC).isoformat()
+    qos = 0 if kind in ("progress", "log") else 1
+    return client.publish(f"builds/{project}/{build}/{kind}", json.dumps(said), qos)
+
+
+def up(_client: Client, _data: None, _flags: object, reason: object, _properties: object) -> None:
+    """Listen for stops, and say who is here: after each connect."""
+    connected.put(reason)
+    client.subscribe("builds/+/+/stop", 1)
+    client.publish(here, json.dumps(presence), 1, retain=True)
+
+
+def beat() -> None:
+    """Say every 10 s that we are still here; end the command when it is stopped."""
+    while not stopped.wait(10):
+        client.publish(here, json.dumps(presence), 1, retain=True)
+    process.terminate()
+
+
+client = Client(CallbackAPIVersion.VERSION2, client_id=worker)
+client.username_pw_set(unquote(url.username or ""), unquote(url.password or ""))
+client.will_set(here, json.dumps(presence | {"status": "offline"}), 1, retain=True)
+client.on_connect = up
+client.on_message = lambda _client, _data, message: message.topic == stop and stopped.set()
+client.connect(url.hostname or "localhost", url.port or 1883)
+client.loop_start()
+signal.signal(signal.SIGINT, lambda *_: stopped.set())  # the command gets a Ctrl-C too
+if (refusal := connected.get()).is_failure:
+    sys.exit(f"The broker refuses to connect: {refusal}.")
+
+say("status", "Accept", startTime=datetime.now(UTC).isoformat())
+output = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "errors": "replace"}
+process = subprocess.Popen(command, **output)  # noqa: S603 - whoever runs this says which
+threading.Thread(target=beat, daemon=True).start()
+for line in process.stdout or ():
+    print(line, end="")
+    say("log", "Add", line[:4000])
+    if re.search(r"\berror\b", line, re.IGNORECASE):
+        say("error", "Flag", line[:4000], errors=state["errors"] + 1, error=line.strip()[:250])
+    elif found := re.search(r"\[ *(\d+)/(\d+)\]|(\d+) ?%", line):
+        done, total = (found[3], 100) if found[3] else found.group(1, 2)
+        percent = min(100, 100 * int(done) // max(1, int(total)))
+        say("progress", "Update", progress=max(percent, state["progress"]))
+failed = process.wait() != 0 or state["errors"]
+ending = "stopped" if stopped.is_set() else "failed" if failed else "succeeded"
+last = {} if failed else {"progress": 100}
+say("status", "Update", status=ending, endTime=datetime.now(UTC).isoformat(), **last)
+client.publish(here, b"", 1, retain=True).wait_for_publish(10)  # we are no worker any more
+client.disconnect()
+client.loop_stop()  # once the goodbye has left

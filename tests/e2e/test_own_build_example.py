@@ -1,0 +1,113 @@
+"""The example that shows a build of one's own, beside a worker that must leave it alone."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from support.own_builds import mqtt_url
+from support.service import HTTP, Web, until
+
+EXAMPLE = Path(__file__).parents[2] / "examples" / "own_build.py"
+SCRIPT = """
+import pathlib, sys, time
+print("[1/4] cc main.c", flush=True)
+print("main.c:7: error: no such file", flush=True)
+print("[2/4] cc other.c", flush=True)
+while not pathlib.Path(sys.argv[1]).exists():
+    time.sleep(0.01)
+print("[4/4] done")
+"""
+
+
+@contextmanager
+def shown(up: Web, project: str, until_there: Path) -> Iterator[subprocess.Popen[bytes]]:
+    """Run SCRIPT by the example."""
+    command = [sys.executable, "-c", SCRIPT, str(until_there)]
+    with subprocess.Popen(
+        [sys.executable, EXAMPLE, mqtt_url(up), project, *command], stdout=subprocess.PIPE
+    ) as example:
+        yield example
+        example.kill()
+
+
+def newest(up: Web, project: str) -> dict[str, Any]:
+    answer = HTTP.get(f"{up.url}/api/projects/{project}/builds/latest")
+    return dict(answer.json()) if answer.status_code == httpx.codes.OK else {}
+
+
+def until_halfway(up: Web, project: str) -> dict[str, Any]:
+    until(lambda: newest(up, project).get("progress") == 50, "half of it is done")
+    return newest(up, project)
+
+
+def workers(up: Web) -> set[str]:
+    return {each["worker"] for each in HTTP.get(f"{up.url}/api/overview").json()["workers"]}
+
+
+def activities(up: Web, build: dict[str, Any]) -> list[dict[str, Any]]:
+    path = f"{up.url}/api/projects/{build['project']}/builds/{build['build']}/activities?after=0"
+    return list(HTTP.get(path).json()["orderedItems"])
+
+
+def test_it_shows_a_build_from_its_beginning_to_its_end(up: Web, tmp_path: Path) -> None:
+    there = tmp_path / "go on"
+    with shown(up, "own-real", there) as example:
+        halfway = until_halfway(up, "own-real")
+        assert (halfway["status"], halfway["errors"]) == ("running", 1)
+        assert halfway["error"] == "main.c:7: error: no such file"
+        assert halfway["worker"] in workers(up)
+        there.touch()
+        assert example.wait(10) == 0
+    build = halfway["build"]
+    up.until_status("own-real", build, "failed")
+    last = newest(up, "own-real")
+    assert (last["attempt"], last["progress"], last["errors"]) == (1, 100, 1)
+    assert last["worker"] == halfway["worker"]
+    until(lambda: halfway["worker"] not in workers(up), "it is no worker any more")
+    said = until(lambda: (all_ := activities(up, last))[-1]["type"] == "Update" and all_, "history")
+    assert said[0]["type"] == "Accept"
+    assert [each["content"] for each in said if each["type"] == "Flag"] == [
+        "main.c:7: error: no such file\n"
+    ]
+    checked = subprocess.run(
+        [sys.executable, "-m", "buildfeed", "check"],
+        input="\n".join(map(json.dumps, said)).encode(),
+        capture_output=True,
+        check=False,
+    )
+    assert checked.returncode == 0, checked.stdout
+    assert b"warning" not in checked.stdout
+
+
+def test_it_hears_a_stop(up: Web, tmp_path: Path) -> None:
+    with shown(up, "own-stopped", tmp_path / "never") as example:
+        build = until_halfway(up, "own-stopped")["build"]
+        assert up.press_stop("own-stopped", build)["stopping"]
+        assert example.wait(10) == 0
+    up.until_status("own-stopped", build, "stopped", seconds=5)
+    assert newest(up, "own-stopped")["progress"] == 50
+
+
+def test_no_worker_takes_it_over_when_it_is_killed(up: Web, tmp_path: Path) -> None:
+    with shown(up, "own-killed", tmp_path / "never") as example:
+        until_halfway(up, "own-killed")
+        example.kill()
+        until(lambda: newest(up, "own-killed")["lost"], "nobody runs it")
+    seconds = {"seconds": 3, "steps": 3, "errors": []}
+    fake = up.press_start("own-other", script=seconds)["build"]
+    up.until_status("own-other", fake, "succeeded")
+    left = newest(up, "own-killed")
+    assert (left["attempt"], left["status"], left["lost"]) == (1, "running", True)
+    assert [each["type"] for each in activities(up, left)].count("Accept") == 1
+
+
+def test_without_arguments_it_says_how_it_is_used() -> None:
+    done = subprocess.run([sys.executable, EXAMPLE], capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert done.stderr.startswith("Usage: ")

@@ -1,0 +1,58 @@
+"""Options of `up` that exclude each other, and an environment that its processes refuse."""
+
+import pytest
+from click.testing import CliRunner
+
+from buildfeed.cli.up import main
+from buildfeed.worker.options import worker
+
+MQTT = "mqtt://127.0.0.1:1"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "reason"),
+    [
+        (["--port", "21000", "--mqtt-port", "21000"], "are both 21000"),
+        (["--mqtt-url", MQTT, "--mqtt-port", "21000"], "that of the embedded broker"),
+        (["--broker", "rabbitmq", "--mqtt-port", "21000"], "that of the embedded broker"),
+        (["--broker", "rabbitmq", "--mqtt-url", MQTT], "leave out --broker"),
+        (["--amqp-url", "amqp://h"], "give its --mqtt-url too"),
+        (["--host", "192.0.2.7", "--anonymous", "all"], "Nothing can listen on 192.0.2.7"),
+    ],
+)
+def test_options_that_exclude_each_other_are_refused(arguments: list[str], reason: str) -> None:
+    result = CliRunner().invoke(main, arguments)
+    assert result.exit_code in (1, 2)
+    assert reason in result.output
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "option"),
+    [
+        ("BUILDFEED_MAX_CONNECTIONS", "many", "--max-connections"),
+        ("BUILDFEED_FRAME_MS", "4000", "--frame-ms"),
+        ("BUILDFEED_CONCURRENCY", "0", "--concurrency"),
+        ("BUILDFEED_MAX_LAG", "nan", "--max-lag"),
+        ("BUILDFEED_TRUSTED_PROXIES", "*", "--trusted-proxy"),
+        ("BUILDFEED_NAME", "No Name", "--name"),
+    ],
+)
+def test_a_variable_that_a_process_would_end_with_is_refused(
+    variable: str, value: str, option: str
+) -> None:
+    result = CliRunner().invoke(main, [], env={variable: value})
+    assert result.exit_code == 2
+    assert option in result.output
+
+
+@pytest.mark.parametrize("option", ["--max-lag", "--max-seconds", "--drain-seconds"])
+@pytest.mark.parametrize("value", ["nan", "inf", "-1", "1e30", "1h"])
+def test_seconds_are_a_number(option: str, value: str) -> None:
+    @worker
+    def command() -> None: ...
+
+    import click  # noqa: PLC0415
+
+    result = CliRunner().invoke(click.command(command), [option, value])
+    assert result.exit_code == 2
+    assert f"Invalid value for '{option}'" in result.output
