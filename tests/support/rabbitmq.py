@@ -40,6 +40,7 @@ class ControlledRabbitMQ(PrivateRabbitMQ):
                 **ports,
                 "RABBITMQ_CTL_ERL_ARGS": LOOPBACK_ONLY,
             },
+            cwd=self._instance.directory,
             capture_output=True,
             text=True,
             check=False,

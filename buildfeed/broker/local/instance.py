@@ -1,4 +1,9 @@
-"""The configuration of a private RabbitMQ: environment, files, definitions. No I/O."""
+"""The configuration of a private RabbitMQ: environment, files, definitions. No I/O.
+
+RabbitMQ and Erlang take some characters of a path for syntax: `#` and `'` in `rabbitmq.conf`,
+spaces in scripts, `{` and `*` where they look for files. So the broker runs in its directory and is
+told `HERE`, which is a path without any of them, whatever the directory is called.
+"""
 
 import base64
 import hashlib
@@ -18,6 +23,9 @@ _LISTENERS: Final = ("amqp", "mqtt", "dist", "epmd")
 
 BLOCK: Final = len(_LISTENERS)
 """Number of ports of one instance, which are in a row."""
+
+HERE: Final = "/proc/self/cwd"
+"""The working directory of the process that reads it (proc(5))."""
 
 LOOPBACK_ONLY: Final = "-kernel inet_dist_use_interface {127,0,0,1}"
 """Arguments for Erlang: its distribution listens on loopback."""
@@ -48,24 +56,25 @@ class Instance(msgspec.Struct, frozen=True):
     @property
     def mark(self) -> str:
         """The variable, NAME=value, that is in the environment of its own processes only."""
-        return f"RABBITMQ_MNESIA_BASE={self.directory}/mnesia"
+        return f"BUILDFEED_RABBITMQ={self.directory}"
 
     def environment(self) -> dict[str, str]:
-        """Return the whole environment of the broker."""
+        """Return the whole environment of the broker, which has to run in its directory."""
         name, _, value = self.mark.partition("=")
         return {
             name: value,
             "PATH": "/usr/sbin:/usr/bin:/sbin:/bin",
             "LANG": "C.UTF-8",
-            "HOME": f"{self.directory}/home",
+            "HOME": f"{HERE}/home",
             "RABBITMQ_NODENAME": _NODE_NAME,
-            "RABBITMQ_LOG_BASE": f"{self.directory}/log",
-            "RABBITMQ_ENABLED_PLUGINS_FILE": f"{self.directory}/enabled_plugins",
+            "RABBITMQ_MNESIA_BASE": f"{HERE}/mnesia",
+            "RABBITMQ_LOG_BASE": f"{HERE}/log",
+            "RABBITMQ_ENABLED_PLUGINS_FILE": f"{HERE}/enabled_plugins",
             # All four: else it also reads the configuration of the system's RabbitMQ, in /etc.
             "RABBITMQ_CONF_ENV_FILE": "/dev/null",
-            "RABBITMQ_CONFIG_FILE": f"{self.directory}/rabbitmq.conf",
-            "RABBITMQ_CONFIG_FILES": f"{self.directory}/conf.d",
-            "RABBITMQ_ADVANCED_CONFIG_FILE": f"{self.directory}/advanced.config",
+            "RABBITMQ_CONFIG_FILE": f"{HERE}/rabbitmq.conf",
+            "RABBITMQ_CONFIG_FILES": f"{HERE}/conf.d",
+            "RABBITMQ_ADVANCED_CONFIG_FILE": f"{HERE}/advanced.config",
             "RABBITMQ_DIST_PORT": str(self.port("dist")),
             "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS": LOOPBACK_ONLY,
             "ERL_EPMD_PORT": str(self.port("epmd")),
@@ -98,7 +107,7 @@ class Instance(msgspec.Struct, frozen=True):
             "mqtt.prefetch = 1000",
             expiry,
             "consumer_timeout = 86400000",
-            f"load_definitions = {self.directory}/definitions.json",
+            f"load_definitions = {HERE}/definitions.json",
         ]
         return "\n".join(settings) + "\n"
 
