@@ -5,9 +5,6 @@ import contextlib
 import logging
 import sys
 from collections.abc import Mapping
-from typing import Final
-
-from buildfeed.errors import BuildfeedError
 
 HEALTHY_SECONDS = 10.0
 """A process that ran for longer is started again without a delay."""
@@ -16,18 +13,7 @@ MAX_DELAY_SECONDS = 5.0
 STOP_SECONDS = 5.0
 """Seconds that a process has to end; then it is killed."""
 
-_WRONG_USE: Final = 2
-"""The exit code of a command whose options are wrong."""
-
 log = logging.getLogger(__name__)
-
-
-class SettingsRefused(BuildfeedError):
-    """The process of `command` does not take its settings, and has said why."""
-
-    def __init__(self, command: str) -> None:
-        super().__init__(f"The {command} does not take its settings: the lines above say why.")
-        self.command = command
 
 
 class Process:
@@ -45,7 +31,7 @@ class Process:
         return self._process.pid if self._process else None
 
     async def run(self) -> None:
-        """Keep the process running; return once `stop` has ended it. Raises SettingsRefused."""
+        """Keep the process running; return once `stop` has ended it."""
         loop = asyncio.get_running_loop()
         delay = 0.0
         while not self._stopping:
@@ -58,8 +44,6 @@ class Process:
             if self._stopping:
                 return
             log.warning("process.died", extra={"command": self._command, "code": code})
-            if code == _WRONG_USE:
-                raise SettingsRefused(self._command)
             if loop.time() - started > HEALTHY_SECONDS:
                 delay = 0.0
             await asyncio.sleep(delay)

@@ -68,7 +68,7 @@ def test_an_address_that_nobody_can_listen_on_is_told_before_anything_starts(
         options = ["--workers", workers, "--port", up.options["port"], "--data-dir", tmp_path]
         code, said = command("gateway", *options)
         assert (code, said.count("\n")) == (1, 1)
-        assert f"Cannot listen on port {up.options['port']} of 127.0.0.1" in said
+        assert f"Port {up.options['port']} is taken: choose another" in said
 
 
 def test_a_full_disk_under_the_output_is_told_in_one_sentence() -> None:
@@ -177,14 +177,6 @@ def test_recorders_with_ids_of_their_own_share_a_history(
         code, said = command("recorder", *options)
         assert (code, said.count("\n")) == (1, 1)
         assert f"process {second.pid}: end it first, or give this one a --recorder-id" in said
-
-
-def test_a_setting_that_a_part_does_not_take_ends_it(tmp_path: Path, free_port: FreePort) -> None:
-    ports = ["--port", free_port(), "--mqtt-port", free_port()]
-    code, said = command("up", "--data-dir", tmp_path, *ports, BUILDFEED_MAX_LAG="much")
-    assert code == 1
-    assert "Invalid value for '--max-lag'" in said
-    assert said.endswith("The fakebuild does not take its settings: the lines above say why.\n")
 
 
 def test_what_the_environment_names_does_not_come_between_our_own_parts(
