@@ -14,7 +14,7 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, closing
 from http import HTTPStatus
 from http.client import HTTPConnection, HTTPException
-from typing import Any, Final
+from typing import Any
 
 import click
 
@@ -29,8 +29,6 @@ from buildfeed.history.recorder import Recorder
 from buildfeed.history.retention import Keep, Retention
 from buildfeed.history.store import Store
 from buildfeed.log import configure
-
-RECORDER_ID: Final = "recorder"
 
 
 @click.command("up")
@@ -71,7 +69,9 @@ async def _recorder(settings: Settings, urls: Urls) -> AsyncIterator[None]:
     store = Store(settings.database_url)
     # The embedded broker ends with this process, and loses its sessions.
     keeps_sessions = settings.mqtt_url or urls.amqp
-    recorder = Recorder(store, urls.mqtt, recorder_id=RECORDER_ID if keeps_sessions else None)
+    recorder = Recorder(
+        store, urls.mqtt, recorder_id=_recorder_id(settings) if keeps_sessions else None
+    )
     retention = Retention(settings.database_url, Keep(settings.keep_days, settings.keep_builds))
     recorder.start()
     retention.start()
@@ -123,10 +123,12 @@ async def _announce(settings: Settings, urls: Urls) -> None:
             break
         await asyncio.sleep(0.05)
     click.echo(f"Buildfeed is ready: {page}")
-    mqtt = urls.mqtt.replace("@0.0.0.0:", "@127.0.0.1:").replace("@[::]:", "@[::1]:")
+    mqtt = urls.shown_mqtt.replace("@0.0.0.0:", "@127.0.0.1:").replace("@[::]:", "@[::1]:")
     click.echo(f"MQTT clients:       {mqtt}")
-    if urls.amqp:
-        click.echo(f"AMQP clients:       {urls.amqp}")
+    if urls.shown_amqp:
+        click.echo(f"AMQP clients:       {urls.shown_amqp}")
+    if urls.password_file:
+        click.echo(f"They only read. To publish, log in as {urls.user}: {urls.password_file}")
     if settings.no_worker:
         click.echo("No worker:          started builds wait until one of your own takes them.")
         click.echo("Ctrl-C stops it.")
@@ -149,6 +151,11 @@ def _ready(host: str, port: int) -> bool:
 
 def _reachable(host: str) -> str:
     return {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 - a comparison
+
+
+def _recorder_id(settings: Settings) -> str:
+    """Return an id that no other `up` on the same broker has, and that nobody can guess."""
+    return kept(settings.data_dir / "recorder-id", f"recorder-{secrets.token_hex(8)}")
 
 
 def _worker_name(settings: Settings) -> str:

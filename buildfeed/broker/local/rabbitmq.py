@@ -27,6 +27,7 @@ from typing import Final, TextIO
 
 from buildfeed.broker.local import ports
 from buildfeed.broker.local.instance import BLOCK, Instance
+from buildfeed.broker.local.users import User
 from buildfeed.errors import BuildfeedError
 
 log = logging.getLogger(__name__)
@@ -73,8 +74,11 @@ class PrivateRabbitMQ:
         directory = directory.resolve()
         directory.mkdir(parents=True, exist_ok=True)
         self._instance = Instance(directory)
+        self.password_file = directory / "password"
         self.user = "buildfeed"
-        self.password = _secret(directory / "password")
+        self.password = _secret(self.password_file)
+        self._owner = User(self.user, self.password)
+        self._reader = User.reader(_secret(directory / "reader-password"))
         self._console = directory / "log" / "console.log"
         self._process: subprocess.Popen[bytes] | None = None
         self._lock: TextIO | None = None
@@ -91,13 +95,26 @@ class PrivateRabbitMQ:
 
     @property
     def amqp_url(self) -> str:
-        """amqp://user:password@host:port/, from the first start on."""
-        return f"amqp://{self.user}:{self.password}@{ports.LOOPBACK}:{self.amqp_port}/"
+        """amqp://user:password@host:port/ for ourselves, from the first start on."""
+        return f"amqp://{self._at(self._owner, self.amqp_port)}/"
 
     @property
     def mqtt_url(self) -> str:
-        """mqtt://user:password@host:port, from the first start on."""
-        return f"mqtt://{self.user}:{self.password}@{ports.LOOPBACK}:{self.mqtt_port}"
+        """mqtt://user:password@host:port for ourselves, from the first start on."""
+        return f"mqtt://{self._at(self._owner, self.mqtt_port)}"
+
+    @property
+    def reader_amqp_url(self) -> str:
+        """The same for subscribers, which may publish nothing."""
+        return f"amqp://{self._at(self._reader, self.amqp_port)}/"
+
+    @property
+    def reader_mqtt_url(self) -> str:
+        """The same for subscribers, which may publish nothing."""
+        return f"mqtt://{self._at(self._reader, self.mqtt_port)}"
+
+    def _at(self, user: User, port: int) -> str:
+        return f"{user.name}:{user.password}@{ports.LOOPBACK}:{port}"
 
     def start(self) -> None:
         """Return once AMQP and MQTT clients can connect.
@@ -172,7 +189,8 @@ class PrivateRabbitMQ:
         for name in ("home", "log", "mnesia"):
             (directory / name).mkdir(exist_ok=True)
         _secret(directory / "home" / ".erlang.cookie")  # Erlang's own can be guessed
-        files = self._instance.files(version, self.user, self.password, secrets.token_bytes(4))
+        users = self._owner, self._reader
+        files = self._instance.files(version, users, secrets.token_bytes(4))
         for name, text in files.items():
             (directory / name).write_text(text, encoding="utf-8")
 
