@@ -5,6 +5,7 @@ BuildfeedError
 ├── InvalidTopic        a topic that is not builds/{project}/{build}/{kind}
 ├── InvalidFilter       a filter that breaks MQTT 5 §4.7 or can match no build
 ├── InvalidActivity     a payload that is not an activity of its topic
+├── NameTaken           another process has the name of a worker or a recorder
 ├── BrokerUnavailable   the broker did not confirm a publish
 └── HistoryUnavailable  the history database failed
 
@@ -67,6 +68,17 @@ class InvalidActivity(BuildfeedError):
         super().__init__(f"The payload on {topic[:80]!r} is refused: {reason}.")
         self.topic = topic
         self.reason = reason
+
+
+class NameTaken(BuildfeedError):
+    """Another `what` (worker, recorder) that is online has the `name`."""
+
+    def __init__(self, what: str, name: str, option: str) -> None:
+        super().__init__(
+            f"The name {name} is taken: another {what} has it. Give this one another: {option}."
+        )
+        self.what = what
+        self.name = name
 
 
 class BrokerUnavailable(BuildfeedError):

@@ -128,7 +128,7 @@ async def _announce(settings: Settings, urls: Urls) -> None:
     if urls.shown_amqp:
         click.echo(f"AMQP clients:       {urls.shown_amqp}")
     if urls.password_file:
-        click.echo(f"They only read. To publish, log in as {urls.user}: {urls.password_file}")
+        click.echo(f"To publish:         as {urls.user}, its password is in {urls.password_file}")
     if settings.no_worker:
         click.echo("No worker:          started builds wait until one of your own takes them.")
         click.echo("Ctrl-C stops it.")

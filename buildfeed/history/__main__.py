@@ -9,7 +9,7 @@ from typing import Final
 import click
 
 from buildfeed.broker.options import log_level, mqtt_url
-from buildfeed.errors import HistoryUnavailable, InvalidName
+from buildfeed.errors import HistoryUnavailable, InvalidName, NameTaken
 from buildfeed.history.options import database_url, keep
 from buildfeed.history.recorder import Recorder
 from buildfeed.history.retention import Keep, Retention
@@ -71,7 +71,12 @@ def main(
     recorder.start()
     retention.start()
     ready = False
-    while recorder.alive and retention.alive and not stopping.wait(_LOOK_SECONDS):
+    while (
+        recorder.alive
+        and retention.alive
+        and not recorder.id_taken
+        and not stopping.wait(_LOOK_SECONDS)
+    ):
         if recorder.up and not ready:
             log.info("recorder.ready", extra={"id": recorder_id})
             ready = True
@@ -79,6 +84,8 @@ def main(
     retention.stop()
     recorder.stop()
     store.close()
+    if recorder.id_taken:
+        raise click.ClickException(str(NameTaken("recorder", recorder_id, "--recorder-id")))
     sys.exit(failed)
 
 

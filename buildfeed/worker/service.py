@@ -21,7 +21,8 @@ _SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
 def serve(settings: Settings, runner: Runner) -> None:
     """Take starts and run them by `runner` until SIGINT or SIGTERM.
 
-    Raises HistoryUnavailable when the history cannot be opened.
+    Raises HistoryUnavailable when the history cannot be opened, and NameTaken when another worker
+    has the name.
     """
     store = Store(settings.database_url) if settings.database_url else None
     past = Past(store.get) if store else None

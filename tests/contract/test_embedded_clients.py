@@ -44,7 +44,10 @@ class Raw:
             header += bytes([digit | (0x80 if left else 0)])
             if not left:
                 break
-        self._socket.sendall(header + body)
+        self.say(header + body)
+
+    def say(self, packets: bytes) -> None:
+        self._socket.sendall(packets)
 
     def receive(self, size: int) -> bytes:
         """Return what comes next; nothing if the connection has ended."""
@@ -112,6 +115,19 @@ def test_the_will_of_a_connection_that_was_taken_over_is_published(
     raw(root, will=(f"{root}/gone", "will"))
     raw(root)
     watcher.until(lambda: watcher.payloads == [b"will"])
+
+
+def test_what_is_said_right_before_the_end_counts(
+    embedded: Embedded, raw: Connecting, connect: Connect, root: str
+) -> None:
+    watcher = connect(embedded.url, subscriptions=[(f"{root}/#", 1)])
+    for number in range(50):
+        leaving = raw(f"{root}-{number}", will=(f"{root}/will", "will"))
+        message = text(f"{root}/last") + b"%d" % number
+        leaving.say(b"\x30" + bytes([len(message)]) + message + b"\xe0\x00")  # at QoS 0; DISCONNECT
+        leaving.close()
+    watcher.until(lambda: len(watcher.messages) == 50)
+    assert sorted(map(int, watcher.payloads)) == list(range(50))
 
 
 def test_the_reader_reads_and_publishes_nothing(

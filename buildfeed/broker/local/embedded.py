@@ -251,6 +251,10 @@ class _ReplayingReader(StreamReaderAdapter):  # type: ignore[misc]  # amqtt is n
         self._ended = True
 
     async def read(self, n: int = -1) -> bytes:
+        if not (self._left or self._header):
+            # amqtt handles each packet in a task, and at the end of the stream cancels those that
+            # had no turn yet: a DISCONNECT, or a message before it.
+            await asyncio.sleep(0)
         if self._ended:
             return b""
         first, self._first = self._first[:n], self._first[n:]

@@ -265,6 +265,8 @@ def _kill_process(pid: int) -> bool:
     try:
         with suppress(ProcessLookupError):
             signal.pidfd_send_signal(process, signal.SIGKILL)
-        return bool(select.select([process], [], [], _STOP_SECONDS)[0])
+        ended = select.poll()  # `select` takes no descriptor above 1023
+        ended.register(process, select.POLLIN)
+        return bool(ended.poll(_STOP_SECONDS * 1000))
     finally:
         os.close(process)
