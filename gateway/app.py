@@ -206,7 +206,7 @@ class Gateway:
     def _receive(self, activity: Activity) -> None:
         self._counters.receive(activity, self._live.board)
         state = self._live.receive(activity)
-        if state and state.stop:
+        if state and (state.stop or state.ended):
             self._commands.insist(activity, state)
 
     def _up(self) -> None:
