@@ -8,13 +8,20 @@ told `HERE`, which is a path without any of them, whatever the directory is call
 import base64
 import hashlib
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final, Self
 
 import msgspec
 
-from buildfeed.broker.amqp.topology import SESSION_POLICY
+from buildfeed.broker.amqp.topology import (
+    SESSION_POLICY,
+    SUBSCRIBER_PERMISSIONS,
+    SUBSCRIBER_TOPICS,
+    queue_limit,
+)
 from buildfeed.broker.local.ports import LOOPBACK
+from buildfeed.broker.local.users import User
 
 _NODE_NAME: Final = (
     "buildfeed@localhost"  # part of the names of its files; each instance has its own epmd
@@ -29,6 +36,15 @@ HERE: Final = "/proc/self/cwd"
 
 LOOPBACK_ONLY: Final = "-kernel inet_dist_use_interface {127,0,0,1}"
 """Arguments for Erlang: its distribution listens on loopback."""
+
+
+_MAX_QUEUES: Final = 1000
+"""Queues of one instance; each MQTT session has one or two."""
+
+_MAX_MESSAGE_BYTES: Final = 512 * 1024
+"""Largest message: a presence has up to 256 KiB. RabbitMQ before 3.13 applies it to AMQP only."""
+
+_READER_LIMITS: Final = {"max-connections": 100, "max-channels": 200}
 
 
 class Instance(msgspec.Struct, frozen=True):
@@ -83,14 +99,12 @@ class Instance(msgspec.Struct, frozen=True):
             "RUNNING_UNDER_SYSTEMD": "true",
         }
 
-    def files(
-        self, version: tuple[int, int], user: str, password: str, salt: bytes
-    ) -> dict[str, str]:
+    def files(self, version: tuple[int, int], users: Sequence[User], salt: bytes) -> dict[str, str]:
         """Return its configuration files, text by name; `salt` is 4 random bytes."""
         return {
             "rabbitmq.conf": self._settings(version),
             "enabled_plugins": "[rabbitmq_mqtt].\n",
-            "definitions.json": json.dumps(_definitions(user, password, salt), indent=1),
+            "definitions.json": json.dumps(_definitions(users, salt), indent=1),
         }
 
     def _settings(self, version: tuple[int, int]) -> str:
@@ -107,26 +121,39 @@ class Instance(msgspec.Struct, frozen=True):
             "mqtt.prefetch = 1000",
             expiry,
             "consumer_timeout = 86400000",
+            f"max_message_size = {_MAX_MESSAGE_BYTES}",
             f"load_definitions = {HERE}/definitions.json",
         ]
         return "\n".join(settings) + "\n"
 
 
-def _definitions(user: str, password: str, salt: bytes) -> dict[str, object]:
+def _definitions(users: Sequence[User], salt: bytes) -> dict[str, object]:
     """Return the definitions that every boot imports; with them no user `guest` is made."""
-    hashed = salt + hashlib.sha256(salt + password.encode()).digest()
+    readers = [user.name for user in users if user.reads_only]
     return {
-        "users": [
-            {
-                "name": user,
-                "password_hash": base64.b64encode(hashed).decode(),
-                "hashing_algorithm": "rabbit_password_hashing_sha256",
-                "tags": ["administrator"],
-            }
-        ],
+        "users": [_login(user, salt) for user in users],
         "vhosts": [{"name": "/"}],
-        "permissions": [
-            {"user": user, "vhost": "/", "configure": ".*", "write": ".*", "read": ".*"}
+        "permissions": [_permissions(user) for user in users],
+        "topic_permissions": [
+            {"user": reader, "vhost": "/", **SUBSCRIBER_TOPICS} for reader in readers
         ],
         "policies": [SESSION_POLICY],
+        "parameters": [queue_limit(_MAX_QUEUES)],
     }
+
+
+def _login(user: User, salt: bytes) -> dict[str, object]:
+    hashed = salt + hashlib.sha256(salt + user.password.encode()).digest()
+    return {
+        "name": user.name,
+        "password_hash": base64.b64encode(hashed).decode(),
+        "hashing_algorithm": "rabbit_password_hashing_sha256",
+        "tags": [] if user.reads_only else ["administrator"],
+        "limits": _READER_LIMITS if user.reads_only else {},
+    }
+
+
+def _permissions(user: User) -> dict[str, str]:
+    everything = {"configure": ".*", "write": ".*", "read": ".*"}
+    granted = SUBSCRIBER_PERMISSIONS if user.reads_only else everything
+    return {"user": user.name, "vhost": "/", **granted}
