@@ -55,12 +55,12 @@ static: .venv/test
 
 # What only tests take from npm: the official clients, axe.
 node_modules: package-lock.json
-	@npm ci --ignore-scripts --no-audit --no-fund --silent
+	@setup/npm.sh .
 	@touch $@
 
 # What the gateway is compared with.
 benchmarks/peers/node_modules: benchmarks/peers/package-lock.json
-	@cd benchmarks/peers && npm ci --ignore-scripts --no-audit --no-fund --silent
+	@setup/npm.sh benchmarks/peers
 	@touch $@
 
 # Pins the newest versions that fit; needs uv on the PATH.

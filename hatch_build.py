@@ -36,7 +36,9 @@ class SocketIOClient(BuildHookInterface[Any]):
         with tempfile.TemporaryDirectory() as folder:
             for name in MANIFEST:
                 shutil.copy(root / name, folder)
-            command = [npm, "ci", "--omit=dev", "--ignore-scripts"]
+            # A cache of its own, as the one at home may be read-only.
+            cache = [f"--cache={folder}/cache", "--fetch-retry-maxtimeout=5000"]
+            command = [npm, "ci", "--omit=dev", "--ignore-scripts", *cache]
             done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)  # noqa: S603, our own command
             if done.returncode:
                 self.app.abort(f"`npm ci` could not fetch {PACKAGE} {wanted}:\n{done.stderr}")

@@ -16,23 +16,40 @@ from datetime import datetime
 
 from pika import BasicProperties, BlockingConnection, URLParameters
 from pika.adapters.blocking_connection import BlockingChannel
-from pika.exceptions import AMQPError
+from pika.exceptions import AMQPError, AuthenticationError, ProbableAuthenticationError
 from pika.spec import Basic
 
 from buildfeed import activity
 from buildfeed.errors import BuildfeedError
 
-url, point = sys.argv[1:]
-reached = os.open("replay.offset", os.O_RDWR | os.O_CREAT)
+
+def parse(point: str) -> str | int | datetime:
+    """Return the point to begin at; raise ValueError."""
+    if point in ("first", "last"):
+        return point
+    return int(point) if point.isdecimal() else datetime.fromisoformat(point)
+
+
+try:
+    url, point = sys.argv[1:]
+    if not url.startswith(("amqp://", "amqps://")):
+        raise ValueError  # noqa: TRY301
+    first = parse(point)
+    parameters = URLParameters(url)
+except (ValueError, TypeError):
+    sys.exit("usage: python examples/replay.py amqp://user:password@host first|last|OFFSET|TIME")
+try:
+    reached = os.open("replay.offset", os.O_RDWR | os.O_CREAT)
+except OSError as exc:
+    sys.exit(f"The file replay.offset cannot be written here: {exc.strerror}")
 
 
 def begin() -> str | int | datetime:
     """Return where to go on, or else where to begin."""
-    if kept := os.pread(reached, 20, 0):
-        return int(kept) + 1
-    if point in ("first", "last"):
-        return point
-    return int(point) if point.isdecimal() else datetime.fromisoformat(point)
+    kept = os.pread(reached, 20, 0)
+    if kept and not kept.strip().isdigit():
+        sys.exit("The file replay.offset holds no offset: delete it to begin anew.")
+    return int(kept) + 1 if kept else first
 
 
 def handle(
@@ -56,10 +73,12 @@ logging.getLogger("pika").setLevel(logging.CRITICAL)  # what fails is printed be
 
 while True:  # pika does not connect again by itself
     try:
-        stream = BlockingConnection(URLParameters(url)).channel()
+        stream = BlockingConnection(parameters).channel()
         stream.basic_qos(prefetch_count=100)  # a stream needs a limit
         stream.basic_consume("builds.stream", handle, arguments={"x-stream-offset": begin()})
         stream.start_consuming()
-    except AMQPError as exc:
+    except (AuthenticationError, ProbableAuthenticationError):
+        sys.exit("The broker refuses this user or password.")
+    except (AMQPError, OSError) as exc:
         print(f"{exc!r}, connecting again", file=sys.stderr, flush=True)
     time.sleep(1)

@@ -4,7 +4,7 @@ from typing import Any
 
 import click
 
-from buildfeed.errors import HistoryUnavailable
+from buildfeed.errors import BuildfeedError
 from buildfeed.log import configure
 from buildfeed.worker import options, service
 from fakebuild.runner import FakeRunner
@@ -17,7 +17,7 @@ def main(log_level: str, **given: Any) -> None:  # noqa: ANN401 - click names an
     configure(log_level)
     try:
         service.serve(options.settings(**given), FakeRunner())
-    except HistoryUnavailable as exc:
+    except BuildfeedError as exc:
         raise click.ClickException(str(exc)) from exc
 
 

@@ -6,8 +6,9 @@ from typing import Any
 import click
 
 from buildfeed.broker.options import Seconds, amqp_url, log_level, mqtt_url
-from buildfeed.errors import CannotListen
+from buildfeed.errors import BuildfeedError, CannotListen
 from buildfeed.history.options import database_url
+from buildfeed.history.store import Store
 from buildfeed.log import configure
 from gateway import options
 from gateway.access.anonymous import ALLOWED, Anonymous, is_loopback
@@ -85,9 +86,12 @@ def main(log_level: str, anonymous: Anonymous | None, **given: Any) -> None:  # 
         facts = {"host": settings.host, "port": settings.port, "meaning": ALLOWED}
         log.warning("gateway.open_to_all", extra=facts)
     try:
+        Store(settings.database_url).close()  # else each process would say that it cannot
         serve(settings, log_level)
     except CannotListen as exc:
         raise options.cannot_listen(exc) from exc
+    except BuildfeedError as exc:
+        raise click.ClickException(str(exc)) from exc
 
 
 if __name__ == "__main__":

@@ -12,13 +12,6 @@ OTHERS: Final = 100 + RESERVE
 log = logging.getLogger(__name__)
 
 
-def raise_limit() -> int:
-    """Raise the limit of this process, and of those that it starts, to the hard one; return it."""
-    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-    return hard
-
-
 def fitting(most: int, limit: int) -> int:
     """Return how many connections a process may have that has so many descriptors.
 

@@ -13,11 +13,13 @@ Relied on: closing a transport closes its descriptor and does not shut the conne
 """
 
 import asyncio
+import os
 import re
 import secrets
 import socket
 from array import array
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final, cast
 
@@ -29,6 +31,8 @@ _BACKLOG: Final = 64
 _AT_ONCE: Final = 64
 """Connections of one process that are taken in a turn of the loop."""
 _DESCRIPTOR_BYTES: Final = socket.CMSG_SPACE(array("i").itemsize)
+_LOOK_SECONDS: Final = 1.0
+"""Seconds between two looks whether the socket is still there."""
 
 Serve = Callable[[socket.socket, bytes], None]
 """Goes on with a connection whose first bytes are given."""
@@ -80,7 +84,8 @@ class Handover:
             peer = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
             peer.setblocking(False)
             try:
-                peer.connect(str(self._directory / f"{name}.sock"))
+                with _address(self._directory, name) as address:
+                    peer.connect(address)
             except OSError:
                 peer.close()
                 return None
@@ -88,23 +93,45 @@ class Handover:
         return peer
 
     async def run(self) -> None:
-        """Take the connections of others, until cancelled."""
-        loop = asyncio.get_running_loop()
+        """Take the connections of others, until cancelled.
+
+        The socket is made again when it is gone, as something may clean the temporary files.
+        """
+        try:
+            while True:
+                with suppress(OSError):
+                    await self._listen()
+                await asyncio.sleep(_LOOK_SECONDS)  # until there is a folder again
+        finally:
+            self._close()
+            for peer in self._peers.values():
+                peer.close()
+
+    async def _listen(self) -> None:
+        """Listen until the socket is removed; raises OSError without a directory."""
         with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as listener:
             listener.setblocking(False)
-            listener.bind(str(self._path))
+            with _address(cast(Path, self._directory), self.name) as address:
+                listener.bind(address)
             listener.listen(_BACKLOG)
+            accepting = asyncio.create_task(self._accept(listener))
             try:
-                while True:
-                    other, _ = await loop.sock_accept(listener)
-                    self._readers.add(other)
-                    loop.add_reader(other.fileno(), self._take, other)
-                    if self._leaving:
-                        self._drop(other)
+                while self._leaving or self._path.exists():
+                    await asyncio.wait([accepting], timeout=_LOOK_SECONDS)
+                    if accepting.done():
+                        accepting.result()
             finally:
-                self._close()
-                for peer in self._peers.values():
-                    peer.close()
+                accepting.cancel()
+                await asyncio.wait([accepting])
+
+    async def _accept(self, listener: socket.socket) -> None:
+        loop = asyncio.get_running_loop()
+        while True:
+            other, _ = await loop.sock_accept(listener)
+            self._readers.add(other)
+            loop.add_reader(other.fileno(), self._take, other)
+            if self._leaving:
+                self._drop(other)
 
     def leave(self) -> None:
         """Take no more connections: the process is about to stop.
@@ -116,7 +143,8 @@ class Handover:
 
     def _close(self) -> None:
         if self._directory:
-            self._path.unlink(missing_ok=True)
+            with suppress(OSError):
+                self._path.unlink()
         for each in list(self._readers):
             self._drop(each)
 
@@ -153,3 +181,13 @@ class Handover:
                 self.serve(taken, data)
             else:
                 taken.close()
+
+
+@contextmanager
+def _address(directory: Path, name: str) -> Iterator[str]:
+    """Give the address of a process's socket: short, as it may have 107 bytes (unix(7))."""
+    opened = os.open(directory, os.O_PATH | os.O_DIRECTORY)
+    try:
+        yield f"/proc/self/fd/{opened}/{name}.sock"
+    finally:
+        os.close(opened)

@@ -51,6 +51,13 @@ class HttpConnection:
     def _socket(self) -> socket.socket:
         return cast(socket.socket, self._transport.get_extra_info("socket"))
 
+    async def gone(self) -> None:
+        """Wait until the connection is lost; for one caller, which is not a stream."""
+        over = asyncio.Event()
+        self.on_end = lambda: over.set() if self.lost else None
+        self.on_end()
+        await over.wait()
+
     async def writable(self) -> None:
         """Wait until the kernel has taken every byte, or `ending`."""
         await self._writable.wait()

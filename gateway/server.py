@@ -10,17 +10,19 @@ the `child_conn` of each; and that it pickles the list of sockets for a new proc
 """
 
 import contextlib
+import fcntl
 import functools
 import gc
 import logging
 import multiprocessing
 import os
+import shutil
 import signal
 import socket
 import tempfile
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -31,6 +33,9 @@ from uvicorn.supervisors import Multiprocess
 
 from buildfeed import listeners
 from buildfeed.log import configure
+from buildfeed.machine import signals
+from buildfeed.machine.folder import FolderUnusable
+from buildfeed.machine.open_files import raise_limit
 from gateway import descriptors
 from gateway.operations.loop_lag import HANG_SECONDS
 from gateway.settings import MAX_MESSAGE_BYTES, Settings
@@ -39,6 +44,10 @@ SHUTDOWN_SECONDS: Final = 3
 """Seconds for requests and watchers that are left after the drain."""
 STOP_SECONDS: Final = 10.0
 """Seconds after the drain at which a process that has not ended is killed."""
+_AGAIN_SECONDS: Final = 0.1
+_OF_A_TERMINAL: Final = (signal.SIGINT, signal.SIGHUP, signal.SIGQUIT)
+_FOLDER: Final = "buildfeed-gateway-"
+"""How the names of the folders that processes share begin."""
 BACKLOG: Final = 2048
 """Connections that may wait for `accept`: a crowd that comes back at once. The kernel's own limit
 (net.core.somaxconn, 4096) may be lower."""
@@ -53,20 +62,52 @@ log = logging.getLogger(__name__)
 
 
 def serve(settings: Settings, log_level: str) -> None:
-    """Serve until SIGTERM or SIGINT; SIGHUP replaces several processes one after the other.
+    """Serve until a signal ends it; SIGHUP replaces several processes one after the other.
 
-    Raises CannotListen.
+    Raises CannotListen, TooFewOpenFiles, and FolderUnusable.
     """
-    most = descriptors.fitting(settings.max_connections, descriptors.raise_limit())
+    most = descriptors.fitting(settings.max_connections, raise_limit())
     settings = msgspec.structs.replace(settings, max_connections=most)
     if settings.workers == 1:
+        signals.as_terminations()
         sockets = listeners.bind(settings.host, settings.port)
         with contextlib.suppress(KeyboardInterrupt):  # it has stopped in order already
             uvicorn.Server(_config(settings, log_level)).run(sockets)
     else:
-        with tempfile.TemporaryDirectory(prefix="buildfeed-gateway-") as shared:
-            settings = msgspec.structs.replace(settings, shared=Path(shared))
-            Supervisor(_config(settings, log_level), settings.drain_seconds).run()
+        # No signal until the supervisor has its handlers: it would leave the folder behind.
+        signal.pthread_sigmask(signal.SIG_BLOCK, signals.ENDING)
+        with _shared_folder() as shared:
+            settings = msgspec.structs.replace(settings, shared=shared)
+            supervisor = Supervisor(_config(settings, log_level), shared, settings.drain_seconds)
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, signals.ENDING)
+            supervisor.run()
+
+
+@contextlib.contextmanager
+def _shared_folder() -> Iterator[Path]:
+    """Give a new folder of this process, locked; those of processes that were killed go."""
+    try:
+        place = Path(tempfile.gettempdir())
+    except FileNotFoundError as exc:
+        reason = "nor any other folder for temporary files: set TMPDIR to one that may be written"
+        raise FolderUnusable(Path("/tmp"), reason) from exc  # noqa: S108
+    for old in place.glob(f"{_FOLDER}*"):
+        with contextlib.suppress(OSError), _locked(old):
+            shutil.rmtree(old)
+    made = tempfile.TemporaryDirectory(prefix=_FOLDER, ignore_cleanup_errors=True)
+    with made as shared, _locked(Path(shared)):
+        yield Path(shared)
+
+
+@contextlib.contextmanager
+def _locked(folder: Path) -> Iterator[None]:
+    """Lock a folder; raises OSError when another process has, or it is somebody else's."""
+    opened = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+    try:
+        fcntl.flock(opened, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield
+    finally:
+        os.close(opened)
 
 
 def _config(settings: Settings, log_level: str) -> uvicorn.Config:
@@ -101,15 +142,23 @@ class Supervisor(Multiprocess):
     A process whose application fails to start ends them all: the next would fail the same way.
     """
 
-    def __init__(self, config: uvicorn.Config, drain_seconds: float) -> None:
+    def __init__(self, config: uvicorn.Config, shared: Path, drain_seconds: float) -> None:
         listeners.check(config.host, config.port)  # another program may have the port
         super().__init__(config, _Listeners(config.host, config.port))
         # Even while no process listens.
         self._reserved = listeners.bind(config.host, config.port, shared=True)
+        self._shared = shared
+        self._terminal_closed = signals.terminal_watch()
         self._stop_seconds = drain_seconds + STOP_SECONDS
 
     def keep_subprocess_alive(self) -> None:
         """Replace processes that have died or hang, and log it."""
+        with contextlib.suppress(OSError):  # something may have cleaned the temporary files
+            self._shared.mkdir(mode=0o700, exist_ok=True)
+        with _deaf_children():
+            self._replace()
+
+    def _replace(self) -> None:
         for each in self.processes:
             # The end of the pipe that is theirs: while it is open here too, a ping to a process
             # that dies would wait for ever.
@@ -121,6 +170,27 @@ class Supervisor(Multiprocess):
                 facts = {"pid": old.pid, "code": old.exitcode, "successor": new.pid}
                 log.warning("gateway.process_died", extra=facts)
 
+    def init_processes(self) -> None:
+        """Start the processes."""
+        with _deaf_children():
+            super().init_processes()
+
+    def restart_all(self) -> None:
+        """Replace the processes one after the other."""
+        with _deaf_children():
+            super().restart_all()
+
+    def handle_hup(self) -> None:
+        """Replace the processes, or stop when it was the terminal that was closed."""
+        if self._terminal_closed():
+            self.handle_term()
+        else:
+            super().handle_hup()
+
+    def handle_quit(self) -> None:
+        """Stop."""
+        self.handle_term()
+
     def join_all(self) -> None:
         """Wait until all processes have ended; kill those that do not."""
         deadline = time.monotonic() + self._stop_seconds
@@ -130,6 +200,20 @@ class Supervisor(Multiprocess):
                 log.warning("gateway.process_killed", extra={"pid": each.pid})
                 each.process.kill()
                 each.process.join()
+
+
+@contextlib.contextmanager
+def _deaf_children() -> Iterator[None]:
+    """Have processes that are started here never hear what a terminal sends to all of them.
+
+    The supervisor hears it, and ends them by SIGTERM. A process inherits which signals are blocked;
+    those that come to this one meanwhile wait.
+    """
+    signal.pthread_sigmask(signal.SIG_BLOCK, _OF_A_TERMINAL)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, _OF_A_TERMINAL)
 
 
 class _Listeners(list[socket.socket]):
@@ -161,13 +245,16 @@ def _create(settings: Settings, log_level: str) -> "ASGIApp":
 
     gc.freeze()  # modules stay, so no collection need look at them
     gc.set_threshold(*_COLLECT)
-    if parent := multiprocessing.parent_process():
+    if (parent := multiprocessing.parent_process()) and settings.shared:
         configure(log_level)
-        threading.Thread(target=_end_with, args=[parent], daemon=True).start()
+        threading.Thread(target=_end_with, args=[parent, settings.shared], daemon=True).start()
     return app.create(settings)
 
 
-def _end_with(parent: BaseProcess) -> None:
-    """Stop when the supervisor is killed, so that no process keeps the port."""
+def _end_with(parent: BaseProcess, shared: Path) -> None:
+    """Stop when the supervisor is killed: neither process nor folder stays."""
     parent.join()
     os.kill(os.getpid(), signal.SIGTERM)
+    while shared.exists():  # another process may be writing into it
+        shutil.rmtree(shared, ignore_errors=True)
+        time.sleep(_AGAIN_SECONDS)

@@ -1,10 +1,14 @@
 """The broker of `buildfeed up`: one that runs already, or one that runs as long as `up` does."""
 
 import asyncio
+import contextlib
+import logging
 import secrets
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Final
+from urllib.parse import urlsplit
 
 import click
 import msgspec
@@ -12,26 +16,43 @@ import msgspec
 from buildfeed import listeners
 from buildfeed.broker.amqp.link import AmqpLink
 from buildfeed.broker.local import ports
-from buildfeed.broker.local.rabbitmq import PrivateRabbitMQ
-from buildfeed.cli.kept_text import kept
+from buildfeed.broker.local.rabbitmq import PrivateRabbitMQ, RabbitMQFailed
+from buildfeed.broker.local.users import User
 from buildfeed.cli.settings import MQTT_PORT, Settings
-from buildfeed.errors import CannotListen
+from buildfeed.errors import BuildfeedError, CannotListen
+from buildfeed.machine.folder import kept
+from buildfeed.machine.output import say
 
 _USER: Final = "buildfeed"
 
 _DECLARE_SECONDS: Final = 5.0
 """Seconds that the worker waits for the queues; then it starts without, and tries until it can."""
 
+_LOOK_SECONDS: Final = 0.5
+"""Seconds between two looks whether the private RabbitMQ still runs."""
+_AGAIN_SECONDS: Final = 5.0
+"""Seconds until one that does not start is tried again."""
+
+log = logging.getLogger(__name__)
+
 
 class Urls(msgspec.Struct, frozen=True):
-    """Where the broker is. Without `amqp` commands travel by MQTT and history is the queue."""
+    """Where the broker is. Without `amqp` commands travel by MQTT and history is the queue.
+
+    `mqtt` and `amqp` are for our own processes. Subscribers are told `shown_mqtt` and `shown_amqp`,
+    with which nobody can publish. `password_file` has the password of `user`, who can.
+    """
 
     mqtt: str
     amqp: str | None
+    shown_mqtt: str
+    shown_amqp: str | None = None
+    user: str = _USER
+    password_file: Path | None = None
 
 
 @asynccontextmanager
-async def broker(settings: Settings) -> AsyncIterator[Urls]:
+async def broker(settings: Settings, rabbitmq: PrivateRabbitMQ | None) -> AsyncIterator[Urls]:
     """Give the URLs of the broker, with its queues declared; end a broker that was started here.
 
     Raises click.ClickException, CannotListen, RabbitMQMissing or RabbitMQFailed when it cannot be
@@ -39,8 +60,8 @@ async def broker(settings: Settings) -> AsyncIterator[Urls]:
     """
     if settings.mqtt_url:
         context = _running(settings.mqtt_url, settings.amqp_url)
-    elif settings.broker == "rabbitmq":
-        context = _private_rabbitmq(settings)
+    elif rabbitmq:
+        context = _private_rabbitmq(rabbitmq)
     else:
         context = _embedded(settings)
     async with context as urls:
@@ -51,17 +72,55 @@ async def broker(settings: Settings) -> AsyncIterator[Urls]:
 
 @asynccontextmanager
 async def _running(mqtt_url: str, amqp_url: str | None) -> AsyncIterator[Urls]:
-    yield Urls(mqtt_url, amqp_url)
+    shown = _without_login(amqp_url) if amqp_url else None
+    yield Urls(mqtt_url, amqp_url, _without_login(mqtt_url), shown)
 
 
 @asynccontextmanager
-async def _private_rabbitmq(settings: Settings) -> AsyncIterator[Urls]:
-    rabbitmq = PrivateRabbitMQ(settings.data_dir / "rabbitmq")
+async def _private_rabbitmq(rabbitmq: PrivateRabbitMQ) -> AsyncIterator[Urls]:
+    say("Starting RabbitMQ, which takes 5 to 20 seconds …")
     try:
-        await asyncio.to_thread(rabbitmq.start)
-        yield Urls(rabbitmq.mqtt_url, rabbitmq.amqp_url)
+        await _start(rabbitmq)
+        watching = asyncio.create_task(_keep_running(rabbitmq))
+        try:
+            yield Urls(
+                rabbitmq.mqtt_url,
+                rabbitmq.amqp_url,
+                rabbitmq.reader_mqtt_url,
+                rabbitmq.reader_amqp_url,
+                password_file=rabbitmq.password_file,
+            )
+        finally:
+            watching.cancel()
+            await asyncio.wait([watching])
     finally:
         await asyncio.to_thread(rabbitmq.stop)
+
+
+async def _start(rabbitmq: PrivateRabbitMQ) -> None:
+    """Start it in a thread, which has ended when this returns, raises or is cancelled."""
+    starting = asyncio.create_task(asyncio.to_thread(rabbitmq.start))
+    try:
+        await asyncio.shield(starting)
+    except asyncio.CancelledError:
+        rabbitmq.give_up()
+        with contextlib.suppress(BuildfeedError):
+            await starting
+        raise
+
+
+async def _keep_running(rabbitmq: PrivateRabbitMQ) -> None:
+    """Start it again, on the same ports, whenever it has died."""
+    while True:
+        await asyncio.sleep(_LOOK_SECONDS)
+        if not rabbitmq.alive:
+            log.warning("process.died", extra={"command": "rabbitmq"})
+            try:
+                await _start(rabbitmq)
+            except BuildfeedError as exc:
+                reason = exc.reason if isinstance(exc, RabbitMQFailed) else str(exc)
+                log.warning("rabbitmq.down", extra={"reason": reason})
+                await asyncio.sleep(_AGAIN_SECONDS)
 
 
 @asynccontextmanager
@@ -69,17 +128,23 @@ async def _embedded(settings: Settings) -> AsyncIterator[Urls]:
     # Imported here: it takes half a second that the other ways to start need not wait for.
     from buildfeed.broker.local.embedded import EmbeddedBroker  # noqa: PLC0415
 
-    embedded = EmbeddedBroker(
-        host=settings.host,
-        port=_mqtt_port(settings),
-        user=_USER,
-        password=kept(settings.data_dir / "mqtt-password", secrets.token_urlsafe(12)),
-    )
+    password_file = settings.data_dir / "mqtt-password"
+    owner = User(_USER, kept(password_file, secrets.token_urlsafe(12)))
+    reader_file = settings.data_dir / "mqtt-reader-password"
+    reader = User.reader(kept(reader_file, secrets.token_urlsafe(12)))
+    embedded = EmbeddedBroker(host=settings.host, port=_mqtt_port(settings), users=(owner, reader))
     await embedded.start()
     try:
-        yield Urls(embedded.url, None)
+        url, shown = embedded.url(owner), embedded.url(reader)
+        yield Urls(url, None, shown, password_file=password_file)
     finally:
         await embedded.stop()
+
+
+def _without_login(url: str) -> str:
+    """Return a URL without user and password: what is printed may be read by others."""
+    parts = urlsplit(url)
+    return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
 
 
 def _mqtt_port(settings: Settings) -> int:

@@ -1,8 +1,12 @@
 """The `buildfeed` command; a subcommand's package is imported when it is called."""
 
+import sys
 from importlib import import_module
+from typing import Any
 
 import click
+
+from buildfeed.machine import output
 
 _COMMANDS = {
     "up": ("buildfeed.cli.up", "Run everything here: broker, recorder, gateway and a worker."),
@@ -23,6 +27,21 @@ class _Lazy(click.Group):
             return None
         command: click.Command = import_module(_COMMANDS[name][0]).main
         return command
+
+    def main(self, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401 - click's
+        """Run a command; what the machine refuses is told in one sentence."""
+        output.prepare()
+        try:
+            try:
+                return super().main(*args, **kwargs)
+            finally:
+                sys.stdout.flush()
+        except OSError as exc:
+            output.drop()
+            reason = exc.strerror or str(exc)
+            where = f"{str(exc.filename)!r} cannot be used" if exc.filename else "The machine fails"
+            click.echo(f"Error: {where}: {reason}.", err=True)
+            sys.exit(1)
 
     def format_commands(self, _ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):

@@ -3,9 +3,8 @@
 import asyncio
 import contextlib
 import logging
-import shutil
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 HEALTHY_SECONDS = 10.0
 """A process that ran for longer is started again without a delay."""
@@ -18,10 +17,10 @@ log = logging.getLogger(__name__)
 
 
 class Process:
-    """`python -m module` with `environment`, supervised."""
+    """`buildfeed COMMAND` with `environment`, supervised."""
 
-    def __init__(self, module: str, environment: Mapping[str, str]) -> None:
-        self._module = module
+    def __init__(self, command: str, environment: Mapping[str, str]) -> None:
+        self._command = command
         self._environment = dict(environment)
         self._process: asyncio.subprocess.Process | None = None
         self._stopping = False
@@ -37,53 +36,48 @@ class Process:
         delay = 0.0
         while not self._stopping:
             started = loop.time()
-            code = await self._run_once()
+            code: int | str
+            try:
+                code = await self._run_once()
+            except OSError as exc:  # too many processes, no memory: it may be possible later
+                code = exc.strerror or str(exc)
             if self._stopping:
                 return
-            log.warning("process.died", extra={"command": self._module, "code": code})
+            log.warning("process.died", extra={"command": self._command, "code": code})
             if loop.time() - started > HEALTHY_SECONDS:
                 delay = 0.0
             await asyncio.sleep(delay)
             delay = min(MAX_DELAY_SECONDS, delay * 2 or 0.2)
 
-    async def _run_once(self) -> int | str:
-        """Run the process to its end; return its exit code, or why it could not be started."""
-        try:
-            self._process = await asyncio.create_subprocess_exec(
-                *_command(self._module),
-                env=self._environment,
-                stdin=asyncio.subprocess.DEVNULL,
-                # Ctrl-C reaches only this process, which ends the others in the order of the flow.
-                start_new_session=True,
-            )
-        except OSError as exc:  # too many processes, no memory: it may be possible later
-            return str(exc)
-        if self._stopping:  # asked to while it was being started
-            self._process.terminate()
-        code = await self._process.wait()
-        self._process = None
-        return code
-
     async def stop(self) -> None:
         """Ask it to end; kill it when it has not within 5 s."""
         self._stopping = True
-        process = self._process
-        if process is None:
+        if self._process is None:
             return
+        process = self._process
         with contextlib.suppress(ProcessLookupError):
             process.terminate()
         try:
             async with asyncio.timeout(STOP_SECONDS):
                 await process.wait()
         except TimeoutError:
-            log.warning("process.killed", extra={"command": self._module})
+            log.warning("process.killed", extra={"command": self._command})
             with contextlib.suppress(ProcessLookupError):
                 process.kill()
             await process.wait()
 
-
-def _command(module: str) -> Sequence[str]:
-    command = [sys.executable, "-m", module]
-    # Ends the process even when this one is killed, so that none is left on the port.
-    setpriv = shutil.which("setpriv")
-    return [setpriv, "--pdeathsig", "TERM", "--", *command] if setpriv else command
+    async def _run_once(self) -> int:
+        self._process = await asyncio.create_subprocess_exec(
+            # -P: a module in the current directory is not taken for one of ours.
+            *(sys.executable, "-P", "-m", "buildfeed", self._command),
+            env=self._environment,
+            stdin=asyncio.subprocess.DEVNULL,
+            # Ctrl-C reaches only this process, which ends the others in the order of the flow.
+            start_new_session=True,
+        )
+        try:
+            if self._stopping:  # asked to while it was being started
+                await self.stop()
+            return await self._process.wait()
+        finally:
+            self._process = None

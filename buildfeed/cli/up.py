@@ -8,21 +8,21 @@ worker would first wait until it counts as lost.
 import asyncio
 import os
 import secrets
-import signal
 import socket
 from collections.abc import AsyncIterator, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager, closing
+from contextlib import AsyncExitStack, asynccontextmanager, closing, suppress
 from http import HTTPStatus
 from http.client import HTTPConnection, HTTPException
-from typing import Any, Final
+from typing import Any
 
 import click
 
 from buildfeed import listeners, names
 from buildfeed.broker.local import ports
+from buildfeed.broker.local.rabbitmq import PrivateRabbitMQ
+from buildfeed.cli.alone import Alone
 from buildfeed.cli.broker import Urls, broker
 from buildfeed.cli.commands import main as buildfeed
-from buildfeed.cli.kept_text import kept
 from buildfeed.cli.process import Process
 from buildfeed.cli.settings import Settings, settings_of, takes_settings
 from buildfeed.errors import BuildfeedError, CannotListen
@@ -30,9 +30,11 @@ from buildfeed.history.recorder import Recorder
 from buildfeed.history.retention import Keep, Retention
 from buildfeed.history.store import Store
 from buildfeed.log import configure
+from buildfeed.machine import signals
+from buildfeed.machine.folder import kept
+from buildfeed.machine.open_files import raise_limit
+from buildfeed.machine.output import say
 from gateway import options
-
-RECORDER_ID: Final = "recorder"
 
 
 @click.command("up")
@@ -43,11 +45,9 @@ def main(log_level: str, **given: Any) -> None:  # noqa: ANN401 - click names an
     settings = settings_of(log_level=log_level, **given)
     _check_environment()
     try:
-        listeners.check(settings.host, settings.port)
+        _alone(settings)
     except CannotListen as exc:
         raise options.cannot_listen(exc) from exc
-    try:
-        asyncio.run(_up(settings))
     except BuildfeedError as exc:
         raise click.ClickException(str(exc)) from exc
 
@@ -67,21 +67,50 @@ def _check_environment() -> None:
             raise click.UsageError(exc.format_message()) from exc
 
 
-async def _up(settings: Settings) -> None:
+def _alone(settings: Settings) -> None:
+    """Run it as the only one in its folder, and leave nothing behind that it started."""
+    raise_limit()
+    rabbitmq = None
+    if settings.broker == "rabbitmq" and not settings.mqtt_url:
+        rabbitmq = PrivateRabbitMQ(settings.data_dir / "rabbitmq")
+    with Alone(settings, rabbitmq.mark if rabbitmq else None) as alone:
+        # Only now: a run that was killed a moment ago may have had it.
+        listeners.check(settings.host, settings.port)
+        asyncio.run(_until_stopped(settings, rabbitmq, alone))
+
+
+async def _until_stopped(
+    settings: Settings, rabbitmq: PrivateRabbitMQ | None, alone: Alone
+) -> None:
     stop = asyncio.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
+    for number in signals.ending():
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    stopping = asyncio.create_task(stop.wait())
+    serving = asyncio.create_task(_serve(settings, rabbitmq, alone))
+    await asyncio.wait([serving, stopping], return_when=asyncio.FIRST_COMPLETED)
+    stopping.cancel()
+    if not serving.done():
+        say("Stopping …")
+        serving.cancel()
+    with suppress(asyncio.CancelledError):
+        await serving
+
+
+async def _serve(settings: Settings, rabbitmq: PrivateRabbitMQ | None, alone: Alone) -> None:
+    """Serve until cancelled; raises BuildfeedError if that is impossible."""
     async with AsyncExitStack() as stack:
-        urls = await stack.enter_async_context(broker(settings))
+        running = [asyncio.create_task(alone.look_after())]
+        stack.callback(running[0].cancel)
+        urls = await stack.enter_async_context(broker(settings, rabbitmq))
         await stack.enter_async_context(_recorder(settings, urls))
-        environment = _environment(settings, urls)
-        if not settings.no_worker:
-            await stack.enter_async_context(_process("fakebuild", environment))
-        await stack.enter_async_context(_process("gateway", environment))
+        environment = _environment(settings, urls, alone.mark)
         ready = asyncio.create_task(_announce(settings, urls))
-        await stop.wait()
-        ready.cancel()
-        click.echo("Stopping …")
+        stack.callback(ready.cancel)
+        if not settings.no_worker:
+            running.append(await stack.enter_async_context(_process("fakebuild", environment)))
+        running.append(await stack.enter_async_context(_process("gateway", environment)))
+        for ended in (await asyncio.wait(running, return_when=asyncio.FIRST_EXCEPTION))[0]:
+            ended.result()
 
 
 @asynccontextmanager
@@ -89,7 +118,9 @@ async def _recorder(settings: Settings, urls: Urls) -> AsyncIterator[None]:
     store = Store(settings.database_url)
     # The embedded broker ends with this process, and loses its sessions.
     keeps_sessions = settings.mqtt_url or urls.amqp
-    recorder = Recorder(store, urls.mqtt, recorder_id=RECORDER_ID if keeps_sessions else None)
+    recorder = Recorder(
+        store, urls.mqtt, recorder_id=_recorder_id(settings) if keeps_sessions else None
+    )
     retention = Retention(settings.database_url, Keep(settings.keep_days, settings.keep_builds))
     recorder.start()
     retention.start()
@@ -102,19 +133,23 @@ async def _recorder(settings: Settings, urls: Urls) -> AsyncIterator[None]:
 
 
 @asynccontextmanager
-async def _process(module: str, environment: Mapping[str, str]) -> AsyncIterator[None]:
-    process = Process(module, environment)
+async def _process(
+    command: str, environment: Mapping[str, str]
+) -> AsyncIterator["asyncio.Task[None]"]:
+    process = Process(command, environment)
     running = asyncio.create_task(process.run())
     try:
-        yield
+        yield running
     finally:
         await process.stop()
-        await running
+        await asyncio.wait([running])
 
 
-def _environment(settings: Settings, urls: Urls) -> dict[str, str]:
+def _environment(settings: Settings, urls: Urls, mark: str) -> dict[str, str]:
     """Return the environment of the processes: that of this one, with the settings in it."""
+    name, _, token = mark.partition("=")
     settled = {
+        name: token,
         "BUILDFEED_MQTT_URL": urls.mqtt,
         "BUILDFEED_AMQP_URL": urls.amqp,
         "BUILDFEED_DATABASE_URL": settings.database_url,
@@ -142,15 +177,17 @@ async def _announce(settings: Settings, urls: Urls) -> None:
         if await asyncio.to_thread(_ready, host, settings.port):
             break
         await asyncio.sleep(0.05)
-    click.echo(f"Buildfeed is ready: {page}")
-    click.echo(f"MQTT clients:       {urls.mqtt}")
-    if urls.amqp:
-        click.echo(f"AMQP clients:       {urls.amqp}")
+    say(f"Buildfeed is ready: {page}")
+    say(f"MQTT clients:       {urls.shown_mqtt}")
+    if urls.shown_amqp:
+        say(f"AMQP clients:       {urls.shown_amqp}")
+    if urls.password_file:
+        say(f"To publish:         as {urls.user}, its password is in {urls.password_file}")
     if settings.no_worker:
-        click.echo("No worker:          started builds wait until one of your own takes them.")
-        click.echo("Ctrl-C stops it.")
+        say("No worker:          started builds wait until one of your own takes them.")
+        say("Ctrl-C stops it.")
     else:
-        click.echo("Ctrl-C stops it; builds that run then go on at the next start.")
+        say("Ctrl-C stops it; builds that run then go on at the next start.")
 
 
 def _ready(host: str, port: int) -> bool:
@@ -164,6 +201,11 @@ def _ready(host: str, port: int) -> bool:
             return gateway.getresponse().status == HTTPStatus.OK
     except (HTTPException, OSError):
         return False
+
+
+def _recorder_id(settings: Settings) -> str:
+    """Return an id that no other `up` on the same broker has, and that nobody can guess."""
+    return kept(settings.data_dir / "recorder-id", f"recorder-{secrets.token_hex(8)}")
 
 
 def _worker_name(settings: Settings) -> str:

@@ -9,17 +9,21 @@ from typing import Final
 import click
 
 from buildfeed.broker.options import log_level, mqtt_url
-from buildfeed.errors import HistoryUnavailable, InvalidName
-from buildfeed.history.options import database_url, keep
+from buildfeed.errors import BuildfeedError, InvalidName, NameTaken
+from buildfeed.history.options import database_url, keep, recorder_lock
 from buildfeed.history.recorder import Recorder
 from buildfeed.history.retention import Keep, Retention
 from buildfeed.history.store import Store
 from buildfeed.log import configure
+from buildfeed.machine import signals
+from buildfeed.machine.folder import FolderHeld, FolderLock, FolderUnusable
+from buildfeed.machine.open_files import raise_limit
 from buildfeed.names import check
 
 log = logging.getLogger("buildfeed.history")
 
 _PREFIX: Final = "recorder"
+_ADVICE: Final = "end it first, or give this one a --recorder-id of its own"
 _LOOK_SECONDS: Final = 0.1
 """Seconds between two looks whether the threads are alive."""
 
@@ -60,26 +64,49 @@ def main(
     """Keep the history."""
     configure(log_level)
     stopping = threading.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
+    for number in signals.ending():
         signal.signal(number, lambda *_: stopping.set())
+    lock = recorder_lock(database_url, recorder_id, _ADVICE)
     try:
+        raise_limit()
+        if lock:
+            lock.take()
         store = Store(database_url)
         retention = Retention(database_url, Keep(keep_days, keep_builds))
-    except HistoryUnavailable as exc:
+    except BuildfeedError as exc:
         raise click.ClickException(str(exc)) from exc
     recorder = Recorder(store, mqtt_url, recorder_id=recorder_id)
     recorder.start()
     retention.start()
     ready = False
-    while recorder.alive and retention.alive and not stopping.wait(_LOOK_SECONDS):
+    while (
+        recorder.alive
+        and retention.alive
+        and not recorder.id_taken
+        and not stopping.wait(_LOOK_SECONDS)
+    ):
         if recorder.up and not ready:
             log.info("recorder.ready", extra={"id": recorder_id})
             ready = True
+        if lock:
+            _renew(lock)
     failed = not (recorder.alive and retention.alive)
     retention.stop()
     recorder.stop()
     store.close()
+    if recorder.id_taken:
+        raise click.ClickException(str(NameTaken("recorder", recorder_id, "--recorder-id")))
     sys.exit(failed)
+
+
+def _renew(lock: FolderLock) -> None:
+    """Take the lock again if its folder was removed; end if another recorder has it now."""
+    try:
+        lock.renew()
+    except FolderUnusable:
+        pass  # until the folder can be made again
+    except FolderHeld as exc:
+        raise click.ClickException(str(exc)) from exc
 
 
 if __name__ == "__main__":

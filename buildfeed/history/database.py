@@ -24,6 +24,7 @@ from buildfeed.errors import HistoryRefused, HistoryUnavailable
 from buildfeed.history import postgresql, schema, sqlite
 from buildfeed.history.dialect import Dialect
 from buildfeed.history.url import whole_number
+from buildfeed.machine.folder import FolderUnusable
 
 DIALECTS: Final[dict[str, Dialect]] = {"sqlite": sqlite, "postgresql": postgresql}
 
@@ -57,6 +58,8 @@ class Database:
             raise HistoryUnavailable(f"{exc.args[0]} is neither SQLite nor PostgreSQL") from exc
         except TypeError as exc:  # the pool of a database in memory takes none of these options
             raise HistoryUnavailable("a history needs a file") from exc
+        except FolderUnusable as exc:
+            raise HistoryUnavailable(str(exc).rstrip(".")) from exc
         except (ArgumentError, NoSuchModuleError, ImportError, OSError, ValueError) as exc:
             raise HistoryUnavailable(str(exc)) from exc
         event.listen(self.engine, "do_connect", _without_pool_size)
@@ -85,6 +88,10 @@ class Database:
             self.doubtful = True
             refused = isinstance(exc, DataError | IntegrityError)
             raise (HistoryRefused if refused else HistoryUnavailable)(_reason(exc)) from exc
+        except FolderUnusable as exc:
+            self._upgraded = False
+            self.doubtful = True
+            raise HistoryUnavailable(str(exc).rstrip(".")) from exc
 
     def trust(self) -> None:
         """Take note that the database has done what it could not do when it failed."""

@@ -8,10 +8,17 @@ import click
 from sqlalchemy import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
+from buildfeed.history import sqlite
+from buildfeed.machine.folder import FolderLock
+
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 MAX_DAYS: Final = 36_500
 _DATA_DIR: Final = "history.data_dir"
+_SQLITE: Final = "sqlite"
+_SQLITE_OPTIONS: Final = {
+    *("timeout", "isolation_level", "detect_types", "cached_statements", "pool_size"),
+}
 _DRIVERS: Final = ("sqlite", "sqlite+pysqlite", "postgresql+psycopg")
 
 
@@ -64,6 +71,19 @@ def data_dir() -> Path:
     return path
 
 
+def recorder_lock(url: str, recorder_id: str, advice: str) -> FolderLock | None:
+    """Return the lock of the one recorder of this id; None for a database that is no file."""
+    found = make_url(url)
+    file = sqlite.file_of(found) if found.get_backend_name() == _SQLITE else None
+    if file is None:
+        return None
+    return FolderLock(
+        file.with_name(f"{file.name}.{recorder_id}.lock"),
+        f"A recorder {recorder_id!r} of {file.name}",
+        advice,
+    )
+
+
 def _remember(context: click.Context, _option: click.Parameter, value: Path) -> None:
     context.meta[_DATA_DIR] = value
 
@@ -71,12 +91,18 @@ def _remember(context: click.Context, _option: click.Parameter, value: Path) -> 
 def _url(context: click.Context, _option: click.Parameter, value: str | None) -> str:
     if value is None:
         path = context.meta[_DATA_DIR] / "history.db"
-        return URL.create("sqlite", database=str(path)).render_as_string()
+        if not _is_text(path):
+            raise click.BadParameter(
+                f"the path of --data-dir, {str(path.parent)!r}, is no text: choose another."
+            )
+        return URL.create(_SQLITE, database=str(path)).render_as_string()
     try:
         url = _settled(make_url(value.strip()))
     except (ArgumentError, ValueError):
         # Not quoted and no cause: it may contain a password.
         raise click.BadParameter("it is not a URL as SQLAlchemy writes it.") from None
+    if not _is_whole(url, value):
+        raise click.BadParameter("a ? in the path of a file is written %3F.")
     return url.render_as_string(hide_password=False)
 
 
@@ -94,3 +120,19 @@ def _settled(url: URL) -> URL:
             "a history in memory would be of one process only: write sqlite:///PATH."
         )
     return url
+
+
+def _is_whole(url: URL, text: str) -> bool:
+    """Tell whether nothing of the `text` of a SQLite URL is ignored, as what follows a `?` is."""
+    if url.get_backend_name() != _SQLITE or "uri" in url.query or "?" not in text:
+        return True
+    return bool(url.query) and url.query.keys() <= _SQLITE_OPTIONS
+
+
+def _is_text(path: Path) -> bool:
+    """Tell whether a path can be written in a URL; Linux allows any bytes."""
+    try:
+        str(path).encode()
+    except UnicodeEncodeError:
+        return False
+    return True

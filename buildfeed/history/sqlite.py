@@ -11,7 +11,7 @@ from sqlite3 import SQLITE_BUSY, OperationalError
 from sqlite3 import Connection as SQLiteConnection
 from typing import Any, Final
 
-from sqlalchemy import Connection, Engine, bindparam, event, select, tuple_
+from sqlalchemy import URL, Connection, Engine, bindparam, event, select, tuple_
 from sqlalchemy.dialects import sqlite
 from sqlalchemy.exc import DisconnectionError
 from sqlalchemy.pool import ConnectionPoolEntry
@@ -19,6 +19,7 @@ from sqlalchemy.pool import ConnectionPoolEntry
 from buildfeed.activity import Key
 from buildfeed.history.rows import AnyRow, Values
 from buildfeed.history.schema import START_ID, STATE, activities, builds, offered
+from buildfeed.machine.folder import make
 
 insert: Final = sqlite.insert
 
@@ -40,8 +41,14 @@ _UPDATE: Final = {column.name: _PUT.excluded[column.name] for column in builds.c
 _UPSERT: Final = _PUT.on_conflict_do_update(index_elements=["project", "build"], set_=_UPDATE)
 
 
+def file_of(url: URL) -> Path | None:
+    """Return the file of a database; None for one in memory, or named by a `file:` URI."""
+    named = url.database and url.database != ":memory:" and "uri" not in url.query
+    return Path(url.database or "") if named else None
+
+
 def prepare(engine: Engine) -> None:
-    """Set every new connection up, and make the folder of the database file; raise OSError."""
+    """Set every new connection up, and make the folder of the file; raise FolderUnusable."""
     file = Path(engine.url.database or "")
     _make_folder(file)
     event.listen(engine, "do_connect", partial(_on_do_connect, file))
@@ -88,7 +95,7 @@ def put_states(connection: Connection, states: Sequence[Values]) -> None:
 
 
 def _make_folder(file: Path) -> None:
-    file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    make(file.parent)
 
 
 def _on_do_connect(

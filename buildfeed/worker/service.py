@@ -2,11 +2,12 @@
 
 import asyncio
 import signal
-from typing import Final
 
 from msgspec.structs import replace
 
 from buildfeed.history.store import Store
+from buildfeed.machine import signals
+from buildfeed.machine.open_files import raise_limit
 from buildfeed.worker.queues.amqp import AmqpQueue
 from buildfeed.worker.queues.embedded import EmbeddedQueue
 from buildfeed.worker.queues.past import Past
@@ -15,14 +16,14 @@ from buildfeed.worker.runner import Runner
 from buildfeed.worker.settings import Settings
 from buildfeed.worker.worker import Worker
 
-_SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
-
 
 def serve(settings: Settings, runner: Runner) -> None:
-    """Take starts and run them by `runner` until SIGINT or SIGTERM.
+    """Take starts and run them by `runner` until a signal ends it.
 
-    Raises HistoryUnavailable when the history cannot be opened.
+    Raises HistoryUnavailable when the history cannot be opened, NameTaken when another worker has
+    the name, and TooFewOpenFiles.
     """
+    raise_limit()
     store = Store(settings.database_url) if settings.database_url else None
     past = Past(store.get) if store else None
     queue: Queue
@@ -46,13 +47,14 @@ def _stop_signal() -> asyncio.Event:
     """Return an event that the first signal sets; the second ends the process at once."""
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
+    ending = signals.ending()
 
     def first() -> None:
         stop.set()
-        for number in _SIGNALS:
+        for number in ending:
             loop.remove_signal_handler(number)
             signal.signal(number, signal.SIG_DFL)
 
-    for number in _SIGNALS:
+    for number in ending:
         loop.add_signal_handler(number, first)
     return stop

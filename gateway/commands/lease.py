@@ -17,6 +17,7 @@ from typing import Final
 from buildfeed.errors import HistoryUnavailable
 from buildfeed.history.claims import LEASE, Claim, Claims, Ending
 from buildfeed.history.store import Store
+from gateway.answered import answered
 
 RENEW_SECONDS: Final = 3.0
 RETRY_SECONDS: Final = 1.0
@@ -40,11 +41,11 @@ class Leases:
 
         A turn that falls to this process expires by itself unless `hold` is called.
         """
-        return await asyncio.to_thread(self._claims.take, project, key, build, body_hash)
+        return await answered(self._claims.take, project, key, build, body_hash)
 
     async def known(self, project: str, key: str) -> bool:
         """Tell whether a start has `key` already; raises HistoryUnavailable."""
-        return await asyncio.to_thread(self._claims.known, project, key)
+        return await answered(self._claims.known, project, key)
 
     def hold(self, claim: Claim) -> "Lease":
         """Renew the turn that was just taken until it is ended."""

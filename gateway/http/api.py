@@ -13,6 +13,7 @@ from starlette.routing import BaseRoute, Route
 
 from buildfeed.activity import MEDIA_TYPE
 from buildfeed.board import BuildState
+from gateway import http_connection
 from gateway.access.proxies import owner
 from gateway.commands.commands import Commands
 from gateway.commands.requests import StartRequest, StopRequest
@@ -71,7 +72,8 @@ class Api:
         headers = {"Location": self._links.path(place)}
         if seconds := requests.wait_seconds(_header(request, "prefer") or ""):
             headers["Preference-Applied"] = f"wait={seconds:.0f}"
-            if ended := await self._builds.ended(state, seconds, self._drain.turn()):
+            gone = http_connection.of(request.scope).gone()
+            if ended := await self._builds.ended(state, seconds, self._drain.turn(), gone):
                 state, status = ended, HTTPStatus.OK
         return self._one(state, status, headers)
 

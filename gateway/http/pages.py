@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from starlette.requests import Request
-from starlette.responses import FileResponse, HTMLResponse, Response
+from starlette.responses import HTMLResponse, Response
 from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 
@@ -21,6 +21,9 @@ _PLACES: Final = _PACKAGE / "web", _PACKAGE.parent / "web"
 
 WEB: Final = next((place for place in _PLACES if place.is_dir()), _PLACES[0])
 
+_FILES: Final = StaticFiles(directory=WEB, check_dir=False)
+"""They answer 304 to whom has them already."""
+
 
 def pages(root: str) -> list[BaseRoute]:
     """Return the routes of the page and of the files that it loads, which are below `root`."""
@@ -29,8 +32,10 @@ def pages(root: str) -> list[BaseRoute]:
         """Serve the page; its script reads the project and build from the address."""
         for what, text in request.path_params.items():
             requests.name(what, text)
+        if request.method == "OPTIONS":
+            return Response(headers={"Allow": "GET, HEAD, OPTIONS"})
         if not root:
-            return FileResponse(WEB / "index.html")
+            return await _FILES.get_response("index.html", request.scope)
         return HTMLResponse(_below(root, (WEB / "index.html").read_text()))
 
     static = [
@@ -51,6 +56,6 @@ def _below(root: str, html: str) -> str:
     return re.sub(r'\b(href|src)="/', rf'\1="{root}/', html)
 
 
-async def favicon(_request: Request) -> Response:
+async def favicon(request: Request) -> Response:
     """Serve the picture on the tab."""
-    return FileResponse(WEB / "favicon.svg")
+    return await _FILES.get_response("favicon.svg", request.scope)

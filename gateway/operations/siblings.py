@@ -31,15 +31,16 @@ class Siblings:
         file = self._directory / f"{os.getpid()}.txt"
         written = file.with_suffix(".new")
         while True:
-            written.write_bytes(self._tell().encode())
-            written.rename(file)  # whole or not at all
+            with suppress(OSError):  # the folder is being made again, or the disk is full
+                written.write_bytes(self._tell().encode())
+                written.rename(file)  # whole or not at all
             await asyncio.sleep(TELL_SECONDS)
 
     def told(self) -> dict[str, str]:
         """Return the newest text of each process by its id; ours is of this moment."""
         found = {}
         for file in sorted(self._directory.glob("*.txt")):
-            with suppress(FileNotFoundError):  # another process may have removed it
+            with suppress(OSError):  # another process may have removed it
                 if not _alive(int(file.stem)):
                     file.unlink()
                 elif time.time() - file.stat().st_mtime < SILENT_SECONDS:

@@ -7,6 +7,7 @@ from typing import Any
 
 from buildfeed.board import BuildState
 from buildfeed.history.store import Store
+from gateway.answered import answered
 from gateway.queries import listing
 from gateway.queries.listing import ListRequest
 from gateway.state.live import Live
@@ -26,11 +27,11 @@ class Builds:
         """Return the newest state of a build from the board or, if it fell off, from history."""
         if known := self._live.board.get(project, build):
             return known
-        return await asyncio.to_thread(self._store.get, project, build)
+        return await answered(self._store.get, project, build)
 
     async def newest(self, query: ListRequest) -> tuple[list[BuildState], str | None]:
         """Return a page of builds and the next cursor."""
-        recorded = await asyncio.to_thread(
+        recorded = await answered(
             self._store.newest,
             limit=query.limit,
             project=query.project or None,
@@ -47,7 +48,7 @@ class Builds:
 
     async def count_activities(self, project: str, build: str, kinds: Collection[str]) -> int:
         """Return how many activities of a build history has; of `kinds` alone, if there are any."""
-        return await asyncio.to_thread(self._store.count_activities, project, build, kinds)
+        return await answered(self._store.count_activities, project, build, kinds)
 
     async def activities(
         self, project: str, build: str, kinds: Collection[str], after: int, limit: int
@@ -57,27 +58,29 @@ class Builds:
         With `kinds` of these alone.
         """
         read = self._store.activities
-        return await asyncio.to_thread(read, project, build, kinds, after=after, limit=limit)
+        return await answered(read, project, build, kinds, after=after, limit=limit)
 
     async def ended(
-        self, state: BuildState, seconds: float, leaving: Coroutine[Any, Any, None]
+        self, state: BuildState, seconds: float, *leaving: Coroutine[Any, Any, None]
     ) -> BuildState | None:
         """Return the build once it has ended, None when that takes longer than `seconds`.
 
-        Also None when `leaving` returns first: the server stops, and the request has to end.
+        Also None when one of `leaving` returns first: the server stops, or the client has gone.
         """
         if state.ended:
-            leaving.close()
+            for coroutine in leaving:
+                coroutine.close()
             return state
         future: asyncio.Future[BuildState] = asyncio.get_running_loop().create_future()
         forget = self._live.when_ended(
             state.key, lambda ended: None if future.done() else future.set_result(ended)
         )
-        going = asyncio.create_task(leaving)
+        going = [asyncio.create_task(coroutine) for coroutine in leaving]
         try:
-            first: set[asyncio.Future[Any]] = {future, going}
+            first: set[asyncio.Future[Any]] = {future, *going}
             await asyncio.wait(first, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
             return future.result() if future.done() else None
         finally:
-            going.cancel()
+            for each in going:
+                each.cancel()
             forget()

@@ -335,6 +335,20 @@ async def test_a_script_in_a_hurry_does_not_starve_the_others(site: Site, watche
     assert (ending.end_time - ending.start_time).total_seconds() < 2
 
 
+async def test_a_stop_is_heard_in_the_midst_of_a_script_in_a_hurry(
+    site: Site, watcher: Watcher
+) -> None:
+    build = start(script=Script(seconds=10, steps=10_000, errors=()))
+    async with site.work():
+        await watcher.send(build)
+        await until(lambda: len(watcher.of(build, "progress")) >= 20)
+        await watcher.send(stop(build))
+        ending = (await watcher.until_ended(build)).object
+    assert ending.status == "stopped"
+    assert ending.progress < 50
+    assert len(watcher.of(build, "progress")) <= (ending.progress + 1) * 10  # 100 a second
+
+
 async def test_a_build_that_nobody_asked_for_is_left_alone(site: Site, watcher: Watcher) -> None:
     own = [start(f"a{n}-{time.monotonic_ns()}") for n in range(4)]
     said = [

@@ -248,3 +248,35 @@ def test_what_an_address_or_a_header_says_is_not_lost(api: httpx.Client) -> None
     assert packed.status_code == 415
     prefer = [("Prefer", "return=minimal"), ("Prefer", "wait=20")]
     assert api.post(start, json={"script": FAST}, headers=prefer).status_code == 200
+
+
+READ = [
+    *("/", "/projects/acme", "/favicon.svg", "/scripts/app.js", "/vendor/socket.io.min.js"),
+    *("/api/builds", "/api/projects/acme/builds/none", "/api/overview", "/metrics"),
+    *("/healthz", "/readyz", "/api/events?watch=builds/%23", "/api/events", "/nowhere"),
+]
+
+
+@pytest.mark.parametrize("path", READ)
+def test_a_head_is_that_of_the_get(api: httpx.Client, path: str) -> None:
+    head = api.head(path)
+    with api.stream("GET", path) as answer:
+        told, same = dict(answer.headers), answer.status_code == head.status_code
+    assert (same, head.content) == (True, b"")
+    differ = {name for name, _ in told.items() ^ dict(head.headers).items()}
+    live = (
+        {"date", "content-length"}
+        if path in ("/api/builds", "/api/overview", "/metrics")
+        else {"date"}
+    )
+    assert differ <= live | {"transfer-encoding"}
+
+
+@pytest.mark.parametrize("path", ["/", "/projects/acme", "/favicon.svg", "/scripts/app.js"])
+def test_who_has_a_file_is_told_so(api: httpx.Client, path: str) -> None:
+    etag = api.get(path).headers["etag"]
+    for method in ("GET", "HEAD"):
+        again = api.request(method, path, headers={"If-None-Match": etag})
+        assert (again.status_code, again.content) == (304, b"")
+        assert "content-security-policy" in again.headers
+    assert api.get(path, headers={"If-None-Match": '"other"'}).status_code == 200

@@ -14,6 +14,7 @@ import pytest
 from buildfeed.broker.local import ports
 from buildfeed.broker.local import rabbitmq as module
 from buildfeed.broker.local.rabbitmq import PrivateRabbitMQ, RabbitMQFailed, RabbitMQMissing
+from buildfeed.machine import marked
 from support.rabbitmq import ControlledRabbitMQ
 
 Make = Callable[[], PrivateRabbitMQ]
@@ -30,6 +31,9 @@ print(broker.amqp_url, flush=True)
 time.sleep(60)
 """
 
+ODD = 'C# o\'neil "x" %41 é{*}?[ \\\n' + 150 * "x"
+"""The name of a folder in which every letter means something to a shell, Erlang or RabbitMQ."""
+
 START_AND_EXIT = """
 import sys
 from pathlib import Path
@@ -42,7 +46,7 @@ sys.exit(3)
 
 
 def processes(broker: PrivateRabbitMQ) -> list[int]:
-    return list(module._processes(broker._instance.mark))
+    return list(marked.processes(broker.mark))
 
 
 def in_the_queue(broker: PrivateRabbitMQ) -> int:
@@ -144,9 +148,10 @@ def test_it_ends_with_the_process_that_started_it(tmp_path: Path) -> None:
 
 
 def test_a_crashed_run_is_ended_and_its_data_goes_on(tmp_path: Path) -> None:
-    broker = PrivateRabbitMQ(tmp_path)
+    folder = tmp_path / ODD
+    broker = PrivateRabbitMQ(folder)
     same_ports = str(ports._FIRST), str(ports._LAST)
-    command = [sys.executable, "-c", START_AND_WAIT, tmp_path, *same_ports]
+    command = [sys.executable, "-c", START_AND_WAIT, folder, *same_ports]
     with subprocess.Popen(command, stdout=subprocess.PIPE) as crashed:
         assert crashed.stdout
         url = crashed.stdout.readline().decode().strip()

@@ -167,3 +167,26 @@ def test_a_stream_that_somebody_made_otherwise_stays_and_is_bound(
         )
         assert next(came)[2] == b"bound"
         channel.queue_delete(STREAM)
+
+
+def test_the_example_says_what_is_wrong_in_one_line(
+    rabbitmq: ControlledRabbitMQ, tmp_path: Path
+) -> None:
+    wrong = rabbitmq.amqp_url.replace(rabbitmq.password, "wrong")
+    for arguments, line in {
+        (): "usage: python examples/replay.py",
+        (rabbitmq.amqp_url, "yesterday"): "usage: python examples/replay.py",
+        ("mqtt://host", "first"): "usage: python examples/replay.py",
+        (wrong, "first"): "The broker refuses this user or password.",
+    }.items():
+        done = subprocess.run(
+            [sys.executable, EXAMPLE, *arguments],
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            timeout=20,
+            check=False,
+        )
+        assert done.returncode == 1
+        assert done.stderr.startswith(line)
+        assert done.stderr.count("\n") == 1

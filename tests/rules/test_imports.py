@@ -24,6 +24,8 @@ LOW = "gateway"
 STATE, ACCESS, ENGINE = "gateway/state", "gateway/access", "gateway/engine"
 QUERIES, COMMANDS = "gateway/queries", "gateway/commands"
 
+MACHINE = "buildfeed/machine"
+
 EVERYTHING = {"everything"}
 ROOMS = {
     # room: the rooms that it may import; all but the first may import the vocabulary besides
@@ -32,8 +34,9 @@ ROOMS = {
     MQTT: set(),
     AMQP: set(),
     LISTENERS: set(),
-    LOCAL: {MQTT, AMQP, LISTENERS},
-    HISTORY: BROKERS - {LOCAL},
+    MACHINE: set(),
+    LOCAL: {MQTT, AMQP, LISTENERS, MACHINE},
+    HISTORY: {*BROKERS - {LOCAL}, MACHINE},
     "buildfeed/history/migrations": {HISTORY},
     "buildfeed/history/migrations/versions": set(),
     "buildfeed/worker": {MQTT, *WORKER},
@@ -42,7 +45,7 @@ ROOMS = {
     "buildfeed/cli": EVERYTHING,
     "buildfeed/__main__.py": {"buildfeed/cli"},
     "buildfeed/worker/options.py": {"buildfeed/worker", "buildfeed/broker", HISTORY},
-    "buildfeed/worker/service.py": {*WORKER, HISTORY},
+    "buildfeed/worker/service.py": {*WORKER, HISTORY, MACHINE},
     "fakebuild": {"buildfeed/worker", "buildfeed/worker/options.py", "buildfeed/worker/service.py"},
     LOW: {ACCESS},
     ACCESS: {LOW},
@@ -55,7 +58,7 @@ ROOMS = {
     "gateway/transports": {QUERIES, STATE, ENGINE, ACCESS, LOW},
     "gateway/operations": {STATE, AMQP, LOW, "gateway/http"},
     "gateway/app.py": EVERYTHING,
-    "gateway/server.py": {"gateway/app.py", LOW, "gateway/operations", LISTENERS},
+    "gateway/server.py": {"gateway/app.py", LOW, "gateway/operations", LISTENERS, MACHINE},
     "gateway/__main__.py": EVERYTHING,
     "examples": set(),
 }
@@ -97,8 +100,9 @@ PURE = [
         f"buildfeed/{name}.py"
         for name in ("errors", "json_texts", "names", "presence", "recent", "schemas", "selection")
     ),
-    *(f"buildfeed/{name}.py" for name in ("text", "times", "topics")),
+    *(f"buildfeed/{name}.py" for name in ("text", "times", "topics", "unique_name")),
     *(f"{MQTT}/{name}.py" for name in ("outbox", "packets", "session")),
+    "buildfeed/broker/local/users.py",
     f"{HISTORY}/malformed.py",
     *(f"buildfeed/worker/{name}.py" for name in ("attempt", "limits", "runner", "settings")),
     *(f"buildfeed/worker/queues/{name}.py" for name in ("queue", "elsewhere")),

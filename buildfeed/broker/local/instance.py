@@ -1,15 +1,27 @@
-"""The configuration of a private RabbitMQ: environment, files, definitions. No I/O."""
+"""The configuration of a private RabbitMQ: environment, files, definitions. No I/O.
+
+RabbitMQ and Erlang take some characters of a path for syntax: `#` and `'` in `rabbitmq.conf`,
+spaces in scripts, `{` and `*` where they look for files. So the broker runs in its directory and is
+told `HERE`, which is a path without any of them, whatever the directory is called.
+"""
 
 import base64
 import hashlib
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final, Self
 
 import msgspec
 
-from buildfeed.broker.amqp.topology import SESSION_POLICY
+from buildfeed.broker.amqp.topology import (
+    SESSION_POLICY,
+    SUBSCRIBER_PERMISSIONS,
+    SUBSCRIBER_TOPICS,
+    queue_limit,
+)
 from buildfeed.broker.local.ports import LOOPBACK
+from buildfeed.broker.local.users import User
 
 _NODE_NAME: Final = (
     "buildfeed@localhost"  # part of the names of its files; each instance has its own epmd
@@ -19,8 +31,20 @@ _LISTENERS: Final = ("amqp", "mqtt", "dist", "epmd")
 BLOCK: Final = len(_LISTENERS)
 """Number of ports of one instance, which are in a row."""
 
+HERE: Final = "/proc/self/cwd"
+"""The working directory of the process that reads it (proc(5))."""
+
 LOOPBACK_ONLY: Final = "-kernel inet_dist_use_interface {127,0,0,1}"
 """Arguments for Erlang: its distribution listens on loopback."""
+
+
+_MAX_QUEUES: Final = 1000
+"""Queues of one instance; each MQTT session has one or two."""
+
+_MAX_MESSAGE_BYTES: Final = 512 * 1024
+"""Largest message: a presence has up to 256 KiB. RabbitMQ before 3.13 applies it to AMQP only."""
+
+_READER_LIMITS: Final = {"max-connections": 100, "max-channels": 200}
 
 
 class Instance(msgspec.Struct, frozen=True):
@@ -48,24 +72,25 @@ class Instance(msgspec.Struct, frozen=True):
     @property
     def mark(self) -> str:
         """The variable, NAME=value, that is in the environment of its own processes only."""
-        return f"RABBITMQ_MNESIA_BASE={self.directory}/mnesia"
+        return f"BUILDFEED_RABBITMQ={self.directory}"
 
     def environment(self) -> dict[str, str]:
-        """Return the whole environment of the broker."""
+        """Return the whole environment of the broker, which has to run in its directory."""
         name, _, value = self.mark.partition("=")
         return {
             name: value,
             "PATH": "/usr/sbin:/usr/bin:/sbin:/bin",
             "LANG": "C.UTF-8",
-            "HOME": f"{self.directory}/home",
+            "HOME": f"{HERE}/home",
             "RABBITMQ_NODENAME": _NODE_NAME,
-            "RABBITMQ_LOG_BASE": f"{self.directory}/log",
-            "RABBITMQ_ENABLED_PLUGINS_FILE": f"{self.directory}/enabled_plugins",
+            "RABBITMQ_MNESIA_BASE": f"{HERE}/mnesia",
+            "RABBITMQ_LOG_BASE": f"{HERE}/log",
+            "RABBITMQ_ENABLED_PLUGINS_FILE": f"{HERE}/enabled_plugins",
             # All four: else it also reads the configuration of the system's RabbitMQ, in /etc.
             "RABBITMQ_CONF_ENV_FILE": "/dev/null",
-            "RABBITMQ_CONFIG_FILE": f"{self.directory}/rabbitmq.conf",
-            "RABBITMQ_CONFIG_FILES": f"{self.directory}/conf.d",
-            "RABBITMQ_ADVANCED_CONFIG_FILE": f"{self.directory}/advanced.config",
+            "RABBITMQ_CONFIG_FILE": f"{HERE}/rabbitmq.conf",
+            "RABBITMQ_CONFIG_FILES": f"{HERE}/conf.d",
+            "RABBITMQ_ADVANCED_CONFIG_FILE": f"{HERE}/advanced.config",
             "RABBITMQ_DIST_PORT": str(self.port("dist")),
             "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS": LOOPBACK_ONLY,
             "ERL_EPMD_PORT": str(self.port("epmd")),
@@ -74,14 +99,12 @@ class Instance(msgspec.Struct, frozen=True):
             "RUNNING_UNDER_SYSTEMD": "true",
         }
 
-    def files(
-        self, version: tuple[int, int], user: str, password: str, salt: bytes
-    ) -> dict[str, str]:
+    def files(self, version: tuple[int, int], users: Sequence[User], salt: bytes) -> dict[str, str]:
         """Return its configuration files, text by name; `salt` is 4 random bytes."""
         return {
             "rabbitmq.conf": self._settings(version),
             "enabled_plugins": "[rabbitmq_mqtt].\n",
-            "definitions.json": json.dumps(_definitions(user, password, salt), indent=1),
+            "definitions.json": json.dumps(_definitions(users, salt), indent=1),
         }
 
     def _settings(self, version: tuple[int, int]) -> str:
@@ -98,26 +121,39 @@ class Instance(msgspec.Struct, frozen=True):
             "mqtt.prefetch = 1000",
             expiry,
             "consumer_timeout = 86400000",
-            f"load_definitions = {self.directory}/definitions.json",
+            f"max_message_size = {_MAX_MESSAGE_BYTES}",
+            f"load_definitions = {HERE}/definitions.json",
         ]
         return "\n".join(settings) + "\n"
 
 
-def _definitions(user: str, password: str, salt: bytes) -> dict[str, object]:
+def _definitions(users: Sequence[User], salt: bytes) -> dict[str, object]:
     """Return the definitions that every boot imports; with them no user `guest` is made."""
-    hashed = salt + hashlib.sha256(salt + password.encode()).digest()
+    readers = [user.name for user in users if user.reads_only]
     return {
-        "users": [
-            {
-                "name": user,
-                "password_hash": base64.b64encode(hashed).decode(),
-                "hashing_algorithm": "rabbit_password_hashing_sha256",
-                "tags": ["administrator"],
-            }
-        ],
+        "users": [_login(user, salt) for user in users],
         "vhosts": [{"name": "/"}],
-        "permissions": [
-            {"user": user, "vhost": "/", "configure": ".*", "write": ".*", "read": ".*"}
+        "permissions": [_permissions(user) for user in users],
+        "topic_permissions": [
+            {"user": reader, "vhost": "/", **SUBSCRIBER_TOPICS} for reader in readers
         ],
         "policies": [SESSION_POLICY],
+        "parameters": [queue_limit(_MAX_QUEUES)],
     }
+
+
+def _login(user: User, salt: bytes) -> dict[str, object]:
+    hashed = salt + hashlib.sha256(salt + user.password.encode()).digest()
+    return {
+        "name": user.name,
+        "password_hash": base64.b64encode(hashed).decode(),
+        "hashing_algorithm": "rabbit_password_hashing_sha256",
+        "tags": [] if user.reads_only else ["administrator"],
+        "limits": _READER_LIMITS if user.reads_only else {},
+    }
+
+
+def _permissions(user: User) -> dict[str, str]:
+    everything = {"configure": ".*", "write": ".*", "read": ".*"}
+    granted = SUBSCRIBER_PERMISSIONS if user.reads_only else everything
+    return {"user": user.name, "vhost": "/", **granted}

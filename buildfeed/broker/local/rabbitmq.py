@@ -5,29 +5,28 @@ or any other user, beside a RabbitMQ of the system. Linux only: it reads /proc.
 
 A broker is several processes: the server, its helpers, and epmd (Erlang's name server), which
 detaches and outlives the server. So they are found by a variable in their environment,
-`Instance.mark`, which no other process has. A lock on a file in the directory tells a broker in use
-from the leftovers of a crash: the kernel releases it when its holder dies.
+`Instance.mark`, which no other process has. A lock on the directory tells a broker in use from the
+leftovers of a crash.
 """
 
 import atexit
-import fcntl
 import logging
 import os
 import re
 import secrets
-import select
-import signal
 import subprocess
+import threading
 import time
 import zlib
-from collections.abc import Iterator
-from contextlib import suppress
 from pathlib import Path
-from typing import Final, TextIO
+from typing import Final
 
 from buildfeed.broker.local import ports
 from buildfeed.broker.local.instance import BLOCK, Instance
+from buildfeed.broker.local.users import User
 from buildfeed.errors import BuildfeedError
+from buildfeed.machine import marked
+from buildfeed.machine.folder import FolderHeld, FolderLock, FolderUnusable, kept, make
 
 log = logging.getLogger(__name__)
 
@@ -71,14 +70,19 @@ class PrivateRabbitMQ:
 
     def __init__(self, directory: Path) -> None:
         directory = directory.resolve()
-        directory.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        directory.mkdir(exist_ok=True)
+        make(directory.parent)
+        make(directory)
         self._instance = Instance(directory)
+        self.password_file = directory / "password"
         self.user = "buildfeed"
-        self.password = _secret(directory / "password")
+        self.password = kept(self.password_file, secrets.token_urlsafe(16))
+        self._owner = User(self.user, self.password)
+        self._reader = User.reader(kept(directory / "reader-password", secrets.token_urlsafe(16)))
         self._console = directory / "log" / "console.log"
         self._process: subprocess.Popen[bytes] | None = None
-        self._lock: TextIO | None = None
+        self._lock = FolderLock(directory / "lock", "A private RabbitMQ", "end it first")
+        self._started = False
+        self._given_up = threading.Event()
 
     @property
     def amqp_port(self) -> int:
@@ -92,40 +96,71 @@ class PrivateRabbitMQ:
 
     @property
     def amqp_url(self) -> str:
-        """amqp://user:password@host:port/, from the first start on."""
-        return f"amqp://{self.user}:{self.password}@{ports.LOOPBACK}:{self.amqp_port}/"
+        """amqp://user:password@host:port/ for ourselves, from the first start on."""
+        return f"amqp://{self._at(self._owner, self.amqp_port)}/"
 
     @property
     def mqtt_url(self) -> str:
-        """mqtt://user:password@host:port, from the first start on."""
-        return f"mqtt://{self.user}:{self.password}@{ports.LOOPBACK}:{self.mqtt_port}"
+        """mqtt://user:password@host:port for ourselves, from the first start on."""
+        return f"mqtt://{self._at(self._owner, self.mqtt_port)}"
+
+    @property
+    def reader_amqp_url(self) -> str:
+        """The same for subscribers, which may publish nothing."""
+        return f"amqp://{self._at(self._reader, self.amqp_port)}/"
+
+    @property
+    def reader_mqtt_url(self) -> str:
+        """The same for subscribers, which may publish nothing."""
+        return f"mqtt://{self._at(self._reader, self.mqtt_port)}"
+
+    def _at(self, user: User, port: int) -> str:
+        return f"{user.name}:{user.password}@{ports.LOOPBACK}:{port}"
 
     def start(self) -> None:
         """Return once AMQP and MQTT clients can connect.
 
         Processes that a crashed run left in this directory are ended first. Raises RabbitMQMissing,
-        or RabbitMQFailed with lines of the log, e.g. when clients cannot connect after 60 s.
+        FolderUnusable, or RabbitMQFailed with lines of the log, e.g. when clients cannot connect
+        after 60 s.
         """
         version = _version()
         began = time.monotonic()
         self._take_directory()
         atexit.register(self.stop)
+        self._started = True
         try:
             self._end_leftovers()
             self._configure(version)
             self._launch()
             self._wait(began + _START_SECONDS)
-        except BaseException:
+        except BaseException as exc:
             self.kill()
             self.stop()
+            if isinstance(exc, OSError):
+                raise FolderUnusable(self._instance.directory, exc.strerror or str(exc)) from exc
             raise
         seconds = round(time.monotonic() - began, 1)
         log.info("rabbitmq.up", extra={"version": "{}.{}".format(*version), "seconds": seconds})
 
+    @property
+    def mark(self) -> str:
+        """The variable, NAME=value, that is in the environment of its processes only."""
+        return self._instance.mark
+
+    @property
+    def alive(self) -> bool:
+        """False when the server has ended, by itself or by somebody else."""
+        return self._process is not None and self._process.poll() is None
+
+    def give_up(self) -> None:
+        """Have a `start` in another thread fail at once, with RabbitMQFailed."""
+        self._given_up.set()
+
     def stop(self) -> None:
         """End it, by force if it takes longer than 10 s; leaves no process behind."""
-        if not self._lock:
-            return  # not started, or the broker in this directory is another process's
+        if not self._started:
+            return  # or the broker in this directory is another process's
         if self._process and self._process.poll() is None:
             self._process.terminate()
             try:
@@ -136,8 +171,8 @@ class PrivateRabbitMQ:
         self._process = None
         self._end_leftovers()
         atexit.unregister(self.stop)
-        self._lock.close()
-        self._lock = None
+        self._lock.release()
+        self._started = False
 
     def kill(self) -> None:
         """Crash the server (SIGKILL); the next `start` or `stop` cleans up."""
@@ -147,20 +182,16 @@ class PrivateRabbitMQ:
 
     def _take_directory(self) -> None:
         """Lock the directory; raise RabbitMQFailed if another process uses the broker in it."""
-        if self._lock:
-            return
-        lock = (self._instance.directory / "lock").open("w")
         try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)  # released when this process dies
-        except OSError as exc:
-            lock.close()
-            raise RabbitMQFailed("another process has one running in this directory") from exc
-        self._lock = lock
+            self._lock.take()
+        except FolderHeld as exc:
+            reason = f"another process, {exc.holder}, has one running in this directory"
+            raise RabbitMQFailed(reason) from exc
 
     def _end_leftovers(self) -> None:
         """End all processes of this directory; epmd is one even after an orderly stop."""
-        while left := list(_processes(self._instance.mark)):
-            if not all(_kill_process(pid) for pid in left):
+        while left := list(marked.processes(self.mark)):
+            if not all(marked.kill(pid) for pid in left):
                 raise RabbitMQFailed(f"processes {left} do not end")
 
     def _configure(self, version: tuple[int, int]) -> None:
@@ -171,9 +202,11 @@ class PrivateRabbitMQ:
                 raise RabbitMQFailed(f"port {port} ({listener}) is in use")
         directory = self._instance.directory
         for name in ("home", "log", "mnesia"):
-            (directory / name).mkdir(exist_ok=True)
-        _secret(directory / "home" / ".erlang.cookie")  # Erlang's own can be guessed
-        files = self._instance.files(version, self.user, self.password, secrets.token_bytes(4))
+            make(directory / name)
+        # Erlang's own can be guessed.
+        kept(directory / "home" / ".erlang.cookie", secrets.token_urlsafe(16))
+        users = self._owner, self._reader
+        files = self._instance.files(version, users, secrets.token_bytes(4))
         for name, text in files.items():
             (directory / name).write_text(text, encoding="utf-8")
 
@@ -193,6 +226,8 @@ class PrivateRabbitMQ:
     def _wait(self, deadline: float) -> None:
         # The exit code says nothing: 3.10 ends with 0 when its configuration is wrong.
         while not (ports.accepts(self.amqp_port) and ports.accepts(self.mqtt_port)):
+            if self._given_up.is_set():
+                raise RabbitMQFailed("it was told to stop while it started")
             if self._process and self._process.poll() is not None:
                 raise RabbitMQFailed("it ended while it started", self._log_excerpt())
             if time.monotonic() > deadline:
@@ -221,33 +256,3 @@ def _free_ports(directory: Path) -> int:
     if base is None:
         raise RabbitMQFailed(f"no {BLOCK} free ports in a row")
     return base
-
-
-def _secret(path: Path) -> str:
-    """Return the secret in the file `path`; make file and secret the first time."""
-    if not path.exists():
-        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-            file.write(secrets.token_urlsafe(16))
-    return path.read_text()
-
-
-def _processes(mark: str) -> Iterator[int]:
-    """Yield the pids of the processes with `mark`, NAME=value, in their environment."""
-    for environ in Path("/proc").glob("[0-9]*/environ"):
-        with suppress(OSError):  # it has ended, or is another user's
-            if os.fsencode(mark) in environ.read_bytes().split(b"\0"):
-                yield int(environ.parent.name)
-
-
-def _kill_process(pid: int) -> bool:
-    """Kill a process and wait for its end, when its ports are free; False after 10 s."""
-    try:
-        process = os.pidfd_open(pid)
-    except ProcessLookupError:
-        return True
-    try:
-        with suppress(ProcessLookupError):
-            signal.pidfd_send_signal(process, signal.SIGKILL)
-        return bool(select.select([process], [], [], _STOP_SECONDS)[0])
-    finally:
-        os.close(process)

@@ -14,13 +14,14 @@ Relied on in paho:
 * `_in_packet["command"]` is 0 while no packet is half read.
 * The keep-alive looks at `_last_bytes_received`, in seconds of `time.monotonic`.
 * PUBACKs, paho's own and those of `ack`, go through `_send_puback`.
+* `_get_proxy` returns the arguments for PySocks, where that is installed, or None.
 * `_packet_queue` sends bytes as they are, several packets at once too, when the socket takes them.
 """
 
 import struct
 import time
 from collections.abc import Callable
-from typing import Final
+from typing import Any, Final
 
 from paho.mqtt.client import Client
 from paho.mqtt.enums import CallbackAPIVersion, MessageType, MQTTErrorCode, MQTTProtocolVersion
@@ -96,6 +97,13 @@ class BufferedClient(Client):
                 self._send_puback(message.packet_id)
         self._last_bytes_received = time.monotonic()
         return bool(messages)
+
+    def _get_proxy(self) -> dict[str, Any] | None:
+        # paho would ask the proxy that `mqtt_proxy` names, which cannot reach this machine's own
+        # broker.
+        host = self._host
+        ours = host in ("localhost", "::1") or host.startswith("127.")
+        return None if ours else super()._get_proxy()
 
     def _receive(self, size: int) -> None:
         self._chunk, self._offset = super()._sock_recv(max(size, _CHUNK_BYTES)), 0

@@ -3,7 +3,8 @@ import resource
 
 import pytest
 
-from gateway.descriptors import OTHERS, fitting, raise_limit
+from buildfeed.machine.open_files import raise_limit
+from gateway.descriptors import OTHERS, fitting
 
 
 def test_the_limit_is_raised_as_far_as_it_may_be() -> None:

@@ -142,3 +142,26 @@ async def test_a_process_that_leaves_takes_nothing_more(here: Process, there: Pr
     assert not here.handover.pass_on(session, server.fileno(), b"GET /")
     client.close()
     server.close()
+
+
+async def test_a_folder_with_a_long_path_will_do_and_one_that_was_cleaned(tmp_path: Path) -> None:
+    folder = tmp_path / ("x" * 120)
+    folder.mkdir()
+    here, there = Process(folder), Process(folder)
+    async with asyncio.timeout(5):
+        while len(list(folder.iterdir())) < 2:  # noqa: ASYNC110 - the loop brings it
+            await asyncio.sleep(0)
+        for socket_ in folder.iterdir():
+            socket_.unlink()
+        folder.rmdir()
+        folder.mkdir()
+        while len(list(folder.iterdir())) < 2:  # noqa: ASYNC110
+            await asyncio.sleep(0.05)
+    client, server = socket.socketpair()
+    with client, server:
+        assert here.handover.pass_on(there.handover.new_session(), server.fileno(), b"GET")
+        taken, data = await there.taken.next()
+        assert data == b"GET"
+        taken.close()
+    await here.end()
+    await there.end()

@@ -90,6 +90,21 @@ def test_what_cannot_be_is_refused_without_the_password(arguments: list[str]) ->
     assert "secret" not in result.output
 
 
+@pytest.mark.parametrize("file", ["a?b.db", "a?b=c.db", "a.db?timeout=5&x=1"])
+def test_a_path_that_would_be_cut_short_is_refused(file: str) -> None:
+    result = CliRunner().invoke(told, ["--database-url", f"sqlite:///{file}"])
+    assert result.exit_code == 2
+    assert "a ? in the path of a file is written %3F." in result.output
+    right = f"sqlite:///{file.replace('?', '%3F')}"
+    assert CliRunner().invoke(told, ["--database-url", right]).exit_code == 0
+
+
+def test_a_data_folder_whose_name_is_no_text_is_refused(tmp_path: Path) -> None:
+    result = CliRunner().invoke(told, ["--data-dir", f"{tmp_path}/\udcff"])
+    assert result.exit_code == 2
+    assert "is no text: choose another." in result.output
+
+
 @pytest.mark.parametrize("recorder_id", ["", "archive", "recorder/2", "Recorder", "recorder 2"])
 def test_a_recorder_whose_session_would_not_be_kept_whole_is_refused(recorder_id: str) -> None:
     result = CliRunner().invoke(main, ["--recorder-id", recorder_id])

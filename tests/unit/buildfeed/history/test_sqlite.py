@@ -1,12 +1,17 @@
 """What SQLite needs that PostgreSQL does not."""
 
+import shutil
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import pytest
 from sqlalchemy import create_engine, text
 
+from buildfeed.errors import HistoryUnavailable
 from buildfeed.history import sqlite
+from buildfeed.history.store import Store
+from support.builders import start
 
 DATABASES = 60
 """So many that, without waiting, two in one of them get in each other's way: of ten, one does."""
@@ -30,3 +35,17 @@ def test_two_that_open_a_new_database_together_both_get_it(tmp_path: Path) -> No
 
     with ThreadPoolExecutor(2) as threads:
         assert list(threads.map(modes, range(2))) == [["wal"] * DATABASES] * 2
+
+
+def test_a_file_that_was_removed_is_made_again_and_written(tmp_path: Path) -> None:
+    folder = tmp_path / "data"
+    store = Store(f"sqlite:///{folder}/history.db")
+    store.append([start()])
+    shutil.rmtree(folder)
+    with pytest.raises(HistoryUnavailable):
+        store.append([start()])  # it finds a file without tables
+    store.append([start()])
+    store.close()
+    again = Store(f"sqlite:///{folder}/history.db")
+    assert again.count_activities(*start().object.key) == 1
+    again.close()

@@ -92,6 +92,16 @@ def test_a_build_is_lost_while_its_worker_is_offline(scene: Scene) -> None:
     assert bodies(scene.hear("online"), "build", "lost") == [("b1", False)]
 
 
+def test_builds_of_a_worker_that_removed_its_presence_are_lost_and_no_others(scene: Scene) -> None:
+    scene.watch("ada", "builds/#")
+    scene.receive(accept(build="b1"), accept(build="b2", worker="w2"), accept(build="b3"))
+    scene.receive(accept(build="b3", attempt=2, worker="w2"))
+    scene.sent.clear()
+    scene.live.left("w1")
+    assert bodies(scene.sent, "build", "lost") == [("b1", True)]
+    assert not scene.body("b3")["lost"]
+
+
 def test_a_build_is_lost_when_its_worker_is_silent_for_30_seconds(scene: Scene) -> None:
     scene.watch("ada", "builds/#")
     scene.receive(progress(30))

@@ -1,0 +1,1 @@
+"""The machine under a command: standard streams, signals, folders, locks, leftover processes."""
