@@ -11,7 +11,7 @@ from playwright.sync_api import Locator, Page, expect
 
 from buildfeed.activity import urn
 from buildfeed.presence import Presence
-from support.own_builds import Own, mqtt_url
+from support.own_builds import Own, publishing_url
 from support.postgresql import PostgreSQL
 from support.proxy import Proxy
 from support.rabbitmq import ControlledRabbitMQ
@@ -57,7 +57,7 @@ def test_without_a_worker_nobody_is_promised(deserted: Web, new_page: NewPage) -
     never_queued = {"id": urn("acme", "own"), "build": "own"}
     own = structs.replace(own, object=structs.replace(own.object, **never_queued))
     page = open_at(new_page(), deserted.url)
-    with Own(mqtt_url(deserted)) as somebody:
+    with Own(publishing_url(deserted)) as somebody:
         somebody.say(Presence("another", "online", slots=2))
         expect(light(page)).to_have_attribute("data-state", "live")
         expect(page.get_by_text("Queued, next in line")).to_be_visible()
@@ -93,7 +93,7 @@ def test_without_a_worker_nobody_is_promised(deserted: Web, new_page: NewPage) -
 def other_gateway(up: Web, run: Run, postgresql: PostgreSQL) -> Iterator[Web]:
     """A gateway beside `up`, on the same broker, with a PostgreSQL as its history."""
     database = postgresql.emptied_database()
-    served = run("gateway", mqtt_url=mqtt_url(up), database_url=database)
+    served = run("gateway", mqtt_url=publishing_url(up), database_url=database)
     assert isinstance(served, Web)
     yield served.until_ready()
     postgresql.emptied_database()  # starts it, if this test has failed
@@ -150,7 +150,7 @@ def fill(address: tuple[str, int], stack: ExitStack) -> None:
 
 
 def test_a_page_that_is_one_too_many_is_told_so(up: Web, run: Run, new_page: NewPage) -> None:
-    served = run("gateway", mqtt_url=mqtt_url(up), max_per_address=12)
+    served = run("gateway", mqtt_url=publishing_url(up), max_per_address=12)
     assert isinstance(served, Web)
     page = open_at(new_page(), served.until_ready().url)
     told = page.locator("#build-list").get_by_text("too many connections from the address")
