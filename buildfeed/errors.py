@@ -6,6 +6,7 @@ BuildfeedError
 ├── InvalidFilter       a filter that breaks MQTT 5 §4.7 or can match no build
 ├── InvalidActivity     a payload that is not an activity of its topic
 ├── CannotListen        a server cannot listen on an address
+├── NameTaken           another process has the name of a worker or a recorder
 ├── BrokerUnavailable   the broker did not confirm a publish
 └── HistoryUnavailable  the history database failed
     └── HistoryRefused  it takes no such values, on whatever connection
@@ -80,6 +81,17 @@ class CannotListen(BuildfeedError):
         self.port = port
         self.reason = reason
         self.taken = taken
+
+
+class NameTaken(BuildfeedError):
+    """Another `what` (worker, recorder) that is online has the `name`."""
+
+    def __init__(self, what: str, name: str, option: str) -> None:
+        super().__init__(
+            f"The name {name} is taken: another {what} has it. Give this one another: {option}."
+        )
+        self.what = what
+        self.name = name
 
 
 class BrokerUnavailable(BuildfeedError):

@@ -40,7 +40,8 @@ class Presence(msgspec.Struct, frozen=True):
     may run them, since the broker came back: `attempt` is the one that begins if that worker does
     not. `slots` is the number of builds that it can run at a time, `lag_ms` the largest lag of its
     event loop since the presence before, in milliseconds. `published` counts its activities since
-    it started, `said` its presences.
+    it started, `said` its presences. `instance` is a random text of each process, by which two with
+    one name are told apart.
     """
 
     worker: Name
@@ -51,6 +52,7 @@ class Presence(msgspec.Struct, frozen=True):
     lag_ms: Count = 0
     published: Count = 0
     said: Count = 0
+    instance: str = ""
 
     @property
     def topic(self) -> str:

@@ -110,6 +110,21 @@ def worker_status(worker: str) -> str:
     return f"workers/{names.check('worker', worker)}/status"
 
 
+def worker_hello(worker: str) -> str:
+    """Return the topic on which a process asks whether another has the name of this worker."""
+    return f"workers/{names.check('worker', worker)}/hello"
+
+
+def recorder_status(recorder: str) -> str:
+    """Return the topic on which a recorder says that it is there."""
+    return f"recorders/{names.check('recorder', recorder)}/status"
+
+
+def recorder_hello(recorder: str) -> str:
+    """Return the topic on which a process asks whether another has the id of this recorder."""
+    return f"recorders/{names.check('recorder', recorder)}/hello"
+
+
 class Filter(msgspec.Struct, frozen=True):
     """An MQTT topic filter, by its levels."""
 

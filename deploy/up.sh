@@ -1,6 +1,7 @@
 #!/bin/sh
 # Starts Buildfeed with Docker Compose, and returns when every service is healthy. The first run makes
-# .env, with a random password for each user; only you can read it. Options go to `docker compose up`.
+# .env, with a random password for each user and a random id of the recorder; only you can read it.
+# Options go to `docker compose up`.
 set -eu
 cd "$(dirname "$0")/.."
 
@@ -10,6 +11,8 @@ if [ ! -e .env ]; then
         password=$(od -An -N16 -tx1 /dev/urandom | tr -d ' \n')
         echo "${user}_PASSWORD=$password"
     done >.env.new
+    # Whoever knows the id could interrupt the recorder, so it cannot be guessed.
+    echo "RECORDER_ID=recorder-$(od -An -N8 -tx1 /dev/urandom | tr -d ' \n')" >>.env.new
     mv .env.new .env
 fi
 exec docker compose up --build --detach --wait "$@"

@@ -17,6 +17,7 @@ from starlette.routing import BaseRoute
 from starlette.types import ASGIApp
 
 from buildfeed.activity import Activity
+from buildfeed.awake_clock import AwakeClock
 from buildfeed.broker.amqp.link import AmqpLink
 from buildfeed.history.store import Store
 from gateway.access.access import Access
@@ -129,11 +130,13 @@ class Gateway:
         )
         self._store = store
         # The state, and the sources that fill it.
-        self._live = live = Live(self._send, asyncio.get_running_loop().time)
+        self._clock = AwakeClock()
+        self._live = live = Live(self._send, self._clock.time)
         self._counters = Counters()
         self._catch_up = CatchUp(store, live)
         self._subscriber = Subscriber(
             settings.mqtt_url,
+            self._clock,
             on_activity=self._receive,
             on_presence=live.hear,
             on_removed=live.left,
@@ -191,7 +194,7 @@ class Gateway:
     async def running(self) -> AsyncIterator[None]:
         """Run all parts beside the body, and close them at its end."""
         settings = self._settings
-        sources: list[Part] = [self._catch_up, self._feed]
+        sources: list[Part] = [self._clock, self._catch_up, self._feed]
         siblings: list[Part] = [self.handover] if settings.shared else []
         parts = [*sources, *self._transports, self._loop_lag, *self._operations.siblings, *siblings]
         for link in self._links():
@@ -224,7 +227,7 @@ class Gateway:
     def _receive(self, activity: Activity) -> None:
         self._counters.receive(activity, self._live.board)
         state = self._live.receive(activity)
-        if state and state.stop:
+        if state and (state.stop or state.ended):
             self._commands.insist(activity, state)
 
     def _up(self) -> None:

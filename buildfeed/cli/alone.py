@@ -11,7 +11,7 @@ from buildfeed.history.options import recorder_lock
 from buildfeed.machine.folder import FolderLock, FolderUnusable
 from buildfeed.machine.warden import Warden
 
-RECORDER_ID: Final = "recorder"
+_RECORDER_ID: Final = "recorder"
 
 _LOOK_SECONDS: Final = 1.0
 """Seconds between two looks at folder and warden."""
@@ -30,7 +30,7 @@ class Alone:
         own = "end it first, or give this one a --data-dir of its own"
         folder = FolderLock(settings.data_dir / "up.lock", "`buildfeed up`", own)
         advice = "end it first, or give this one a --database-url of its own"
-        recorder = recorder_lock(settings.database_url, RECORDER_ID, advice)
+        recorder = recorder_lock(settings.database_url, _RECORDER_ID, advice)
         self._locks = [folder, recorder] if recorder else [folder]
         self._warden = Warden(*filter(None, [self.mark, rabbitmq]), lock=folder)
         self._stack = ExitStack()

@@ -6,7 +6,9 @@ import logging
 import secrets
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Final
+from urllib.parse import urlsplit
 
 import click
 import msgspec
@@ -15,6 +17,7 @@ from buildfeed import listeners
 from buildfeed.broker.amqp.link import AmqpLink
 from buildfeed.broker.local import ports
 from buildfeed.broker.local.rabbitmq import PrivateRabbitMQ, RabbitMQFailed
+from buildfeed.broker.local.users import User
 from buildfeed.cli.settings import MQTT_PORT, Settings
 from buildfeed.errors import BuildfeedError, CannotListen
 from buildfeed.machine.folder import kept
@@ -34,10 +37,18 @@ log = logging.getLogger(__name__)
 
 
 class Urls(msgspec.Struct, frozen=True):
-    """Where the broker is. Without `amqp` commands travel by MQTT and history is the queue."""
+    """Where the broker is. Without `amqp` commands travel by MQTT and history is the queue.
+
+    `mqtt` and `amqp` are for our own processes. Subscribers are told `shown_mqtt` and `shown_amqp`,
+    with which nobody can publish. `password_file` has the password of `user`, who can.
+    """
 
     mqtt: str
     amqp: str | None
+    shown_mqtt: str
+    shown_amqp: str | None = None
+    user: str = _USER
+    password_file: Path | None = None
 
 
 @asynccontextmanager
@@ -61,7 +72,8 @@ async def broker(settings: Settings, rabbitmq: PrivateRabbitMQ | None) -> AsyncI
 
 @asynccontextmanager
 async def _running(mqtt_url: str, amqp_url: str | None) -> AsyncIterator[Urls]:
-    yield Urls(mqtt_url, amqp_url)
+    shown = _without_login(amqp_url) if amqp_url else None
+    yield Urls(mqtt_url, amqp_url, _without_login(mqtt_url), shown)
 
 
 @asynccontextmanager
@@ -71,7 +83,13 @@ async def _private_rabbitmq(rabbitmq: PrivateRabbitMQ) -> AsyncIterator[Urls]:
         await _start(rabbitmq)
         watching = asyncio.create_task(_keep_running(rabbitmq))
         try:
-            yield Urls(rabbitmq.mqtt_url, rabbitmq.amqp_url)
+            yield Urls(
+                rabbitmq.mqtt_url,
+                rabbitmq.amqp_url,
+                rabbitmq.reader_mqtt_url,
+                rabbitmq.reader_amqp_url,
+                password_file=rabbitmq.password_file,
+            )
         finally:
             watching.cancel()
             await asyncio.wait([watching])
@@ -110,17 +128,23 @@ async def _embedded(settings: Settings) -> AsyncIterator[Urls]:
     # Imported here: it takes half a second that the other ways to start need not wait for.
     from buildfeed.broker.local.embedded import EmbeddedBroker  # noqa: PLC0415
 
-    embedded = EmbeddedBroker(
-        host=settings.host,
-        port=_mqtt_port(settings),
-        user=_USER,
-        password=kept(settings.data_dir / "mqtt-password", secrets.token_urlsafe(12)),
-    )
+    password_file = settings.data_dir / "mqtt-password"
+    owner = User(_USER, kept(password_file, secrets.token_urlsafe(12)))
+    reader_file = settings.data_dir / "mqtt-reader-password"
+    reader = User.reader(kept(reader_file, secrets.token_urlsafe(12)))
+    embedded = EmbeddedBroker(host=settings.host, port=_mqtt_port(settings), users=(owner, reader))
     await embedded.start()
     try:
-        yield Urls(embedded.url, None)
+        url, shown = embedded.url(owner), embedded.url(reader)
+        yield Urls(url, None, shown, password_file=password_file)
     finally:
         await embedded.stop()
+
+
+def _without_login(url: str) -> str:
+    """Return a URL without user and password: what is printed may be read by others."""
+    parts = urlsplit(url)
+    return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
 
 
 def _mqtt_port(settings: Settings) -> int:

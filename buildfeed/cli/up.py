@@ -20,7 +20,7 @@ import click
 from buildfeed import listeners, names
 from buildfeed.broker.local import ports
 from buildfeed.broker.local.rabbitmq import PrivateRabbitMQ
-from buildfeed.cli.alone import RECORDER_ID, Alone
+from buildfeed.cli.alone import Alone
 from buildfeed.cli.broker import Urls, broker
 from buildfeed.cli.commands import main as buildfeed
 from buildfeed.cli.process import Process
@@ -118,7 +118,9 @@ async def _recorder(settings: Settings, urls: Urls) -> AsyncIterator[None]:
     store = Store(settings.database_url)
     # The embedded broker ends with this process, and loses its sessions.
     keeps_sessions = settings.mqtt_url or urls.amqp
-    recorder = Recorder(store, urls.mqtt, recorder_id=RECORDER_ID if keeps_sessions else None)
+    recorder = Recorder(
+        store, urls.mqtt, recorder_id=_recorder_id(settings) if keeps_sessions else None
+    )
     retention = Retention(settings.database_url, Keep(settings.keep_days, settings.keep_builds))
     recorder.start()
     retention.start()
@@ -176,9 +178,11 @@ async def _announce(settings: Settings, urls: Urls) -> None:
             break
         await asyncio.sleep(0.05)
     say(f"Buildfeed is ready: {page}")
-    say(f"MQTT clients:       {urls.mqtt}")
-    if urls.amqp:
-        say(f"AMQP clients:       {urls.amqp}")
+    say(f"MQTT clients:       {urls.shown_mqtt}")
+    if urls.shown_amqp:
+        say(f"AMQP clients:       {urls.shown_amqp}")
+    if urls.password_file:
+        say(f"To publish:         as {urls.user}, its password is in {urls.password_file}")
     if settings.no_worker:
         say("No worker:          started builds wait until one of your own takes them.")
         say("Ctrl-C stops it.")
@@ -197,6 +201,11 @@ def _ready(host: str, port: int) -> bool:
             return gateway.getresponse().status == HTTPStatus.OK
     except (HTTPException, OSError):
         return False
+
+
+def _recorder_id(settings: Settings) -> str:
+    """Return an id that no other `up` on the same broker has, and that nobody can guess."""
+    return kept(settings.data_dir / "recorder-id", f"recorder-{secrets.token_hex(8)}")
 
 
 def _worker_name(settings: Settings) -> str:

@@ -9,7 +9,7 @@ from typing import Final
 import click
 
 from buildfeed.broker.options import log_level, mqtt_url
-from buildfeed.errors import BuildfeedError, InvalidName
+from buildfeed.errors import BuildfeedError, InvalidName, NameTaken
 from buildfeed.history.options import database_url, keep, recorder_lock
 from buildfeed.history.recorder import Recorder
 from buildfeed.history.retention import Keep, Retention
@@ -79,7 +79,12 @@ def main(
     recorder.start()
     retention.start()
     ready = False
-    while recorder.alive and retention.alive and not stopping.wait(_LOOK_SECONDS):
+    while (
+        recorder.alive
+        and retention.alive
+        and not recorder.id_taken
+        and not stopping.wait(_LOOK_SECONDS)
+    ):
         if recorder.up and not ready:
             log.info("recorder.ready", extra={"id": recorder_id})
             ready = True
@@ -89,6 +94,8 @@ def main(
     retention.stop()
     recorder.stop()
     store.close()
+    if recorder.id_taken:
+        raise click.ClickException(str(NameTaken("recorder", recorder_id, "--recorder-id")))
     sys.exit(failed)
 
 

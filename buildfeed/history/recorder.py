@@ -19,6 +19,7 @@ from buildfeed.activity import Activity, decode, encode
 from buildfeed.broker.mqtt.link import Message, MqttLink
 from buildfeed.errors import HistoryRefused, HistoryUnavailable, InvalidActivity, InvalidTopic
 from buildfeed.history.malformed import Malformed
+from buildfeed.history.own_id import OwnId
 from buildfeed.history.store import STATUS_KINDS, Store
 from buildfeed.topics import ALL_BUILDS, latest
 
@@ -39,9 +40,10 @@ _QUIET_SECONDS: Final = 10.0
 class Recorder:
     """Writes every activity to `store`, and the newest status to `projects/{project}/latest`.
 
-    With a `recorder_id` it has the durable session of that name, which no other may use: it can be
-    away up to the session expiry and lose nothing. Without one it has a clean session, and records
-    the activities that come while it is connected.
+    With a `recorder_id` it has the durable session of that name: it can be away up to the session
+    expiry and lose nothing. It takes the session once it is sure that no other recorder has the id;
+    `id_taken` tells that another one has. Without an id it has a clean session, and records the
+    activities that come while it is connected.
 
     Payloads that are no activities are set aside in the table `malformed`, and so is an activity
     that the database does not take while it takes others.
@@ -59,6 +61,7 @@ class Recorder:
             on_message=self._receive,
             durable_id=recorder_id,
         )
+        self._own_id = OwnId(mqtt_url, recorder_id, free=self._link.start) if recorder_id else None
         self._arrived: SimpleQueue[Message | None] = SimpleQueue()
         self._dropped = _Tally("recorder.dropped")
         self._malformed = _Tally("recorder.malformed")
@@ -79,9 +82,17 @@ class Recorder:
         """False before `start` and after `stop`."""
         return self._writer.is_alive()
 
+    @property
+    def id_taken(self) -> bool:
+        """True when another recorder has the id: this one records nothing, and has to end."""
+        return self._own_id is not None and self._own_id.lost
+
     def start(self) -> None:
         """Record until `stop`; returns at once."""
-        self._link.start()
+        if self._own_id:
+            self._own_id.start()
+        else:
+            self._link.start()
         self._writer.start()
 
     def stop(self, timeout: float = 2) -> None:
@@ -91,6 +102,8 @@ class Recorder:
         self._arrived.put(None)
         self._writer.join(timeout)
         self._link.stop(max(until - time.monotonic(), 0))
+        if self._own_id:
+            self._own_id.stop()
 
     def _receive(self, message: Message) -> None:
         """Take a message, in the thread of the link."""

@@ -5,8 +5,8 @@ confirmed long ago still waits in its socket, or in its session at the broker. S
 late publishes a presence that comes back to it, and waits for that echo: messages that the broker
 had for it before arrive before. A PUBACK would not do, as it overtakes messages that are queued.
 
-A freeze is noticed by a pulse: a timer that is late by more than MOMENT. Meanwhile `time` stands
-still, so that a build does not count a freeze as time in which it ran.
+A freeze is noticed by `AwakeClock`. Meanwhile `time` stands still, so that a build does not count a
+freeze as time in which it ran.
 
 Relied on: the broker has one queue for the QoS 1 messages of a session, so that the echo arrives
 after all messages that were published before it.
@@ -17,10 +17,11 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Final
 
+from buildfeed.awake_clock import AwakeClock
 from buildfeed.broker.mqtt.link import MqttLink
 
-MOMENT: Final = 0.1
-"""Lag in seconds that is normal for an event loop: no freeze."""
+_TOGETHER_SECONDS: Final = 0.1
+"""Jobs that ask within this many seconds share one echo."""
 
 _PULSE: Final = 0.05
 """Seconds between two looks at the clock."""
@@ -39,26 +40,19 @@ class Hearing:
     def __init__(self, link: MqttLink, say: Callable[[], int]) -> None:
         self._link = link
         self._say = say
-        self._due = float("inf")
-        self._stood_still = 0.0
-        self._freezes = self._caught_up = 0
+        self._clock = AwakeClock(_PULSE)
+        self._caught_up = 0
         self._said = self._heard = 0
         self._said_at = 0.0
         self._news = asyncio.Event()
 
     async def beat(self) -> None:
         """Watch for freezes, until cancelled."""
-        while True:
-            self._due = _now() + _PULSE
-            await asyncio.sleep(_PULSE)
-            late = self._late
-            if late > 0:
-                self._stood_still += late
-                self._freezes += 1
+        await self._clock.run()
 
     def time(self) -> float:
         """Return the time in seconds of a clock that stands still while this worker does."""
-        return _now() - self._stood_still - self._late
+        return self._clock.time()
 
     async def sleep_until(self, moment: float) -> None:
         """Return at `moment` of that clock."""
@@ -69,7 +63,7 @@ class Hearing:
     @property
     def behind(self) -> bool:
         """True from a freeze until the echo has come."""
-        return self._caught_up < self._freezes or self._late > 0
+        return self._caught_up < self._clock.freezes or self._clock.late > 0
 
     @property
     def connection(self) -> int:
@@ -84,8 +78,10 @@ class Hearing:
 
     async def catch_up(self) -> None:
         """Return once all messages that the broker had by now are handled; wait for a broker."""
-        freezes = self._freezes + (self._late > 0)
-        if _now() - self._said_at > MOMENT:  # else one is under way: after a freeze all jobs ask
+        freezes = self._clock.freezes + (self._clock.late > 0)
+        if (
+            _now() - self._said_at > _TOGETHER_SECONDS
+        ):  # else one is under way: after a freeze all jobs ask
             self._said, self._said_at = self._say(), _now()
         number = self._said
         while self._heard < number:
@@ -96,12 +92,6 @@ class Hearing:
             if self._link.up:
                 break
         self._caught_up = max(self._caught_up, freezes)
-
-    @property
-    def _late(self) -> float:
-        """By how many seconds the pulse is late now; 0 when that is normal."""
-        late = _now() - self._due
-        return late if late > MOMENT else 0.0
 
 
 def _now() -> float:

@@ -20,7 +20,8 @@ from buildfeed.worker.worker import Worker
 def serve(settings: Settings, runner: Runner) -> None:
     """Take starts and run them by `runner` until a signal ends it.
 
-    Raises HistoryUnavailable when the history cannot be opened, and TooFewOpenFiles.
+    Raises HistoryUnavailable when the history cannot be opened, NameTaken when another worker has
+    the name, and TooFewOpenFiles.
     """
     raise_limit()
     store = Store(settings.database_url) if settings.database_url else None

@@ -12,12 +12,16 @@ have an answer to each.
 A worker also hears the statuses of the builds it holds. An ending or a later attempt of another
 worker means that this one was cut off and its start given away, so it drops the build in silence.
 
+Before it takes a start the worker finds out that its name is its own (`unique_name`). Two with one
+name would take each other's builds for their own.
+
 Relied on: the queue hands an unsettled start to one worker at a time. The links have threads of
 their own, and reach the event loop by `call_soon_threadsafe` alone.
 """
 
 import asyncio
 import logging
+import secrets
 from contextlib import suppress
 from itertools import islice
 from typing import Final, Literal
@@ -29,7 +33,7 @@ from buildfeed.errors import InvalidActivity, InvalidTopic
 from buildfeed.keep_running import keep_running
 from buildfeed.presence import Presence, RunningBuild
 from buildfeed.recent import Recent
-from buildfeed.topics import STOPS, build_status
+from buildfeed.topics import STOPS, build_status, worker_hello, worker_status
 from buildfeed.worker.allowance import Allowance
 from buildfeed.worker.handoff.delivery import HeldByPeer
 from buildfeed.worker.handoff.peers import Peers
@@ -37,6 +41,7 @@ from buildfeed.worker.hearing import Hearing
 from buildfeed.worker.heartbeat import Heartbeat
 from buildfeed.worker.job import Job, JobContext
 from buildfeed.worker.jobs import Jobs, wait
+from buildfeed.worker.own_name import OwnName
 from buildfeed.worker.publisher import Publisher
 from buildfeed.worker.queues.queue import Delivery, Queue
 from buildfeed.worker.runner import Runner
@@ -62,11 +67,17 @@ class Worker:
         self._queue = queue
         self._slots = settings.slots
         self._drain_seconds = settings.drain_seconds
-        gone = Presence(self._name, "offline")
+        self._stop = asyncio.Event()
+        instance = secrets.token_hex(8)
+        gone = Presence(self._name, "offline", instance=instance)
         self._link = MqttLink(
             settings.mqtt_url,
             name=self._name,
-            subscriptions=[(STOPS, 1)],
+            subscriptions=[
+                (STOPS, 1),
+                (worker_status(self._name), 1),
+                (worker_hello(self._name), 1),
+            ],
             on_message=self._heard_in_thread,
             on_up=self._up_in_thread,
             will=Will(gone.topic, presence.encode(gone), retain=True),
@@ -74,6 +85,9 @@ class Worker:
         self._publisher = Publisher(self._link)
         self._heartbeat = Heartbeat(self._link, self._presence, self._late)
         self._hearing = Hearing(self._link, self._say_to_itself)
+        self._own_name = OwnName(
+            self._name, instance, self._link, tell=self._heartbeat.changed, taken=self._end
+        )
         context = JobContext(
             self._name, settings.limits, runner, self._publisher.publish, self._hearing
         )
@@ -96,9 +110,17 @@ class Worker:
         self._stopping = False
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Work until `stop` is set; the builds that run have the drain time to end."""
+        """Work until `stop` is set; the builds that run have the drain time to end.
+
+        Raises NameTaken when another worker has the name.
+        """
         self._loop = asyncio.get_running_loop()
+        self._stop = stop
         self._link.start()
+        if not await self._own_name.ask(stop):
+            await asyncio.to_thread(self._link.stop, 1)
+            self._own_name.check()
+            return
         await self._queue.start(self._deliver)
         chores = [
             asyncio.create_task(keep_running(chore, log, "worker.part_failed"))
@@ -111,11 +133,17 @@ class Worker:
         await self._drain()
         for chore in chores:
             chore.cancel()
-        gone = self._presence(0, status="offline")
-        self._link.publish(gone.topic, presence.encode(gone), qos=1, retain=True)
+        self._own_name.close()
+        if not self._own_name.lost:
+            gone = self._presence(0, status="offline")
+            self._link.publish(gone.topic, presence.encode(gone), qos=1, retain=True)
         await asyncio.to_thread(self._link.stop, 1)
         await self._queue.stop()
+        self._own_name.check()
         log.info("worker.stopped", extra={"worker": self._name})
+
+    def _end(self) -> None:
+        self._stop.set()
 
     def _deliver(self, delivery: Delivery) -> None:
         key = delivery.key
@@ -170,14 +198,22 @@ class Worker:
         self._loop.call_soon_threadsafe(self._heard, message)
 
     def _up_in_thread(self) -> None:
-        self._loop.call_soon_threadsafe(self._peers.returned)
+        self._loop.call_soon_threadsafe(self._up)
+
+    def _up(self) -> None:
+        self._peers.returned()
+        self._own_name.connected()
 
     def _heard(self, message: Message) -> None:
         try:
-            if message.topic.startswith("workers/"):
+            if message.topic == worker_hello(self._name):
+                self._own_name.hear_hello(message.payload)
+            elif message.topic.startswith("workers/"):
                 said = presence.decode(message.topic, message.payload)
-                if said.worker == self._name and not message.retain:
-                    self._hearing.heard(said.said)
+                if said.worker == self._name:
+                    self._own_name.hear(said, retained=message.retain)
+                    if said.instance == self._own_name.instance and not message.retain:
+                        self._hearing.heard(said.said)
                 self._peers.hear(said, message.connection)
             else:
                 self._heard_activity(decode(message.topic, message.payload))
@@ -211,7 +247,6 @@ class Worker:
 
     def _say_to_itself(self) -> int:
         """Publish a presence that comes back to this worker; return its number."""
-        self._peers.listen_a_while()
         self._heartbeat.say()
         return self._heartbeat.said
 
@@ -253,6 +288,7 @@ class Worker:
             slots=self._slots,
             lag_ms=lag_ms,
             published=self._publisher.published,
+            instance=self._own_name.instance,
         )
 
     async def _drain(self) -> None:

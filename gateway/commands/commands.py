@@ -142,15 +142,21 @@ class Commands:
         """Send the stop of `state` again when its build goes on, at most every 2 s, with jitter.
 
         Each incoming activity decides this, not the board: the board shows a stopped build as
-        stopped even while a worker that missed the stop still builds.
+        stopped even while a worker that missed the stop still builds. A build that has ended, and
+        that a worker without a history begins all the same, gets a stop of the gateway's own.
         """
-        if activity.object.status != "running" or activity.type == "Undo" or not state.stop:
+        if activity.object.status != "running" or activity.type == "Undo":
+            return
+        stop = state.stop
+        if stop is None and _begun_after_its_end(activity, state):
+            stop = command.stop(state.newest.object, _now(), by="gateway", uuid=uuid.uuid4().hex)
+        if stop is None:
             return
         now = time.monotonic()
         recent = {k: at for k, at in self._resent.items() if now - at < RESEND_STOP_SECONDS}
         if state.key not in recent:
             recent[state.key] = now
-            self._tasks.start(self._resend(state.stop))
+            self._tasks.start(self._resend(stop))
         self._resent = recent
 
     @property
@@ -233,6 +239,18 @@ class Commands:
             await self._confirmed(stop)
         except BrokerUnavailable as exc:
             log.warning("stop.not_resent", extra={"sent": exc.sent})
+
+
+def _begun_after_its_end(activity: Activity, state: BuildState) -> bool:
+    """Tell whether a worker runs a start whose build had ended before, as others told.
+
+    Not so a late activity of the run that has ended, nor the build of somebody who asked nobody.
+    """
+    ended, runs = state.newest.object, activity.object
+    if not ended.ended or runs.queued_time is msgspec.UNSET:
+        return False
+    others = activity.worker != state.newest.worker
+    return runs.attempt > ended.attempt or (runs.attempt == ended.attempt and others)
 
 
 def _now() -> datetime:

@@ -30,7 +30,7 @@ from buildfeed.activity import Activity, Key
 from buildfeed.errors import BrokerUnavailable
 from buildfeed.history.claims import Ending
 from gateway.commands.lease import Lease
-from gateway.commands.publisher import CONFIRM_SECONDS, Publisher, confirmed
+from gateway.commands.publisher import Publisher, confirmed, wait
 
 RETRY_SECONDS = 1.0
 
@@ -93,7 +93,7 @@ class InFlight:
         taken_back = False
         start.waiting += 1
         try:
-            await asyncio.wait([start.answer], timeout=CONFIRM_SECONDS)
+            await wait(start.answer)
         finally:
             start.waiting -= 1
             if not start.waiting and not start.answer.done() and start.submitted.cancel():

@@ -2,7 +2,7 @@
 
 import asyncio
 from concurrent.futures import Future
-from typing import Protocol
+from typing import Final, Protocol
 
 from buildfeed.activity import Activity, encode
 from buildfeed.broker.amqp.link import AmqpLink
@@ -13,6 +13,12 @@ CONFIRM_SECONDS = 4.5
 """Seconds that the broker has to confirm a command, so that the client is answered within 5 s."""
 AWAY_SECONDS = 0.5
 """Seconds to wait for a broker that is known to be away: it may come back in that time."""
+
+_FREEZE_SECONDS: Final = 0.2
+"""Lag in seconds of a timer from which on this process counts as frozen before."""
+
+_HEAR_SECONDS: Final = 1.0
+"""Seconds for a confirm that came while this process was frozen."""
 
 
 class Publisher(Protocol):
@@ -62,16 +68,29 @@ class MqttPublisher:
         return self._link.publish(str(command.topic), encode(command), qos=1)
 
 
+async def wait(answer: "asyncio.Future[None]") -> None:
+    """Wait until `answer` is done, for at most CONFIRM_SECONDS in which this process ran.
+
+    One that was frozen finds its time over, while the confirm still waits in its socket.
+    """
+    loop = asyncio.get_running_loop()
+    until = loop.time() + CONFIRM_SECONDS
+    await asyncio.wait([answer], timeout=CONFIRM_SECONDS)
+    if not answer.done() and loop.time() - until > _FREEZE_SECONDS:
+        await asyncio.wait([answer], timeout=_HEAR_SECONDS)
+
+
 async def confirmed(submitted: "Future[None]") -> None:
     """Return once the broker has confirmed; take the command back when that takes too long.
 
     Raises BrokerUnavailable; its `sent` tells whether the command may have arrived.
     """
     try:
-        done, _ = await asyncio.wait([asyncio.wrap_future(submitted)], timeout=CONFIRM_SECONDS)
+        answer = asyncio.wrap_future(submitted)
+        await wait(answer)
     except asyncio.CancelledError:
         submitted.cancel()  # `wait` does not cancel its futures
         raise
-    if not done:
+    if not answer.done():
         raise BrokerUnavailable(sent=not submitted.cancel())
-    await done.pop()
+    await answer

@@ -2,7 +2,7 @@
 
 An open connection proves little: a broker may take messages and deliver none. So once a second the
 gateway publishes a probe to itself. Its round trip is the lag that the page shows. When no probe
-has come back for SILENT_AFTER seconds, the broker counts as down.
+has come back for SILENT_AFTER seconds in which this process ran, the broker counts as down.
 """
 
 import asyncio
@@ -13,6 +13,7 @@ from collections.abc import Callable
 
 from buildfeed import activity, presence, topics
 from buildfeed.activity import Activity
+from buildfeed.awake_clock import AwakeClock
 from buildfeed.broker.mqtt.link import Message, MqttLink
 from buildfeed.errors import BuildfeedError
 from buildfeed.presence import Presence
@@ -37,6 +38,7 @@ class Subscriber:
     def __init__(
         self,
         url: str,
+        clock: AwakeClock,
         *,
         on_activity: Callable[[Activity], None],
         on_presence: Callable[[Presence], None],
@@ -44,6 +46,7 @@ class Subscriber:
         on_up: Callable[[], None],
         on_down: Callable[[], None],
     ) -> None:
+        self._clock = clock
         self._on_activity = on_activity
         self._on_presence = on_presence
         self._on_removed = on_removed
@@ -73,7 +76,7 @@ class Subscriber:
     @property
     def alive(self) -> bool:
         """True while the probe keeps coming back."""
-        return self._link.up and self._loop.time() - self._probe_back < SILENT_AFTER
+        return self._link.up and self._clock.time() - self._probe_back < SILENT_AFTER
 
     @property
     def lag(self) -> float:
@@ -90,7 +93,7 @@ class Subscriber:
 
     def probe(self) -> None:
         """Publish a probe to this process; call it every PROBE_SECONDS."""
-        sent = str(self._loop.time()).encode()
+        sent = str(self._clock.time()).encode()
         if self._link.up:
             self._link.publish(self._probe_topic, sent, qos=0)
 
@@ -112,11 +115,11 @@ class Subscriber:
             except BuildfeedError as exc:
                 self.refused += 1
                 facts = {"topic": message.topic, "reason": str(exc)}
-                left_out = self._logged.take(message.topic, self._loop.time())
+                left_out = self._logged.take(message.topic, self._clock.time())
                 if left_out is not None:
                     log.warning("activity.refused", extra={**facts, "left_out": left_out})
             except Exception as exc:
-                left_out = self._logged.take(type(exc).__name__, self._loop.time())
+                left_out = self._logged.take(type(exc).__name__, self._clock.time())
                 if left_out is not None:
                     extra = {"topic": message.topic, "left_out": left_out}
                     log.exception("activity.failed", extra=extra)
@@ -133,10 +136,10 @@ class Subscriber:
         elif message.topic.startswith("workers/"):
             self._on_presence(presence.decode(message.topic, message.payload))
         elif message.topic == self._probe_topic:
-            self._probe_back = self._loop.time()
+            self._probe_back = self._clock.time()
             self._lag = self._probe_back - float(message.payload)
 
     def _up(self) -> None:
-        self._probe_back = self._loop.time()
+        self._probe_back = self._clock.time()
         self.probe()
         self._on_up()

@@ -10,14 +10,18 @@ from urllib.parse import urlsplit
 import pytest
 
 from buildfeed.broker.local.embedded import EmbeddedBroker
+from buildfeed.broker.local.users import User
 from buildfeed.errors import CannotListen
 from support.brokers import Embedded, free_port
 from support.peers import Connect
 
+OWNER = User("u", "p")
+READER = User.reader("secret")
+
 
 @pytest.fixture
 async def started() -> AsyncIterator[EmbeddedBroker]:
-    broker = EmbeddedBroker(host="127.0.0.1", port=free_port(), user="u", password="p")
+    broker = EmbeddedBroker(host="127.0.0.1", port=free_port(), users=[OWNER, READER])
     await broker.start()
     yield broker
     await broker.stop()
@@ -29,12 +33,12 @@ def raw(url: str) -> socket.socket:
 
 
 async def test_it_starts_and_stops_in_a_moment_even_with_clients(connect: Connect) -> None:
-    broker = EmbeddedBroker(host="127.0.0.1", port=free_port(), user="u", password="p")
+    broker = EmbeddedBroker(host="127.0.0.1", port=free_port(), users=[OWNER, READER])
     began = time.monotonic()
     await broker.start()
     assert time.monotonic() - began < 0.5
-    clients = [await asyncio.to_thread(connect, broker.url) for _ in range(5)]
-    silent = raw(broker.url)
+    clients = [await asyncio.to_thread(connect, broker.url(OWNER)) for _ in range(5)]
+    silent = raw(broker.url(OWNER))
     began = time.monotonic()
     await broker.stop()
     assert time.monotonic() - began < 1
@@ -48,10 +52,10 @@ async def test_it_starts_and_stops_in_a_moment_even_with_clients(connect: Connec
 async def test_a_taken_port_is_told_and_leaves_nothing_behind(
     started: EmbeddedBroker,
 ) -> None:
-    port = urlsplit(started.url).port
+    port = urlsplit(started.url(OWNER)).port
     assert port
     before = asyncio.all_tasks()
-    second = EmbeddedBroker(host="127.0.0.1", port=port, user="u", password="p")
+    second = EmbeddedBroker(host="127.0.0.1", port=port, users=[OWNER, READER])
     with pytest.raises(CannotListen, match="address already in use"):
         await second.start()
     assert asyncio.all_tasks() == before
@@ -135,8 +139,8 @@ async def test_a_message_comes_with_the_lower_qos_and_only_qos_1_is_kept(
         for qos in (0, 1):
             publisher.link.publish(root, f"{payload} {qos}".encode(), qos=qos).result(5)
 
-    here = await asyncio.to_thread(connect, started.url, **app)
-    publisher = await asyncio.to_thread(connect, started.url)
+    here = await asyncio.to_thread(connect, started.url(OWNER), **app)
+    publisher = await asyncio.to_thread(connect, started.url(OWNER))
     await asyncio.to_thread(publish, "here")
     await asyncio.to_thread(here.until, lambda: len(here.messages) == 2)
     assert [(each.payload, each.qos) for each in here.messages] == [(b"here 0", 0), (b"here 1", 1)]
@@ -144,7 +148,7 @@ async def test_a_message_comes_with_the_lower_qos_and_only_qos_1_is_kept(
     await asyncio.to_thread(here.link.stop)
     await asyncio.to_thread(here.until, lambda: session().transitions.state == "disconnected")
     await asyncio.to_thread(publish, "away")
-    back = await asyncio.to_thread(connect, started.url, **app)
+    back = await asyncio.to_thread(connect, started.url(OWNER), **app)
     await asyncio.to_thread(back.until, lambda: back.payloads == [b"away 1"])
 
 

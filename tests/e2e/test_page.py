@@ -11,7 +11,7 @@ from msgspec import UNSET, structs
 from playwright.sync_api import Page, WebSocketRoute, expect
 
 from buildfeed.activity import urn
-from support.own_builds import Own, mqtt_url
+from support.own_builds import Own, publishing_url
 from support.service import Web, until
 from support.workshop import by_another, start
 
@@ -72,7 +72,7 @@ def test_a_build_that_no_worker_here_can_do_again_has_no_button_for_it(
     page = open_live(new_page(viewport={"width": width, "height": 844}), up.url)
     card = page.locator(".build-card").filter(has=page.get_by_role("link", name=project))
     row = page.locator(".project-row").filter(has_text=project)
-    with Own(mqtt_url(up)) as somebody:
+    with Own(publishing_url(up)) as somebody:
         somebody.send(by_another(build))
         expect(card.get_by_role("button", name="Stop")).to_be_visible()
         before = card.bounding_box()
@@ -111,7 +111,7 @@ def test_a_page_has_every_unfinished_build_however_many_there_are(
         name = f"own-{number}"
         own = {"id": urn(project, name), "project": project, "build": name}
         builds.append(structs.replace(offer, object=structs.replace(offer.object, **own)))
-    with Own(mqtt_url(up)) as somebody:
+    with Own(publishing_url(up)) as somebody:
         for build in builds:
             somebody.send(by_another(build))
         until(lambda: len(somebody.of(f"own-{count - 1}")), "the last build")

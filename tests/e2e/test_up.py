@@ -1,17 +1,20 @@
 """`buildfeed up`: the whole thing by one command, on both brokers."""
 
 import os
+import re
 import signal
 import threading
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from urllib.parse import urlsplit
 
 import paho.mqtt.client as paho
 import pytest
 
 from buildfeed.broker.local import ports
+from buildfeed.errors import BrokerUnavailable
 from buildfeed.machine import marked
-from support.own_builds import Own, mqtt_url
+from support.own_builds import Own, mqtt_url, publishing_url
 from support.service import HTTP, Service, Web, until
 from support.workshop import by_another, start
 
@@ -64,10 +67,23 @@ def test_a_phone_logs_in_with_what_was_printed(up: Web) -> None:
     assert topics == [f"builds/acme/{build}/error"]
 
 
+def test_what_was_printed_publishes_nothing_and_the_file_is_for_its_owner_alone(up: Web) -> None:
+    build = start()
+    with Own(mqtt_url(up)) as reader:
+        with pytest.raises(BrokerUnavailable):
+            reader.send(build)
+        assert HTTP.get(f"{up.url}/api/projects/acme/builds/{build.object.build}").is_client_error
+    password = urlsplit(publishing_url(up)).password
+    assert password
+    assert password not in up.text
+    (file,) = re.findall("its password is in (.+)$", up.text, re.MULTILINE)
+    assert Path(file).stat().st_mode & 0o777 == 0o600
+
+
 def test_a_build_of_ones_own_is_left_alone_beside_it(up: Web) -> None:
     own = start()
     project, build = own.object.project, own.object.build
-    with Own(mqtt_url(up)) as somebody:
+    with Own(publishing_url(up)) as somebody:
         somebody.send(by_another(own))
         somebody.send(by_another(own, "Update", seq=1, progress=40))
         up.until_status(project, build, "running")

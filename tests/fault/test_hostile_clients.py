@@ -36,7 +36,7 @@ LATE_SECONDS = 2.0
 def gateway(rabbitmq: ControlledRabbitMQ, tmp_path: Path) -> Iterator[Web]:
     urls = {"mqtt_url": rabbitmq.mqtt_url, "amqp_url": rabbitmq.amqp_url}
     port = ports.free_block(1, 0)
-    with Web("gateway", tmp_path, port=port, frame_ms=0, **urls) as web:
+    with Web("gateway", tmp_path, port=port, frame_ms=0, idle_seconds=5, **urls) as web:
         yield web.until_ready()
 
 

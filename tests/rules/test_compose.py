@@ -20,7 +20,12 @@ from urllib.parse import urlsplit
 import pytest
 import yaml
 
-from buildfeed.broker.amqp.topology import SESSION_POLICY
+from buildfeed.broker.amqp.topology import (
+    SESSION_POLICY,
+    SUBSCRIBER_PERMISSIONS,
+    SUBSCRIBER_TOPICS,
+    queue_limit,
+)
 from buildfeed.cli import commands
 from hatch_build import MANIFEST
 
@@ -157,6 +162,21 @@ def test_sessions_are_bounded_as_on_a_private_rabbitmq() -> None:
     assert DEFINITIONS["policies"] == [SESSION_POLICY]
 
 
+def test_subscribers_of_a_private_rabbitmq_have_the_permissions_of_mobile() -> None:
+    mobile = {"user": "mobile", "vhost": "/"}
+    assert mobile | SUBSCRIBER_PERMISSIONS in DEFINITIONS["permissions"]
+    assert mobile | SUBSCRIBER_TOPICS in DEFINITIONS["topic_permissions"]
+
+
+def test_users_who_are_no_services_have_limits() -> None:
+    assert users()["mobile"]["limits"] == {"max-connections": 100, "max-channels": 200}
+    assert DEFINITIONS["parameters"] == [queue_limit(250)]
+
+
+def test_the_recorder_of_an_installation_of_before_keeps_its_session() -> None:
+    assert OURS["recorder"]["environment"]["BUILDFEED_RECORDER_ID"] == "${RECORDER_ID:-recorder}"
+
+
 # deploy/up.sh
 
 
@@ -182,6 +202,7 @@ def test_one_command_makes_a_password_for_each_user(up: Path) -> None:
     environment = up.parents[1] / ".env"
     passwords = dict(line.split("=") for line in environment.read_text().splitlines())
     wanted = set(re.findall(r"\$\{(\w+):\?", COMPOSE_TEXT))
+    assert re.fullmatch(r"recorder-[0-9a-f]{16}", passwords.pop("RECORDER_ID"))
     assert passwords.keys() == wanted
     assert len(set(passwords.values())) == len(passwords)
     assert all(re.fullmatch(r"[0-9a-f]{32}", password) for password in passwords.values())

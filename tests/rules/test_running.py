@@ -10,7 +10,9 @@ from buildfeed.cli.commands import main
 from support.packages import PACKAGES, ROOT
 
 RUNNING = (ROOT / "docs/running.md").read_text()
-SUBJECTS = "activity|amqp|build|gateway|history|http|mqtt|process|rabbitmq|recorder|socket|start"
+SUBJECTS = (
+    "activity|amqp|build|embedded|gateway|history|http|mqtt|process|rabbitmq|recorder|socket|start"
+)
 EVENT = re.compile(rf"({SUBJECTS}|stop|watcher|worker)\.(?!db|conf|data_dir)[a-z][a-z_]+")
 
 

@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 from buildfeed.broker.local import ports, rabbitmq
 from buildfeed.broker.local.embedded import EmbeddedBroker
 from buildfeed.broker.local.rabbitmq import PrivateRabbitMQ
+from buildfeed.broker.local.users import User
 
 
 def free_port() -> int:
@@ -42,10 +43,10 @@ class Embedded:
     protocol = 4
 
     def __init__(self) -> None:
-        self._broker = EmbeddedBroker(
-            host="127.0.0.1", port=free_port(), user="us er", password="p@ss/w:rd"
-        )
-        self.url = self._broker.url
+        owner, reader = User("us er", "p@ss/w:rd"), User.reader("only")
+        self._broker = EmbeddedBroker(host="127.0.0.1", port=free_port(), users=[owner, reader])
+        self.url = self._broker.url(owner)
+        self.reader_url = self._broker.url(reader)
         self._loop = asyncio.new_event_loop()
         threading.Thread(target=self._loop.run_forever, daemon=True).start()
 

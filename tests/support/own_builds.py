@@ -1,5 +1,7 @@
 """Builds that somebody else publishes beside `buildfeed up`."""
 
+import re
+from pathlib import Path
 from typing import Self
 
 from buildfeed.activity import Activity, decode, encode
@@ -14,6 +16,15 @@ def mqtt_url(up: Web) -> str:
     up.until_logged("MQTT clients:")
     line = next(line for line in up.text.splitlines() if line.startswith("MQTT clients:"))
     return line.split()[-1]
+
+
+def publishing_url(up: Web) -> str:
+    """Return the URL of the user who may publish too."""
+    address = mqtt_url(up)
+    user, file = re.findall(
+        r"^To publish: +as (.+), its password is in (.+)$", up.text, re.MULTILINE
+    )[-1]
+    return re.sub("//.*@", f"//{user}:{Path(file).read_text().strip()}@", address)
 
 
 class Own:

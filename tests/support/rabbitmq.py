@@ -8,6 +8,13 @@ from buildfeed.broker.local import rabbitmq
 from buildfeed.broker.local.instance import LOOPBACK_ONLY
 from buildfeed.broker.local.rabbitmq import PrivateRabbitMQ
 
+CTL = {  # ports between those of the brokers and those of outgoing connections
+    "RABBITMQ_CTL_DIST_PORT_MIN": "32000",
+    "RABBITMQ_CTL_DIST_PORT_MAX": "32700",
+    "RABBITMQ_CTL_ERL_ARGS": LOOPBACK_ONLY,
+}
+"""What `rabbitmqctl` needs in its environment, beside that of its broker."""
+
 
 class ControlledRabbitMQ(PrivateRabbitMQ):
     """A private RabbitMQ that can be frozen, and that obeys rabbitmqctl."""
@@ -29,15 +36,11 @@ class ControlledRabbitMQ(PrivateRabbitMQ):
 
     def ctl(self, *args: str) -> str:
         """Return the output of `rabbitmqctl ARGS`."""
-        ports = {  # between those of the brokers and those of outgoing connections
-            "RABBITMQ_CTL_DIST_PORT_MIN": "32000",
-            "RABBITMQ_CTL_DIST_PORT_MAX": "32700",
-        }
         done = subprocess.run(
             [rabbitmq.BIN / "rabbitmqctl", "--silent", *args],
             env={
                 **self._instance.environment(),
-                **ports,
+                **CTL,
                 "RABBITMQ_CTL_ERL_ARGS": LOOPBACK_ONLY,
             },
             cwd=self._instance.directory,

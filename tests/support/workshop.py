@@ -75,6 +75,7 @@ class Watcher:
     def __init__(self, url: str, durable_id: str | None = None) -> None:
         self.activities: list[Activity] = []
         self.presences: dict[str, Presence] = {}
+        self.on_presence: Callable[[Presence], object] = lambda _: None
         self._seen: set[tuple[str, bytes]] = set()
         self.link = MqttLink(
             url,
@@ -99,6 +100,7 @@ class Watcher:
                 return  # a test has taken it back
             found = presence.decode(message.topic, message.payload)
             self.presences[found.worker] = found
+            self.on_presence(found)
             return
         if (message.topic, message.payload) in self._seen:
             return

@@ -58,16 +58,47 @@ DEAD_ARGUMENTS: Final[dict[str, Any]] = {
 SESSION_MAX_LENGTH: Final = 100_000
 """Messages kept in a session for a subscriber that is away; the oldest are dropped first."""
 
+SESSION_MAX_BYTES: Final = 64 * 1024 * 1024
+"""Bytes of their payloads, likewise."""
+
+_SESSION_MILLISECONDS: Final = 7 * 24 * 3600 * 1000
+"""For how long the session of a subscriber that is away is kept."""
+
 SESSION_POLICY: Final[dict[str, Any]] = {
     "vhost": "/",
     "name": "mqtt-sessions",
     "pattern": "^mqtt-subscription-(?!recorder)",
     "apply-to": "queues",
     "priority": 0,
-    "definition": {"max-length": SESSION_MAX_LENGTH, "overflow": "drop-head"},
+    "definition": {
+        "max-length": SESSION_MAX_LENGTH,
+        "max-length-bytes": SESSION_MAX_BYTES,
+        "overflow": "drop-head",
+        "expires": _SESSION_MILLISECONDS,
+    },
 }
 """A policy, as definitions.json has it. Sessions of recorders have no limit: they must not lose a
 message."""
+
+SUBSCRIBER_PERMISSIONS: Final = {
+    "configure": r"^mqtt-subscription-(?!gateway|worker|recorder)[A-Za-z0-9._:-]{1,64}qos[01]\z",
+    "write": r"^mqtt-subscription-(?!gateway|worker|recorder)[A-Za-z0-9._:-]{1,64}qos[01]\z",
+    "read": r"^(amq\.topic|builds\.stream"
+    r"|mqtt-subscription-(?!gateway|worker|recorder)[A-Za-z0-9._:-]{1,64}qos[01])\z",
+}
+SUBSCRIBER_TOPICS: Final = {
+    "exchange": TOPIC_EXCHANGE,
+    "write": "^$",
+    "read": r"^(builds|projects|workers)\.[a-z0-9_#*.-]{1,200}\z",
+}
+"""Permissions of a user for subscribers, as of `mobile` in definitions.json: to read activities and
+the stream, and to publish nothing."""
+
+
+def queue_limit(queues: int) -> dict[str, Any]:
+    """Return the parameter that bounds the number of queues, and so of sessions, on the broker."""
+    value = {"max-queues": queues}
+    return {"component": "vhost-limits", "name": "limits", "vhost": "/", "value": value}
 
 
 def assert_topology(channel: BlockingChannel) -> None:

@@ -16,19 +16,22 @@ Relied on in amqtt, beside its documented interface:
 * A message from a client is put into its `Session.delivered_message_queue` before the PUBACK.
 * `Session.retained_messages` and `inflight_out` are ours, once the methods below are overridden:
   amqtt uses them only to choose `next_packet_id`.
-* `Session.transitions` has the state "connected" and the event `connect`.
+* `Session.transitions` has the state "connected".
+* `asyncio.Queue` keeps its items by `_put` and `_get`, as its documented subclasses do.
 * `ProtocolHandler._send_packet` sends every packet, and turns a cancellation into a
   ProtocolHandlerError; `_retry_deliveries` is called when a connection begins.
 * The methods of `Broker` and `BrokerProtocolHandler` that are overridden here, and of `Broker`
   also `_handle_subscription` and `_handle_unsubscription`, which await a future with the packet,
-  `_topic_filtering`, `_matches`, and `_get_handler`: the newest handler of a client id.
+  `_topic_filtering` and `_matches`.
 """
 
 import asyncio
 import logging
+from collections.abc import Mapping
 from typing import Any, Final
 
 from amqtt.broker import Action, Broker
+from amqtt.contexts import BrokerConfig
 from amqtt.errors import ProtocolHandlerError
 from amqtt.mqtt.protocol.broker_handler import (
     BrokerProtocolHandler,
@@ -40,7 +43,8 @@ from amqtt.mqtt.subscribe import SubscribePacket
 from amqtt.mqtt.unsubscribe import UnsubscribePacket
 from amqtt.session import ApplicationMessage, OutgoingApplicationMessage, Session
 
-from buildfeed.broker.amqp.topology import SESSION_MAX_LENGTH
+from buildfeed.broker.amqp.topology import SESSION_MAX_BYTES, SESSION_MAX_LENGTH
+from buildfeed.broker.local.users import User
 from buildfeed.broker.mqtt.outbox import WINDOW
 
 log = logging.getLogger(__name__)
@@ -49,32 +53,63 @@ _CONNECTED: Final = "connected"
 
 
 class LosslessBroker(Broker):  # type: ignore[misc]  # amqtt is not typed
-    """A broker whose sessions have queues, of up to `SESSION_MAX_LENGTH` messages each."""
+    """A broker whose sessions have queues, of up to `SESSION_MAX_LENGTH` messages each.
+
+    Its clients have logged in before they get here, as one of `users`, given by their names.
+    """
+
+    def __init__(self, config: BrokerConfig, users: Mapping[str, User]) -> None:
+        super().__init__(config)
+        self._users = users
+
+    def owner(self, client_id: str) -> str | None:
+        """Return the name of the user who has a session of this client id, None if nobody has."""
+        session, _ = self.sessions.get(client_id, (None, None))
+        return session.username if session else None
+
+    def durable_sessions(self, user: str) -> int:
+        """Return how many sessions of a user are not clean, connected or away."""
+        return sum(
+            session.username == user and not session.clean_session
+            for session, _ in self.sessions.values()
+        )
+
+    async def _authenticate(self, *_: Any) -> bool:  # noqa: ANN401
+        return True
+
+    async def _topic_filtering(self, session: Session, topic: str, action: Action) -> bool:
+        user = self._users[session.username]
+        if action is Action.PUBLISH:
+            return user.may_publish(topic)
+        return user.may_subscribe(topic)
 
     async def _initialize_client_session(self, *connection: Any) -> tuple["_Handler", Session]:  # noqa: ANN401
         _, session = await super()._initialize_client_session(*connection)
+        # A will that its client may not publish is ignored, as RabbitMQ does it.
+        if session.will_flag and not await self._may_publish(session, session.will_topic):
+            session.will_flag = False
         return _Handler(self, session), session
 
-    async def _handle_disconnect(
-        self, session: Session, handler: "_Handler", waiter: "asyncio.Future[Any]"
-    ) -> None:
-        """End a connection; its session stays connected if a newer connection has taken it over."""
-        await super()._handle_disconnect(session, handler, waiter)
-        if self._get_handler(session) is not handler:
-            _mark_connected(session)
+    async def _may_publish(self, session: Session, topic: str) -> bool:
+        """Tell whether MQTT and the rights of its user allow a client this topic.
 
-    async def receive(self, session: Session, message: ApplicationMessage) -> bool:
-        """Queue a client's message for its subscribers; False if MQTT forbids its topic.
-
-        In place of amqtt's, which drops the QoS (MQTT 3.1.1 §4.7, §3.3.2.1).
+        See MQTT 3.1.1 §4.7, §3.3.2.1.
         """
-        topic = message.topic
         if not topic or "#" in topic or "+" in topic or topic.startswith("$"):
             return False
-        if await self._topic_filtering(session, topic=topic, action=Action.PUBLISH):
-            await self._broadcast_message(session, topic, message.data, message.qos)
-            if message.retain:
-                await self.retain_message(session, topic, message.data, message.qos)
+        return await self._topic_filtering(session, topic=topic, action=Action.PUBLISH)
+
+    async def receive(self, session: Session, message: ApplicationMessage) -> bool:
+        """Queue a client's message for its subscribers; False if it may not publish there.
+
+        In place of amqtt's, which drops the QoS.
+        """
+        topic = message.topic
+        if not await self._may_publish(session, topic):
+            return False
+        await self._broadcast_message(session, topic, message.data, message.qos)
+        if message.retain:
+            await self.retain_message(session, topic, message.data, message.qos)
         return True
 
     async def subscribe(
@@ -125,12 +160,13 @@ class _Handler(BrokerProtocolHandler):  # type: ignore[misc]  # amqtt is not typ
         super().__init__(broker.plugins_manager)
         self._broker = broker
         session.delivered_message_queue = _Received(broker, session, self)
+        if not isinstance(session.retained_messages, _Outgoing):
+            session.retained_messages = _Outgoing()
         self._acknowledged = asyncio.Event()
         self._sender: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
         await super().start()
-        _mark_connected(self.session)
         self._sender = asyncio.create_task(self._send_queued(self.session))
 
     async def stop(self) -> None:
@@ -138,6 +174,11 @@ class _Handler(BrokerProtocolHandler):  # type: ignore[misc]  # amqtt is not typ
             self._sender.cancel()
             await asyncio.gather(self._sender, return_exceptions=True)
         await super().stop()
+
+    async def close(self) -> None:
+        """End the connection at once: what amqtt still sends, as a PUBACK, is dropped."""
+        await self.writer.close()
+        await self.handle_connection_closed()
 
     async def mqtt_publish(
         self,
@@ -208,9 +249,32 @@ class _Received(asyncio.Queue[ApplicationMessage]):
         self._handler = handler
 
     async def put(self, message: ApplicationMessage) -> None:
-        """Hand a message on; close the connection if MQTT forbids its topic."""
+        """Hand a message on; close the connection if the client may not publish on its topic."""
         if not await self._broker.receive(self._session, message):
-            await self._handler.handle_connection_closed()
+            await self._handler.close()
+
+
+class _Outgoing(asyncio.Queue[OutgoingApplicationMessage]):
+    """The messages that wait for a client. A full one drops its oldest, as RabbitMQ's does."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._bytes = 0
+
+    def _put(self, item: OutgoingApplicationMessage) -> None:
+        super()._put(item)
+        self._bytes += _size(item)
+        while self._bytes > SESSION_MAX_BYTES or self.qsize() > SESSION_MAX_LENGTH:
+            self._get()
+
+    def _get(self) -> OutgoingApplicationMessage:
+        item = super()._get()
+        self._bytes -= _size(item)
+        return item
+
+
+def _size(message: OutgoingApplicationMessage) -> int:
+    return len(message.topic) + len(message.data or b"")
 
 
 def _completed(value: Any) -> "asyncio.Future[Any]":  # noqa: ANN401 - amqtt takes results of tasks
@@ -220,20 +284,8 @@ def _completed(value: Any) -> "asyncio.Future[Any]":  # noqa: ANN401 - amqtt tak
 
 
 def _enqueue(session: Session, message: OutgoingApplicationMessage) -> None:
-    """Queue `message` for `session`; drop it if the client is away and it need not be kept.
-
-    A full queue drops its oldest message, as RabbitMQ's does.
-    """
+    """Queue `message` for `session`; drop it if the client is away and it need not be kept."""
     away = session.transitions.state != _CONNECTED
     if away and (session.clean_session or not message.qos):
         return
-    queue = session.retained_messages
-    if queue.qsize() >= SESSION_MAX_LENGTH:
-        queue.get_nowait()
-    queue.put_nowait(message)
-
-
-def _mark_connected(session: Session) -> None:
-    """Mark `session` as connected: the end of an older connection may have unmarked it."""
-    if session.transitions.state != _CONNECTED:
-        session.transitions.connect()
+    session.retained_messages.put_nowait(message)

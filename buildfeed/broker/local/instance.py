@@ -8,13 +8,20 @@ told `HERE`, which is a path without any of them, whatever the directory is call
 import base64
 import hashlib
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final, Self
 
 import msgspec
 
-from buildfeed.broker.amqp.topology import SESSION_POLICY
+from buildfeed.broker.amqp.topology import (
+    SESSION_POLICY,
+    SUBSCRIBER_PERMISSIONS,
+    SUBSCRIBER_TOPICS,
+    queue_limit,
+)
 from buildfeed.broker.local.ports import LOOPBACK
+from buildfeed.broker.local.users import User
 
 _NODE_NAME: Final = (
     "buildfeed@localhost"  # part of the names of its files; each instance has its own epmd
@@ -27,8 +34,20 @@ BLOCK: Final = len(_LISTENERS)
 HERE: Final = "/proc/self/cwd"
 """The working directory of the process that reads it (proc(5))."""
 
+_NAMES: Final = '{lookup, [file, native]}.\n{host, {127,0,0,1}, ["localhost"]}.\n'
+"""Where Erlang finds names (ERL_INETRC): `localhost` also where /etc/hosts lacks it."""
+
 LOOPBACK_ONLY: Final = "-kernel inet_dist_use_interface {127,0,0,1}"
 """Arguments for Erlang: its distribution listens on loopback."""
+
+
+_MAX_QUEUES: Final = 1000
+"""Queues of one instance; each MQTT session has one or two."""
+
+_MAX_MESSAGE_BYTES: Final = 512 * 1024
+"""Largest message: a presence has up to 256 KiB. RabbitMQ before 3.13 applies it to AMQP only."""
+
+_READER_LIMITS: Final = {"max-connections": 100, "max-channels": 200}
 
 
 class Instance(msgspec.Struct, frozen=True):
@@ -77,20 +96,20 @@ class Instance(msgspec.Struct, frozen=True):
             "RABBITMQ_ADVANCED_CONFIG_FILE": f"{HERE}/advanced.config",
             "RABBITMQ_DIST_PORT": str(self.port("dist")),
             "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS": LOOPBACK_ONLY,
+            "ERL_INETRC": f"{HERE}/inetrc",
             "ERL_EPMD_PORT": str(self.port("epmd")),
             "ERL_EPMD_ADDRESS": LOOPBACK,
             # With this the start script becomes the broker (exec) and does not wait beside it.
             "RUNNING_UNDER_SYSTEMD": "true",
         }
 
-    def files(
-        self, version: tuple[int, int], user: str, password: str, salt: bytes
-    ) -> dict[str, str]:
+    def files(self, version: tuple[int, int], users: Sequence[User], salt: bytes) -> dict[str, str]:
         """Return its configuration files, text by name; `salt` is 4 random bytes."""
         return {
             "rabbitmq.conf": self._settings(version),
             "enabled_plugins": "[rabbitmq_mqtt].\n",
-            "definitions.json": json.dumps(_definitions(user, password, salt), indent=1),
+            "inetrc": _NAMES,
+            "definitions.json": json.dumps(_definitions(users, salt), indent=1),
         }
 
     def _settings(self, version: tuple[int, int]) -> str:
@@ -107,26 +126,39 @@ class Instance(msgspec.Struct, frozen=True):
             "mqtt.prefetch = 1000",
             expiry,
             "consumer_timeout = 86400000",
+            f"max_message_size = {_MAX_MESSAGE_BYTES}",
             f"load_definitions = {HERE}/definitions.json",
         ]
         return "\n".join(settings) + "\n"
 
 
-def _definitions(user: str, password: str, salt: bytes) -> dict[str, object]:
+def _definitions(users: Sequence[User], salt: bytes) -> dict[str, object]:
     """Return the definitions that every boot imports; with them no user `guest` is made."""
-    hashed = salt + hashlib.sha256(salt + password.encode()).digest()
+    readers = [user.name for user in users if user.reads_only]
     return {
-        "users": [
-            {
-                "name": user,
-                "password_hash": base64.b64encode(hashed).decode(),
-                "hashing_algorithm": "rabbit_password_hashing_sha256",
-                "tags": ["administrator"],
-            }
-        ],
+        "users": [_login(user, salt) for user in users],
         "vhosts": [{"name": "/"}],
-        "permissions": [
-            {"user": user, "vhost": "/", "configure": ".*", "write": ".*", "read": ".*"}
+        "permissions": [_permissions(user) for user in users],
+        "topic_permissions": [
+            {"user": reader, "vhost": "/", **SUBSCRIBER_TOPICS} for reader in readers
         ],
         "policies": [SESSION_POLICY],
+        "parameters": [queue_limit(_MAX_QUEUES)],
     }
+
+
+def _login(user: User, salt: bytes) -> dict[str, object]:
+    hashed = salt + hashlib.sha256(salt + user.password.encode()).digest()
+    return {
+        "name": user.name,
+        "password_hash": base64.b64encode(hashed).decode(),
+        "hashing_algorithm": "rabbit_password_hashing_sha256",
+        "tags": [] if user.reads_only else ["administrator"],
+        "limits": _READER_LIMITS if user.reads_only else {},
+    }
+
+
+def _permissions(user: User) -> dict[str, str]:
+    everything = {"configure": ".*", "write": ".*", "read": ".*"}
+    granted = SUBSCRIBER_PERMISSIONS if user.reads_only else everything
+    return {"user": user.name, "vhost": "/", **granted}

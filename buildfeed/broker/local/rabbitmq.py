@@ -23,6 +23,7 @@ from typing import Final
 
 from buildfeed.broker.local import ports
 from buildfeed.broker.local.instance import BLOCK, Instance
+from buildfeed.broker.local.users import User
 from buildfeed.errors import BuildfeedError
 from buildfeed.machine import marked
 from buildfeed.machine.folder import FolderHeld, FolderLock, FolderUnusable, kept, make
@@ -68,12 +69,15 @@ class PrivateRabbitMQ:
     """
 
     def __init__(self, directory: Path) -> None:
-        directory = directory.resolve()
+        directory = Path(os.path.realpath(directory))
         make(directory.parent)
         make(directory)
         self._instance = Instance(directory)
+        self.password_file = directory / "password"
         self.user = "buildfeed"
-        self.password = kept(directory / "password", secrets.token_urlsafe(16))
+        self.password = kept(self.password_file, secrets.token_urlsafe(16))
+        self._owner = User(self.user, self.password)
+        self._reader = User.reader(kept(directory / "reader-password", secrets.token_urlsafe(16)))
         self._console = directory / "log" / "console.log"
         self._process: subprocess.Popen[bytes] | None = None
         self._lock = FolderLock(directory / "lock", "A private RabbitMQ", "end it first")
@@ -92,13 +96,26 @@ class PrivateRabbitMQ:
 
     @property
     def amqp_url(self) -> str:
-        """amqp://user:password@host:port/, from the first start on."""
-        return f"amqp://{self.user}:{self.password}@{ports.LOOPBACK}:{self.amqp_port}/"
+        """amqp://user:password@host:port/ for ourselves, from the first start on."""
+        return f"amqp://{self._at(self._owner, self.amqp_port)}/"
 
     @property
     def mqtt_url(self) -> str:
-        """mqtt://user:password@host:port, from the first start on."""
-        return f"mqtt://{self.user}:{self.password}@{ports.LOOPBACK}:{self.mqtt_port}"
+        """mqtt://user:password@host:port for ourselves, from the first start on."""
+        return f"mqtt://{self._at(self._owner, self.mqtt_port)}"
+
+    @property
+    def reader_amqp_url(self) -> str:
+        """The same for subscribers, which may publish nothing."""
+        return f"amqp://{self._at(self._reader, self.amqp_port)}/"
+
+    @property
+    def reader_mqtt_url(self) -> str:
+        """The same for subscribers, which may publish nothing."""
+        return f"mqtt://{self._at(self._reader, self.mqtt_port)}"
+
+    def _at(self, user: User, port: int) -> str:
+        return f"{user.name}:{user.password}@{ports.LOOPBACK}:{port}"
 
     def start(self) -> None:
         """Return once AMQP and MQTT clients can connect.
@@ -188,7 +205,8 @@ class PrivateRabbitMQ:
             make(directory / name)
         # Erlang's own can be guessed.
         kept(directory / "home" / ".erlang.cookie", secrets.token_urlsafe(16))
-        files = self._instance.files(version, self.user, self.password, secrets.token_bytes(4))
+        users = self._owner, self._reader
+        files = self._instance.files(version, users, secrets.token_bytes(4))
         for name, text in files.items():
             (directory / name).write_text(text, encoding="utf-8")
 

@@ -5,11 +5,13 @@ socket whose number is above 1023, so in a process with many sockets they fail f
 interface for other loops (`loop_read`, `loop_write`, `loop_misc`) has neither problem.
 """
 
+import os
 import selectors
 import socket
 import ssl
 import time
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from typing import Final
 
 from paho.mqtt.client import Client, ConnectFlags, DisconnectFlags, MQTTMessage
@@ -28,6 +30,12 @@ CONNECT_SECONDS: Final = 3.0
 
 ANSWER_SECONDS: Final = 5.0
 """Seconds that a CONNACK or SUBACK may take; RabbitMQ 4.0 takes 3 s to refuse a password."""
+
+LEAVE_SECONDS: Final = 0.5
+"""Longest wait in seconds for a broker to close the connection after a DISCONNECT."""
+
+_LEAVE_BYTES: Final = 64 * 1024
+"""Bytes that are received at once, and thrown away, after a DISCONNECT."""
 
 KEEP_ALIVE_SECONDS: Final = 5
 """Seconds without a packet after which a PINGREQ is sent. Without an answer in another 5 s the
@@ -212,10 +220,25 @@ class Connection:
         self._client.ack(packet_id, 1)
 
     def disconnect(self) -> None:
-        """Send DISCONNECT if the network takes it, so that the will is not published."""
+        """Send DISCONNECT if the network takes it, so that the will is not published.
+
+        Then wait until the broker has closed the connection, at most `LEAVE_SECONDS`: a socket that
+        is closed while it has unread data resets the connection, and the DISCONNECT may be lost.
+        """
+        sock = self._socket()
+        # paho closes its socket as soon as it has sent the DISCONNECT.
+        left = socket.socket(fileno=os.dup(sock.fileno())) if sock else None
         self._client.send_pubacks()
         self._client.disconnect()
         self.turn(0)
+        if left:
+            with left, suppress(OSError):
+                left.shutdown(socket.SHUT_WR)
+                deadline = time.monotonic() + LEAVE_SECONDS
+                while (seconds := deadline - time.monotonic()) > 0:
+                    left.settimeout(seconds)
+                    if not left.recv(_LEAVE_BYTES):
+                        break
 
     def close(self, reason: str) -> None:
         """Close the socket; `reason` counts unless the connection has ended for another."""

@@ -19,6 +19,7 @@ from msgspec import UnsetType
 
 from buildfeed import presence
 from buildfeed.activity import Activity, Build, Key, decode
+from buildfeed.awake_clock import AwakeClock
 from buildfeed.board import BuildState
 from buildfeed.broker.mqtt.link import Message, MqttLink
 from buildfeed.errors import BuildfeedError, InvalidActivity, InvalidTopic
@@ -77,7 +78,9 @@ class EmbeddedQueue:
         self._listening = False
         self._unread = ""
         self._missed = asyncio.Event()
-        self._reader: asyncio.Task[None] | None = None
+        self._clock = AwakeClock()
+        """For the silence of other workers: what they say while this one is frozen waits."""
+        self._chores: list[asyncio.Task[None]] = []
 
     async def start(self, deliver: Callable[[Delivery], None]) -> None:
         """Hand out the unfinished builds of the history, then the starts that come."""
@@ -85,7 +88,8 @@ class EmbeddedQueue:
         self._deliver = deliver
         await self._read()
         self._link.start()
-        self._reader = asyncio.create_task(keep_running(self._read_on, log, "worker.part_failed"))
+        reading = keep_running(self._read_on, log, "worker.part_failed")
+        self._chores = [asyncio.create_task(each) for each in (reading, self._clock.run())]
 
     def allow(self, starts: int) -> None:
         """Hand out at most `starts` at a time."""
@@ -94,8 +98,8 @@ class EmbeddedQueue:
 
     async def stop(self) -> None:
         """Stop listening and reading."""
-        if self._reader:
-            self._reader.cancel()
+        for chore in self._chores:
+            chore.cancel()
         await asyncio.to_thread(self._link.stop)
 
     def settle(self, delivery: "EmbeddedDelivery", *, again: bool) -> None:
@@ -141,10 +145,10 @@ class EmbeddedQueue:
                 for _, state in offered
                 if self._is_elsewhere(state) and state.key not in self._held
             },
-            self._loop.time(),
+            self._clock.time(),
         )
         self._listen()
-        abandoned = self._elsewhere.abandoned(self._loop.time()) if self._link.up else set()
+        abandoned = self._elsewhere.abandoned(self._clock.time()) if self._link.up else set()
         for start, state in offered:
             if state.key in abandoned:
                 self._settled.drop(state.key)  # it was settled here when the other worker took it
@@ -177,7 +181,7 @@ class EmbeddedQueue:
         self._loop.call_soon_threadsafe(self._up)
 
     def _up(self) -> None:
-        self._elsewhere.restart(self._loop.time())
+        self._elsewhere.restart(self._clock.time())
         self._missed.set()  # starts may have come while it was down
 
     def _heard_in_thread(self, message: Message) -> None:
@@ -194,7 +198,7 @@ class EmbeddedQueue:
                 log.warning("start.refused", extra={"reason": str(exc)})
 
     def _heard_worker(self, said: Presence) -> None:
-        self._elsewhere.hear_worker(said, self._loop.time())
+        self._elsewhere.hear_worker(said, self._clock.time())
         if said.status == "offline":
             self._missed.set()  # its builds wait for this worker
 
@@ -205,7 +209,7 @@ class EmbeddedQueue:
             self._offer(EmbeddedDelivery(self, build, 1, live=True))
             self._fill()
             return
-        self._elsewhere.hear(key, self._loop.time())
+        self._elsewhere.hear(key, self._clock.time())
         waiting = self._waiting.get(key)
         if build.ended:
             self._settled.put(key, None)

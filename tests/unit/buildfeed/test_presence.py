@@ -26,6 +26,7 @@ def test_the_payload_is_what_the_contract_says() -> None:
         "lag_ms": 3,
         "published": 45,
         "said": 0,
+        "instance": "",
     }
 
 

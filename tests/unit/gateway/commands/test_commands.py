@@ -18,7 +18,7 @@ from buildfeed.board import BuildState
 from buildfeed.errors import BrokerUnavailable
 from buildfeed.history import claims
 from buildfeed.history.store import Store
-from gateway.commands import commands, in_flight, lease
+from gateway.commands import commands, lease, publisher
 from gateway.commands.admission import Admission, Most
 from gateway.commands.commands import Commands
 from gateway.commands.publisher import CONFIRM_SECONDS
@@ -86,7 +86,7 @@ async def processes(broker: Broker, tmp_path: Path) -> AsyncIterator[list[Comman
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Whoever asks for a start is refused after 0.3 s."""
-    monkeypatch.setattr(in_flight, "CONFIRM_SECONDS", 0.3)
+    monkeypatch.setattr(publisher, "CONFIRM_SECONDS", 0.3)
     monkeypatch.setattr(commands, "CONFIRM_SECONDS", 0.3)
 
 

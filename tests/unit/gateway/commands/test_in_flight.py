@@ -75,7 +75,6 @@ async def refused(publishing: "asyncio.Task[None]") -> bool:
 
 @pytest.fixture
 async def broker(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Broker]:
-    monkeypatch.setattr(in_flight, "CONFIRM_SECONDS", 0.05)
     monkeypatch.setattr(publisher, "CONFIRM_SECONDS", 0.05)
     monkeypatch.setattr(in_flight, "RETRY_SECONDS", 0)
     broker = Broker()

@@ -5,8 +5,10 @@ from pathlib import Path
 import pytest
 
 from buildfeed.broker.local.instance import BLOCK, Instance
+from buildfeed.broker.local.users import User
 
 INSTANCE = Instance(Path("/data"), 20_000)
+USERS = User("ada", "pa55word"), User.reader("s3cret")
 
 
 @pytest.mark.parametrize(
@@ -21,13 +23,15 @@ INSTANCE = Instance(Path("/data"), 20_000)
 def test_sessions_live_seven_days_in_the_words_of_each_version(
     version: tuple[int, int], setting: str
 ) -> None:
-    lines = INSTANCE.files(version, "ada", "secret", b"salt")["rabbitmq.conf"].splitlines()
+    lines = INSTANCE.files(version, USERS, b"salt")["rabbitmq.conf"].splitlines()
     assert [line for line in lines if "604800" in line] == [setting]
 
 
 def test_no_file_and_no_variable_has_the_password() -> None:
-    texts = INSTANCE.files((4, 0), "ada", "pa55word", b"salt").values()
-    assert not any("pa55word" in text for text in (*texts, *INSTANCE.environment().values()))
+    texts = INSTANCE.files((4, 0), USERS, b"salt").values()
+    for text in (*texts, *INSTANCE.environment().values()):
+        assert "pa55word" not in text
+        assert "s3cret" not in text
 
 
 def test_each_listener_has_a_port_of_its_own_in_the_block() -> None:
