@@ -37,7 +37,8 @@ class SocketIOClient(BuildHookInterface[Any]):
             for name in MANIFEST:
                 shutil.copy(root / name, folder)
             # A cache of its own, as the one at home may be read-only.
-            cache = [f"--cache={folder}/cache", "--fetch-retry-maxtimeout=5000"]
+            cache = [f"--cache={folder}/cache", "--fetch-retry-mintimeout=1000"]
+            cache += ["--fetch-retry-maxtimeout=5000"]
             command = [npm, "ci", "--omit=dev", "--ignore-scripts", *cache]
             done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)  # noqa: S603, our own command
             if done.returncode:

@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator
 from urllib.parse import urlsplit
 
 import pytest
+from amqtt.session import OutgoingApplicationMessage
 
 from buildfeed.broker.local.embedded import EmbeddedBroker
 from buildfeed.broker.local.users import User
@@ -164,3 +165,22 @@ def test_what_is_no_connect_is_closed(embedded: Embedded, first: bytes) -> None:
     with raw(embedded.url) as sock:
         sock.sendall(first)
         assert sock.recv(4) in (b"", b"\x20\x02\x00\x05")
+
+
+async def test_a_message_that_cannot_be_sent_holds_up_no_other(
+    started: EmbeddedBroker, connect: Connect, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = OutgoingApplicationMessage.build_publish_packet
+
+    def build(message: OutgoingApplicationMessage, **given: bool) -> object:
+        if message.data == b"poison":
+            raise TypeError("odd")
+        return real(message, **given)
+
+    monkeypatch.setattr(OutgoingApplicationMessage, "build_publish_packet", build)
+    url = started.url(OWNER)
+    listener = await asyncio.to_thread(connect, url, subscriptions=[("a/#", 1)])
+    sender = await asyncio.to_thread(connect, url)
+    for payload in (b"one", b"poison", b"two"):
+        sender.link.publish("a/b", payload, qos=1)
+    await asyncio.to_thread(listener.until, lambda: listener.payloads == [b"one", b"two"])

@@ -215,7 +215,7 @@ class _Handler(BrokerProtocolHandler):  # type: ignore[misc]  # amqtt is not typ
 
     async def _send_queued(self, session: Session) -> None:
         for message in list(session.inflight_out.values()):
-            await self._send_packet(message.build_publish_packet(dup=True))
+            await self._send(session, message, dup=True)
         while True:
             while len(session.inflight_out) >= WINDOW:
                 self._acknowledged.clear()
@@ -224,7 +224,17 @@ class _Handler(BrokerProtocolHandler):  # type: ignore[misc]  # amqtt is not typ
             if message.qos:  # no await until it is in flight: a cancellation there would lose it
                 message.packet_id = session.next_packet_id
                 session.inflight_out[message.packet_id] = message
-            await self._send_packet(message.build_publish_packet())
+            await self._send(session, message)
+
+    async def _send(
+        self, session: Session, message: OutgoingApplicationMessage, *, dup: bool = False
+    ) -> None:
+        """Send a message. One that cannot be sent is dropped: else nothing behind it would be."""
+        try:
+            await self._send_packet(message.build_publish_packet(dup=dup))
+        except Exception:
+            log.exception("mqtt.handler_failed", extra={"client": session.client_id})
+            session.inflight_out.pop(message.packet_id, None)
 
     async def _send_packet(self, packet: Any) -> None:  # noqa: ANN401 - any of amqtt's packets
         try:

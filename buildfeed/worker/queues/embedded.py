@@ -88,8 +88,10 @@ class EmbeddedQueue:
         self._deliver = deliver
         await self._read()
         self._link.start()
-        reading = keep_running(self._read_on, log, "worker.part_failed")
-        self._chores = [asyncio.create_task(each) for each in (reading, self._clock.run())]
+        self._chores = [
+            asyncio.create_task(keep_running(chore, log, "worker.part_failed"))
+            for chore in (self._read_on, self._clock.run)
+        ]
 
     def allow(self, starts: int) -> None:
         """Hand out at most `starts` at a time."""

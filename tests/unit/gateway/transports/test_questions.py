@@ -30,7 +30,7 @@ def answers(client: Client) -> list[int]:
 
 async def until_answered(client: Client, number: int) -> None:
     """Read on until all questions are answered, in their order."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while len(answers(client)) < number:
             await settle()
     assert answers(client) == list(range(number))
