@@ -1,5 +1,6 @@
 """The command line options of the history: its place, and the builds that it keeps."""
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final, TypeVar
@@ -19,6 +20,8 @@ _SQLITE: Final = "sqlite"
 _SQLITE_OPTIONS: Final = {
     *("timeout", "isolation_level", "detect_types", "cached_statements", "pool_size"),
 }
+_MAX_PATH_BYTES: Final = 500
+"""SQLite takes 512 bytes (MAX_PATHNAME in os_unix.c), with the endings of its other files."""
 _DRIVERS: Final = ("sqlite", "sqlite+pysqlite", "postgresql+psycopg")
 
 
@@ -95,12 +98,15 @@ def _url(context: click.Context, _option: click.Parameter, value: str | None) ->
             raise click.BadParameter(
                 f"the path of --data-dir, {str(path.parent)!r}, is no text: choose another."
             )
+        _check_length(path)
         return URL.create(_SQLITE, database=str(path)).render_as_string()
     try:
         url = _settled(make_url(value.strip()))
     except (ArgumentError, ValueError):
         # Not quoted and no cause: it may contain a password.
         raise click.BadParameter("it is not a URL as SQLAlchemy writes it.") from None
+    if url.get_backend_name() == _SQLITE:
+        _check_length(Path(url.database or ""))
     if not _is_whole(url, value):
         raise click.BadParameter("a ? in the path of a file is written %3F.")
     return url.render_as_string(hide_password=False)
@@ -127,6 +133,14 @@ def _is_whole(url: URL, text: str) -> bool:
     if url.get_backend_name() != _SQLITE or "uri" in url.query or "?" not in text:
         return True
     return bool(url.query) and url.query.keys() <= _SQLITE_OPTIONS
+
+
+def _check_length(path: Path) -> None:
+    """Raise click.BadParameter for a path that SQLite would only call unable to open."""
+    if len(os.fsencode(path.absolute())) > _MAX_PATH_BYTES:
+        raise click.BadParameter(
+            f"the path of the history is too long for SQLite: {_MAX_PATH_BYTES} bytes at most."
+        )
 
 
 def _is_text(path: Path) -> bool:

@@ -1,5 +1,6 @@
 """`buildfeed up`: the whole thing by one command, on both brokers."""
 
+import os
 import re
 import signal
 import threading
@@ -12,6 +13,7 @@ import pytest
 
 from buildfeed.broker.local import ports
 from buildfeed.errors import BrokerUnavailable
+from buildfeed.machine import marked
 from support.own_builds import Own, mqtt_url, publishing_url
 from support.service import HTTP, Service, Web, until
 from support.workshop import by_another, start
@@ -140,6 +142,20 @@ def test_an_origin_that_matches_nothing_is_refused(run: Run) -> None:
         served = run("up", origins=origin)
         served.until_logged("is no web origin")
         assert "Traceback" not in served.text
+
+
+def test_a_private_rabbitmq_that_dies_is_started_again(up: Web) -> None:
+    if up.options["broker"] != "rabbitmq":
+        return  # the embedded broker is in the process of `up`
+    before = up.press_start("acme", script=SLOW)["build"]
+    up.until_status("acme", before, "running")
+    for pid in marked.processes(f"BUILDFEED_RABBITMQ={up.options['data_dir']}/rabbitmq"):
+        os.kill(pid, signal.SIGKILL)
+    up.until_logged("process.died command=rabbitmq")
+    up.until_status("acme", before, "succeeded", seconds=60)
+    up.until_ready()
+    after = up.press_start("acme", script=FAST)["build"]
+    up.until_status("acme", after, "failed", seconds=30)
 
 
 def test_everything_stopped_during_a_build_goes_on_where_it_was(up: Web) -> None:

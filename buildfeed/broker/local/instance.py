@@ -34,6 +34,9 @@ BLOCK: Final = len(_LISTENERS)
 HERE: Final = "/proc/self/cwd"
 """The working directory of the process that reads it (proc(5))."""
 
+_NAMES: Final = '{lookup, [file, native]}.\n{host, {127,0,0,1}, ["localhost"]}.\n'
+"""Where Erlang finds names (ERL_INETRC): `localhost` also where /etc/hosts lacks it."""
+
 LOOPBACK_ONLY: Final = "-kernel inet_dist_use_interface {127,0,0,1}"
 """Arguments for Erlang: its distribution listens on loopback."""
 
@@ -93,6 +96,7 @@ class Instance(msgspec.Struct, frozen=True):
             "RABBITMQ_ADVANCED_CONFIG_FILE": f"{HERE}/advanced.config",
             "RABBITMQ_DIST_PORT": str(self.port("dist")),
             "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS": LOOPBACK_ONLY,
+            "ERL_INETRC": f"{HERE}/inetrc",
             "ERL_EPMD_PORT": str(self.port("epmd")),
             "ERL_EPMD_ADDRESS": LOOPBACK,
             # With this the start script becomes the broker (exec) and does not wait beside it.
@@ -104,6 +108,7 @@ class Instance(msgspec.Struct, frozen=True):
         return {
             "rabbitmq.conf": self._settings(version),
             "enabled_plugins": "[rabbitmq_mqtt].\n",
+            "inetrc": _NAMES,
             "definitions.json": json.dumps(_definitions(users, salt), indent=1),
         }
 

@@ -69,7 +69,7 @@ class PrivateRabbitMQ:
     """
 
     def __init__(self, directory: Path) -> None:
-        directory = directory.resolve()
+        directory = Path(os.path.realpath(directory))
         make(directory.parent)
         make(directory)
         self._instance = Instance(directory)

@@ -105,6 +105,14 @@ def test_a_data_folder_whose_name_is_no_text_is_refused(tmp_path: Path) -> None:
     assert "is no text: choose another." in result.output
 
 
+def test_a_path_that_sqlite_would_not_open_is_refused() -> None:
+    long = "/".join(["x" * 100] * 5)
+    for option in (["--data-dir", long], ["--database-url", f"sqlite:///{long}/a.db"]):
+        result = CliRunner().invoke(told, option)
+        assert result.exit_code == 2
+        assert "too long for SQLite: 500 bytes at most" in result.output
+
+
 @pytest.mark.parametrize("recorder_id", ["", "archive", "recorder/2", "Recorder", "recorder 2"])
 def test_a_recorder_whose_session_would_not_be_kept_whole_is_refused(recorder_id: str) -> None:
     result = CliRunner().invoke(main, ["--recorder-id", recorder_id])
