@@ -226,17 +226,22 @@ class Worker:
         held = self._held(key)
         if activity.kind == "stop":
             self._stops.put(key, activity)
-            if job:
+            if job and _ended_elsewhere(activity) and not job.ended:
+                self._drop(job)
+            elif job:
                 job.stop()
             elif waiting := self._waiting.get(key):
                 self._start(waiting)
         elif job and self._is_superseded(job, activity):
-            self._settle(job.delivery)
-            self._jobs.drop(job)
+            self._drop(job)
         elif held and activity.object.ended:
             self._settle(held)
             self._waiting.pop(key, None)
             self._peers.release(key)
+
+    def _drop(self, job: Job) -> None:
+        self._settle(job.delivery)
+        self._jobs.drop(job)
 
     def _is_superseded(self, job: Job, activity: Activity) -> bool:
         """Tell whether another worker has begun the build anew, or has ended it."""
@@ -305,3 +310,8 @@ class Worker:
         held = [*self._kept_starts, *(job.delivery for job in self._jobs.values())]
         handed_back = [asyncio.create_task(each.reject(requeue=True)) for each in held]
         await wait([*self._jobs.cancel(), *handed_back], _SETTLE_SECONDS)
+
+
+def _ended_elsewhere(stop: Activity) -> bool:
+    """Tell whether a gateway says that the build had ended in an attempt before its start came."""
+    return stop.object.ended and stop.object.attempt > 0
