@@ -10,7 +10,7 @@ from typing import Any
 
 import httpx
 
-from support.own_builds import mqtt_url
+from support.own_builds import publishing_url
 from support.service import HTTP, Web, until
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "own_build.py"
@@ -30,7 +30,7 @@ def shown(up: Web, project: str, until_there: Path) -> Iterator[subprocess.Popen
     """Run SCRIPT by the example."""
     command = [sys.executable, "-c", SCRIPT, str(until_there)]
     with subprocess.Popen(
-        [sys.executable, EXAMPLE, mqtt_url(up), project, *command], stdout=subprocess.PIPE
+        [sys.executable, EXAMPLE, publishing_url(up), project, *command], stdout=subprocess.PIPE
     ) as example:
         yield example
         example.kill()

@@ -8,7 +8,7 @@ from msgspec import UNSET, structs
 from playwright.sync_api import Page, Route, expect
 
 from buildfeed.activity import Activity, Actor, urn
-from support.own_builds import Own, mqtt_url
+from support.own_builds import Own, publishing_url
 from support.service import HTTP, Web, until
 from support.workshop import by_another, start
 
@@ -59,7 +59,7 @@ def by(name: str, activity: Activity) -> Activity:
 
 @pytest.fixture
 def somebody(up: Web) -> Iterator[Own]:
-    with Own(mqtt_url(up)) as own_:
+    with Own(publishing_url(up)) as own_:
         yield own_
 
 

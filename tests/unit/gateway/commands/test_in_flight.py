@@ -75,7 +75,7 @@ async def refused(publishing: "asyncio.Task[None]") -> bool:
 
 @pytest.fixture
 async def broker(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Broker]:
-    monkeypatch.setattr(publisher, "CONFIRM_SECONDS", 0.05)
+    monkeypatch.setattr(publisher, "CONFIRM_SECONDS", 0.3)
     monkeypatch.setattr(in_flight, "RETRY_SECONDS", 0)
     broker = Broker()
     yield broker
