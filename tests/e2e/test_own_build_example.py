@@ -102,6 +102,7 @@ def test_no_worker_takes_it_over_when_it_is_killed(up: Web, tmp_path: Path) -> N
     seconds = {"seconds": 3, "steps": 3, "errors": []}
     fake = up.press_start("own-other", script=seconds)["build"]
     up.until_status("own-other", fake, "succeeded")
+    (tmp_path / "never").touch()  # the command ends, too
     left = newest(up, "own-killed")
     assert (left["attempt"], left["status"], left["lost"]) == (1, "running", True)
     assert [each["type"] for each in activities(up, left)].count("Accept") == 1
