@@ -4,6 +4,7 @@ import asyncio
 import re
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -25,17 +26,25 @@ Start = Callable[..., Service]
 
 @pytest.fixture
 def run(broker: Broker, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Start]:
-    """Start a worker or a recorder at the broker: `run("fakebuild", name="w1")`."""
+    """Start a worker or a recorder at the broker: `run("fakebuild", name="w1")`.
+
+    Each recorder has a folder of its own: two in one folder are told apart by a lock.
+    """
     options: dict[str, Any] = {"mqtt_url": broker.url}
     if isinstance(broker, RabbitMQ):
         server: PrivateRabbitMQ = request.getfixturevalue("rabbitmq")
         options["amqp_url"] = server.amqp_url
         with pika.BlockingConnection(pika.URLParameters(server.amqp_url)) as connection:
             assert_topology(connection.channel())
+    folders = count()
     with ExitStack() as stack:
-        yield lambda command, **own: stack.enter_context(
-            Service(command, tmp_path, **options, **own)
-        )
+
+        def start(command: str, **own: Any) -> Service:
+            folder = tmp_path / str(next(folders)) if command == "recorder" else tmp_path
+            folder.mkdir(exist_ok=True)
+            return stack.enter_context(Service(command, folder, **options, **own))
+
+        yield start
 
 
 async def ended(service: Service, seconds: float = 15) -> int:
@@ -55,8 +64,6 @@ async def test_the_second_worker_of_a_name_says_so_and_ends(
 ) -> None:
     build = start(script=LONG)
     async with Watcher(broker.url) as watcher:
-        recorder = run("recorder", recorder_id=f"recorder-{root}")
-        await logged(recorder, "recorder.ready")
         first = run("fakebuild", name=root, drain_seconds=0)
         await logged(first, "worker.ready")
         await watcher.send(build)

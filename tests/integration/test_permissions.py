@@ -318,6 +318,7 @@ def add_phone(broker: ComposeRabbitMQ, tmp_path: Path) -> Callable[..., str]:
     words = "docker compose exec -T rabbitmq rabbitmqctl"
     docker.write_text(
         f'#!/bin/sh\n[ "docker $1 $2 $3 $4 $5" = "{words}" ] || exit 9\nshift 5\n{exports}'
+        f"cd {shlex.quote(str(broker.server._instance.directory))}\n"
         f'exec {rabbitmq.BIN / "rabbitmqctl"} "$@"\n'
     )
     docker.chmod(0o755)
