@@ -32,8 +32,11 @@ def shown(up: Web, project: str, until_there: Path) -> Iterator[subprocess.Popen
     with subprocess.Popen(
         [sys.executable, EXAMPLE, publishing_url(up), project, *command], stdout=subprocess.PIPE
     ) as example:
-        yield example
-        example.kill()
+        try:
+            yield example
+        finally:
+            example.kill()
+            until_there.touch()  # the command ends, too
 
 
 def newest(up: Web, project: str) -> dict[str, Any]:
@@ -102,7 +105,6 @@ def test_no_worker_takes_it_over_when_it_is_killed(up: Web, tmp_path: Path) -> N
     seconds = {"seconds": 3, "steps": 3, "errors": []}
     fake = up.press_start("own-other", script=seconds)["build"]
     up.until_status("own-other", fake, "succeeded")
-    (tmp_path / "never").touch()  # the command ends, too
     left = newest(up, "own-killed")
     assert (left["attempt"], left["status"], left["lost"]) == (1, "running", True)
     assert [each["type"] for each in activities(up, left)].count("Accept") == 1
