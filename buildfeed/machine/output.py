@@ -30,8 +30,10 @@ def prepare() -> None:
 
 def say(line: str) -> None:
     """Print a line that nothing depends on; one that cannot be written is left out."""
-    with suppress(OSError, ValueError):
+    try:
         print(line, flush=True)  # noqa: T201 - this is the command line
+    except (OSError, ValueError):
+        drop()
 
 
 def drop() -> None:
