@@ -3,7 +3,7 @@
 import asyncio
 import re
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -66,8 +66,10 @@ async def test_the_second_worker_of_a_name_says_so_and_ends(
     async with Watcher(broker.url) as watcher:
         first = run("fakebuild", name=root, drain_seconds=0)
         await logged(first, "worker.ready")
-        await watcher.send(build)
-        await watcher.until_running(build)
+        while not watcher.running(build):  # ready, it may not have subscribed to starts yet
+            await watcher.send(build)
+            with suppress(AssertionError):
+                await until(lambda: watcher.running(build), 2)
         await until(lambda: watcher.busy(root))
         said: list[Presence] = []
         watcher.on_presence = said.append
