@@ -44,7 +44,9 @@ def kill(pid: int) -> bool:
     try:
         with suppress(ProcessLookupError):
             signal.pidfd_send_signal(process, signal.SIGKILL)
-        return bool(select.select([process], [], [], GRACE_SECONDS)[0])
+        ended = select.poll()  # `select.select` takes no descriptor above 1023
+        ended.register(process, select.POLLIN)
+        return bool(ended.poll(GRACE_SECONDS * 1000))
     finally:
         os.close(process)
 

@@ -74,7 +74,8 @@ class ClosingPolls:
                 request.method, request.query, request.body, client, waiting.answer
             )
         except Problem as problem:
-            self.send(connection, problems.encoded(problem))
+            accept = request.headers.get("accept", "")
+            self.send(connection, problems.encoded(problem, accept))
             return
         if poll and not waiting.answered:
             waiting.poll = poll

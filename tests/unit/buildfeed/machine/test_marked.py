@@ -51,3 +51,15 @@ def test_its_own_process_is_not_among_them() -> None:
         command, env=os.environ | {name: value}, capture_output=True, text=True, check=True
     )
     assert done.stdout == "\n"
+
+
+def test_a_process_with_many_open_files_kills_another() -> None:
+    program = (
+        "import os, subprocess; from buildfeed.machine import marked, open_files; "
+        "open_files.raise_limit(); held = [os.open(os.devnull, os.O_RDONLY) for _ in range(1100)]; "
+        "child = subprocess.Popen(['sleep', '60']); print(marked.kill(child.pid), child.wait())"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=False
+    )
+    assert (done.stdout, done.stderr) == ("True -9\n", "")
