@@ -46,6 +46,12 @@ def up(_client: Client, _data: None, _flags: object, reason: object, _properties
     client.publish(here, json.dumps(presence), 1, retain=True)
 
 
+def lost(_client: Client, _data: None, _flags: object, reason: object, _properties: object) -> None:
+    """Say why nobody may see the build; the client tries again by itself."""
+    if reason.is_failure:
+        print(f"The broker ended the connection: may {url.username} publish?", file=sys.stderr)
+
+
 def beat() -> None:
     """Say every 10 s that we are still here; end the command when it is stopped."""
     while not stopped.wait(10):
@@ -58,7 +64,13 @@ client.username_pw_set(unquote(url.username or ""), unquote(url.password or ""))
 client.will_set(here, json.dumps(presence | {"status": "offline"}), 1, retain=True)
 client.on_connect = up
 client.on_message = lambda _client, _data, message: message.topic == stop and stopped.set()
-client.connect(url.hostname or "localhost", url.port or 1883)
+client.on_disconnect = lost
+try:
+    client.connect(url.hostname or "localhost", url.port or 1883)
+except OSError as exc:
+    sys.exit(
+        f"There is no broker at {url.hostname} port {url.port or 1883}: {exc.strerror or exc}."
+    )
 client.loop_start()
 signal.signal(signal.SIGINT, lambda *_: stopped.set())  # the command gets a Ctrl-C too
 if (refusal := connected.get()).is_failure:

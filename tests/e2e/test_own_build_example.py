@@ -3,14 +3,14 @@
 import json
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import httpx
 
-from support.own_builds import publishing_url
+from support.own_builds import mqtt_url, publishing_url
 from support.service import HTTP, Web, until
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "own_build.py"
@@ -114,3 +114,20 @@ def test_without_arguments_it_says_how_it_is_used() -> None:
     done = subprocess.run([sys.executable, EXAMPLE], capture_output=True, text=True, check=False)
     assert done.returncode == 1
     assert done.stderr.startswith("Usage: ")
+
+
+def test_with_a_login_that_only_reads_it_says_so(up: Web) -> None:
+    command = [sys.executable, EXAMPLE, mqtt_url(up), "own-refused", "sleep", "1"]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as example:
+        assert example.stderr
+        assert "may reader publish?" in example.stderr.readline()
+        example.kill()
+
+
+def test_without_a_broker_it_says_so(free_port: Callable[[], int]) -> None:
+    url = f"mqtt://a:b@127.0.0.1:{free_port()}"
+    command = [sys.executable, EXAMPLE, url, "own", "true"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert done.stderr.startswith("There is no broker at 127.0.0.1 port ")
+    assert done.stderr.count("\n") == 1
