@@ -1,0 +1,1 @@
+raise ImportError("an install has no aiohttp, which only tests need")

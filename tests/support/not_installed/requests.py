@@ -1,0 +1,1 @@
+raise ImportError("an install has no requests, which only tests need")

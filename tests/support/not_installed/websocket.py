@@ -1,0 +1,1 @@
+raise ImportError("an install has no websocket, which only tests need")
