@@ -59,6 +59,13 @@ def beat() -> None:
     process.terminate()
 
 
+def leave() -> None:
+    """Remove the presence: we are no worker any more."""
+    client.publish(here, b"", 1, retain=True).wait_for_publish(10)
+    client.disconnect()
+    client.loop_stop()  # once the goodbye has left
+
+
 client = Client(CallbackAPIVersion.VERSION2, client_id=worker)
 client.username_pw_set(unquote(url.username or ""), unquote(url.password or ""))
 client.will_set(here, json.dumps(presence | {"status": "offline"}), 1, retain=True)
@@ -72,13 +79,18 @@ except OSError as exc:
         f"There is no broker at {url.hostname} port {url.port or 1883}: {exc.strerror or exc}."
     )
 client.loop_start()
-signal.signal(signal.SIGINT, lambda *_: stopped.set())  # the command gets a Ctrl-C too
 if (refusal := connected.get()).is_failure:
     sys.exit(f"The broker refuses to connect: {refusal}.")
 
-say("status", "Accept", startTime=datetime.now(UTC).isoformat())
+for number in (signal.SIGINT, signal.SIGTERM):  # the command gets a Ctrl-C too
+    signal.signal(number, lambda *_: stopped.set())
 output = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "errors": "replace"}
-process = subprocess.Popen(command, **output)  # noqa: S603 - whoever runs this says which
+try:
+    process = subprocess.Popen(command, **output)  # noqa: S603 - whoever runs this says which
+except OSError as exc:
+    leave()
+    sys.exit(f"{command[0]} cannot be run: {exc.strerror}.")
+say("status", "Accept", startTime=datetime.now(UTC).isoformat())
 threading.Thread(target=beat, daemon=True).start()
 for line in process.stdout or ():
     print(line, end="")
@@ -93,6 +105,5 @@ failed = process.wait() != 0 or state["errors"]
 ending = "stopped" if stopped.is_set() else "failed" if failed else "succeeded"
 last = {} if failed else {"progress": 100}
 say("status", "Update", status=ending, endTime=datetime.now(UTC).isoformat(), **last)
-client.publish(here, b"", 1, retain=True).wait_for_publish(10)  # we are no worker any more
-client.disconnect()
-client.loop_stop()  # once the goodbye has left
+leave()
+sys.exit(process.returncode if process.returncode >= 0 else 128 - process.returncode)

@@ -1,6 +1,7 @@
 """The example that shows a build of one's own, beside a worker that must leave it alone."""
 
 import json
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -92,9 +93,33 @@ def test_it_hears_a_stop(up: Web, tmp_path: Path) -> None:
     with shown(up, "own-stopped", tmp_path / "never") as example:
         build = until_halfway(up, "own-stopped")["build"]
         assert up.press_stop("own-stopped", build)["stopping"]
-        assert example.wait(10) == 0
+        assert example.wait(10) == 128 + signal.SIGTERM
     up.until_status("own-stopped", build, "stopped", seconds=5)
     assert newest(up, "own-stopped")["progress"] == 50
+
+
+def test_it_ends_its_build_when_it_is_ended(up: Web, tmp_path: Path) -> None:
+    with shown(up, "own-ended", tmp_path / "never") as example:
+        build = until_halfway(up, "own-ended")["build"]
+        example.terminate()
+        assert example.wait(10) == 128 + signal.SIGTERM
+    up.until_status("own-ended", build, "stopped", seconds=5)
+
+
+def test_it_returns_what_its_command_returns(up: Web) -> None:
+    command = [sys.executable, EXAMPLE, publishing_url(up), "own-status", "sh", "-c", "exit 3"]
+    assert subprocess.run(command, check=False).returncode == 3
+    until(lambda: newest(up, "own-status").get("status") == "failed", "it has failed")
+
+
+def test_a_command_that_is_not_there_is_no_build(up: Web) -> None:
+    before = workers(up)
+    command = [sys.executable, EXAMPLE, publishing_url(up), "own-none", "./not-there"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert done.stderr == "./not-there cannot be run: No such file or directory.\n"
+    assert newest(up, "own-none") == {}
+    until(lambda: workers(up) <= before, "it is no worker any more")
 
 
 def test_no_worker_takes_it_over_when_it_is_killed(up: Web, tmp_path: Path) -> None:
