@@ -105,6 +105,10 @@ class Live:
         """Take note that history was read, and takes what recorders write; call it every 3 s."""
         self._history_used = self._now()
 
+    def history_replaced(self) -> None:
+        """Take note that history is another than before: what was missing there never comes."""
+        self._recorder_lag = RecorderLag()
+
     def reconnected(self) -> None:
         """Count the silence of workers from now on: before, no worker could be heard."""
         self._roster.restart(self._now())
