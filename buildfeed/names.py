@@ -19,6 +19,8 @@ Name = Annotated[str, msgspec.Meta(pattern=PATTERN)]
 
 _NAME: Final = re.compile(PATTERN)
 _BUILD_ID: Final = re.compile(r"[0-9a-f]{12}7[0-9a-f]{3}[89ab][0-9a-f]{15}")
+_NO_CLOCK_MS: Final = 253_402_300_800_000
+"""The year 10000: an id of then is nobody's clock, and no other could follow it for long."""
 
 
 def is_name(text: str) -> bool:
@@ -53,3 +55,12 @@ def build_id(now_ms: int, randomness: bytes) -> str:
 def build_id_time(build: str) -> int | None:
     """Return the Unix time in milliseconds inside a UUIDv7, None for any other name."""
     return int(build[:12], 16) if _BUILD_ID.fullmatch(build) else None
+
+
+def time_to_follow(build: str) -> int:
+    """Return the Unix time in milliseconds that the id of a newer build has to come after.
+
+    0 for a name that is no UUIDv7, and for a time that is nobody's clock.
+    """
+    made = build_id_time(build) or 0
+    return made if made < _NO_CLOCK_MS else 0

@@ -34,7 +34,7 @@ from uvicorn.supervisors import Multiprocess
 from buildfeed import listeners
 from buildfeed.log import configure
 from buildfeed.machine import signals
-from buildfeed.machine.folder import FolderUnusable
+from buildfeed.machine.folder import temporary
 from buildfeed.machine.open_files import raise_limit
 from gateway import descriptors
 from gateway.operations.loop_lag import HANG_SECONDS
@@ -86,12 +86,7 @@ def serve(settings: Settings, log_level: str) -> None:
 @contextlib.contextmanager
 def _shared_folder() -> Iterator[Path]:
     """Give a new folder of this process, locked; those of processes that were killed go."""
-    try:
-        place = Path(tempfile.gettempdir())
-    except FileNotFoundError as exc:
-        reason = "nor any other folder for temporary files: set TMPDIR to one that may be written"
-        raise FolderUnusable(Path("/tmp"), reason) from exc  # noqa: S108
-    for old in place.glob(f"{_FOLDER}*"):
+    for old in temporary().glob(f"{_FOLDER}*"):
         with contextlib.suppress(OSError), _locked(old):
             shutil.rmtree(old)
     made = tempfile.TemporaryDirectory(prefix=_FOLDER, ignore_cleanup_errors=True)

@@ -31,7 +31,7 @@ from buildfeed.history.retention import Keep, Retention
 from buildfeed.history.store import Store
 from buildfeed.log import configure
 from buildfeed.machine import signals
-from buildfeed.machine.folder import kept
+from buildfeed.machine.folder import kept, temporary
 from buildfeed.machine.open_files import raise_limit
 from buildfeed.machine.output import say
 from gateway import options
@@ -70,6 +70,8 @@ def _check_environment() -> None:
 def _alone(settings: Settings) -> None:
     """Run it as the only one in its folder, and leave nothing behind that it started."""
     raise_limit()
+    if settings.workers > 1:
+        temporary()  # else every gateway that is started would end
     rabbitmq = None
     if settings.broker == "rabbitmq" and not settings.mqtt_url:
         rabbitmq = PrivateRabbitMQ(settings.data_dir / "rabbitmq")

@@ -32,6 +32,9 @@ class Dialect(Protocol):
     def now(self, connection: Connection) -> datetime:
         """Return the time by a clock that all processes on the database share."""
 
+    def identity(self, connection: Connection) -> object:
+        """Return what tells the database from another that took its place."""
+
     def storable(self, connection: Connection, text: str) -> str:
         """Return `text` without what the database cannot store; it has no NUL."""
 

@@ -164,6 +164,13 @@ def now(connection: Connection) -> datetime:
     return moment
 
 
+def identity(connection: Connection) -> object:
+    """Return the number of the database, which a standby has too, and one made anew has not."""
+    return connection.exec_driver_sql(
+        "SELECT oid FROM pg_database WHERE datname = current_database()"
+    ).scalar_one()
+
+
 def storable(connection: Connection, text: str) -> str:
     """Return `text` as the database can store it: most encodings have but few characters."""
     info = cast(Any, connection.connection.driver_connection).info

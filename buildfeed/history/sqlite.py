@@ -69,6 +69,11 @@ def now(_connection: Connection) -> datetime:
     return datetime.now(UTC)
 
 
+def identity(connection: Connection) -> object:
+    """Return device and inode of the file that is open."""
+    return connection.info["file"]
+
+
 def storable(_connection: Connection, text: str) -> str:
     """Return `text`, with halves of characters written out."""
     return text.encode(errors="backslashreplace").decode()

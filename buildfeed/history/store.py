@@ -106,6 +106,11 @@ class Store:
         if doubtful:
             self._database.trust()
 
+    def identity(self) -> object:
+        """Return what tells this history from one that took its place, which counts anew."""
+        with self._database.transaction() as connection:
+            return self._database.dialect.identity(connection)
+
     def position(self) -> int:
         """Return the number of the newest change."""
         with self._database.transaction() as connection:

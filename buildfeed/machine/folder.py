@@ -6,6 +6,7 @@ however it ends; so a lock that is held has a holder.
 
 import fcntl
 import os
+import tempfile
 import time
 from pathlib import Path
 from typing import Final, TextIO
@@ -44,6 +45,15 @@ def make(path: Path) -> None:
         path.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as exc:
         raise FolderUnusable(path, exc.strerror or str(exc)) from exc
+
+
+def temporary() -> Path:
+    """Return the folder for temporary files; raise FolderUnusable if there is none."""
+    try:
+        return Path(tempfile.gettempdir())
+    except FileNotFoundError as exc:
+        reason = "nor any other folder for temporary files: set TMPDIR to one that may be written"
+        raise FolderUnusable(Path("/tmp"), reason) from exc  # noqa: S108
 
 
 def kept(path: Path, new: str) -> str:

@@ -30,6 +30,7 @@ class CatchUp:
     def __init__(self, store: Store, live: Live) -> None:
         self._store = store
         self._live = live
+        self._identity: object = None
         self._position: int | None = None
         self._subscription = 0  # the number of subscriptions so far
         self._caught_up_with = 0
@@ -81,12 +82,17 @@ class CatchUp:
 
         Raises HistoryUnavailable.
         """
-        position = await self._read_first() if self._position is None else self._position
+        identity = await asyncio.to_thread(self._store.identity)
+        position = self._position
+        if position is None or identity != self._identity:
+            position = await self._read_anew(identity)
         more = True
         while more:
-            states, position = await asyncio.to_thread(self._store.changes, position, PAGE)
+            states, read = await asyncio.to_thread(self._store.changes, position, PAGE)
             self._live.heal(states)
-            self._position = position
+            if read < position:  # e.g. a backup was restored in place
+                read = await self._read_anew(identity)
+            self._position = position = read
             more = len(states) == PAGE  # a page that is not full was the last one for now
         for key in list(self._live.unverified):
             if state := await asyncio.to_thread(self._store.get, *key):
@@ -94,6 +100,14 @@ class CatchUp:
             self._live.unverified.discard(key)
         # Without it a server that was demoted would be read for ever, and starts would be refused.
         await asyncio.to_thread(self._store.check)
+
+    async def _read_anew(self, identity: object) -> int:
+        """Read as at first, a history that is another than before, if there was one."""
+        position = await self._read_first()
+        if self._position is not None:
+            self._live.history_replaced()
+        self._identity = identity
+        return position
 
     async def _read_first(self) -> int:
         """Read the newest builds; return the number of the last change before."""

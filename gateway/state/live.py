@@ -28,9 +28,6 @@ from gateway.state.roster import Roster
 HISTORY_SILENT_SECONDS: Final = 6.0
 """Seconds without a use of history after which it counts as behind: two looks."""
 
-_NO_CLOCK_MS: Final = 253_402_300_800_000
-"""The year 10000: an id of then is nobody's clock, and no other could follow it for long."""
-
 
 class Live:
     """Board, roster and hub of one gateway process.
@@ -107,6 +104,10 @@ class Live:
     def history_used(self) -> None:
         """Take note that history was read, and takes what recorders write; call it every 3 s."""
         self._history_used = self._now()
+
+    def history_replaced(self) -> None:
+        """Take note that history is another than before: what was missing there never comes."""
+        self._recorder_lag = RecorderLag()
 
     def reconnected(self) -> None:
         """Count the silence of workers from now on: before, no worker could be heard."""
@@ -199,9 +200,7 @@ class Live:
                 callback(state)
 
     def _note_id(self, build: str) -> None:
-        made = names.build_id_time(build)
-        if made is not None and self.newest_id_time < made < _NO_CLOCK_MS:
-            self.newest_id_time = made
+        self.newest_id_time = max(self.newest_id_time, names.time_to_follow(build))
 
     def _push(self, state: BuildState) -> None:
         self.changes.add(state.key)

@@ -52,11 +52,12 @@ def test_too_few_open_files_are_told_in_one_sentence(name: str, tmp_path: Path) 
     assert "Only 20 files may be open at a time, and 64 are needed at least" in said
 
 
+@pytest.mark.parametrize("name", ["up", "gateway"])
 def test_without_a_folder_for_temporary_files_it_says_so(
-    tmp_path: Path, free_port: FreePort
+    name: str, tmp_path: Path, free_port: FreePort
 ) -> None:
     options = ["--data-dir", tmp_path, "--workers", 2, "--port", free_port()]
-    code, said = command("gateway", *options, before="ulimit -f 0")
+    code, said = command(name, *options, before="ulimit -f 0")
     assert (code, said.count("\n")) == (1, 1)
     assert "set TMPDIR to one that may be written" in said
 

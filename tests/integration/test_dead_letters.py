@@ -127,6 +127,18 @@ def test_retry_makes_a_new_build_of_the_same_wish(
     wait_for_dead(channel, 0)
 
 
+def test_a_retried_build_is_newer_than_its_first_start_whose_clock_was_ahead(
+    channel: BlockingChannel, dead: Dead
+) -> None:
+    tomorrow = names.build_id((int(time.time()) + 86_400) * 1000, b"\xff" * 10)
+    for build in (tomorrow, "nightly", names.build_id(2**48 - 1, bytes(10))):
+        die(channel, build)
+    assert dead("retry", "--all").exit_code == 0
+    retried = [again(channel, BUILDS).build for _ in range(3)]
+    assert retried[0] > tomorrow
+    assert max(retried[1:]) < tomorrow
+
+
 def test_retry_of_all_leaves_only_what_is_not_an_activity(
     channel: BlockingChannel, dead: Dead
 ) -> None:

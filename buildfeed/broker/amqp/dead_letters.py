@@ -14,7 +14,7 @@ from msgspec import Meta
 from pika.adapters.blocking_connection import BlockingChannel
 from pika.spec import BasicProperties
 
-from buildfeed import command
+from buildfeed import command, names
 from buildfeed.activity import Build, decode
 from buildfeed.broker.amqp.topology import BUILDS_DEAD, DELIVERY_LIMIT, publish
 from buildfeed.errors import InvalidActivity, InvalidTopic
@@ -70,11 +70,12 @@ def drop(channel: BlockingChannel, wanted: Callable[[DeadLetter], bool]) -> list
 def retry(
     channel: BlockingChannel,
     wanted: Callable[[DeadLetter], bool],
-    new_build: Callable[[], str],
+    new_build: Callable[[int], str],
     now: datetime,
 ) -> list[tuple[DeadLetter, Build | None]]:
     """Start each `wanted` build again as a new one, and remove its letters.
 
+    `new_build` returns the id of a build that is newer than one of a Unix time in milliseconds.
     Returns the letters with their new builds. A letter that is not an activity stays in the queue,
     and is returned with None. Several letters of one build, e.g. of a start that was published
     twice, make one new build. A letter is removed only after the broker has confirmed the new
@@ -89,7 +90,8 @@ def retry(
             retried.append((letter, None))
             continue
         if letter.start.id not in started:
-            start = command.again(letter.start, new_build(), now)
+            build = new_build(names.time_to_follow(letter.start.build))
+            start = command.again(letter.start, build, now)
             publish(channel, start)
             started[letter.start.id] = start.object
             retried.append((letter, start.object))

@@ -182,11 +182,14 @@ def test_a_database_that_was_made_anew_gets_its_tables(postgresql: PostgreSQL) -
     name = url.split("/")[3].partition("?")[0]
     with closing(Store(url)) as store:
         use(store)
+        before = store.identity()
+        assert store.identity() == before
         postgresql.execute(f"DROP DATABASE {name} WITH (FORCE)")
         postgresql.execute(f"CREATE DATABASE {name}")
         with pytest.raises(HistoryUnavailable):
             store.get("acme", "0193")
         use(store)
+        assert store.identity() != before
 
 
 def test_a_frozen_process_does_not_lock_others_out(

@@ -116,6 +116,7 @@ def test_a_status_that_cannot_be_read_is_left_out(path: Path, store: Store) -> N
 
 CALLS: dict[str, Callable[[Store], object]] = {
     "append": lambda store: store.append([START]),
+    "identity": lambda store: store.identity(),
     "position": lambda store: store.position(),
     "changes": lambda store: store.changes(0),
     "offered": lambda store: store.offered(),

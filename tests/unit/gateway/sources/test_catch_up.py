@@ -72,6 +72,36 @@ def test_all_that_changed_since_is_read(store: Store, live: Live) -> None:
     assert len(live.board) == 3 * PAGE
 
 
+@pytest.mark.parametrize("anew", [1, 9], ids=["shorter", "longer"])
+def test_a_history_that_was_made_anew_is_read_anew_and_not_behind(
+    store: Store, tmp_path: Path, anew: int
+) -> None:
+    """A change that went to the history of before is in none: it is not waited for."""
+    now = 0.0
+    live = Live(lambda _event: None, lambda: now)
+    catch_up = CatchUp(store, live)
+    store.append([activity(f"b{number}") for number in range(PAGE)])
+    asyncio.run(catch_up.read())
+    live.receive(activity("gone", "succeeded"))
+    store.append([activity("gone", "succeeded")])
+
+    for file in tmp_path.glob("history.db*"):
+        file.unlink()
+    with closing(Store(f"sqlite:///{tmp_path}/history.db")) as another:
+        another.append([activity("missed")])
+        another.append([activity(f"c{number}") for number in range(1, anew)])
+    asyncio.run(catch_up.read())
+
+    assert live.board.get("acme", "missed")
+    now = 20.0
+    live.history_used()
+    assert live.recorder_lag() == 0
+    live.receive(activity("next", "succeeded"))
+    now = 30.0
+    live.history_used()
+    assert live.recorder_lag() == 10
+
+
 async def test_history_that_takes_no_writes_is_read_and_said_to_be_down(
     store: Store, live: Live, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
