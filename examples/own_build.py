@@ -3,13 +3,14 @@
 import json
 import re
 import secrets
+import shutil
 import signal
 import subprocess
 import sys
 import threading
 import time
 from datetime import UTC, datetime
-from queue import SimpleQueue
+from queue import Empty, SimpleQueue
 from urllib.parse import unquote, urlsplit
 
 from paho.mqtt.client import CallbackAPIVersion, Client, MQTTMessageInfo
@@ -17,6 +18,8 @@ from paho.mqtt.client import CallbackAPIVersion, Client, MQTTMessageInfo
 project, command = "".join(sys.argv[2:3]), sys.argv[3:]
 if not command:
     sys.exit("Usage: python examples/own_build.py mqtt://USER:PASSWORD@HOST:1883 PROJECT COMMAND …")
+if not shutil.which(command[0]):
+    sys.exit(f"The command {command[0]} is not there.")
 url = urlsplit(sys.argv[1])
 digits = secrets.token_hex(9)
 build = f"{time.time_ns() // 10**6:012x}7{digits[:3]}8{digits[3:]}"  # UUIDv7: sorts by time
@@ -26,7 +29,8 @@ presence["builds"] = [{"project": project, "build": build, "attempt": 1}]
 here, stop = f"workers/{worker}/status", f"builds/{project}/{build}/stop"
 state = {"id": f"urn:buildfeed:{project}:{build}", "project": project, "build": build}
 state |= {"status": "running", "progress": 0, "errors": 0, "attempt": 1, "seq": -1}
-connected, stopped = SimpleQueue(), threading.Event()
+connected, taken = SimpleQueue(), SimpleQueue()
+stopped, told = threading.Event(), threading.Event()
 
 
 def say(kind: str, type_: str, content: str | None = None, **new: object) -> MQTTMessageInfo:
@@ -47,8 +51,9 @@ def up(_client: Client, _data: None, _flags: object, reason: object, _properties
 
 
 def lost(_client: Client, _data: None, _flags: object, reason: object, _properties: object) -> None:
-    """Say why nobody may see the build; the client tries again by itself."""
-    if reason.is_failure:
+    """Say once why nobody may see the build; the client tries again by itself."""
+    if reason.is_failure and not told.is_set():
+        told.set()
         print(f"The broker ended the connection: may {url.username} publish?", file=sys.stderr)
 
 
@@ -64,7 +69,7 @@ client.username_pw_set(unquote(url.username or ""), unquote(url.password or ""))
 client.will_set(here, json.dumps(presence | {"status": "offline"}), 1, retain=True)
 client.on_connect = up
 client.on_message = lambda _client, _data, message: message.topic == stop and stopped.set()
-client.on_disconnect = lost
+client.on_publish = lambda _client, _data, number, *_: taken.put(number)
 try:
     client.connect(url.hostname or "localhost", url.port or 1883)
 except OSError as exc:
@@ -75,6 +80,7 @@ client.loop_start()
 signal.signal(signal.SIGINT, lambda *_: stopped.set())  # the command gets a Ctrl-C too
 if (refusal := connected.get()).is_failure:
     sys.exit(f"The broker refuses to connect: {refusal}.")
+client.on_disconnect = lost
 
 say("status", "Accept", startTime=datetime.now(UTC).isoformat())
 output = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "errors": "replace"}
@@ -93,6 +99,11 @@ failed = process.wait() != 0 or state["errors"]
 ending = "stopped" if stopped.is_set() else "failed" if failed else "succeeded"
 last = {} if failed else {"progress": 100}
 say("status", "Update", status=ending, endTime=datetime.now(UTC).isoformat(), **last)
-client.publish(here, b"", 1, retain=True).wait_for_publish(10)  # we are no worker any more
+goodbye = client.publish(here, b"", 1, retain=True).mid  # we are no worker any more
+try:
+    while taken.get(timeout=10) != goodbye:  # also when the broker was away, and is back
+        pass
+except Empty:
+    sys.exit("The broker has not taken the end of the build.")
 client.disconnect()
 client.loop_stop()  # once the goodbye has left
