@@ -10,8 +10,8 @@ ENV PATH=/venv/bin:$PATH \
     PIP_DISABLE_PIP_VERSION_CHECK=1 \
     PIP_NO_CACHE_DIR=1
 WORKDIR /src
-COPY requirements/run.txt requirements/run.txt
-RUN pip install --require-hashes --requirement requirements/run.txt
+COPY requirements/image.txt requirements/image.txt
+RUN pip install --require-hashes --requirement requirements/image.txt
 COPY . .
 # --no-build-isolation: the build back end is in the lock file too, by hash.
 RUN pip install --no-deps --no-build-isolation .

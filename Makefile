@@ -70,6 +70,8 @@ lock:
 	$(COMPILE) --extra all --group build --output-file requirements/run.txt
 	$(COMPILE) --extra all --group build --group test \
 		--constraint requirements/run.txt --output-file requirements/test.txt
+	$(COMPILE) --extra worker --extra recorder --extra gateway --extra postgresql --group build \
+		--constraint requirements/run.txt --output-file requirements/image.txt
 
 clean:
 	rm -rf .venv .buildfeed node_modules benchmarks/peers/node_modules web/vendor

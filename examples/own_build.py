@@ -9,7 +9,7 @@ import sys
 import threading
 import time
 from datetime import UTC, datetime
-from queue import SimpleQueue
+from queue import Empty, SimpleQueue
 from urllib.parse import unquote, urlsplit
 
 from paho.mqtt.client import CallbackAPIVersion, Client, MQTTMessageInfo
@@ -26,7 +26,8 @@ presence["builds"] = [{"project": project, "build": build, "attempt": 1}]
 here, stop = f"workers/{worker}/status", f"builds/{project}/{build}/stop"
 state = {"id": f"urn:buildfeed:{project}:{build}", "project": project, "build": build}
 state |= {"status": "running", "progress": 0, "errors": 0, "attempt": 1, "seq": -1}
-connected, stopped = SimpleQueue(), threading.Event()
+connected, taken = SimpleQueue(), SimpleQueue()
+stopped, told = threading.Event(), threading.Event()
 
 
 def say(kind: str, type_: str, content: str | None = None, **new: object) -> MQTTMessageInfo:
@@ -47,8 +48,9 @@ def up(_client: Client, _data: None, _flags: object, reason: object, _properties
 
 
 def lost(_client: Client, _data: None, _flags: object, reason: object, _properties: object) -> None:
-    """Say why nobody may see the build; the client tries again by itself."""
-    if reason.is_failure:
+    """Say once why nobody may see the build; the client tries again by itself."""
+    if reason.is_failure and not told.is_set():
+        told.set()
         print(f"The broker ended the connection: may {url.username} publish?", file=sys.stderr)
 
 
@@ -61,7 +63,12 @@ def beat() -> None:
 
 def leave() -> None:
     """Remove the presence: we are no worker any more."""
-    client.publish(here, b"", 1, retain=True).wait_for_publish(10)
+    goodbye = client.publish(here, b"", 1, retain=True).mid
+    try:
+        while taken.get(timeout=10) != goodbye:  # also when the broker was away, and is back
+            pass
+    except Empty:
+        print("The broker has not taken the end of the build.", file=sys.stderr)
     client.disconnect()
     client.loop_stop()  # once the goodbye has left
 
@@ -71,7 +78,7 @@ client.username_pw_set(unquote(url.username or ""), unquote(url.password or ""))
 client.will_set(here, json.dumps(presence | {"status": "offline"}), 1, retain=True)
 client.on_connect = up
 client.on_message = lambda _client, _data, message: message.topic == stop and stopped.set()
-client.on_disconnect = lost
+client.on_publish = lambda _client, _data, number, *_: taken.put(number)
 try:
     client.connect(url.hostname or "localhost", url.port or 1883)
 except OSError as exc:
@@ -81,6 +88,7 @@ except OSError as exc:
 client.loop_start()
 if (refusal := connected.get()).is_failure:
     sys.exit(f"The broker refuses to connect: {refusal}.")
+client.on_disconnect = lost
 
 for number in (signal.SIGINT, signal.SIGTERM):  # the command gets a Ctrl-C too
     signal.signal(number, lambda *_: stopped.set())

@@ -126,7 +126,13 @@ async def _keep_running(rabbitmq: PrivateRabbitMQ) -> None:
 @asynccontextmanager
 async def _embedded(settings: Settings) -> AsyncIterator[Urls]:
     # Imported here: it takes half a second that the other ways to start need not wait for.
-    from buildfeed.broker.local.embedded import EmbeddedBroker  # noqa: PLC0415
+    try:
+        from buildfeed.broker.local.embedded import EmbeddedBroker  # noqa: PLC0415
+    except ModuleNotFoundError as exc:
+        raise click.ClickException(
+            "The embedded broker is not installed here: pip install 'buildfeed[embedded]', or name "
+            "a broker that runs with --mqtt-url."
+        ) from exc
 
     password_file = settings.data_dir / "mqtt-password"
     owner = User(_USER, kept(password_file, secrets.token_urlsafe(12)))

@@ -149,10 +149,14 @@ class Protocol(HttpToolsProtocol):
         return b""
 
     def _should_upgrade(self) -> bool:
-        """Tell whether this is the handshake of a WebSocket that we serve (RFC 6455 §4.1)."""
+        """Tell whether this is the handshake of a WebSocket that we serve (RFC 6455 §4.1).
+
+        The `Upgrade` of a request by HTTP/1.0 is ignored (RFC 9110 §7.8).
+        """
         return (
             super()._should_upgrade()
             and self._paths.own(unquote(self._path())) == SOCKETS
+            and self.scope["http_version"] == "1.1"
             and self.scope["method"] == "GET"
             and all(name not in _LENGTH or value == b"0" for name, value in self.headers)
         )

@@ -129,14 +129,16 @@ def test_curl_that_offers_http_2_is_heard(up: Web) -> None:
     assert '"status":422' in refused
 
 
-def test_a_websocket_gets_through_by_http_1_0_and_else_is_told_why(
-    nginx: Callable[[str], NginxLocation], up: Web
+def test_a_websocket_by_http_1_0_is_told_why_and_the_page_polls(
+    nginx: Callable[[str], NginxLocation], up: Web, new_page: NewPage
 ) -> None:
     old = nginx(f"{HOST} proxy_http_version 1.0;")
     address = "/socket.io/?EIO=4&transport=websocket"
-    socket = websocket.create_connection(f"{old.url.replace('http', 'ws')}{address}", timeout=5)
-    assert socket.recv().startswith("0{")
-    socket.close()
+    with pytest.raises(websocket.WebSocketBadStatusException, match="no-websocket"):
+        websocket.create_connection(f"{old.url.replace('http', 'ws')}{address}", timeout=5)
+    page = new_page()
+    page.goto(old.url)
+    expect(page.locator("#connection-status")).to_contain_text("Live")
     upgrade = {"Connection": "Upgrade", "Upgrade": "websocket"}
     for headers, content in (({}, b""), (upgrade, b"12345")):
         answer = httpx.request("GET", f"{up.url}{address}", headers=headers, content=content)

@@ -1,9 +1,11 @@
 """The example that shows a build of one's own, beside a worker that must leave it alone."""
 
 import json
+import re
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,6 +13,7 @@ from typing import Any
 
 import httpx
 
+from support.brokers import Mosquitto
 from support.own_builds import mqtt_url, publishing_url
 from support.service import HTTP, Web, until
 
@@ -141,12 +144,45 @@ def test_without_arguments_it_says_how_it_is_used() -> None:
     assert done.stderr.startswith("Usage: ")
 
 
-def test_with_a_login_that_only_reads_it_says_so(up: Web) -> None:
-    command = [sys.executable, EXAMPLE, mqtt_url(up), "own-refused", "sleep", "1"]
+def run(url: str, *command: str) -> tuple[int, list[str]]:
+    done = subprocess.run(
+        [sys.executable, EXAMPLE, url, "own-refused", *command],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return done.returncode, done.stderr.splitlines()
+
+
+def test_with_a_login_that_only_reads_it_says_so_once_and_that_the_end_was_not_taken(
+    up: Web,
+) -> None:
+    refused = "The broker ended the connection: may reader publish?"
+    lost = "The broker has not taken the end of the build."
+    assert run(mqtt_url(up), "sleep", "1") == (0, [refused, lost])
+
+
+def test_with_a_wrong_password_it_says_that_alone(up: Web) -> None:
+    url = re.sub(":[^:]*@", ":wrong@", publishing_url(up))
+    for _ in range(10):
+        assert run(url, "true") == (1, ["The broker refuses to connect: Not authorized."])
+
+
+def test_a_broker_that_was_away_at_the_end_gets_it(tmp_path: Path) -> None:
+    broker = Mosquitto(tmp_path)
+    broker.start()
+    begun, over = tmp_path / "begun", tmp_path / "over"
+    wait = f"touch {begun}; until [ -e {over} ]; do sleep 0.1; done"
+    command = [sys.executable, EXAMPLE, broker.url, "own-away", "sh", "-c", wait]
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as example:
-        assert example.stderr
-        assert "may reader publish?" in example.stderr.readline()
-        example.kill()
+        until(begun.exists, "the command runs")
+        broker.stop()
+        over.touch()
+        time.sleep(1)  # it ends meanwhile
+        broker.start()
+        _, said = example.communicate(timeout=20)
+    broker.stop()
+    assert (example.returncode, said.count("\n")) == (0, 1)
 
 
 def test_without_a_broker_it_says_so(free_port: Callable[[], int]) -> None:

@@ -257,6 +257,59 @@ def test_the_image_gets_all_that_the_wheel_needs_and_nothing_else() -> None:
     assert all((ROOT / path).exists() for path in needed)
 
 
+def pins(path: str) -> set[str]:
+    """Return the packages of a lock file, each with its version and its hashes."""
+    return set(re.split(r"\n(?=\S)", (ROOT / path).read_text().strip()))
+
+
+def test_the_image_has_the_packages_of_its_commands_and_not_the_embedded_broker() -> None:
+    (locked,) = {each for text in arguments("COPY") for each in re.findall(r"\S+\.txt", text)}
+    assert pins(locked) < pins("requirements/run.txt")
+    names = {pin.partition("==")[0] for pin in pins(locked)}
+    extras = PROJECT["project"]["optional-dependencies"]
+    wanted = [
+        each for extra in ("worker", "recorder", "gateway", "postgresql") for each in extras[extra]
+    ]
+    assert {re.split(r"[^\w.-]", each)[0].lower() for each in wanted} <= names
+    assert not names & {"amqtt", "websockets"}
+
+
+WITHOUT_EMBEDDED = """
+import sys
+sys.modules["amqtt"] = None
+from buildfeed.cli.commands import main
+main()
+"""
+
+
+@every_one_of_ours
+def test_our_services_need_no_embedded_broker(
+    name: str, tmp_path: Path, free_port: Callable[[], int]
+) -> None:
+    (command, *_) = OURS[name]["command"]
+    options = ["--mqtt-url", "mqtt://127.0.0.1:9", "--data-dir", str(tmp_path)]
+    if command == "gateway":
+        options += ["--port", str(free_port())]
+    run = [sys.executable, "-c", WITHOUT_EMBEDDED, command, *options]
+    with subprocess.Popen(run, stderr=subprocess.PIPE, text=True) as service:
+        try:
+            assert service.stderr
+            assert "mqtt.down" in next(line for line in service.stderr if " mqtt." in line)
+        finally:
+            service.kill()
+
+
+def test_where_the_embedded_broker_is_not_installed_up_says_so(
+    tmp_path: Path, free_port: Callable[[], int]
+) -> None:
+    options = ["--port", str(free_port()), "--data-dir", str(tmp_path)]
+    run = [sys.executable, "-c", WITHOUT_EMBEDDED, "up", *options]
+    done = subprocess.run(run, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert done.stderr.startswith("Error: The embedded broker is not installed here: ")
+    assert done.stderr.count("\n") == 1
+
+
 # Health checks
 
 

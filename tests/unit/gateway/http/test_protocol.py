@@ -174,6 +174,13 @@ async def test_a_handshake_is_a_get(site: EchoSite) -> None:
     assert site.seen == ["POST /socket.io/", "GET /last"]
 
 
+async def test_a_handshake_is_of_http_1_1(site: EchoSite) -> None:
+    get = b"GET /socket.io/ HTTP/1.0\r\nHost: localhost\r\n"
+    answer = await site.ask(get + UPGRADES["websocket"] + b"\r\n")
+    assert answer.startswith("HTTP/1.1 200 OK")
+    assert site.seen == ["GET /socket.io/"]
+
+
 @pytest.mark.parametrize(
     ("head", "status", "slug"),
     [
