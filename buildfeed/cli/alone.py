@@ -7,6 +7,7 @@ from types import TracebackType
 from typing import Final, Self
 
 from buildfeed.cli.settings import Settings
+from buildfeed.cli.variables import UP
 from buildfeed.history.options import recorder_lock
 from buildfeed.machine.folder import FolderLock, FolderUnusable
 from buildfeed.machine.warden import Warden
@@ -26,7 +27,7 @@ class Alone:
     """
 
     def __init__(self, settings: Settings, rabbitmq: str | None) -> None:
-        self.mark = f"BUILDFEED_UP={secrets.token_hex(8)}"
+        self.mark = f"{UP}={secrets.token_hex(8)}"
         own = "end it first, or give this one a --data-dir of its own"
         folder = FolderLock(settings.data_dir / "up.lock", "`buildfeed up`", own)
         advice = "end it first, or give this one a --database-url of its own"

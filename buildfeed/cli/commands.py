@@ -1,11 +1,14 @@
 """The `buildfeed` command; a subcommand's package is imported when it is called."""
 
+import os
 import sys
 from importlib import import_module
 from typing import Any
 
 import click
 
+from buildfeed.cli import variables
+from buildfeed.cli.variables import UP
 from buildfeed.machine import output
 
 _COMMANDS = {
@@ -33,6 +36,9 @@ class _Lazy(click.Group):
         output.prepare()
         try:
             try:
+                if UP not in os.environ:  # else `up` has said it
+                    for sentence in variables.misspelt(os.environ.keys()):
+                        click.echo(f"Warning: {sentence}", err=True)
                 return super().main(*args, **kwargs)
             finally:
                 sys.stdout.flush()

@@ -20,7 +20,8 @@ class Refusals:
 
     def __init__(self, access: Access) -> None:
         self._access = access
-        self._limit = LogLimit(_LOGGED_A_MINUTE)
+        self._limits: dict[str, LogLimit] = {}
+        """One for each problem: many strangers of one kind do not hide another's trouble."""
 
     def pass_own(self, host: str, origin: str | None) -> bool:
         """Tell whether a command to `host` passes that comes from our own page there, or from none.
@@ -55,7 +56,8 @@ class Refusals:
                 "origin": ", ".join(origin)[:_LOGGED_CHARACTERS],
             }
             now = asyncio.get_running_loop().time()
-            left_out = self._limit.take(tuple(facts.values()), now)
+            limit = self._limits.setdefault(problem.slug, LogLimit(_LOGGED_A_MINUTE))
+            left_out = limit.take(tuple(facts.values()), now)
             if left_out is not None:
                 facts["client"] = client
                 log.warning("http.refused", extra={**facts, "left_out": left_out})

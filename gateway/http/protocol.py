@@ -249,8 +249,8 @@ class Protocol(HttpToolsProtocol):
     def send_400_response(self, _msg: str) -> None:
         """Refuse bytes that are no HTTP, or a head that is refused."""
         detail = (
-            "This is no HTTP/1.1, or a body without its length: "
-            "send Content-Length or Transfer-Encoding: chunked."
+            "This is no HTTP/1.1, or it is not clear how long its body is: "
+            "send Content-Length once, or Transfer-Encoding: chunked."
         )
         self._give_up(self._problem or Problem(HTTPStatus.BAD_REQUEST, "bad-http", detail))
 

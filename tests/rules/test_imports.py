@@ -103,6 +103,7 @@ PURE = [
     *(f"buildfeed/{name}.py" for name in ("text", "times", "topics", "unique_name")),
     *(f"{MQTT}/{name}.py" for name in ("outbox", "packets", "session")),
     "buildfeed/broker/local/users.py",
+    "buildfeed/cli/variables.py",
     f"{HISTORY}/malformed.py",
     *(f"buildfeed/worker/{name}.py" for name in ("attempt", "limits", "runner", "settings")),
     *(f"buildfeed/worker/queues/{name}.py" for name in ("queue", "elsewhere")),

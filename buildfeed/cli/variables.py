@@ -1,0 +1,34 @@
+"""The environment variables that are settings, and those that look like a misspelt one. Pure."""
+
+from collections.abc import Collection, Iterator
+from difflib import get_close_matches
+from typing import Final
+
+PREFIX: Final = "BUILDFEED_"
+UP: Final = "BUILDFEED_UP"
+"""The variable that marks all processes of one `up`."""
+SETTINGS: Final = frozenset(
+    (
+        *("AMQP_URL", "ANONYMOUS", "BACKLOG_KIB", "BODY_SECONDS", "BROKER", "CONCURRENCY"),
+        *("DATABASE_URL", "DATA_DIR", "DRAIN_SECONDS", "FRAME_MS", "HEAD_SECONDS", "HOST"),
+        *("IDLE_SECONDS", "KEEP_BUILDS", "KEEP_DAYS", "LOG_LEVEL", "MAX_ATTEMPTS"),
+        *("MAX_CONNECTIONS", "MAX_LAG", "MAX_PER_ADDRESS", "MAX_SECONDS", "MAX_UNFINISHED"),
+        *("MESSAGES_PER_SECOND", "MQTT_PORT", "MQTT_URL", "NAME", "NO_WORKER", "ORIGINS", "PORT"),
+        *("QUESTIONS_KIB", "RECORDER_ID", "ROOT_PATH", "SNAPSHOT_QUERIES", "STARTS_IN_ALL"),
+        *("STARTS_PER_ADDRESS", "STARTS_PER_MINUTE", "STUCK_SECONDS", "TRUSTED_PROXIES"),
+        *("UNFETCHED_KIB", "WORKERS"),
+    )
+)
+"""Of all commands, without the prefix: to ask each command would mean to import it."""
+
+_ALIKE: Final = 0.8
+"""Similarity from which one name is taken for another misspelt (difflib)."""
+
+
+def misspelt(names: Collection[str]) -> Iterator[str]:
+    """Yield a sentence for each variable that is no setting, and is written much like one."""
+    for name in sorted(names):
+        text = name.removeprefix(PREFIX)
+        if name != text and text not in SETTINGS:
+            for meant in get_close_matches(text.upper(), SETTINGS, 1, _ALIKE):
+                yield f"{name} is no setting and is ignored; perhaps {PREFIX}{meant} is meant."
