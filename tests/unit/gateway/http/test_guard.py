@@ -189,7 +189,4 @@ async def test_a_refusal_says_what_to_do(caplog: pytest.LogCaptureFixture) -> No
         ("foreign-origin", "192.0.2.1:8000", "http://192.0.2.1:8080"),
         ("foreign-host", "builds.example", ""),
     ]
-    assert [(fact["client"], fact["left_out"]) for fact in logged] == [
-        ("127.0.0.1", 0),
-        ("127.0.0.1", 1),
-    ]
+    assert [(fact["client"], fact["left_out"]) for fact in logged] == [("127.0.0.1", 0)] * 2
