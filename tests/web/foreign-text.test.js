@@ -33,6 +33,8 @@ test("a line is shown as it was left", () => {
     ["10 %\r20 %\r100 %", "100 %"],
     ["10 %\r\x1b[K100 %\r\n", "100 %"],
     ["done\r", "done"],
+    ["no such file\r\x07", "no such file"],
+    ["no such file\r\b\x0f", "no such file"],
     ["dos\r\nlines\r\r\nhere\r\n", "dos\nlines\nhere"],
     ["working |\b/\b-\b\\", "working \\"],
     ["b\bbo\bol\bld\bd", "bold"],

@@ -44,9 +44,11 @@ export function isolated(text) {
   return /^[ -~]*$/.test(line) ? line : ISOLATE + line + POP_ISOLATE;
 }
 
-/** A line after all that was written over it: a return begins it again, \b takes a character back. */
-function asLeft(line) {
-  const written = line.split("\r").filter(Boolean).pop() ?? "";
+/** A line after all that was written over it: a return begins it again, unless nothing visible follows. */
+const asLeft = (line) => line.split("\r").map(visible).filter(Boolean).pop() ?? "";
+
+/** The characters that have a look; \b takes one back. */
+function visible(written) {
   const left = [];
   for (const character of written) {
     if (character === "\b") left.pop();
