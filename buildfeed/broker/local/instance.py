@@ -113,18 +113,21 @@ class Instance(msgspec.Struct, frozen=True):
         }
 
     def _settings(self, version: tuple[int, int]) -> str:
-        # RabbitMQ does not boot with an unknown key, so each version gets the one that it knows.
-        expiry = (
-            "mqtt.max_session_expiry_interval_seconds = 604800"
-            if version >= (3, 13)
-            else "mqtt.subscription_ttl = 604800000"
-        )
+        # RabbitMQ does not boot with an unknown key, so each version gets those that it knows.
+        if version >= (3, 13):
+            of_version = [
+                "mqtt.max_session_expiry_interval_seconds = 604800",
+                # 4.3.6 does not boot if it is over max_message_size, and by default it is.
+                f"mqtt.max_packet_size_authenticated = {_MAX_MESSAGE_BYTES}",
+            ]
+        else:
+            of_version = ["mqtt.subscription_ttl = 604800000"]
         settings = [
             f"listeners.tcp.1 = {LOOPBACK}:{self.port('amqp')}",
             f"mqtt.listeners.tcp.1 = {LOOPBACK}:{self.port('mqtt')}",
             "mqtt.allow_anonymous = false",
             "mqtt.prefetch = 1000",
-            expiry,
+            *of_version,
             "consumer_timeout = 86400000",
             f"max_message_size = {_MAX_MESSAGE_BYTES}",
             f"load_definitions = {HERE}/definitions.json",

@@ -27,6 +27,14 @@ def test_sessions_live_seven_days_in_the_words_of_each_version(
     assert [line for line in lines if "604800" in line] == [setting]
 
 
+@pytest.mark.parametrize("version", [(3, 13), (4, 0), (4, 3)])
+def test_mqtt_takes_no_packet_over_the_largest_message(version: tuple[int, int]) -> None:
+    """RabbitMQ 4.3.6 does not boot else."""
+    lines = INSTANCE.files(version, USERS, b"salt")["rabbitmq.conf"].splitlines()
+    sizes = [int(line.split()[-1]) for line in lines if "_size" in line]
+    assert sizes == [512 * 1024] * 2
+
+
 def test_no_file_and_no_variable_has_the_password() -> None:
     texts = INSTANCE.files((4, 0), USERS, b"salt").values()
     for text in (*texts, *INSTANCE.environment().values()):
