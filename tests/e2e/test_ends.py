@@ -86,6 +86,7 @@ def test_a_closed_terminal_ends_it(
     environment = os.environ | {f"BUILDFEED_{key.upper()}": value for key, value in told.items()}
     pid, terminal = pty.fork()
     if pid == 0:
+        signal.signal(signal.SIGHUP, signal.SIG_DFL)  # the tests may run under nohup
         os.execve(sys.executable, [sys.executable, "-m", "buildfeed", command], environment)
     text = b""
     ready = {"up": b"ready", "gateway": b"gateway.started", "recorder": b"mqtt.down"}
