@@ -42,9 +42,9 @@ def say(kind: str, type_: str, content: str | None = None, **new: object) -> MQT
 
 def up(_client: Client, _data: None, _flags: object, reason: object, _properties: object) -> None:
     """Listen for stops, and say who is here: after each connect."""
-    connected.put(reason)
     client.subscribe("builds/+/+/stop", 1)
     client.publish(here, json.dumps(presence), 1, retain=True)
+    connected.put(reason)  # the last: a goodbye has to come after this
 
 
 def lost(_client: Client, _data: None, _flags: object, reason: object, _properties: object) -> None:
