@@ -78,7 +78,7 @@ class Api:
         return self._one(state, status, headers)
 
     async def stop(self, request: Request) -> Response:
-        """202 and the build, which is `stopping` from now on or has never begun."""
+        """202 and the build, which is `stopping` from now on, or `stopped` already."""
         with _counted(self._counters.stops):
             project, build = self._named(request)
             requests.no_query(request.query_params.multi_items())

@@ -95,7 +95,8 @@ def test_it_shows_a_build_from_its_beginning_to_its_end(up: Web, tmp_path: Path)
 def test_it_hears_a_stop(up: Web, tmp_path: Path) -> None:
     with shown(up, "own-stopped", tmp_path / "never") as example:
         build = until_halfway(up, "own-stopped")["build"]
-        assert up.press_stop("own-stopped", build)["stopping"]
+        asked = up.press_stop("own-stopped", build)
+        assert asked["stopping"] or asked["status"] == "stopped"  # the example may be that quick
         assert example.wait(10) == 128 + signal.SIGTERM
     up.until_status("own-stopped", build, "stopped", seconds=5)
     assert newest(up, "own-stopped")["progress"] == 50
