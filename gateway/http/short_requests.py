@@ -3,8 +3,10 @@
 Whatever is unusual is left to the parser of HTTP, which knows all of it.
 """
 
+import functools
 import re
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Final
 
 import msgspec
@@ -17,6 +19,8 @@ _HEAD: Final = re.compile(
 )
 _UNUSUAL: Final = frozenset(["transfer-encoding", "upgrade", "expect", "content-encoding", "te"])
 _LENGTH: Final = re.compile(r"\d{1,6}", re.ASCII)
+_REMEMBERED: Final = 64
+"""Blocks of headers whose reading is remembered: a client sends the same with each poll."""
 _SESSION: Final = re.compile(
     rb"(?:GET|POST) " + re.escape(SOCKETS).encode() + rb"/?\?(?:[^ ]*&)?sid=([A-Za-z0-9_.-]+)[& ]"
 )
@@ -47,21 +51,29 @@ def parse(data: bytes) -> ShortRequest | None:
     found = _HEAD.match(data)
     if not found:
         return None
+    headers = _headers(found[3])
+    body = data[found.end() :]
+    if headers is None or (body and found[1] == b"GET"):
+        return None
+    length = headers.get("content-length", "" if body or found[1] == b"POST" else "0")
+    if not _LENGTH.fullmatch(length) or int(length) != len(body):
+        return None
+    return ShortRequest(found[1].decode(), found[2].decode(), headers, body)
+
+
+@functools.lru_cache(_REMEMBERED)
+def _headers(lines: bytes) -> Mapping[str, str] | None:
+    """Return the headers that `lines` are, None if any is unusual."""
     headers: dict[str, str] = {}
-    for line in found[3].decode("latin-1").splitlines():
+    for line in lines.decode("latin-1").splitlines():
         name, _, value = line.partition(":")
         if headers.setdefault(name.lower(), value.strip(" \t")) != value.strip(" \t"):
             return None
-    body = data[found.end() :]
-    length = headers.get("content-length", "" if body or found[1] == b"POST" else "0")
     connection = headers.get("connection", "keep-alive").lower()
     if (
         _UNUSUAL & headers.keys()
         or "host" not in headers
         or connection not in ("keep-alive", "close")
-        or not _LENGTH.fullmatch(length)
-        or int(length) != len(body)
-        or (body and found[1] == b"GET")
     ):
         return None
-    return ShortRequest(found[1].decode(), found[2].decode(), headers, body)
+    return MappingProxyType(headers)

@@ -5,6 +5,7 @@ its session ends, and it connects again.
 """
 
 import asyncio
+import re
 from collections.abc import Callable
 from http import HTTPStatus
 from typing import Final, cast
@@ -21,6 +22,10 @@ from gateway.engine.polling import MOST_PACKETS
 from gateway.engine.server import Server
 from gateway.problems import Problem
 
+_USUAL: Final = re.compile(
+    r"EIO=4&transport=polling(?:&t=[A-Za-z0-9_.-]*)?&sid=([A-Za-z0-9_.-]+)", re.ASCII
+)
+"""The query of the official clients, which is read without the parser: it is one in each poll."""
 _HEADERS: Final = ((b"content-type", b"text/plain; charset=UTF-8"), (b"cache-control", b"no-store"))
 _OK: Final = b"ok"
 
@@ -76,9 +81,7 @@ class PollingRequests:
 
         That happens at once, or later if a poll is returned. Raises Problem.
         """
-        asked = parse_qs(query)
-        session = _asked(asked, "sid")
-        _check(asked)
+        session = _session(query)
         if not session and method == "GET":
             answer(self._server.open_polling(client))
             return None
@@ -140,6 +143,15 @@ async def _answer(send: Send, payload: bytes) -> None:
     length = (b"content-length", b"%d" % len(payload))
     await send({"type": "http.response.start", "status": 200, "headers": [*_HEADERS, length]})
     await send({"type": "http.response.body", "body": payload})
+
+
+def _session(query: str) -> str:
+    """Return the session that a request is of, or nothing; raises Problem as `_check` does."""
+    if usual := _USUAL.fullmatch(query):
+        return usual[1]
+    asked = parse_qs(query)
+    _check(asked)
+    return _asked(asked, "sid")
 
 
 def _check(query: dict[str, list[str]]) -> None:
