@@ -4,6 +4,7 @@ BuildfeedError
 ├── InvalidName         a project, build or worker name outside the allowed characters
 ├── InvalidTopic        a topic that is not builds/{project}/{build}/{kind}
 ├── InvalidFilter       a filter that breaks MQTT 5 §4.7 or can match no build
+├── InvalidGrant        a text that grants nothing that there is
 ├── InvalidActivity     a payload that is not an activity of its topic
 ├── CannotListen        a server cannot listen on an address
 ├── NameTaken           another process has the name of a worker or a recorder
@@ -55,6 +56,15 @@ class InvalidFilter(BuildfeedError):
         text = filter_ if isinstance(filter_, str) else reprlib.repr(filter_)
         super().__init__(f"Filter {text[:80]!r} is refused: {reason}.")
         self.filter = filter_
+        self.reason = reason
+
+
+class InvalidGrant(BuildfeedError):
+    """`grant` grants nothing that there is, for `reason`."""
+
+    def __init__(self, grant: str, reason: str) -> None:
+        super().__init__(f"Grant {grant[:80]!r} is refused: {reason}.")
+        self.grant = grant
         self.reason = reason
 
 

@@ -96,12 +96,10 @@ LIBRARIES = {
 }
 PURE = [
     *(f"buildfeed/{name}.py" for name in ("activity", "board", "check", "command", "documents")),
-    *(
-        f"buildfeed/{name}.py"
-        for name in ("errors", "json_texts", "names", "presence", "recent", "schemas", "selection")
-    ),
-    *(f"buildfeed/{name}.py" for name in ("text", "times", "topics", "unique_name")),
-    *(f"{MQTT}/{name}.py" for name in ("outbox", "packets", "session")),
+    *(f"buildfeed/{name}.py" for name in ("errors", "grants", "json_texts", "names", "presence")),
+    *(f"buildfeed/{name}.py" for name in ("recent", "schemas", "selection", "text", "times")),
+    *(f"buildfeed/{name}.py" for name in ("topics", "unique_name")),
+    *(f"{MQTT}/{name}.py" for name in ("outbox", "packets", "reading_pace", "session")),
     "buildfeed/broker/local/users.py",
     "buildfeed/cli/variables.py",
     f"{HISTORY}/malformed.py",
