@@ -8,6 +8,7 @@ A freeze is noticed by a pulse: a timer that is late.
 """
 
 import asyncio
+import time
 from typing import Final
 
 _MOMENT: Final = 0.1
@@ -15,7 +16,7 @@ _MOMENT: Final = 0.1
 
 
 class AwakeClock:
-    """Belongs to the running event loop; `run` looks at its clock once in `pulse` seconds."""
+    """The clock of an event loop; `run` looks at it once in `pulse` seconds."""
 
     def __init__(self, pulse: float = 0.5) -> None:
         self._pulse = pulse
@@ -27,7 +28,7 @@ class AwakeClock:
     async def run(self) -> None:
         """Watch for freezes, until cancelled."""
         while True:
-            self._due = _now() + self._pulse
+            self._due = time.monotonic() + self._pulse
             await asyncio.sleep(self._pulse)
             late = self.late
             if late > 0:
@@ -36,14 +37,14 @@ class AwakeClock:
 
     def time(self) -> float:
         """Return the seconds in which this process ran, from any moment on."""
-        return _now() - self._stood_still - self.late
+        now = time.monotonic()
+        return now - self._stood_still - self._lateness(now)
 
     @property
     def late(self) -> float:
         """By how many seconds the pulse is late now; 0 when that is normal."""
-        late = _now() - self._due
+        return self._lateness(time.monotonic())
+
+    def _lateness(self, now: float) -> float:
+        late = now - self._due
         return late if late > _MOMENT else 0.0
-
-
-def _now() -> float:
-    return asyncio.get_running_loop().time()

@@ -1,5 +1,6 @@
 """An event on its way to watchers. Pure."""
 
+from collections.abc import Callable
 from typing import Final
 
 import msgspec
@@ -19,7 +20,9 @@ Every message about the same subject holds its whole state.
 
 
 class Event(msgspec.Struct, frozen=True):
-    """An event `name` with its `body` for `watchers`, or for everyone connected when None.
+    """An event `name` for `watchers`, or for everyone connected when None.
+
+    `body` makes its body: most states of progress are replaced before anybody needs one.
 
     While it waits for a slow watcher, a newer event of the same `subject` replaces it. None when
     nothing replaces it. One that is `passing` is replaced also where nobody is slow, within a frame
@@ -27,7 +30,7 @@ class Event(msgspec.Struct, frozen=True):
     """
 
     name: str
-    body: Body
+    body: Callable[[], Body]
     watchers: frozenset[str] | None
     subject: Subject | None = None
     passing: bool = False

@@ -9,6 +9,7 @@ Pure but for the callbacks and the clock it is given; used from the event loop o
 
 from collections.abc import Callable, Container, Iterable
 from datetime import datetime
+from functools import partial
 from typing import Final
 
 from buildfeed import names
@@ -68,7 +69,7 @@ class Live:
             self._roster.heard(worker, now)
         if not kind.state:
             if watchers := self.hub.log_watchers(*build.key):
-                self._send(Event(LOG, log_body(activity), watchers, subject=None))
+                self._send(Event(LOG, partial(log_body, activity), watchers))
             return None
         key = build.key
         if self.board.forgot and not self.board.get(*key):
@@ -82,7 +83,9 @@ class Live:
             self.changes.add(key)
             watchers = self.hub.watchers(Topic(*build.key, kind.name))
             if watchers:
-                body = self.body(state, kind.name)
+                body = partial(self.body, state, kind.name)
+                if not kind.passing:
+                    body = partial(dict, body())  # its place in the queue is that of now
                 self._send(Event(BUILD, body, watchers, state.key, kind.passing))
         return state
 
@@ -205,7 +208,7 @@ class Live:
     def _push(self, state: BuildState) -> None:
         self.changes.add(state.key)
         if watchers := self.hub.watchers_of_build(*state.key):
-            self._send(Event(BUILD, self.body(state), watchers, state.key))
+            self._send(Event(BUILD, partial(dict, self.body(state)), watchers, state.key))
 
     def _look_at(self, worker: str) -> None:
         """Notice that the builds of a worker are lost, or found again."""

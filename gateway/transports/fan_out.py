@@ -155,7 +155,7 @@ class FanOut:
             for event in latest:
                 text = encoded.get(id(event))
                 if text is None:
-                    text = encoded[id(event)] = _frame(event.name, event.body)
+                    text = encoded[id(event)] = _frame(event.name, event.body())
                 texts.append((event, text))
             self._hand(connections, texts, free_at)
             self._merge(connections, len(events) - len(latest))
@@ -277,7 +277,7 @@ class FanOut:
                 connection.close(frames.TRY_LATER, "The history is away.")
             return
         if body and self.has(sid):
-            event = Event(BUILD, body, frozenset([sid]), key)
+            event = Event(BUILD, lambda: body, frozenset([sid]), key)
             self._hand([connection], [(event, _frame(BUILD, body))], connection.free_at)
 
 

@@ -102,8 +102,8 @@ class SseTransport:
                 if stream.greeted:
                     stream.backlog.owe(FEED)
                     stream.wake()
-        elif mine := self._streams.keys() & event.watchers:
-            text = _message(event.name, event.body)
+        elif self._streams and (mine := self._streams.keys() & event.watchers):
+            text = _message(event.name, event.body())
             for sid in mine:
                 stream = self._streams[sid]
                 if event.subject is None:

@@ -76,4 +76,4 @@ def recorded(*activities: Activity) -> BuildState:
 
 
 def bodies(events: Iterable[Event], *keys: str) -> list[tuple[object, ...]]:
-    return [tuple(event.body[key] for key in keys) for event in events]
+    return [tuple(event.body()[key] for key in keys) for event in events]

@@ -60,6 +60,8 @@ class BufferedClient(Client):
         self._on_plain_message = on_plain_message
         self._chunk, self._offset = b"", 0
         self._pubacks = b""
+        self.plain_messages = 0
+        """Plain messages that were read."""
 
     @property
     def unread(self) -> bool:
@@ -96,6 +98,7 @@ class BufferedClient(Client):
             if message.qos and not self._session.durable:
                 self._send_puback(message.packet_id)
         self._last_bytes_received = time.monotonic()
+        self.plain_messages += len(messages)
         return bool(messages)
 
     def _get_proxy(self) -> dict[str, Any] | None:

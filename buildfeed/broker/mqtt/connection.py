@@ -6,6 +6,7 @@ interface for other loops (`loop_read`, `loop_write`, `loop_misc`) has neither p
 """
 
 import os
+import select
 import selectors
 import socket
 import ssl
@@ -22,6 +23,7 @@ from paho.mqtt.reasoncodes import ReasonCode
 
 from buildfeed.broker.mqtt.client import BufferedClient
 from buildfeed.broker.mqtt.outbox import WINDOW, Publish
+from buildfeed.broker.mqtt.reading_pace import ReadingPace
 from buildfeed.broker.mqtt.session import Address, Message, Session
 from buildfeed.broker.mqtt.version import V5
 
@@ -90,6 +92,9 @@ class Connection:
         self._watched_events = 0
         self._selector = selectors.DefaultSelector()
         self._selector.register(waker, selectors.EVENT_READ)
+        self._pace = ReadingPace()
+        self._resting = select.poll()
+        self._resting.register(waker, select.POLLIN)
         self._on_message = on_message
         self._client = self._make_client()
         self._client.on_publish = lambda _client, _data, packet_id, code, _properties: on_puback(
@@ -161,6 +166,8 @@ class Connection:
             return False
         self._client.send_pubacks()
         self._watch(sock)
+        if self._is_woken_at_rest():
+            return True
         unread = self._client.unread or (isinstance(sock, ssl.SSLSocket) and sock.pending())
         ready = {key.fd: events for key, events in self._selector.select(0 if unread else seconds)}
         events = ready.get(sock.fileno(), 0)
@@ -174,10 +181,20 @@ class Connection:
 
     def _read(self) -> None:
         """Read the packets that have arrived, up to `_PACKETS_A_TURN` times."""
+        before = self._client.plain_messages
         for _ in range(_PACKETS_A_TURN):
             self._client.loop_read()
             if not self._client.unread or self._socket() is None:
-                return
+                break
+        if self._client.plain_messages > before:
+            self._pace.has_read(time.monotonic())
+
+    def _is_woken_at_rest(self) -> bool:
+        """Wait until it is time to read again; tell whether there is other work before."""
+        rest = self._pace.rest(time.monotonic())
+        if rest <= 0 or self._client.unread or self._client.want_write():
+            return False
+        return bool(self._resting.poll(1000 * rest))
 
     def _watch(self, sock: socket.socket) -> None:
         events = selectors.EVENT_READ

@@ -122,7 +122,7 @@ class World(RuleBasedStateMachine):
     def _send(self, event: Event) -> None:
         for page in self._pages:
             if event.watchers is None or str(page.filter) in event.watchers:
-                page.coming.append(event.body)
+                page.coming.append(event.body())
 
     @rule(build=st.sampled_from(list(PROJECTS)), lost=st.booleans())
     def publish(self, *, build: str, lost: bool) -> None:

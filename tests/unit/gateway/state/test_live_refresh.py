@@ -34,7 +34,7 @@ def test_those_who_move_up_hear_it_at_the_next_refresh(scene: Scene) -> None:
 
     (event,) = scene.refresh()
 
-    assert (event.body["build"], event.body["ahead"]) == ("b3", 1)
+    assert (event.body()["build"], event.body()["ahead"]) == ("b3", 1)
     assert event.watchers == {"ada", "bob"}
     assert scene.refresh() == []
 

@@ -65,11 +65,11 @@ class Gateway:
 
 def event(build: str, seq: int, kind: str = "progress") -> Event:
     body: dict[str, Any] = {"seq": seq, "kind": kind}
-    return Event(BUILD, body, frozenset(), ("acme", build), passing=kind == "progress")
+    return Event(BUILD, lambda: body, frozenset(), ("acme", build), passing=kind == "progress")
 
 
 def seqs(watcher: Watcher) -> list[list[int]]:
-    return [[each.body["seq"] for each in events] for _, events in watcher.writes]
+    return [[each.body()["seq"] for each in events] for _, events in watcher.writes]
 
 
 def test_the_first_leaves_at_once_and_the_rest_of_the_frame_together() -> None:
@@ -104,7 +104,7 @@ def test_progress_of_one_build_is_merged_and_nothing_else() -> None:
         gateway.at(100.0001 + number / 1000, (event("other", 10 + number), audience))
     gateway.end()
 
-    of_b = [each.body["seq"] for each in watcher.heard if each.subject == ("acme", "b")]
+    of_b = [each.body()["seq"] for each in watcher.heard if each.subject == ("acme", "b")]
     assert of_b == [0, 3, 5, 6]
     assert gateway.merged[watcher] == 3 + 6
 
@@ -177,12 +177,12 @@ def test_whatever_happens(steps: list[tuple[int, str, str, tuple[int, ...]]]) ->
         for _, events in watcher.writes:
             passing = [each.subject for each in events if each.passing]
             assert len(passing) == len(set(passing)), "one progress of a build in a write"
-        heard = {each.body["seq"]: moment for moment, events in watcher.writes for each in events}
-        asked = [each.body["seq"] for _, each in sent[watcher]]
-        assert [each.body["seq"] for each in watcher.heard] == [n for n in asked if n in heard]
+        heard = {each.body()["seq"]: moment for moment, events in watcher.writes for each in events}
+        asked = [each.body()["seq"] for _, each in sent[watcher]]
+        assert [each.body()["seq"] for each in watcher.heard] == [n for n in asked if n in heard]
         assert len(asked) - len(heard) == gateway.merged[watcher]
         for at, each in sent[watcher]:
-            number = each.body["seq"]
+            number = each.body()["seq"]
             if number in heard:
                 assert at <= heard[number] <= at + LONGEST + 1e-9, "no later than the frame"
                 continue
@@ -193,7 +193,7 @@ def test_whatever_happens(steps: list[tuple[int, str, str, tuple[int, ...]]]) ->
 
 
 def _same(sent: list[tuple[float, Event]], one: int, other: int) -> bool:
-    subjects = {each.body["seq"]: each.subject for _, each in sent}
+    subjects = {each.body()["seq"]: each.subject for _, each in sent}
     return subjects[one] == subjects[other]
 
 
