@@ -13,7 +13,8 @@ import msgspec
 
 from buildfeed import names
 from buildfeed.errors import InvalidFilter, InvalidGrant, InvalidName
-from buildfeed.topics import KINDS, Filter, Topic, watchable
+from buildfeed.selection import Selection
+from buildfeed.topics import Filter, Topic, watchable
 
 Action = Literal["read", "start", "stop", "publish", "operate", "as"]
 """What may be granted: to watch and read; to start and to stop builds; to publish builds of one's
@@ -30,7 +31,6 @@ _SHORT: Final = {
 }
 """The short forms, as `viewer@acme`. `operator` stands for all but `as:*`, so that the audit still
 knows who did it."""
-_STATES: Final = tuple(kind.name for kind in KINDS.values() if kind.state)
 
 
 class Area(msgspec.Struct, frozen=True):
@@ -103,6 +103,8 @@ class Grants:
         self._areas: dict[str, set[Area]] = {}
         for grant in grants:
             self._areas.setdefault(grant.action, set()).add(grant.area)
+        self.selection = Selection.of(area.filter for area in self._areas.get("read", ()))
+        """The builds that one may know of."""
 
     @classmethod
     def parse(cls, texts: Iterable[str]) -> Self:
@@ -155,8 +157,8 @@ class Grants:
         return self.by("read", Area.of_topic(topic)) is not None
 
     def sees(self, project: str, build: str) -> bool:
-        """Tell whether one may know of a build: read a kind that tells its state."""
-        return any(self.by("read", Area(project, build, kind)) for kind in _STATES)
+        """Tell whether one may know of a build: read activities of it, of any kind."""
+        return (project, build) in self.selection
 
     def narrow(self, filters: Iterable[Filter]) -> list[Filter]:
         """Return what of watchable `filters` may be read, as filters.
@@ -214,3 +216,7 @@ def _project(text: str, where: str) -> str | None:
         return names.check("project", where)
     except InvalidName as exc:
         raise InvalidGrant(text, "after it comes the name of a project, or *") from exc
+
+
+EVERYTHING: Final = Grants.parse(["operator", "as:*"])
+"""All that there is to grant."""

@@ -7,11 +7,12 @@ import click
 
 from buildfeed.broker.options import Seconds, amqp_url, log_level, mqtt_url
 from buildfeed.errors import BuildfeedError, CannotListen
+from buildfeed.grants import Grants
 from buildfeed.history.options import database_url
 from buildfeed.history.store import Store
 from buildfeed.log import configure
 from gateway import options
-from gateway.access.anonymous import ALLOWED, Anonymous, is_loopback
+from gateway.access.anonymous import is_loopback, meaning
 from gateway.server import serve
 from gateway.settings import Settings
 
@@ -77,13 +78,13 @@ log = logging.getLogger(__name__)
     help="Most seconds over which a stopping process spreads the goodbyes to its watchers.",
 )
 @log_level
-def main(log_level: str, anonymous: Anonymous | None, **given: Any) -> None:  # noqa: ANN401 - click names and types them
+def main(log_level: str, anonymous: Grants | None, **given: Any) -> None:  # noqa: ANN401 - click names and types them
     """Serve the page, the API and socket.io to browsers."""
-    settings = Settings(**given)
-    options.check(settings.host, anonymous)
+    everybody = options.check(given["host"], anonymous, given["database_url"])
+    settings = Settings(**given, anonymous=everybody)
     configure(log_level)
-    if not is_loopback(settings.host):
-        facts = {"host": settings.host, "port": settings.port, "meaning": ALLOWED}
+    if not is_loopback(settings.host) and everybody != Grants():
+        facts = {"host": settings.host, "port": settings.port, "meaning": meaning(everybody)}
         log.warning("gateway.open_to_all", extra=facts)
     try:
         Store(settings.database_url).close()  # else each process would say that it cannot

@@ -22,6 +22,7 @@ from buildfeed.broker.amqp.link import AmqpLink
 from buildfeed.history.store import Store
 from gateway.access.access import Access
 from gateway.access.clients import Clients
+from gateway.access.directory import Directory
 from gateway.access.paths import Paths
 from gateway.access.proxies import Proxies
 from gateway.access.refusals import Refusals
@@ -40,6 +41,8 @@ from gateway.http.health import Health
 from gateway.http.links import Links
 from gateway.http.pages import pages
 from gateway.http.proxied_streams import ProxiedStreams
+from gateway.http.sessions import Sessions
+from gateway.http.sign_in import SignIn
 from gateway.http.spelling import Spelling
 from gateway.operations.loop_lag import HANG_SECONDS, LoopLag
 from gateway.operations.metrics import Metrics, Vitals
@@ -94,6 +97,7 @@ def create(settings: Settings) -> ASGIApp:
                 "server": gateway.socket_io.server,
                 "handover": gateway.handover,
                 "polling": gateway.socket_io.polling,
+                "directory": gateway.directory,
             }
 
     access = Access(settings.origins, settings.host)
@@ -107,6 +111,7 @@ def create(settings: Settings) -> ASGIApp:
         middleware=[
             Middleware(Guard, refusals=refusals),
             Middleware(ProxiedStreams, clients=clients),
+            Middleware(SignIn),
         ],
         exception_handlers=dict.fromkeys(failures.EXCEPTIONS, failures.answer),
     )
@@ -167,10 +172,16 @@ class Gateway:
         )
         # The ways to watchers.
         newest = Newest(live, builds.find, self._feed.body)
+        self.directory = Directory(store.tokens(), settings.anonymous)
         self._snapshot = Snapshot(live, store, settings.snapshot_queries)
         self.handover = Handover(settings.shared)
         self.socket_io, self._transports = _transports(
-            settings, live, self._snapshot, newest, self.handover.new_session
+            settings,
+            live,
+            self._snapshot,
+            newest,
+            self.directory,
+            new_session=self.handover.new_session,
         )
         self.socket_io.server.admission = clients
         # For operators.
@@ -179,11 +190,13 @@ class Gateway:
         queues = Queues(self._amqp) if self._amqp else None
         self._operations = Operations(live, metrics, queues, settings.shared)
         self._health = Health(self._missing)
+        self._sessions = Sessions(self.directory, links)
         self._api = Api(live, builds, self._commands, self._counters, drain, links=links)
 
     def routes(self) -> Iterator[BaseRoute]:
         """Yield the routing table."""
         yield from self._api.routes()
+        yield from self._sessions.routes()
         yield from self._health.routes()
         yield from self._operations.routes()
         yield from pages(self._settings.root_path)
@@ -194,7 +207,7 @@ class Gateway:
     async def running(self) -> AsyncIterator[None]:
         """Run all parts beside the body, and close them at its end."""
         settings = self._settings
-        sources: list[Part] = [self._clock, self._catch_up, self._feed]
+        sources: list[Part] = [self._clock, self._catch_up, self._feed, self.directory]
         siblings: list[Part] = [self.handover] if settings.shared else []
         parts = [*sources, *self._transports, self._loop_lag, *self._operations.siblings, *siblings]
         for link in self._links():
@@ -301,6 +314,8 @@ def _transports(
     live: Live,
     snapshot: Snapshot,
     newest: Newest,
+    directory: Directory,
+    *,
     new_session: Callable[[], str],
 ) -> tuple[SocketIoTransport, list[Transport]]:
     """Return the transport of socket.io, and all of them."""
@@ -316,6 +331,7 @@ def _transports(
     socket_io = SocketIoTransport(
         subscriptions,
         newest,
+        directory,
         new_session,
         backlog_bytes=backlog_bytes,
         frame_seconds=frame_seconds,
@@ -328,6 +344,7 @@ def _transports(
             live,
             snapshot,
             newest,
+            directory,
             backlog_bytes=backlog_bytes,
             frame_seconds=frame_seconds,
             stuck_seconds=stuck,

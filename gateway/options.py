@@ -2,14 +2,16 @@
 
 import re
 from collections.abc import Callable
-from typing import Any, Final, TypeVar, get_args
+from typing import Any, Final, TypeVar
 
 import click
 import idna
 
-from buildfeed.errors import CannotListen
+from buildfeed.errors import CannotListen, InvalidGrant
+from buildfeed.grants import Grants
+from buildfeed.history import tokens
 from gateway.access import hosts, paths, proxies
-from gateway.access.anonymous import ALL_INTERFACES, Anonymous, refusal
+from gateway.access.anonymous import ALL_INTERFACES, decided, is_loopback, parse, refusal
 
 _LIMITS: Final = (
     # option, default, least, help
@@ -69,20 +71,28 @@ def host(command: Command) -> Command:
 
 
 def anonymous(command: Command) -> Command:
-    """Add `--anonymous`, given to the command as `anonymous`; None when it is absent."""
+    """Add `--anonymous`, given to the command as `anonymous`: Grants, None when it is absent."""
     return click.option(
         "--anonymous",
         envvar="BUILDFEED_ANONYMOUS",
-        type=click.Choice(get_args(Anonymous)),
-        help="What everybody who reaches the port may do: read, start and stop every build (all), "
-        "or nothing (none).  [default: all on loopback, else none]",
+        metavar="none|viewer|all|GRANT...",
+        callback=_anonymous,
+        help="What everybody may do who reaches the port, without a token: nothing (none), watch "
+        "every build (viewer), everything (all), or what the named grants say.  "
+        "[default: all on loopback, else none]",
     )(command)
 
 
-def check(host: str, anonymous: Anonymous | None) -> None:
-    """Raise click.UsageError, one sentence of advice, if nobody may be served."""
-    if sentence := refusal(host, anonymous):
+def check(host: str, anonymous: Grants | None, database_url: str) -> Grants:
+    """Return what everybody may do.
+
+    Raises click.UsageError, one sentence of advice, if others may come and nobody has decided.
+    """
+    undecided = anonymous is None and not is_loopback(host)
+    has_tokens = undecided and tokens.any_is_good(database_url)
+    if sentence := refusal(host, anonymous, has_tokens=has_tokens):
         raise click.UsageError(sentence)
+    return decided(host, anonymous)
 
 
 def origins(command: Command) -> Command:
@@ -195,6 +205,15 @@ def _origin(text: str) -> str:
 
 def _is_misspelt(scheme: str) -> bool:
     return scheme not in ("http", "https") and _MISSPELT.fullmatch(scheme) is not None
+
+
+def _anonymous(
+    _context: click.Context, _option: click.Parameter, value: str | None
+) -> Grants | None:
+    try:
+        return None if value is None else parse(value)
+    except InvalidGrant as exc:
+        raise click.BadParameter(str(exc)) from exc
 
 
 def _root_path(_context: click.Context, _option: click.Parameter, value: str) -> str:

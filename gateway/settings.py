@@ -5,6 +5,8 @@ from typing import Final
 
 import msgspec
 
+from buildfeed.grants import EVERYTHING, Grants
+
 MAX_MESSAGE_BYTES: Final = 64 * 1024
 """Largest socket.io message of a watcher, in bytes."""
 
@@ -12,8 +14,9 @@ MAX_MESSAGE_BYTES: Final = 64 * 1024
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """The options of `buildfeed gateway`.
 
-    Without `amqp_url` commands travel by MQTT, as in the embedded default. `origins` are the web
-    origins allowed besides the gateway's own. `root_path`, empty or as `/ci`, is the path below
+    Without `amqp_url` commands travel by MQTT, as in the embedded default. `anonymous` are the
+    grants of those who are not signed in. `origins` are the web origins allowed besides the
+    gateway's own. `root_path`, empty or as `/ci`, is the path below
     which a proxy has the gateway. A minute, each project may start `starts_per_minute`
     builds, each address `starts_per_address` and all together `starts_in_all` (0: no limit; None:
     twice and ten times as many as a project); as many may be stopped. At most `max_unfinished` are
@@ -36,6 +39,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     database_url: str
     host: str
     port: int
+    anonymous: Grants = EVERYTHING
     origins: tuple[str, ...] = ()
     root_path: str = ""
     starts_per_minute: int = 600

@@ -8,9 +8,9 @@ import click
 import msgspec
 
 from buildfeed.broker.options import LEVELS, check_url
+from buildfeed.grants import Grants
 from buildfeed.history.options import data_dir, database_url, keep
 from gateway import options
-from gateway.access.anonymous import Anonymous
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -23,7 +23,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 
     With an `mqtt_url` it uses the broker there, and the AMQP of that broker if it has an
     `amqp_url`; else it starts the `broker`. `workers` is the number of gateway processes. Without
-    an `mqtt_port` the embedded broker takes MQTT_PORT, or another that is free.
+    an `mqtt_port` the embedded broker takes MQTT_PORT, or another that is free. `anonymous` are the
+    grants of those who are not signed in.
     """
 
     broker: str
@@ -34,6 +35,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     keep_days: int
     keep_builds: int
     host: str
+    anonymous: Grants
     port: int
     origins: tuple[str, ...]
     root_path: str
@@ -118,13 +120,13 @@ def takes_settings(command: Command) -> Command:
     return command
 
 
-def settings_of(*, anonymous: Anonymous | None, **given: Any) -> Settings:  # noqa: ANN401 - click names and types them
+def settings_of(*, anonymous: Grants | None, **given: Any) -> Settings:  # noqa: ANN401 - click names and types them
     """Return the settings that the options of the running command say.
 
     Raises click.UsageError when options contradict each other, or nobody may be served.
     """
-    found = Settings(data_dir=data_dir(), **given)
-    options.check(found.host, anonymous)
+    everybody = options.check(given["host"], anonymous, given["database_url"])
+    found = Settings(data_dir=data_dir(), anonymous=everybody, **given)
     if found.amqp_url and not found.mqtt_url:
         raise click.UsageError("--amqp-url names a running broker: give its --mqtt-url too.")
     if found.mqtt_url and _was_typed("broker"):

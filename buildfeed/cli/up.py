@@ -35,6 +35,7 @@ from buildfeed.machine.folder import kept, temporary
 from buildfeed.machine.open_files import raise_limit
 from buildfeed.machine.output import say
 from gateway import options
+from gateway.access import anonymous
 
 
 @click.command("up")
@@ -159,7 +160,7 @@ def _environment(settings: Settings, urls: Urls, mark: str) -> dict[str, str]:
         "BUILDFEED_DRAIN_SECONDS": "2",
         "BUILDFEED_NAME": os.environ.get("BUILDFEED_NAME") or _worker_name(settings),
         "BUILDFEED_HOST": settings.host,
-        "BUILDFEED_ANONYMOUS": "all",  # `settings_of` has checked it
+        "BUILDFEED_ANONYMOUS": anonymous.written(settings.anonymous),
         "BUILDFEED_PORT": str(settings.port),
         "BUILDFEED_ORIGINS": " ".join(settings.origins) or None,
         "BUILDFEED_ROOT_PATH": settings.root_path or None,

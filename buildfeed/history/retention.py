@@ -17,10 +17,10 @@ from sqlalchemy import ColumnElement, Connection, delete, exists, func, insert, 
 
 from buildfeed.activity import Key
 from buildfeed.errors import HistoryUnavailable
+from buildfeed.history import turns
 from buildfeed.history.claims import KEY_LIFETIME
 from buildfeed.history.database import Database
 from buildfeed.history.schema import activities, builds, counter, marks, starts
-from buildfeed.history.store import take_turn
 
 log = logging.getLogger(__name__)
 
@@ -84,7 +84,7 @@ class Retention:
     def sweep(self, now: datetime) -> int:
         """Remove the builds not kept at `now`; return how many. Raises HistoryUnavailable."""
         with self._database.transaction() as connection:
-            take_turn(connection)
+            turns.take(connection)
             _mark(connection, now)
             settled = _position(connection, now - SETTLED)
             expired = _position(connection, now - timedelta(days=self._keep.days))
@@ -148,7 +148,7 @@ class Retention:
                 break
             began = time.monotonic()
             with self._database.transaction() as connection:
-                take_turn(connection)
+                turns.take(connection)
                 removed += _delete(connection, keys)
             self._stopping.wait(max(time.monotonic() - began, _LEAST_PAUSE))
         return removed

@@ -32,7 +32,7 @@ from sqlalchemy import (
 
 log = logging.getLogger(__name__)
 
-HEAD: Final = 3
+HEAD: Final = 4
 """The revision of these tables."""
 
 metadata: Final = MetaData()
@@ -135,6 +135,48 @@ malformed: Final = Table(
     Column("payload", LargeBinary, nullable=False),
 )
 """The newest payloads that are no activities, cut short."""
+
+
+tokens: Final = Table(
+    "tokens",
+    metadata,
+    Column("id", String, primary_key=True),
+    Column("name", String, nullable=False, index=True),
+    Column("hash", String, nullable=False, unique=True),
+    Column("grants", String, nullable=False),
+    Column("created", DateTime(timezone=True), nullable=False),
+    Column("expires", DateTime(timezone=True)),
+    Column("revoked", DateTime(timezone=True)),
+    Column("used", DateTime(timezone=True)),
+    Column("changed", BigInteger, nullable=False, index=True),
+)
+"""Who may do what: `grants` are texts with spaces between them, `hash` is the SHA-256 of the
+secret in hexadecimal digits, `changed` the number of the last change that gateways have to know."""
+
+sessions: Final = Table(
+    "sessions",
+    metadata,
+    Column("hash", String, primary_key=True),
+    Column("token", String, nullable=False, index=True),
+    Column("created", DateTime(timezone=True), nullable=False),
+    Column("used", DateTime(timezone=True), nullable=False),
+    Column("ended", DateTime(timezone=True)),
+    Column("changed", BigInteger, nullable=False, index=True),
+)
+"""The browsers that are signed in, each by a token; `hash` is the SHA-256 of its cookie."""
+
+audit: Final = Table(
+    "audit",
+    metadata,
+    Column("number", RowNumber, primary_key=True),
+    Column("time", DateTime(timezone=True), nullable=False, index=True),
+    Column("principal", String, nullable=False),
+    Column("action", String, nullable=False),
+    Column("subject", String, nullable=False),
+    Column("address", String, nullable=False),
+    Column("outcome", String, nullable=False),
+)
+"""Who did what from where, and what came of it; kept for a year."""
 
 
 def revision(connection: Connection) -> int:

@@ -9,7 +9,6 @@ from sqlalchemy import (
     ColumnElement,
     Connection,
     Select,
-    bindparam,
     delete,
     false,
     func,
@@ -23,20 +22,18 @@ from sqlalchemy import (
 
 from buildfeed.activity import Activity, Key
 from buildfeed.board import BuildState, fold
-from buildfeed.history import rows
+from buildfeed.history import rows, turns
 from buildfeed.history.claims import Claims
 from buildfeed.history.database import Database
 from buildfeed.history.malformed import MAX_KEPT, Malformed
 from buildfeed.history.schema import STATE, activities, builds, counter, malformed
+from buildfeed.history.tokens import Tokens
 from buildfeed.selection import Selection
 
 STATUS_KINDS: Final = ("start", "stop", "status")
 """The activities that change a build's status, or ask to."""
 
 # Built once: to build a statement costs more than to run it.
-_TAKE_TURN: Final = (
-    update(counter).values(n=counter.c.n + bindparam("changes")).returning(counter.c.n)
-)
 _FORGET_MALFORMED: Final = delete(malformed).where(
     malformed.c.number <= select(func.max(malformed.c.number)).scalar_subquery() - MAX_KEPT
 )
@@ -82,7 +79,7 @@ class Store:
     ) -> None:
         dialect = self._database.dialect
         # First, so that several recorders take turns from here on.
-        last = take_turn(connection, changes=len(keys))
+        last = turns.take(connection, changes=len(keys))
         found = dialect.find_states(connection, keys)
         known = {(row.project, row.build): rows.state(row) for row in found}
         states = _folded(known, batch)
@@ -114,7 +111,7 @@ class Store:
     def position(self) -> int:
         """Return the number of the newest change."""
         with self._database.transaction() as connection:
-            return _position(connection)
+            return turns.position(connection)
 
     def changes(self, since: int, limit: int = 1000) -> tuple[list[BuildState], int]:
         """Return up to `limit` states changed after `since`, oldest change first.
@@ -125,7 +122,7 @@ class Store:
         with self._database.transaction() as connection:
             # Read before the rows, so as to miss none. It is below `since` after a backup was
             # restored; then reading goes on from there.
-            position = _position(connection)
+            position = turns.position(connection)
             found = connection.execute(query.limit(limit)).all()
         return rows.states(found), found[-1].changed if found else position
 
@@ -233,6 +230,10 @@ class Store:
         """Return the claims of starts as the process `sender` makes them."""
         return Claims(self._database, sender)
 
+    def tokens(self) -> Tokens:
+        """Return the tokens and sessions."""
+        return Tokens(self._database)
+
     def close(self) -> None:
         """Close the connections."""
         self._database.close()
@@ -241,17 +242,6 @@ class Store:
         with self._database.transaction() as connection:
             found = connection.execute(query).all()
         return rows.states(found)
-
-
-def take_turn(connection: Connection, changes: int = 0) -> int:
-    """Wait until no other process writes; return the number of the last of `changes` more."""
-    last: int = connection.execute(_TAKE_TURN, {"changes": changes}).scalar_one()
-    return last
-
-
-def _position(connection: Connection) -> int:
-    number: int = connection.execute(select(counter.c.n)).scalar_one()
-    return number
 
 
 def _of_build(project: str, build: str, kinds: Collection[str]) -> list[ColumnElement[bool]]:

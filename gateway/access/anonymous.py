@@ -1,10 +1,10 @@
-"""Anonymous access: everybody who reaches the port is served without a login, or nobody. Pure."""
+"""Anonymous access: what everybody may do who reaches the port, without a token. Pure."""
 
 import ipaddress
-from typing import Final, Literal
+from typing import Final
 
-Anonymous = Literal["all", "none"]
-"""`all`: everybody may read, start and stop every build. `none`: nobody is served."""
+from buildfeed.errors import InvalidGrant
+from buildfeed.grants import EVERYTHING, Grants
 
 ALL_INTERFACES: Final = "0.0.0.0"  # noqa: S104 - a word for it, nothing is opened here
 ALLOWED: Final = "everybody who reaches this port may read, start and stop every build"
@@ -27,19 +27,52 @@ def is_loopback(host: str) -> bool:
     return (mapped or address).is_loopback
 
 
-def refusal(host: str, anonymous: Anonymous | None) -> str | None:
+def parse(text: str) -> Grants:
+    """Return the grants of everybody that an operator means by `text`; raises InvalidGrant.
+
+    `none` grants nothing, `viewer` reading, and `all` everything. Else they are grants with spaces
+    or commas between them.
+    """
+    words = text.replace(",", " ").split()
+    if words == ["none"]:
+        return Grants()
+    if words == ["all"]:
+        return EVERYTHING
+    if not words:
+        raise InvalidGrant(text, "say none, viewer, all, or name grants")
+    return Grants.parse("viewer@*" if word == "viewer" else word for word in words)
+
+
+def written(grants: Grants) -> str:
+    """Return grants as `parse` takes them."""
+    if grants == EVERYTHING:
+        return "all"
+    return " ".join(map(str, grants)) or "none"
+
+
+def meaning(grants: Grants) -> str:
+    """Return what everybody may do who reaches the port."""
+    if grants == EVERYTHING:
+        return ALLOWED
+    return f"everybody who reaches this port has the grants {', '.join(map(str, grants))}"
+
+
+def refusal(host: str, anonymous: Grants | None, *, has_tokens: bool) -> str | None:
     """Return the sentence to refuse to serve on `host` with, which says what to do; None to serve.
 
-    `anonymous` is the decision of the operator, None without one. There is no login yet.
+    `anonymous` is the decision of the operator, None without one. Whoever has a token can sign in.
     """
-    if anonymous == "none":
-        return (
-            "There is no login yet, so --anonymous none serves nobody: say --anonymous all, and "
-            f"{ALLOWED}."
-        )
-    if anonymous is None and not is_loopback(host):
-        return (
-            f"Others may reach {host}, and there is no login yet: say --anonymous all if "
-            f"{ALLOWED}, or keep --host 127.0.0.1."
-        )
-    return None
+    if anonymous is not None or is_loopback(host) or has_tokens:
+        return None
+    return (
+        f"Others may reach {host}, and nobody can sign in yet: make a token first (buildfeed token "
+        "add NAME operator), say --anonymous viewer to let everybody watch, say --anonymous all if "
+        f"{ALLOWED}, or keep --host 127.0.0.1."
+    )
+
+
+def decided(host: str, anonymous: Grants | None) -> Grants:
+    """Return what everybody may do; without a decision all on the loopback, else nothing."""
+    if anonymous is None:
+        return EVERYTHING if is_loopback(host) else Grants()
+    return anonymous

@@ -14,8 +14,8 @@ SOCKETS: Final = "/socket.io"
 OWN: Final = frozenset(
     (
         SOCKETS.strip("/"),
-        *("api", "favicon.svg", "healthz", "metrics", "projects", "readyz"),
-        *("scripts", "styles", "vendor"),
+        *("api", "favicon.svg", "healthz", "login", "metrics", "projects", "readyz"),
+        *("s", "scripts", "styles", "vendor"),
     )
 )
 """The first parts of our own paths, none of which can begin a root."""

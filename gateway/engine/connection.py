@@ -92,6 +92,7 @@ class Connection:
         "client",
         "closing",
         "connected",
+        "credential",
         "fd",
         "free_at",
         "holds",
@@ -104,9 +105,13 @@ class Connection:
         "transport",
     )
 
-    def __init__(self, owner: Owner, session: str = "", client: str = "") -> None:
+    def __init__(
+        self, owner: Owner, session: str = "", client: str = "", credential: str = ""
+    ) -> None:
         self.client = client
         """The address of the client, for the log."""
+        self.credential = credential
+        """What the client has shown of itself when it began; the application's."""
         self.session = session
         """The session id of Engine.IO of a client that began by polling, else empty."""
         self.sid = ""

@@ -85,25 +85,33 @@ class Server:
         self._leaving: Timers[str] = Timers(_LINGER_SECONDS, self._left.discard)
         self._lingering: Timers[Connection] = Timers(_LINGER_SECONDS, Connection.abort)
 
-    def open(self, transport: asyncio.Transport, answer: bytes, client: str = "") -> Connection:
+    def open(
+        self,
+        transport: asyncio.Transport,
+        answer: bytes,
+        client: str = "",
+        credential: str = "",
+    ) -> Connection:
         """Return the connection of a client that begins as a WebSocket.
 
-        `answer` is that of the WebSocket handshake, `client` the address.
+        `answer` is that of the WebSocket handshake, `client` the address, and `credential` what the
+        client has shown.
         """
-        connection = self._begin(client=client)
+        connection = self._begin("", client, credential)
         opened = frames.frame(frames.TEXT, self._opened(new_sid(), []))
         connection.attach(transport, Frames(self.max_bytes), answer + opened)
         return connection
 
-    def open_polling(self, client: str = "") -> bytes:
+    def open_polling(self, client: str = "", credential: str = "") -> bytes:
         """Open a session of a client that polls; return the answer to its request.
 
-        `client` is its address. Raises what the admission raises.
+        `client` is its address, and `credential` what it has shown. Raises what the admission
+        raises.
         """
         sid = self._new_session()
         if self.admission:
             self.admission.enter(sid, client)
-        self._polling[sid] = self._begin(sid, client)
+        self._polling[sid] = self._begin(sid, client, credential)
         return self._opened(sid, ["websocket"])
 
     def polling(self, sid: str) -> Connection | None:
@@ -119,8 +127,8 @@ class Server:
         self._upgrades.add(upgrade)
         return upgrade
 
-    def _begin(self, session: str = "", client: str = "") -> Connection:
-        connection = Connection(self, session, client)
+    def _begin(self, session: str, client: str, credential: str) -> Connection:
+        connection = Connection(self, session, client, credential)
         self._connections.add(connection)
         self._connects.add(connection)
         self._pings.add(connection)

@@ -5,6 +5,9 @@ with a new session id. The application serves the namespace `/`; it may serve ot
 which a client has no state here but that it is connected.
 """
 
+import asyncio
+import inspect
+from collections.abc import Awaitable
 from typing import Protocol
 
 from socketio.packet import CONNECT, DISCONNECT
@@ -13,14 +16,18 @@ from gateway.engine import packets
 from gateway.engine.connection import Connection, new_sid
 from gateway.engine.packets import ROOT, BadPacket, Packet
 
+Answer = tuple[str, object] | None
+"""The answer to a connect: the (message, data) of a refusal, or None."""
+
 
 class Application(Protocol):
     """The application behind the connections."""
 
-    def connect(self, connection: Connection, packet: Packet) -> tuple[str, object] | None:
+    def connect(self, connection: Connection, packet: Packet) -> Answer | Awaitable[Answer]:
         """Take a client; return the (message, data) of a refusal to send it away.
 
-        The `data` of the packet is the client's auth.
+        The `data` of the packet is the client's auth. An answer that is awaited does not come if
+        the client goes before.
         """
 
     def event(self, connection: Connection, packet: Packet) -> None:
@@ -53,6 +60,8 @@ class SocketIO:
         self._incomplete: dict[Connection, Packet] = {}
         self._others: dict[Connection, set[str]] = {}
         """The namespaces besides `/` in which a client is connected."""
+        self._connecting: dict[Connection, asyncio.Task[None]] = {}
+        """Clients whose connect is not answered yet."""
 
     def message(self, connection: Connection, message: str | bytes) -> None:
         """Take a packet or an attachment; raises BadPacket for one that is out of place."""
@@ -81,7 +90,7 @@ class SocketIO:
         others = self._others.get(connection, ())
         inside = connection.connected if namespace == ROOT else namespace in others
         if packet.packet_type == CONNECT:
-            if inside:
+            if inside or connection in self._connecting:
                 raise BadPacket("it is connected already")
             self._connect(connection, packet)
         elif not inside:
@@ -104,11 +113,24 @@ class SocketIO:
             self._application.connect(connection, packet)
             return
         connection.sid = new_sid()  # work that is under way for the client before is void
-        connection.connected = True
-        if refusal := self._application.connect(connection, packet):
-            connection.connected = False
+        answer = self._application.connect(connection, packet)
+        if inspect.isawaitable(answer):
+            task = asyncio.ensure_future(self._answer_later(connection, answer))
+            self._connecting[connection] = task
+        else:
+            self._answer(connection, answer)
+
+    async def _answer_later(self, connection: Connection, answer: Awaitable[Answer]) -> None:
+        try:
+            self._answer(connection, await answer)
+        finally:
+            self._connecting.pop(connection, None)
+
+    def _answer(self, connection: Connection, refusal: Answer) -> None:
+        if refusal:
             connection.text(packets.refused(ROOT, *refusal))
         else:
+            connection.connected = True
             connection.text(packets.connected(connection.sid))
         connection.settle()
 
@@ -116,6 +138,8 @@ class SocketIO:
         """Disconnect the client of a connection, if it is connected."""
         self._incomplete.pop(connection, None)
         self._others.pop(connection, None)
+        if connecting := self._connecting.pop(connection, None):
+            connecting.cancel()
         self._leave(connection, reason)
 
     def _leave(self, connection: Connection, reason: str) -> None:

@@ -13,14 +13,18 @@ from starlette.routing import BaseRoute, Route
 
 from buildfeed.activity import MEDIA_TYPE
 from buildfeed.board import BuildState
+from buildfeed.grants import Area, Grant
+from buildfeed.topics import KINDS, Topic
 from gateway import http_connection
+from gateway.access import principal
+from gateway.access.principal import Principal, not_signed_in
 from gateway.access.proxies import owner
 from gateway.commands.commands import Commands
 from gateway.commands.requests import StartRequest, StopRequest
 from gateway.drain import Drain
 from gateway.http import collection, requests
 from gateway.http.links import Links
-from gateway.http.requests import MAX_BODY_BYTES, ActivitiesRequest
+from gateway.http.requests import MAX_BODY_BYTES, ActivitiesRequest, Kinds
 from gateway.problems import Problem, unknown_build
 from gateway.queries.builds import Builds
 from gateway.queries.listing import ListRequest
@@ -63,9 +67,14 @@ class Api:
         """202 and the new build; with `Prefer: wait=N` 200 and the ended one."""
         with _counted(self._counters.starts):
             project = requests.name("project", request.path_params["project"])
+            who = principal.of(request.scope)
+            who.need("start", project)
             requests.no_query(request.query_params.multi_items())
-            wanted = requests.body(await _payload(request), StartRequest)
+            wanted = requests.body(await payload(request), StartRequest)
+            wanted = msgspec.structs.replace(wanted, by=who.acts_as(wanted.by))
             key = requests.idempotency_key(_header(request, "idempotency-key"))
+            if key and not who.anonymous:
+                key = f"{who.name} {key}"  # no key has a space: it belongs to this principal
             state = await self._commands.start(project, wanted, key, _client(request))
         status = HTTPStatus.ACCEPTED
         place = f"/api/projects/{project}/builds/{state.newest.object.build}"
@@ -81,18 +90,24 @@ class Api:
         """202 and the build, which is `stopping` from now on, or `stopped` already."""
         with _counted(self._counters.stops):
             project, build = self._named(request)
+            who = principal.of(request.scope)
+            who.need("stop", project)
             requests.no_query(request.query_params.multi_items())
-            wanted = requests.body(await _payload(request), StopRequest)
-            state = await self._commands.stop(project, build, wanted.by, _client(request))
+            wanted = requests.body(await payload(request), StopRequest)
+            by = who.acts_as(wanted.by)
+            state = await self._commands.stop(project, build, by, _client(request))
         return self._one(state, HTTPStatus.ACCEPTED)
 
     async def build(self, request: Request) -> Response:
         """200 and the newest state; the build `latest` is the newest of its project."""
         project, build = self._named(request)
+        who = principal.of(request.scope)
         requests.no_query(request.query_params.multi_items())
         if build == "latest":
-            state = await self._builds.latest(project)
+            _need_to_read(who)
+            state = await self._builds.latest(project, who.grants.selection)
         else:
+            who.need_to_see(project, build)
             state = await self._builds.find(project, build)
         if state is None:
             raise unknown_build(project, build)
@@ -100,15 +115,20 @@ class Api:
 
     async def list_builds(self, request: Request) -> Response:
         """200 and `{"builds": [...], "next": cursor or null}`, newest first."""
+        who = principal.of(request.scope)
+        _need_to_read(who)
         query = requests.query(request.query_params.multi_items(), ListRequest)
-        page, cursor = await self._builds.newest(query)
+        page, cursor = await self._builds.newest(query, who.grants.selection)
         body = {"builds": [self._live.body(state) for state in page], "next": cursor}
         return _json(body, HTTPStatus.OK)
 
     async def activities(self, request: Request) -> Response:
         """200 and the activities of a build, oldest first: a collection, or a page of it."""
         project, build = self._named(request)
+        who = principal.of(request.scope)
+        who.need_to_see(project, build)
         kinds, parameters = requests.kinds(request.query_params.multi_items())
+        kinds = _readable(who, project, build, kinds)
         wanted = requests.query(parameters, ActivitiesRequest)
         url = self._links.here(request)
         if await self._builds.find(project, build) is None:
@@ -131,6 +151,24 @@ class Api:
         self, state: BuildState, status: HTTPStatus, headers: dict[str, str] | None = None
     ) -> Response:
         return _json(self._live.body(state), status, headers)
+
+
+def _need_to_read(who: Principal) -> None:
+    """Return if one may read anything; raises Problem for somebody who is not signed in."""
+    if who.anonymous and not who.grants.areas("read"):
+        raise not_signed_in(who.why)
+
+
+def _readable(who: Principal, project: str, build: str, asked: Kinds) -> Kinds:
+    """Return those of the kinds that are asked for that one may read; none stands for all.
+
+    Raises Problem when one may read none of them.
+    """
+    kinds = asked or tuple(KINDS)
+    readable = tuple(kind for kind in kinds if who.grants.reads(Topic(project, build, kind)))
+    if not readable:
+        raise who.refused(Grant("read", Area(project, build, kinds[0])))
+    return asked if readable == kinds else readable
 
 
 @contextmanager
@@ -163,7 +201,7 @@ def _header(request: Request, name: str) -> str | None:
     return ", ".join(request.headers.getlist(name)) if name in request.headers else None
 
 
-async def _payload(request: Request) -> bytes:
+async def payload(request: Request) -> bytes:
     """Return the body; raise Problem 413 as soon as it is too large, 415 for a compressed one."""
     requests.not_encoded(_header(request, "content-encoding") or "identity")
     payload = b""

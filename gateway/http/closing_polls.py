@@ -16,6 +16,7 @@ from typing import Any
 
 from gateway import problems
 from gateway.access.clients import Clients
+from gateway.access.credentials import Client
 from gateway.access.paths import Paths
 from gateway.access.refusals import Refusals
 from gateway.http import polls, short_requests
@@ -71,7 +72,11 @@ class ClosingPolls:
         waiting = _Waiting(self, connection)
         try:
             poll = self._polling.begin(
-                request.method, request.query, request.body, client, waiting.answer
+                request.method,
+                request.query,
+                request.body,
+                Client(client, request.credential),
+                waiting.answer,
             )
         except Problem as problem:
             accept = request.headers.get("accept", "")

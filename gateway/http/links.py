@@ -22,3 +22,13 @@ class Links:
         address = self._access.address(request.headers.get("host", ""))
         url = request.url.replace(path=self.path(request.url.path), query="")
         return f"{address}{url.path}" if address else str(url)
+
+    def url(self, request: Request, path: str) -> str:
+        """Return the URL of a path, which is below the root already, at the host of a request."""
+        address = self._access.address(request.headers.get("host", ""))
+        return f"{address}{path}" if address else str(request.url.replace(path=path, query=""))
+
+    def is_secure(self, request: Request) -> bool:
+        """Tell whether browsers reach the host of a request by https, as far as was said."""
+        address = self._access.address(request.headers.get("host", ""))
+        return (address.scheme if address else request.url.scheme) == "https"

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import Final, Protocol
 
 from gateway import problems
+from gateway.access.credentials import Client
 from gateway.access.refusals import Refusals
 from gateway.http import protocol, short_requests
 from gateway.http.short_requests import ShortRequest
@@ -41,7 +42,12 @@ class Polling(Protocol):
     """The sessions that poll, as far as they matter here."""
 
     def begin(
-        self, method: str, query: str, body: bytes, client: str, answer: Callable[[bytes], None]
+        self,
+        method: str,
+        query: str,
+        body: bytes,
+        client: Client,
+        answer: Callable[[bytes], None],
     ) -> Poll | None:
         """Call `answer` with the text of an answer, at once or later; return a poll that waits.
 
@@ -102,7 +108,13 @@ class Polls(protocol.Protocol):
         self._is_due = True
         client = self.address(request.headers.get("x-forwarded-for", ""))
         try:
-            poll = polling.begin(request.method, request.query, request.body, client, self._answer)
+            poll = polling.begin(
+                request.method,
+                request.query,
+                request.body,
+                Client(client, request.credential),
+                self._answer,
+            )
         except Problem as problem:
             self.transport.write(problems.encoded(problem, request.headers.get("accept", "")))
             self.transport.close()

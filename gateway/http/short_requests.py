@@ -11,6 +11,7 @@ from typing import Final
 
 import msgspec
 
+from gateway.access import credentials
 from gateway.access.paths import SOCKETS
 
 _HEAD: Final = re.compile(
@@ -39,6 +40,12 @@ class ShortRequest(msgspec.Struct, frozen=True):
     query: str
     headers: Mapping[str, str]
     body: bytes
+
+    @property
+    def credential(self) -> str:
+        """What the client shows of itself."""
+        get = self.headers.get
+        return credentials.shown(get("authorization", ""), get("cookie", ""))
 
     @property
     def keeps_alive(self) -> bool:

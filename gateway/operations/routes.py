@@ -9,6 +9,7 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from buildfeed.broker.amqp.topology import BUILDS_DEAD
+from gateway.access import principal
 from gateway.http import requests
 from gateway.operations.metrics import Metrics
 from gateway.operations.queues import Queues
@@ -42,6 +43,7 @@ class Operations:
 
     async def metrics(self, request: Request) -> Response:
         """200 and the metrics of all processes of this port as text."""
+        principal.of(request.scope).need("operate")
         accept = request.headers.get("accept", "")
         told = {pid: text for each in self.siblings for pid, text in each.told().items()}
         text, content_type = self._metrics.render(accept, await self._lengths(), told)
@@ -49,6 +51,7 @@ class Operations:
 
     async def overview(self, request: Request) -> Response:
         """200 and the overview; `dead` is the number of dead letters, null when not known."""
+        principal.of(request.scope).need("operate")
         requests.no_query(request.query_params.multi_items())
         dead = (await self._lengths()).get(BUILDS_DEAD)
         unfinished = self._live.board.unfinished()

@@ -7,6 +7,7 @@ from typing import Any
 
 from buildfeed.board import BuildState
 from buildfeed.history.store import Store
+from buildfeed.selection import Selection
 from gateway.answered import answered
 from gateway.queries import listing
 from gateway.queries.listing import ListRequest
@@ -29,21 +30,23 @@ class Builds:
             return known
         return await answered(self._store.get, project, build)
 
-    async def newest(self, query: ListRequest) -> tuple[list[BuildState], str | None]:
-        """Return a page of builds and the next cursor."""
+    async def newest(
+        self, query: ListRequest, selection: Selection
+    ) -> tuple[list[BuildState], str | None]:
+        """Return a page of the builds of a selection, and the next cursor."""
         recorded = await answered(
             self._store.newest,
             limit=query.limit,
             project=query.project or None,
+            selection=selection,
             statuses=[query.status] if query.status else None,
             before=query.end,
         )
-        board = self._live.board
-        return listing.page(recorded, chain(board.unfinished(), board.ended()), query)
+        return listing.page(recorded, chain(*self._live.on_board(selection)), query)
 
-    async def latest(self, project: str) -> BuildState | None:
-        """Return the newest build of a project, None when there is none."""
-        newest, _ = await self.newest(ListRequest(project=project, limit=1))
+    async def latest(self, project: str, selection: Selection) -> BuildState | None:
+        """Return the newest build of a project in a selection, None when there is none."""
+        newest, _ = await self.newest(ListRequest(project=project, limit=1), selection)
         return newest[0] if newest else None
 
     async def count_activities(self, project: str, build: str, kinds: Collection[str]) -> int:

@@ -11,9 +11,12 @@ from http import HTTPStatus
 from typing import Final, cast
 from urllib.parse import parse_qs
 
+from starlette.datastructures import Headers
 from starlette.types import Receive, Scope, Send
 
 from gateway import http_connection
+from gateway.access import credentials
+from gateway.access.credentials import Client
 from gateway.engine import frames, packets
 from gateway.engine.connection import Connection
 from gateway.engine.limits import LimitReached
@@ -65,7 +68,10 @@ class PollingRequests:
             body = await _body(receive, self._server.max_bytes)
         payload: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
         client = scope["client"][0] if scope.get("client") else ""
-        poll = self.begin(scope["method"], query, body, client, payload.set_result)
+        headers = Headers(scope=scope)
+        credential = credentials.shown(headers.get("authorization", ""), headers.get("cookie", ""))
+        asks = Client(client, credential)
+        poll = self.begin(scope["method"], query, body, asks, payload.set_result)
         below = http_connection.of(scope)
         if poll:
             below.on_end = poll.abandon
@@ -75,15 +81,20 @@ class PollingRequests:
         below.on_end = lambda: None
 
     def begin(
-        self, method: str, query: str, body: bytes, client: str, answer: Callable[[bytes], None]
+        self,
+        method: str,
+        query: str,
+        body: bytes,
+        client: Client,
+        answer: Callable[[bytes], None],
     ) -> Poll | None:
-        """Call `answer` with the text that answers a request of the address `client`.
+        """Call `answer` with the text that answers a request of `client`.
 
         That happens at once, or later if a poll is returned. Raises Problem.
         """
         session = _session(query)
         if not session and method == "GET":
-            answer(self._server.open_polling(client))
+            answer(self._server.open_polling(*client))
             return None
         if method not in ("GET", "POST") or not session:
             detail = "A session begins with a GET; then it has GET and POST with its sid."

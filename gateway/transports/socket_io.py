@@ -3,21 +3,28 @@
 import asyncio
 import functools
 import logging
-from collections.abc import Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from http import HTTPStatus
 from typing import Any, Final
 
+import msgspec
 from starlette.routing import BaseRoute, Route
 
-from buildfeed.errors import InvalidFilter
+from buildfeed.activity import timestamp
+from buildfeed.errors import HistoryUnavailable, InvalidFilter
 from buildfeed.topics import Filter
+from gateway.access.directory import Directory
 from gateway.access.paths import SOCKETS
+from gateway.access.principal import WHY, Principal, other_principal
 from gateway.engine import frames, packets
 from gateway.engine.connection import Connection
 from gateway.engine.limits import Limits
 from gateway.engine.packets import Packet
 from gateway.engine.server import Server
-from gateway.engine.socket_io import SocketIO
+from gateway.engine.socket_io import Answer, SocketIO
+from gateway.problems import Problem
 from gateway.state.event import Event
+from gateway.state.event_bodies import Body
 from gateway.transports.fan_out import FanOut
 from gateway.transports.polling import PollingRequests
 from gateway.transports.questions import Questions
@@ -41,6 +48,7 @@ class SocketIoTransport:
         self,
         subscriptions: Subscriptions,
         newest: Newest,
+        directory: Directory,
         new_session: Callable[[], str],
         *,
         backlog_bytes: int,
@@ -49,6 +57,7 @@ class SocketIoTransport:
         limits: Limits,
     ) -> None:
         self._subscriptions = subscriptions
+        self._directory = directory
         self._fan_out = FanOut(
             newest, self._start, backlog_bytes=backlog_bytes, frame_seconds=frame_seconds
         )
@@ -97,25 +106,50 @@ class SocketIoTransport:
 
     # What the engine calls: see engine.socket_io.Application.
 
-    def connect(self, connection: Connection, packet: Packet) -> tuple[str, object] | None:
-        """Take a watcher, or refuse its filters."""
+    def connect(self, connection: Connection, packet: Packet) -> Answer | Awaitable[Answer]:
+        """Take a watcher, or refuse it or its filters."""
+        token = packet.data.get("token") if isinstance(packet.data, dict) else None
+        credential = connection.credential if token is None else str(token)
+        who = self._directory.known(credential)
+        if who is None:
+            return self._admit(connection, packet, credential, by_cookie=token is None)
+        return self._take(connection, packet, who)
+
+    async def _admit(
+        self, connection: Connection, packet: Packet, credential: str, *, by_cookie: bool
+    ) -> Answer:
+        try:
+            who = await self._directory.find(credential, connection.client)
+        except HistoryUnavailable as exc:
+            return str(exc), {"code": "history-unavailable", "message": str(exc)}
+        except Problem as problem:
+            if not by_cookie or problem.status != HTTPStatus.UNAUTHORIZED:
+                return problem.detail, refusal(problem)["error"]
+            # A browser sends its cookies, whether the page wants to or not.
+            reason = problem.extra["reason"]
+            who = msgspec.structs.replace(self._directory.anonymous, why=reason)
+        return self._take(connection, packet, who)
+
+    def _take(self, connection: Connection, packet: Packet, who: Principal) -> Answer:
         sid = connection.sid
         try:
-            filters = self._subscriptions.enter(sid, packet.data)
-        except InvalidFilter as exc:
+            filters = self._subscriptions.enter(sid, packet.data, who)
+        except (InvalidFilter, Problem) as exc:
             return str(exc), refusal(exc)["error"]
+        self._hold(connection, who)
         self._fan_out.enter(connection)
         log.debug("watcher.connected", extra={"sid": sid, "client": connection.client})
         self._start(connection, self._greet(connection, sid, filters))
         return None
 
     def event(self, connection: Connection, packet: Packet) -> None:
-        """Take `watch` and `unwatch`; there are no others."""
-        if packet.data[0] in ("watch", "unwatch"):
+        """Take `watch`, `unwatch` and `auth`; there are no others."""
+        if packet.data[0] in ("watch", "unwatch", "auth"):
             self._ask(connection, packet)
 
     def disconnect(self, connection: Connection, reason: str) -> None:
         """Forget a watcher; a connect on the same connection is a new one."""
+        self._directory.leave(connection)
         self._subscriptions.leave(connection.sid)
         self._fan_out.leave(connection)
         self._questions.pop(connection, None)
@@ -147,13 +181,37 @@ class SocketIoTransport:
             name, *arguments = packet.data
             if name == "watch":
                 body = await self._subscriptions.watch(connection.sid, arguments)
-            else:
+            elif name == "unwatch":
                 body = self._subscriptions.unwatch(connection.sid, arguments)
+            else:
+                body = await self._renew(connection, arguments)
             if packet.id is not None:
                 connection.text(packets.answer(packet.id, body))
 
         await questions.answer(answer)
         del self._questions[connection]
+
+    def _hold(self, connection: Connection, who: Principal) -> None:
+        """Close the connection when its principal has to go."""
+        self._directory.enter(
+            connection, who, lambda why: connection.close(frames.POLICY, WHY[why])
+        )
+
+    async def _renew(self, connection: Connection, arguments: Sequence[object]) -> Body:
+        """Return the ack of `auth`: the watcher goes on by another token of its principal."""
+        sid, before = connection.sid, self._directory.here(connection)
+        try:
+            who = await self._directory.find(_token(arguments), connection.client)
+            if before is None or who.name != before.name:
+                raise other_principal()
+        except Problem as problem:
+            return refusal(problem)
+        except HistoryUnavailable as exc:
+            return {"error": {"code": "history-unavailable", "message": str(exc)}}
+        if self._fan_out.has(sid):
+            self._hold(connection, who)
+            self._subscriptions.renew(sid, who)
+        return {"name": who.name, "expires": who.expires and timestamp(who.expires)}
 
     def _start(self, connection: Connection, work: Coroutine[Any, Any, None]) -> None:
         """Do `work` for the watcher of a connection, until that leaves."""
@@ -170,3 +228,11 @@ class SocketIoTransport:
             log.error("watcher.failed", exc_info=exc, extra={"sid": sid})
             if self._fan_out.has(sid):  # it comes back, and gets a snapshot again
                 connection.close(frames.TRY_LATER, "The gateway failed: connect again.")
+
+
+def _token(arguments: Sequence[object]) -> str:
+    """Return the token in the arguments of `auth`; raises Problem."""
+    if len(arguments) != 1 or not isinstance(arguments[0], str) or not arguments[0]:
+        detail = "The event auth has one argument, a token."
+        raise Problem(HTTPStatus.BAD_REQUEST, "bad-auth", detail)
+    return arguments[0]

@@ -17,6 +17,9 @@ from buildfeed.errors import HistoryUnavailable, InvalidFilter
 from buildfeed.selection import Selection
 from buildfeed.topics import Filter
 from gateway import http_connection
+from gateway.access import principal
+from gateway.access.directory import Directory
+from gateway.access.principal import Principal
 from gateway.http_connection import HttpConnection
 from gateway.log_limit import LogLimit
 from gateway.problems import Problem
@@ -27,7 +30,7 @@ from gateway.state.live import Live
 from gateway.transports.backlog import Backlog, Backlogs
 from gateway.transports.event_ids import EventIds
 from gateway.transports.sse_stream import Stream
-from gateway.transports.subscriptions import checked
+from gateway.transports.subscriptions import checked, narrowed
 from gateway.transports.transport import Newest
 
 PING_SECONDS: Final = 15.0
@@ -53,6 +56,7 @@ class SseTransport:
         live: Live,
         snapshot: Snapshot,
         newest: Newest,
+        directory: Directory,
         *,
         backlog_bytes: int,
         frame_seconds: float,
@@ -60,6 +64,7 @@ class SseTransport:
     ) -> None:
         self._live = live
         self._snapshot = snapshot
+        self._directory = directory
         self._newest = newest
         self._backlogs: Backlogs[str] = Backlogs(backlog_bytes)
         self._frame_seconds = frame_seconds
@@ -92,8 +97,9 @@ class SseTransport:
 
     async def events(self, request: Request) -> Response:
         """200 and events until either side ends it: the snapshot, `feed`, then every event."""
-        filters = _asked(request.query_params.multi_items())
-        return _Answer(self, filters, request.headers.get("last-event-id", ""))
+        who = principal.of(request.scope)
+        filters = _asked(request.query_params.multi_items(), who)
+        return _Answer(self, filters, who, request.headers.get("last-event-id", ""))
 
     def deliver(self, event: Event) -> None:
         """Put an event, encoded once, into the backlogs of its watchers here."""
@@ -134,9 +140,16 @@ class SseTransport:
                     stream.abort()
 
     async def serve(
-        self, filters: list[Filter], last: str, below: HttpConnection, client: str, send: Send
+        self,
+        filters: list[Filter],
+        who: Principal,
+        *,
+        last: str,
+        below: HttpConnection,
+        client: str,
+        send: Send,
     ) -> None:
-        """Send events until the reader goes, is given up, or the server stops.
+        """Send events until the reader goes, is given up or sent away, or the server stops.
 
         `last` is the id that the reader has seen last, empty when there is none.
         """
@@ -154,6 +167,7 @@ class SseTransport:
             frame_seconds=self._frame_seconds,
         )
         self._streams[sid] = stream
+        self._directory.enter(stream, who, lambda _why: below.end(lost=False))
         log.debug("watcher.connected", extra={"sid": sid, "client": client})
         reason = "server stopping"
         try:
@@ -163,6 +177,7 @@ class SseTransport:
             reason = "history down"
         finally:
             self._live.hub.leave(sid)
+            self._directory.leave(stream)
             del self._streams[sid]
             self._backlogs.drop(sid)
             self._sent += stream.builds_sent
@@ -204,7 +219,9 @@ class _Answer(Response):
 
     media_type = "text/event-stream"
 
-    def __init__(self, events: SseTransport, filters: list[Filter], last: str) -> None:
+    def __init__(
+        self, events: SseTransport, filters: list[Filter], who: Principal, last: str
+    ) -> None:
         super().__init__(
             headers={
                 "Cache-Control": "no-cache, no-transform",
@@ -214,6 +231,7 @@ class _Answer(Response):
         del self.headers["Content-Length"]
         self._events = events
         self._filters = filters
+        self._who = who
         self._last = last
 
     async def __call__(self, scope: Scope, _receive: Receive, send: Send) -> None:
@@ -223,13 +241,18 @@ class _Answer(Response):
         below = http_connection.of(scope)
         if scope["method"] == "GET":
             client = scope["client"][0] if scope.get("client") else ""
-            await self._events.serve(self._filters, self._last, below, client, send)
+            await self._events.serve(
+                self._filters, self._who, last=self._last, below=below, client=client, send=send
+            )
         if not below.lost:
             await send({"type": "http.response.body"})
 
 
-def _asked(query: Sequence[tuple[str, str]]) -> list[Filter]:
-    """Return the filters of a query; raise Problem 400 for one that is wrong."""
+def _asked(query: Sequence[tuple[str, str]], who: Principal) -> list[Filter]:
+    """Return what of the filters of a query somebody may watch.
+
+    Raises Problem: 400 for one that is wrong, 401 or 403 when all are refused.
+    """
     if unknown := next((key for key, _ in query if key != "watch"), None):
         detail = f"The query is refused: {unknown[:80]!r} is not known here."
         raise Problem(HTTPStatus.BAD_REQUEST, "bad-query", detail)
@@ -237,7 +260,7 @@ def _asked(query: Sequence[tuple[str, str]]) -> list[Filter]:
         detail = "The query is refused: name at least one filter, as in watch=builds/acme/%23."
         raise Problem(HTTPStatus.BAD_REQUEST, "bad-query", detail)
     try:
-        return checked([filter_ for _, filter_ in query])
+        return narrowed(checked([filter_ for _, filter_ in query]), who)
     except InvalidFilter as exc:
         detail = f"{exc} In an address, # is written %23 and + is %2B."
         raise Problem(HTTPStatus.BAD_REQUEST, "bad-filter", detail) from exc

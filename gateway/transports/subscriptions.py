@@ -6,7 +6,10 @@ from typing import Final, TypeVar
 from buildfeed.activity import Key
 from buildfeed.board import BuildState
 from buildfeed.errors import InvalidFilter
+from buildfeed.grants import Area, Grant
 from buildfeed.topics import Filter, watchable
+from gateway.access.principal import Principal, not_signed_in
+from gateway.problems import Problem
 from gateway.queries.snapshot import Snapshot
 from gateway.queries.snapshot_page import START, Cursor, InvalidCursor
 from gateway.state.event_bodies import Body
@@ -28,21 +31,34 @@ class Subscriptions:
     def __init__(self, live: Live, snapshot: Snapshot) -> None:
         self._live = live
         self._snapshot = snapshot
-        self._here: set[str] = set()
+        self._here: dict[str, Principal] = {}
 
-    def enter(self, sid: str, auth: object) -> list[Filter]:
+    def enter(self, sid: str, auth: object, who: Principal) -> list[Filter]:
         """Take a watcher that connects; return the filters in its `auth`, to be joined.
 
-        Raises InvalidFilter; the watcher is not taken then.
+        Raises InvalidFilter, and Problem if `who` may watch none of them; the watcher is not taken
+        then.
         """
+        if who.anonymous and not who.grants.areas("read"):
+            raise not_signed_in(who.why)
         asked = auth.get("watch") if isinstance(auth, dict) else None
         filters = [] if asked is None else self._checked(sid, _listed([asked]))
-        self._here.add(sid)
+        filters = narrowed(filters, who)
+        self._here[sid] = who
         return filters
+
+    def renew(self, sid: str, who: Principal) -> None:
+        """Take note that a watcher has shown another token of the same principal."""
+        if sid in self._here:
+            self._here[sid] = who
+            watched = self._live.hub.filters(sid)
+            left = who.grants.narrow(watched)
+            self._live.hub.unwatch(sid, watched.difference(left))
+            self._live.hub.watch(sid, left)
 
     def leave(self, sid: str) -> None:
         """Forget a watcher; one that is not here changes nothing."""
-        self._here.discard(sid)
+        self._here.pop(sid, None)
         self._live.hub.leave(sid)
 
     async def watch(self, sid: str, arguments: Sequence[object]) -> Body:
@@ -50,7 +66,9 @@ class Subscriptions:
         try:
             asked, cursor = _asked(arguments)
             filters = self._checked(sid, asked)
-        except (InvalidFilter, InvalidCursor) as exc:
+            if who := self._here.get(sid):
+                filters = narrowed(filters, who, self._live.hub.filters(sid))
+        except (InvalidFilter, InvalidCursor, Problem) as exc:
             return refusal(exc)
         states: list[BuildState] = []
         following = None
@@ -68,9 +86,12 @@ class Subscriptions:
     def unwatch(self, sid: str, arguments: Sequence[object]) -> Body:
         """Return the ack of `unwatch`."""
         try:
-            self._live.hub.unwatch(sid, self._checked(sid, _listed(arguments)))
+            filters = self._checked(sid, _listed(arguments))
         except InvalidFilter as exc:
             return refusal(exc)
+        who = self._here.get(sid)
+        parts = who.grants.narrow(filters) if who else []  # what is watched for these
+        self._live.hub.unwatch(sid, {*filters, *parts})
         return {"watching": self._watched(sid)}
 
     async def join(self, sid: str, filters: list[Filter]) -> list[tuple[Key, Body | None]]:
@@ -103,10 +124,28 @@ class Subscriptions:
         return sorted(str(filter_) for filter_ in self._live.hub.filters(sid))
 
 
-def refusal(exc: InvalidFilter | InvalidCursor) -> Body:
+def refusal(exc: InvalidFilter | InvalidCursor | Problem) -> Body:
     """Return the ack of a call that is refused."""
+    if isinstance(exc, Problem):
+        return {"error": {"code": exc.slug, "message": exc.detail, **exc.extra}}
     code = "invalid-filter" if isinstance(exc, InvalidFilter) else "invalid-after"
     return {"error": {"code": code, "message": str(exc)}}
+
+
+def narrowed(
+    filters: Sequence[Filter], who: Principal, watched: Collection[Filter] = ()
+) -> list[Filter]:
+    """Return what of `filters` somebody may watch.
+
+    Raises Problem when that is none of them, and InvalidFilter when they are too many besides those
+    `watched` already.
+    """
+    left = who.grants.narrow(filters)
+    if filters and not left:
+        raise who.refused(*(Grant("read", Area.of(each)) for each in filters[:1]))
+    if len({*left, *watched}) > MAX_FILTERS:
+        raise InvalidFilter(f"{len(left)} filters", f"{MAX_FILTERS} at most are watched")
+    return left
 
 
 def checked(asked: Sequence[object], watched: Collection[Filter] = ()) -> list[Filter]:

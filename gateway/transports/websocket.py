@@ -15,6 +15,7 @@ from uvicorn.config import Config
 from uvicorn.server import ServerState
 
 from gateway import problems
+from gateway.access import credentials
 from gateway.access.clients import Clients
 from gateway.access.refusals import Refusals
 from gateway.engine import frames, handshake
@@ -70,7 +71,9 @@ class WatcherSocket(asyncio.Protocol):
         server: Server = self._app["server"]
         session = head.asks("sid")
         if not session:
-            self._connection = server.open(self._transport, answer or b"", client)
+            shown = (", ".join(head.lines(name)) for name in ("authorization", "cookie"))
+            credential = credentials.shown(*shown)
+            self._connection = server.open(self._transport, answer or b"", client, credential)
         else:
             self._transport.write(answer or b"")
             self._upgrade = server.upgrade(session, self._transport)

@@ -24,6 +24,7 @@ from gateway.commands.requests import StartRequest, StopRequest
 from gateway.http import collection, requests
 from gateway.http.api import Api
 from gateway.http.health import Health
+from gateway.http.sessions import Sessions
 from gateway.operations.routes import Operations
 from gateway.queries.snapshot_page import Cursor
 from gateway.sources.feed import Feed
@@ -260,12 +261,13 @@ def test_the_bodies_of_the_curl_commands_are_accepted() -> None:
 
 
 def test_every_endpoint_is_described() -> None:
-    events = SseTransport(*[None] * 3, backlog_bytes=0, frame_seconds=0, stuck_seconds=0)
+    events = SseTransport(*[None] * 4, backlog_bytes=0, frame_seconds=0, stuck_seconds=0)
     apis = [
         Api(*[None] * 5, links=None),
         Health(None),
         events,
         Operations(*[None] * 4),
+        Sessions(*[None] * 2),
     ]
     for route in [route for api in apis for route in api.routes()]:
         path = route.path.replace("{project}", "acme").replace("{build}", "01a1")

@@ -9,6 +9,7 @@ from typing import Any
 from buildfeed.activity import Activity
 from buildfeed.board import BuildState
 from buildfeed.selection import Selection
+from gateway.access.directory import Directory
 from gateway.engine.connection import Connection
 from gateway.engine.frames import TEXT
 from gateway.engine.limits import Limits
@@ -21,6 +22,7 @@ from gateway.transports.socket_io import SocketIoTransport
 from gateway.transports.subscriptions import Subscriptions
 from gateway.transports.transport import Newest
 from support.client_frames import sent
+from support.principals import open_to_all
 
 _PLENTY = 1 << 16
 
@@ -129,15 +131,22 @@ class BeyondTheBoard(Snapshot):
 class Site:
     """The socket.io transport of a gateway, with all that it needs."""
 
-    def __init__(self, backlog_bytes: int = 2000, frame_seconds: float = 0) -> None:
+    def __init__(
+        self,
+        backlog_bytes: int = 2000,
+        frame_seconds: float = 0,
+        directory: Directory | None = None,
+    ) -> None:
         loop = asyncio.get_running_loop()
         self.history = History()
         self.live = Live(lambda event: self.transport.deliver(event), loop.time)  # noqa: PLW0108 - made below
         self.subscriptions = Subscriptions(self.live, BeyondTheBoard(self.live, self.history, 4))
         self.newest = Newest(self.live, self._find, lambda: {"broker": "up", "merged": 0})
+        self.directory = directory or open_to_all()
         self.transport = SocketIoTransport(
             self.subscriptions,
             self.newest,
+            self.directory,
             Handover(None).new_session,
             backlog_bytes=backlog_bytes,
             frame_seconds=frame_seconds,

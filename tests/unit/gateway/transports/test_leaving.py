@@ -7,6 +7,7 @@ import pytest
 from gateway.engine import frames
 from gateway.engine.frames import CLOSE
 from support.builders import accept, progress, start
+from support.principals import ANYBODY
 from support.wired import Client, Site, settle
 
 WATCH = '40{"watch":"builds/#"}'
@@ -120,7 +121,7 @@ async def test_who_is_refused_is_not_there(site: Site, auth: str) -> None:
 
 async def test_leaving_twice_and_asking_afterwards_change_nothing(site: Site) -> None:
     subscriptions = site.subscriptions
-    filters = subscriptions.enter("a", {"watch": "builds/#"})
+    filters = subscriptions.enter("a", {"watch": "builds/#"}, ANYBODY)
     subscriptions.leave("a")
     subscriptions.leave("a")
     assert await subscriptions.join("a", filters) == []

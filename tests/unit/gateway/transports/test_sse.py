@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import uvicorn
 from starlette.applications import Starlette
+from starlette.middleware import Middleware
 
 from buildfeed.activity import Key
 from buildfeed.board import BuildState
@@ -22,6 +23,7 @@ from gateway.transports import sse
 from gateway.transports.sse import SseTransport
 from gateway.transports.transport import Newest
 from support.builders import ending, error, log, progress, start
+from support.principals import AsAnybody, open_to_all
 from support.scene import recorded
 from support.wired import BeyondTheBoard
 
@@ -62,12 +64,13 @@ class Stage:
             self.live,
             BeyondTheBoard(self.live, self.history, 4),
             Newest(self.live, self._find, lambda: {"broker": "up", "merged": 0}),
+            open_to_all(),
             backlog_bytes=LIMIT,
             frame_seconds=FRAME_SECONDS,
             stuck_seconds=10,
         )
         self.port = port
-        app = Starlette(routes=self.events.routes())
+        app = Starlette(routes=self.events.routes(), middleware=[Middleware(AsAnybody)])
         config = uvicorn.Config(app, http=Protocol, port=port, log_config=None, lifespan="off")
         self.server = uvicorn.Server(config)
 

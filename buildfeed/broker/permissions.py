@@ -1,0 +1,57 @@
+"""What somebody with a token may do at a broker: the same at RabbitMQ and at the embedded one. Pure.
+
+A broker cannot narrow a filter, so a subscription that reaches further than the grants is refused.
+"""
+
+from typing import Final
+
+from buildfeed import names
+from buildfeed.errors import InvalidFilter, InvalidTopic
+from buildfeed.grants import Area, Grants
+from buildfeed.topics import Topic, watchable
+
+PUBLISHED: Final = frozenset(("status", "progress", "error", "log"))
+"""The kinds of activity that one publishes of builds of one's own; commands go to the gateway."""
+
+SEPARATOR: Final = ":"
+"""Stands between a token's name and the rest of a client id. No name has it, so that nobody takes
+over the session of somebody whose name begins like his own."""
+
+
+def may_read(grants: Grants, filter_: str) -> bool:
+    """Tell whether somebody may subscribe to an MQTT filter.
+
+    That is one of topics of builds which grants cover, or the newest status of a project
+    (`projects/{project}/latest`) for somebody who may read the status of all its builds.
+    """
+    levels = filter_.split("/")
+    if len(levels) == 3 and levels[0] == "projects" and levels[2] == "latest":
+        return names.is_name(levels[1]) and bool(grants.by("read", Area(levels[1], kind="status")))
+    if levels[0] != "builds":  # `+` would match other topics too
+        return False
+    try:
+        return grants.by("read", Area.of(watchable(filter_))) is not None
+    except InvalidFilter:
+        return False
+
+
+def may_publish(name: str, grants: Grants, topic: str) -> bool:
+    """Tell whether somebody of a name may publish on a topic.
+
+    Those are activities of builds in the projects that `publish` names, and the presence of
+    runners whose names begin with this one's.
+    """
+    levels = topic.split("/")
+    if len(levels) == 3 and levels[0] == "workers" and levels[2] == "status":
+        begins = levels[1] == name or levels[1].startswith(f"{name}-")
+        return begins and names.is_name(levels[1]) and bool(grants.areas("publish"))
+    try:
+        parsed = Topic.parse(topic)
+    except InvalidTopic:
+        return False
+    return parsed.kind in PUBLISHED and grants.may("publish", parsed.project)
+
+
+def is_own_session(name: str, client_id: str) -> bool:
+    """Tell whether an MQTT session is one of somebody of a name: `ada`, `ada:phone`."""
+    return client_id == name or client_id.startswith(f"{name}{SEPARATOR}")

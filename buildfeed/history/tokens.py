@@ -1,0 +1,269 @@
+"""Tokens and sessions: who is known, and what each may do.
+
+Only hashes are kept: whoever reads the database cannot sign in. A token has 190 bits that nobody
+chose, so a plain SHA-256 of it cannot be guessed back, and is quick to look up.
+
+Each change that a gateway has to know of (a token that is new, revoked or has other grants, a
+session that has ended) gets a number of the history's counter, as the changes of builds do. So a
+gateway reads what is new since its last look by one query for each table.
+"""
+
+import hashlib
+import logging
+import secrets
+import string
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
+from sqlalchemy import Connection, Row, insert, make_url, select, update
+
+from buildfeed import names
+from buildfeed.errors import BuildfeedError, HistoryUnavailable, InvalidGrant
+from buildfeed.grants import Grants
+from buildfeed.history import turns
+from buildfeed.history.database import Database
+from buildfeed.history.schema import sessions, tokens
+
+SLIDING: Final = timedelta(days=30)
+"""A session that is not used for so long has ended."""
+LONGEST: Final = timedelta(days=90)
+"""No session lasts longer."""
+_TOUCHED_AFTER: Final = timedelta(hours=1)
+"""How old the note of the last use may be, so that few requests write."""
+
+BEARER: Final = "bf_"
+COOKIE: Final = "bs_"
+LINK: Final = "bl_"
+"""What the secrets of tokens, of sessions and of links begin with: scanners for secrets find it."""
+log = logging.getLogger(__name__)
+
+_CHARACTERS: Final = string.digits + string.ascii_letters
+_LENGTH: Final = 32
+
+
+class NameInUse(BuildfeedError):
+    """There is a token of this `name` already."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"There is a token {name!r} already: revoke it, or choose another name.")
+        self.name = name
+
+
+class Token(msgspec.Struct, frozen=True, kw_only=True):
+    """A token, as it is known: without its secret."""
+
+    id: str
+    name: str
+    grants: Grants
+    created: datetime
+    expires: datetime | None = None
+    revoked: datetime | None = None
+    used: datetime | None = None
+    hash: str = ""
+
+
+class Session(msgspec.Struct, frozen=True, kw_only=True):
+    """A browser that is signed in by the token of an id."""
+
+    hash: str
+    token: str
+    created: datetime
+    used: datetime
+    ended: datetime | None = None
+
+    @property
+    def expires(self) -> datetime:
+        """When it ends if it is not used any more."""
+        return min(self.used + SLIDING, self.created + LONGEST)
+
+
+class Changes(msgspec.Struct, frozen=True):
+    """Tokens and sessions that are other than before; `number` is for the next look.
+
+    `now` is the time of the database, by which everything expires.
+    """
+
+    tokens: list[Token]
+    sessions: list[Session]
+    number: int
+    now: datetime
+
+
+def new_secret(kind: str) -> str:
+    """Return a new secret that begins with `kind`: 32 characters of base 62 follow."""
+    return kind + "".join(secrets.choice(_CHARACTERS) for _ in range(_LENGTH))
+
+
+def digest(secret: str) -> str:
+    """Return what is kept of a secret."""
+    return hashlib.sha256(secret.encode()).hexdigest()
+
+
+class Tokens:
+    """The tokens and sessions in `database`.
+
+    Every method blocks, may be called from several threads, and raises HistoryUnavailable.
+    """
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def add(
+        self, name: str, grants: Grants, lifetime: timedelta | None = None, kind: str = BEARER
+    ) -> tuple[Token, str]:
+        """Make a token; return it and its secret, which nobody can ask for again.
+
+        Raises InvalidName, and NameInUse while a token of that name is good.
+        """
+        names.check("token", name)
+        secret = new_secret(kind)
+        with self._database.transaction() as connection:
+            number = turns.take(connection, changes=1)  # so that no two take the same name
+            now = self._now(connection)
+            if any(_is_good(each, now) for each in self._named(connection, name)):
+                raise NameInUse(name)
+            token = Token(
+                id=secrets.token_hex(8),
+                name=name,
+                grants=grants,
+                created=now,
+                expires=now + lifetime if lifetime else None,
+                hash=digest(secret),
+            )
+            row = msgspec.structs.asdict(token) | {"grants": " ".join(map(str, grants))}
+            connection.execute(insert(tokens), row | {"changed": number})
+        return token, secret
+
+    def all(self) -> list[Token]:
+        """Return all tokens, also those that are good no more, oldest first."""
+        with self._database.transaction() as connection:
+            query = select(tokens).order_by(tokens.c.created, tokens.c.id)
+            return [_token(row) for row in connection.execute(query)]
+
+    def revoke(self, name: str) -> int:
+        """Revoke the tokens of a name; return how many were good."""
+        with self._database.transaction() as connection:
+            number = turns.take(connection, changes=1)
+            now = self._now(connection)
+            good = [each.id for each in self._named(connection, name) if _is_good(each, now)]
+            change = update(tokens).where(tokens.c.id.in_(good))
+            connection.execute(change.values(revoked=now, changed=number))
+        return len(good)
+
+    def find(self, hash_: str) -> Token | None:
+        """Return the token whose secret has a hash, good or not; None if there is none."""
+        with self._database.transaction() as connection:
+            row = connection.execute(select(tokens).where(tokens.c.hash == hash_)).first()
+            return _token(row) if row else None
+
+    def sign_in(self, token: str) -> str:
+        """Begin a session of the token of an id; return its secret."""
+        secret = new_secret(COOKIE)
+        with self._database.transaction() as connection:
+            number = turns.take(connection, changes=1)
+            now = self._now(connection)
+            row = {"hash": digest(secret), "token": token, "created": now, "used": now}
+            connection.execute(insert(sessions), row | {"changed": number})
+        return secret
+
+    def session(self, hash_: str) -> tuple[Session, Token] | None:
+        """Return the session whose secret has a hash, ended or not, and its token."""
+        with self._database.transaction() as connection:
+            row = connection.execute(select(sessions).where(sessions.c.hash == hash_)).first()
+            if row is None:
+                return None
+            token = connection.execute(select(tokens).where(tokens.c.id == row.token)).first()
+            return (_session(row), _token(token)) if token else None
+
+    def use(self, token: str, session: str = "") -> None:
+        """Take note that a token of an id is used, and a session of a hash if there is one."""
+        with self._database.transaction() as connection:
+            now = self._now(connection)
+            old = now - _TOUCHED_AFTER
+            stale = tokens.c.used.is_(None) | (tokens.c.used < old)
+            connection.execute(update(tokens).where(tokens.c.id == token, stale).values(used=now))
+            found = update(sessions).where(sessions.c.hash == session, sessions.c.used < old)
+            if session and connection.execute(found.values(used=now)).rowcount:
+                number = turns.take(connection, changes=1)
+                touched = update(sessions).where(sessions.c.hash == session)
+                connection.execute(touched.values(changed=number))
+
+    def sign_out(self, session: str) -> None:
+        """End the session of a hash."""
+        with self._database.transaction() as connection:
+            number = turns.take(connection, changes=1)
+            change = update(sessions).where(sessions.c.hash == session, sessions.c.ended.is_(None))
+            connection.execute(change.values(ended=self._now(connection), changed=number))
+
+    def changes(self, since: int | None) -> Changes:
+        """Return what changed after `since`; without it nothing but the number and the time."""
+        with self._database.transaction() as connection:
+            # Read first, so as to miss none. It is below `since` after a backup was restored.
+            number = turns.position(connection)
+            since = number if since is None else min(since, number)
+            changed = connection.execute(select(tokens).where(tokens.c.changed > since))
+            found = [_token(row) for row in changed]
+            of_sessions = connection.execute(select(sessions).where(sessions.c.changed > since))
+            ended = [_session(row) for row in of_sessions]
+            return Changes(found, ended, number, self._now(connection))
+
+    def _named(self, connection: Connection, name: str) -> list[Token]:
+        query = select(tokens).where(tokens.c.name == name)
+        return [_token(row) for row in connection.execute(query)]
+
+    def _now(self, connection: Connection) -> datetime:
+        return self._database.dialect.now(connection)
+
+
+def any_is_good(url: str) -> bool:
+    """Tell whether anybody can sign in by the history at `url`; True if that cannot be said."""
+    parsed = make_url(url)
+    if parsed.get_backend_name() == "sqlite" and not Path(parsed.database or "").exists():
+        return False  # and none is made by looking
+    try:
+        found = Tokens(Database(url))
+        return any(each.revoked is None for each in found.all())
+    except HistoryUnavailable:
+        return True
+
+
+def _is_good(token: Token, now: datetime) -> bool:
+    return token.revoked is None and (token.expires is None or token.expires > now)
+
+
+def _token(row: Row[Any]) -> Token:
+    return Token(
+        id=row.id,
+        name=row.name,
+        grants=_grants(row.grants),
+        created=_utc(row.created),
+        expires=row.expires and _utc(row.expires),
+        revoked=row.revoked and _utc(row.revoked),
+        used=row.used and _utc(row.used),
+        hash=row.hash,
+    )
+
+
+def _grants(text: str) -> Grants:
+    """Return the grants of a row; none if a later version wrote some that are unknown here."""
+    try:
+        return Grants.parse(text.split())
+    except InvalidGrant as exc:
+        log.warning("token.unreadable", extra={"reason": exc.reason})
+        return Grants()
+
+
+def _session(row: Row[Any]) -> Session:
+    return Session(
+        hash=row.hash,
+        token=row.token,
+        created=_utc(row.created),
+        used=_utc(row.used),
+        ended=row.ended and _utc(row.ended),
+    )
+
+
+def _utc(time: datetime) -> datetime:
+    return time if time.tzinfo else time.replace(tzinfo=UTC)  # SQLite has no time zones

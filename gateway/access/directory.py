@@ -1,0 +1,262 @@
+"""The directory: which principal a credential stands for, and who of them is here.
+
+Tokens and sessions are in the history. What was looked up is remembered; every 3 s the changes
+since the last look are read, so that a token that was revoked, or has other grants, is known in
+every process, and its open connections are closed. While the history is away, those who are
+remembered are still served, and nobody else can come.
+
+Everything expires by the clock of the database, which all gateways share.
+"""
+
+import asyncio
+import logging
+import secrets
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Hashable
+from datetime import UTC, datetime, timedelta
+from http import HTTPStatus
+from typing import Final
+
+from buildfeed.errors import HistoryUnavailable
+from buildfeed.grants import Area, Grant, Grants
+from buildfeed.history.tokens import COOKIE, LINK, Session, Token, Tokens, digest
+from gateway.access.attempts import Attempts
+from gateway.access.principal import ANONYMOUS, Principal, not_signed_in
+from gateway.access.proxies import owner
+from gateway.answered import answered
+from gateway.problems import Problem
+
+LOOK_SECONDS: Final = 3.0
+_REMEMBERED: Final = 10_000
+"""Credentials that are remembered, those that were used last."""
+_USE_NOTED_SECONDS: Final = 600.0
+"""How long a use need not be noted again."""
+
+log = logging.getLogger(__name__)
+
+Leave = Callable[[str], None]
+"""Closes what is open, for a reason of `principal.WHY`."""
+
+
+class Directory:
+    """Knows who a credential stands for; `anonymous` are the grants of those without one."""
+
+    def __init__(self, tokens: Tokens, anonymous: Grants) -> None:
+        self.anonymous = Principal(name=ANONYMOUS, grants=anonymous)
+        self.attempts = Attempts()
+        self._tokens = tokens
+        self._known: OrderedDict[str, Principal] = OrderedDict()
+        """Principals by the hashes of their credentials."""
+        self._noted: dict[str, float] = {}
+        self._here: dict[Hashable, tuple[Principal, Leave]] = {}
+        self._number: int | None = None
+        self._ahead = datetime.now(UTC) - _awake()
+
+    # Who it is.
+
+    def known(self, credential: str) -> Principal | None:
+        """Return the principal of a credential if that can be said without a look-up."""
+        if not credential:
+            return self.anonymous
+        hash_ = digest(credential)
+        principal = self._known.get(hash_)
+        if principal is None or self._is_over(principal):
+            return None
+        self._known.move_to_end(hash_)
+        return principal
+
+    async def find(self, credential: str, address: str) -> Principal:
+        """Return the principal of a credential, which `address` shows.
+
+        Raises Problem: 401 for one that is good no more, 429 after too many of those. Raises
+        HistoryUnavailable.
+        """
+        principal = self.known(credential)
+        if principal is None:
+            principal = await self._look_up(credential, owner(address))
+        if not principal.anonymous:
+            await self._note(principal)
+        return principal
+
+    async def _look_up(self, credential: str, address: str) -> Principal:
+        now = time.monotonic()
+        if wait := self.attempts.wait(address, now):
+            raise too_many(wait)
+        if self._number is None:  # a change that comes after the look-up must not be missed
+            await self.look()
+        hash_ = digest(credential)
+        try:
+            principal = await self._read(hash_, by_session=credential.startswith(COOKIE))
+        except Problem:
+            self.attempts.fail(address, now)
+            raise
+        self._known[hash_] = principal
+        if len(self._known) > _REMEMBERED:
+            self._known.popitem(last=False)
+        return principal
+
+    async def _read(self, hash_: str, *, by_session: bool) -> Principal:
+        """Return the principal of a token or session; raises Problem, and HistoryUnavailable."""
+        session: Session | None = None
+        if by_session:
+            found = await answered(self._tokens.session, hash_)
+            session, token = found or (None, None)
+        else:
+            token = await answered(self._tokens.find, hash_)
+        now = self.now()
+        if token is None:
+            raise not_signed_in("unknown")
+        if token.revoked:
+            raise not_signed_in("revoked")
+        if token.expires and token.expires <= now:
+            raise not_signed_in("expired")
+        if session and (session.ended or session.expires <= now):
+            raise not_signed_in("ended")
+        return _principal(token, session)
+
+    def _is_over(self, principal: Principal) -> bool:
+        return principal.expires is not None and principal.expires <= self.now()
+
+    async def _note(self, principal: Principal) -> None:
+        """Note that a token is used, and a session: now and then, as nobody asks for the second."""
+        key, now = principal.session or principal.token, time.monotonic()
+        if now - self._noted.get(key, float("-inf")) < _USE_NOTED_SECONDS:
+            return
+        if len(self._noted) >= _REMEMBERED:
+            self._noted.clear()
+        self._noted[key] = now
+        try:
+            await answered(self._tokens.use, principal.token, principal.session)
+        except HistoryUnavailable as exc:
+            log.debug("token.use_not_noted", extra={"reason": exc.reason})
+
+    def failed(self, address: str) -> Problem:
+        """Return the refusal of what cannot be a credential, and count the attempt."""
+        now = time.monotonic()
+        if wait := self.attempts.wait(owner(address), now):
+            return too_many(wait)
+        self.attempts.fail(owner(address), now)
+        return not_signed_in("unknown")
+
+    async def sign_in(self, who: Principal) -> tuple[str, Principal]:
+        """Begin a session of a principal; return its secret, and the principal in it.
+
+        Raises HistoryUnavailable.
+        """
+        secret = await answered(self._tokens.sign_in, who.token)
+        return secret, await self.find(secret, "")
+
+    async def sign_out(self, session: str) -> None:
+        """End a session, and close what it has open; raises HistoryUnavailable."""
+        await answered(self._tokens.sign_out, session)
+        self.forget(session)
+
+    async def share(self, area: Area, lifetime: timedelta) -> tuple[Token, str]:
+        """Make a token that may read an area for a while; raises HistoryUnavailable."""
+        name = f"share-{secrets.token_hex(4)}"
+        return await answered(self._tokens.add, name, Grants([Grant("read", area)]), lifetime, LINK)
+
+    def now(self) -> datetime:
+        """Return the time of the database, as of the last look and by our own clock since."""
+        return self._ahead + _awake()
+
+    # Who is here.
+
+    def enter(self, holder: Hashable, principal: Principal, leave: Leave) -> None:
+        """Take note of what a principal has open; `leave` is called when that has to end."""
+        self._here[holder] = principal, leave
+
+    def leave(self, holder: Hashable) -> None:
+        """Take note that something is open no more."""
+        self._here.pop(holder, None)
+
+    def here(self, holder: Hashable) -> Principal | None:
+        """Return the principal who has something open."""
+        found = self._here.get(holder)
+        return found[0] if found else None
+
+    def count(self, token: str) -> int:
+        """Return how many connections the principal of a token has open here."""
+        return sum(principal.token == token for principal, _ in self._here.values())
+
+    async def run(self) -> None:
+        """Look for changes every 3 s, until cancelled."""
+        while True:
+            await self.look()
+            await asyncio.sleep(LOOK_SECONDS)
+
+    async def look(self) -> None:
+        """Read what changed since the last look, and close what has to end."""
+        try:
+            changes = await answered(self._tokens.changes, self._number)
+        except HistoryUnavailable as exc:
+            log.debug("token.no_news", extra={"reason": exc.reason})
+        else:
+            self._number = changes.number
+            self._ahead = changes.now - _awake()
+            tokens = {token.id: token for token in changes.tokens}
+            sessions = {session.hash: session for session in changes.sessions}
+            for hash_, principal in list(self._known.items()):
+                token = tokens.get(principal.token)
+                if principal.session in sessions or (token and _is_other(token, principal)):
+                    del self._known[hash_]
+            for principal, leave in list(self._here.values()):
+                token, session = tokens.get(principal.token), sessions.get(principal.session)
+                if token and _is_other(token, principal):
+                    leave("revoked" if token.revoked else "changed")
+                elif session and session.ended:
+                    leave("ended")
+        await self._end_expired()
+
+    async def _end_expired(self) -> None:
+        """Close what has expired; a session that was used meanwhile goes on."""
+        for holder, (principal, leave) in list(self._here.items()):
+            if not self._is_over(principal):
+                continue
+            try:
+                if not principal.session:
+                    raise not_signed_in("expired")
+                fresh = await self._read(principal.session, by_session=True)
+            except Problem as problem:
+                leave(problem.extra["reason"])
+            except HistoryUnavailable:
+                continue  # nobody knows: it is asked again
+            else:
+                if holder in self._here:
+                    self._here[holder] = fresh, leave
+
+    def forget(self, session: str) -> None:
+        """Close what a session has open here at once: its owner has signed out."""
+        self._known.pop(session, None)
+        for principal, leave in list(self._here.values()):
+            if principal.session == session:
+                leave("ended")
+
+
+def too_many(wait: float) -> Problem:
+    """Return the refusal of an address that has failed too often."""
+    seconds = max(1, round(wait))
+    detail = f"Too many attempts to sign in have failed: try again in {seconds} s."
+    headers = {"Retry-After": str(seconds)}
+    return Problem(HTTPStatus.TOO_MANY_REQUESTS, "too-many-attempts", detail, headers=headers)
+
+
+def _principal(token: Token, session: Session | None) -> Principal:
+    ends = [each for each in (token.expires, session.expires if session else None) if each]
+    return Principal(
+        name=token.name,
+        grants=token.grants,
+        token=token.id,
+        session=session.hash if session else "",
+        expires=min(ends, default=None),
+    )
+
+
+def _is_other(token: Token, principal: Principal) -> bool:
+    """Tell whether a token is revoked, or has other grants than when it was looked up."""
+    return token.revoked is not None or token.grants != principal.grants
+
+
+def _awake() -> timedelta:
+    return timedelta(seconds=time.monotonic())

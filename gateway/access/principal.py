@@ -1,0 +1,93 @@
+"""A principal: who asks, what that one may do, and the refusals of the rest."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from http import HTTPStatus
+from typing import Any, Final, cast
+
+import msgspec
+
+from buildfeed.grants import Action, Area, Grant, Grants
+from gateway.problems import Problem, unknown_build
+
+ANONYMOUS: Final = "anonymous"
+SCOPE: Final = "buildfeed.principal"
+"""The key of the principal of a request in its scope (ASGI)."""
+
+WHY: Final = {
+    "missing": "Sign in first: this gateway serves nobody without a token.",
+    "unknown": "This token is unknown: check it, or ask for a new one.",
+    "expired": "This token has expired: ask for a new one.",
+    "revoked": "This token was revoked: ask for a new one.",
+    "ended": "This session has ended: sign in again.",
+    "changed": "What this token may do has changed: connect again.",
+}
+"""Why somebody is not signed in, and what to do."""
+
+
+class Principal(msgspec.Struct, frozen=True, kw_only=True):
+    """Somebody who asks.
+
+    `token` is the id of the token that says who it is, and `session` the hash of the cookie, if
+    there is one. `why` says, of an anonymous one, what was wrong with what was shown.
+    """
+
+    name: str
+    grants: Grants
+    token: str = ""
+    session: str = ""
+    expires: datetime | None = None
+    why: str = "missing"
+
+    @property
+    def anonymous(self) -> bool:
+        """Whether nobody has said who it is."""
+        return not self.token
+
+    def need(self, action: Action, project: str | None = None) -> None:
+        """Return if an action is granted, in a project if one is named; raises Problem."""
+        if not self.grants.may(action, project):
+            raise self.refused(Grant(action, Area(project)))
+
+    def need_to_see(self, project: str, build: str) -> None:
+        """Return if one may know of a build; else raises Problem, as if there were none."""
+        if not self.grants.sees(project, build):
+            raise not_signed_in(self.why) if self.anonymous else unknown_build(project, build)
+
+    def refused(self, *missing: Grant) -> Problem:
+        """Return the refusal of what needs the grants that are missing."""
+        if self.anonymous:
+            return not_signed_in(self.why)
+        named = " or ".join(map(str, missing))
+        detail = f"{self.name} may not do this: the grant {named} is missing."
+        return Problem(HTTPStatus.FORBIDDEN, "not-allowed", detail, grant=str(missing[0]))
+
+    def acts_as(self, by: str) -> str:
+        """Return the name that a command of this principal bears, which asks for the name `by`.
+
+        Raises Problem for the name of somebody else.
+        """
+        if self.anonymous or by == self.name or self.grants.may("as"):
+            return by
+        if by == ANONYMOUS:  # no name was given
+            return self.name
+        detail = f"The body is refused at #/by: it is {self.name} who asks, leave it out."
+        errors = [{"pointer": "#/by", "detail": f"it is not {self.name}"}]
+        raise Problem(HTTPStatus.UNPROCESSABLE_ENTITY, "bad-field", detail, errors=errors)
+
+
+def not_signed_in(why: str) -> Problem:
+    """Return the refusal of somebody who is not signed in, for one of the reasons WHY."""
+    headers = {"WWW-Authenticate": 'Bearer realm="Buildfeed"'}
+    return Problem(HTTPStatus.UNAUTHORIZED, "not-signed-in", WHY[why], headers=headers, reason=why)
+
+
+def other_principal() -> Problem:
+    """Return the refusal of a token that is not one of the principal who is here."""
+    detail = "This token is of another principal: connect anew to be somebody else."
+    return Problem(HTTPStatus.FORBIDDEN, "not-allowed", detail)
+
+
+def of(scope: Mapping[str, Any]) -> Principal:
+    """Return the principal of a request, by its scope (ASGI)."""
+    return cast(Principal, scope[SCOPE])
