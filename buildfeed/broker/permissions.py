@@ -1,4 +1,4 @@
-"""What somebody with a token may do at a broker: the same at RabbitMQ and at the embedded one. Pure.
+"""What somebody with a token may do at a broker, be it RabbitMQ or the embedded one. Pure.
 
 A broker cannot narrow a filter, so a subscription that reaches further than the grants is refused.
 """
@@ -24,10 +24,10 @@ def may_read(grants: Grants, filter_: str) -> bool:
     That is one of topics of builds which grants cover, or the newest status of a project
     (`projects/{project}/latest`) for somebody who may read the status of all its builds.
     """
-    levels = filter_.split("/")
-    if len(levels) == 3 and levels[0] == "projects" and levels[2] == "latest":
-        return names.is_name(levels[1]) and bool(grants.by("read", Area(levels[1], kind="status")))
-    if levels[0] != "builds":  # `+` would match other topics too
+    project = _named(filter_, "projects", "latest")
+    if project is not None:
+        return grants.by("read", Area(project, kind="status")) is not None
+    if not filter_.startswith("builds/"):  # `+` would match other topics too
         return False
     try:
         return grants.by("read", Area.of(watchable(filter_))) is not None
@@ -41,10 +41,10 @@ def may_publish(name: str, grants: Grants, topic: str) -> bool:
     Those are activities of builds in the projects that `publish` names, and the presence of
     runners whose names begin with this one's.
     """
-    levels = topic.split("/")
-    if len(levels) == 3 and levels[0] == "workers" and levels[2] == "status":
-        begins = levels[1] == name or levels[1].startswith(f"{name}-")
-        return begins and names.is_name(levels[1]) and bool(grants.areas("publish"))
+    worker = _named(topic, "workers", "status")
+    if worker is not None:
+        is_own = worker == name or worker.startswith(f"{name}-")
+        return is_own and bool(grants.areas("publish"))
     try:
         parsed = Topic.parse(topic)
     except InvalidTopic:
@@ -55,3 +55,9 @@ def may_publish(name: str, grants: Grants, topic: str) -> bool:
 def is_own_session(name: str, client_id: str) -> bool:
     """Tell whether an MQTT session is one of somebody of a name: `ada`, `ada:phone`."""
     return client_id == name or client_id.startswith(f"{name}{SEPARATOR}")
+
+
+def _named(topic: str, first: str, last: str) -> str | None:
+    """Return the name between the levels `first` and `last` of a topic, None if it is another."""
+    name = topic.removeprefix(f"{first}/").removesuffix(f"/{last}")
+    return name if topic == f"{first}/{name}/{last}" and names.is_name(name) else None

@@ -30,13 +30,14 @@ GRANTS = Grants.parse(["runner@acme", "read:builds/+/+/status"])
         ("+/+/+/status", False),
         ("projects/+/latest", False),
         ("projects/#", False),
+        ("projects/acme/x/latest", False),
         ("workers/+/status", False),
         ("$SYS/#", False),
         ("$share/group/builds/acme/#", False),
         ("", False),
     ],
 )
-def test_one_subscribes_as_far_as_grants_cover(filter_: str, may: bool) -> None:
+def test_one_subscribes_as_far_as_grants_cover(filter_: str, *, may: bool) -> None:
     assert may_read(GRANTS, filter_) is may
 
 
@@ -65,7 +66,7 @@ def test_nobody_reads_more_than_builds(filter_: str) -> None:
     ],
 )
 def test_one_publishes_builds_of_ones_own_and_the_presence_of_ones_runners(
-    topic: str, may: bool
+    topic: str, *, may: bool
 ) -> None:
     assert may_publish("ada", GRANTS, topic) is may
 
@@ -81,5 +82,5 @@ def test_without_a_grant_to_publish_there_is_no_presence() -> None:
         *(("ada-phone", False), ("adam", False), ("bob", False), ("", False), ("bob:ada", False)),
     ],
 )
-def test_a_session_is_ones_own_by_its_client_id(client_id: str, own: bool) -> None:
+def test_a_session_is_ones_own_by_its_client_id(client_id: str, *, own: bool) -> None:
     assert is_own_session("ada", client_id) is own
