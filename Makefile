@@ -13,12 +13,12 @@ SOURCES := pyproject.toml package-lock.json hatch_build.py
 run: .venv/run
 	@exec buildfeed up
 
-# Tests mostly wait, so two processes share them: each takes file after file, in the order of
+# Tests often wait, so three processes share them: each takes file after file, in the order of
 # pyproject.toml, and starts brokers of its own.
 test: .venv/test node_modules static
 	@setup/packages.sh rabbitmq-server chromium libatomic1 haproxy \
 		mosquitto mosquitto-clients nginx-light openssl pgbouncer postgresql
-	pytest -n 2 --dist loadfile --no-loadscope-reorder
+	pytest -n 3 --dist loadfile --no-loadscope-reorder
 
 check: .venv/test static
 	@setup/packages.sh pgbouncer postgresql

@@ -98,7 +98,7 @@ def new_secret(kind: str) -> str:
 
 def digest(secret: str) -> str:
     """Return what is kept of a secret."""
-    return hashlib.sha256(secret.encode()).hexdigest()
+    return hashlib.sha256(secret.encode("utf-8", "replace")).hexdigest()  # it may be anything
 
 
 class Tokens:

@@ -16,7 +16,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Hashable
 from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
-from typing import Final
+from typing import Final, TypeVar
 
 from buildfeed.errors import HistoryUnavailable
 from buildfeed.grants import Area, Grant, Grants
@@ -26,6 +26,7 @@ from gateway.access.principal import ANONYMOUS, Principal, not_signed_in
 from gateway.access.proxies import owner
 from gateway.answered import answered
 from gateway.problems import Problem
+from gateway.tasks import Tasks
 
 LOOK_SECONDS: Final = 3.0
 _REMEMBERED: Final = 10_000
@@ -34,6 +35,8 @@ _USE_NOTED_SECONDS: Final = 600.0
 """How long a use need not be noted again."""
 
 log = logging.getLogger(__name__)
+
+T = TypeVar("T")
 
 Leave = Callable[[str], None]
 """Closes what is open, for a reason of `principal.WHY`."""
@@ -48,7 +51,12 @@ class Directory:
         self._tokens = tokens
         self._known: OrderedDict[str, Principal] = OrderedDict()
         """Principals by the hashes of their credentials."""
-        self._noted: dict[str, float] = {}
+        self._over: OrderedDict[str, str] = OrderedDict()
+        """Why credentials are good no more, which none of them will be again."""
+        self._noted: OrderedDict[str, float] = OrderedDict()
+        """When a use was noted last."""
+        self._tasks = Tasks()
+        self._looks = 0
         self._here: dict[Hashable, tuple[Principal, Leave]] = {}
         self._number: int | None = None
         self._ahead = datetime.now(UTC) - _awake()
@@ -75,25 +83,32 @@ class Directory:
         principal = self.known(credential)
         if principal is None:
             principal = await self._look_up(credential, owner(address))
-        if not principal.anonymous:
-            await self._note(principal)
+        if not principal.anonymous and self._is_unnoted(principal):
+            self._tasks.start(self._note(principal))
         return principal
 
     async def _look_up(self, credential: str, address: str) -> Principal:
+        hash_ = digest(credential)
+        if why := self._over.get(hash_):
+            raise not_signed_in(why)
         now = time.monotonic()
         if wait := self.attempts.wait(address, now):
             raise too_many(wait)
-        if self._number is None:  # a change that comes after the look-up must not be missed
-            await self.look()
-        hash_ = digest(credential)
-        try:
-            principal = await self._read(hash_, by_session=credential.startswith(COOKIE))
-        except Problem:
-            self.attempts.fail(address, now)
-            raise
-        self._known[hash_] = principal
-        if len(self._known) > _REMEMBERED:
-            self._known.popitem(last=False)
+        looks = -1
+        while looks != self._looks:  # a change that was read meanwhile must not be missed
+            if self._number is None:
+                await self.look()
+            looks = self._looks
+            try:
+                principal = await self._read(hash_, by_session=credential.startswith(COOKIE))
+            except Problem as problem:
+                why = problem.extra["reason"]
+                if why == "unknown":
+                    self.attempts.fail(address, now)
+                else:
+                    _remember(self._over, hash_, why)
+                raise
+        _remember(self._known, hash_, principal)
         return principal
 
     async def _read(self, hash_: str, *, by_session: bool) -> Principal:
@@ -113,19 +128,20 @@ class Directory:
             raise not_signed_in("expired")
         if session and (session.ended or session.expires <= now):
             raise not_signed_in("ended")
-        return _principal(token, session)
+        return _principal(hash_, token, session)
 
     def _is_over(self, principal: Principal) -> bool:
         return principal.expires is not None and principal.expires <= self.now()
 
+    def _is_unnoted(self, principal: Principal) -> bool:
+        """Tell whether the use of a credential is to be noted, which it is now and then."""
+        now = time.monotonic()
+        if now - self._noted.get(principal.hash, float("-inf")) < _USE_NOTED_SECONDS:
+            return False
+        _remember(self._noted, principal.hash, now)
+        return True
+
     async def _note(self, principal: Principal) -> None:
-        """Note that a token is used, and a session: now and then, as nobody asks for the second."""
-        key, now = principal.session or principal.token, time.monotonic()
-        if now - self._noted.get(key, float("-inf")) < _USE_NOTED_SECONDS:
-            return
-        if len(self._noted) >= _REMEMBERED:
-            self._noted.clear()
-        self._noted[key] = now
         try:
             await answered(self._tokens.use, principal.token, principal.session)
         except HistoryUnavailable as exc:
@@ -164,8 +180,13 @@ class Directory:
     # Who is here.
 
     def enter(self, holder: Hashable, principal: Principal, leave: Leave) -> None:
-        """Take note of what a principal has open; `leave` is called when that has to end."""
+        """Take note of what a principal has open; `leave` is called when that has to end.
+
+        That may be soon: who was asked for a moment ago may be known no more.
+        """
         self._here[holder] = principal, leave
+        if not principal.anonymous and self._known.get(principal.hash) is not principal:
+            asyncio.get_running_loop().call_soon(leave, "changed")
 
     def leave(self, holder: Hashable) -> None:
         """Take note that something is open no more."""
@@ -182,9 +203,12 @@ class Directory:
 
     async def run(self) -> None:
         """Look for changes every 3 s, until cancelled."""
-        while True:
-            await self.look()
-            await asyncio.sleep(LOOK_SECONDS)
+        try:
+            while True:
+                await self.look()
+                await asyncio.sleep(LOOK_SECONDS)
+        finally:
+            await self._tasks.cancel()
 
     async def look(self) -> None:
         """Read what changed since the last look, and close what has to end."""
@@ -193,6 +217,7 @@ class Directory:
         except HistoryUnavailable as exc:
             log.debug("token.no_news", extra={"reason": exc.reason})
         else:
+            self._looks += 1
             self._number = changes.number
             self._ahead = changes.now - _awake()
             tokens = {token.id: token for token in changes.tokens}
@@ -242,12 +267,20 @@ def too_many(wait: float) -> Problem:
     return Problem(HTTPStatus.TOO_MANY_REQUESTS, "too-many-attempts", detail, headers=headers)
 
 
-def _principal(token: Token, session: Session | None) -> Principal:
+def _remember(known: OrderedDict[str, T], hash_: str, value: T) -> None:
+    """Remember something of a credential; if it is too much, forget what came first."""
+    known[hash_] = value
+    if len(known) > _REMEMBERED:
+        known.popitem(last=False)
+
+
+def _principal(hash_: str, token: Token, session: Session | None) -> Principal:
     ends = [each for each in (token.expires, session.expires if session else None) if each]
     return Principal(
         name=token.name,
         grants=token.grants,
         token=token.id,
+        hash=hash_,
         session=session.hash if session else "",
         expires=min(ends, default=None),
     )

@@ -28,13 +28,15 @@ WHY: Final = {
 class Principal(msgspec.Struct, frozen=True, kw_only=True):
     """Somebody who asks.
 
-    `token` is the id of the token that says who it is, and `session` the hash of the cookie, if
-    there is one. `why` says, of an anonymous one, what was wrong with what was shown.
+    `token` is the id of the token that says who it is, `hash` that of the credential, and `session`
+    the same if that is a cookie. `why` says, of an anonymous one, what was wrong with what was
+    shown.
     """
 
     name: str
     grants: Grants
     token: str = ""
+    hash: str = ""
     session: str = ""
     expires: datetime | None = None
     why: str = "missing"

@@ -60,7 +60,7 @@ class Feed:
             if news != told or loop.time() - sent_at >= FEED_SECONDS:
                 if self._subscriber.alive:
                     self._live.refresh(datetime.now(UTC))
-                self._send(Event(FEED, self.body, watchers=None))
+                self._send(Event(FEED, self.body, watchers=None, passing=news == told))
                 sent_at, told = loop.time(), news
             await asyncio.sleep(PROBE_SECONDS)
 

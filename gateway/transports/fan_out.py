@@ -24,7 +24,7 @@ from gateway.transports import batch
 from gateway.transports.backlog import Backlog, Backlogs
 from gateway.transports.batch import Encoded
 from gateway.transports.pacing import Audience, Pacing
-from gateway.transports.transport import Newest
+from gateway.transports.transport import COMPANY_SECONDS, Newest
 
 _PIECE_BYTES: Final = UNSENT_BYTES
 """Largest single write, in bytes. It bounds the data in a connection's transport, where no newer
@@ -60,6 +60,10 @@ class FanOut:
         self._merged_in_frames = 0
         self._loop = asyncio.get_running_loop()
         self._backlogs: Backlogs[Connection] = Backlogs(backlog_bytes)
+        self._held: Event | None = None
+        """A `feed` that waits for other events."""
+        self._alone: asyncio.Handle | None = None
+        """What sends it alone, after a while."""
         self.sent = 0
         """Events `build` handed to watchers."""
 
@@ -111,6 +115,11 @@ class FanOut:
 
     def deliver(self, event: Event) -> None:
         """Let an event be due to those of its watchers that are connected here."""
+        if event.watchers is None and event.passing:
+            if not self._held:
+                self._alone = self._loop.call_later(COMPANY_SECONDS, self._flush)
+            self._held = event
+            return
         audience = self._everyone() if event.watchers is None else self._of(event.watchers)
         if audience.watchers:
             if not self._turn:
@@ -145,6 +154,10 @@ class FanOut:
         """Write what is due: to each watcher, all of it in one write."""
         now = self._loop.time()
         turn, self._turn = self._turn, []
+        if self._held and self._alone:
+            self._alone.cancel()
+            turn.append((self._held, self._everyone()))
+            self._held = None
         frame = self._pacing.take(turn, now)
         self._wait_for(self._pacing.next_end)
         free_at = self._pacing.free_at(now)

@@ -31,7 +31,7 @@ from gateway.transports.backlog import Backlog, Backlogs
 from gateway.transports.event_ids import EventIds
 from gateway.transports.sse_stream import Stream
 from gateway.transports.subscriptions import checked, narrowed
-from gateway.transports.transport import Newest
+from gateway.transports.transport import COMPANY_SECONDS, Newest
 
 PING_SECONDS: Final = 15.0
 CHECK_SECONDS: Final = 1.0
@@ -107,7 +107,8 @@ class SseTransport:
             for stream in self._streams.values():
                 if stream.greeted:
                     stream.backlog.owe(FEED)
-                    stream.wake()
+            pause = COMPANY_SECONDS if event.passing else 0
+            asyncio.get_running_loop().call_later(pause, self._wake_all)
         elif self._streams and (mine := self._streams.keys() & event.watchers):
             text = _message(event.name, event.body())
             for sid in mine:
@@ -119,6 +120,10 @@ class SseTransport:
                 else:
                     stream.backlog.keep(event.subject, text)
                 stream.wake()
+
+    def _wake_all(self) -> None:
+        for stream in self._streams.values():
+            stream.wake()
 
     async def close(self) -> None:
         """Do nothing: the HTTP server ends the streams."""

@@ -7,7 +7,7 @@ finds.
 """
 
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Protocol
+from typing import Final, Protocol
 
 from starlette.routing import BaseRoute
 
@@ -16,6 +16,10 @@ from buildfeed.board import BuildState
 from gateway.state.event import Event
 from gateway.state.event_bodies import Body
 from gateway.state.live import Live
+
+COMPANY_SECONDS: Final = 0.5
+"""How long a `feed` without news waits for another event to leave with. A write of its own would
+begin a frame, and an event that comes a moment later would wait for its end."""
 
 
 class Transport(Protocol):

@@ -58,6 +58,7 @@ ROOMS = {
     "gateway/transports": {QUERIES, STATE, ENGINE, ACCESS, LOW},
     "gateway/operations": {STATE, ACCESS, AMQP, LOW, "gateway/http"},
     "gateway/app.py": EVERYTHING,
+    "gateway/options.py": {LOW, ACCESS, HISTORY},
     "gateway/server.py": {"gateway/app.py", LOW, "gateway/operations", LISTENERS, MACHINE},
     "gateway/__main__.py": EVERYTHING,
     "examples": set(),
@@ -111,10 +112,8 @@ PURE = [
     *(f"gateway/{name}.py" for name in ("accept", "log_limit", "problem_page")),
     "gateway/commands/requests.py",
     *(f"gateway/queries/{name}.py" for name in ("listing", "snapshot_page")),
-    *(
-        f"gateway/access/{name}.py"
-        for name in ("anonymous", "connection_limit", "hosts", "paths", "proxies")
-    ),
+    *(f"gateway/access/{name}.py" for name in ("anonymous", "attempts", "connection_limit")),
+    *(f"gateway/access/{name}.py" for name in ("credentials", "hosts", "paths", "proxies")),
     "gateway/commands/rate_limit.py",
     *(f"gateway/engine/{name}.py" for name in ("frames", "handshake", "limits", "packets")),
     *(f"gateway/http/{name}.py" for name in ("collection", "short_requests")),

@@ -10,8 +10,11 @@ from hypothesis import strategies as st
 
 from gateway.engine.connection import UNSENT_BYTES
 from gateway.engine.frames import CLOSE
+from gateway.state.event import FEED, Event
+from gateway.transports.transport import COMPANY_SECONDS
 from support.builders import accept, ending, log, progress, start
 from support.wired import Site, settle
+from support.workshop import until
 
 
 @pytest.fixture
@@ -306,3 +309,41 @@ async def test_who_disconnects_is_forgotten(site: Site) -> None:
     assert site.transport.watchers == 1
     site.transport.server.lost(client.connection)
     assert site.transport.watchers == 0
+
+
+def feed(*, passing: bool) -> Event:
+    return Event(FEED, lambda: {"broker": "up"}, watchers=None, passing=passing)
+
+
+async def test_a_feed_without_news_leaves_with_the_next_event_in_one_write() -> None:
+    site = Site(frame_seconds=0.04)
+    client = await site.connect({"watch": "builds/#"})
+    await asyncio.sleep(0.06)  # the frame of the greeting
+    seen = len(client.packets)
+    site.transport.deliver(feed(passing=True))
+    await settle()
+    assert len(client.packets) == seen
+    await site.receive(start("b1"))
+    assert [json.loads(packet[2:])[0] for packet in client.packets[seen:]] == ["build", "feed"]
+    await until(lambda: site.transport._fan_out._held is None)
+    assert len(client.packets) == seen + 2
+
+
+async def test_a_feed_without_news_leaves_alone_when_nothing_else_happens() -> None:
+    site = Site()
+    client = await site.connect()
+    seen = len(client.events("feed"))
+    site.transport.deliver(feed(passing=True))
+    site.transport.deliver(feed(passing=True))
+    await until(lambda: len(client.events("feed")) > seen)
+    await asyncio.sleep(COMPANY_SECONDS)
+    assert len(client.events("feed")) == seen + 1
+
+
+async def test_news_in_a_feed_are_told_at_once() -> None:
+    site = Site()
+    client = await site.connect()
+    seen = len(client.events("feed"))
+    site.transport.deliver(feed(passing=False))
+    await settle()
+    assert len(client.events("feed")) == seen + 1
