@@ -5,7 +5,6 @@ import socket
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -23,19 +22,10 @@ def ended(service: Service) -> int:
 
 
 @pytest.mark.parametrize("command", ["up", "gateway"])
-@pytest.mark.parametrize(
-    "options",
-    [
-        {"host": "0.0.0.0"},  # the other addresses: see unit/gateway/access/test_anonymous.py
-        {"anonymous": "none"},
-    ],
-    ids=str,
-)
-def test_without_a_decision_nothing_is_started(
-    run: Run, tmp_path: Path, command: str, options: dict[str, Any]
-) -> None:
+def test_without_a_decision_nothing_is_started(run: Run, tmp_path: Path, command: str) -> None:
     folder = tmp_path / "data"
-    service = run(command, data_dir=folder, **options)
+    # The other addresses: see unit/gateway/access/test_anonymous.py.
+    service = run(command, data_dir=folder, host="0.0.0.0")
     assert ended(service) == 2
     *_, sentence = service.text.splitlines()
     assert sentence.startswith("Error: ")
@@ -46,10 +36,11 @@ def test_without_a_decision_nothing_is_started(
 
 
 @pytest.mark.parametrize("command", ["up", "gateway"])
-def test_only_all_and_none_are_decisions(run: Run, command: str) -> None:
-    service = run(command, anonymous="viewer")
+def test_what_is_no_decision_is_told_in_one_sentence(run: Run, command: str) -> None:
+    service = run(command, anonymous="everyone")
     assert ended(service) == 2
-    assert "'viewer' is not one of 'all', 'none'" in service.text
+    assert "Grant 'everyone' is refused: a grant is read:FILTER, " in service.text
+    assert "Traceback" not in service.text
 
 
 def test_with_a_decision_it_says_once_what_it_means(run: Run, free_port: Callable[[], int]) -> None:
