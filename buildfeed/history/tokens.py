@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import msgspec
-from sqlalchemy import Connection, Row, insert, make_url, select, update
+from sqlalchemy import Connection, Row, Select, func, insert, make_url, select, update
 
 from buildfeed import names
 from buildfeed.errors import BuildfeedError, HistoryUnavailable, InvalidGrant
@@ -39,8 +39,23 @@ LINK: Final = "bl_"
 """What the secrets of tokens, of sessions and of links begin with: scanners for secrets find it."""
 log = logging.getLogger(__name__)
 
+LINK_NAME: Final = "share-"
+"""What the names of links begin with."""
 _CHARACTERS: Final = string.digits + string.ascii_letters
 _LENGTH: Final = 32
+
+
+MOST_LINKS: Final = 1000
+"""Links that are good at a time: whoever may read may make them."""
+MOST_SESSIONS: Final = 1000
+"""Sessions of one token that go on: with one more, the oldest ends."""
+
+
+class TooManyLinks(BuildfeedError):
+    """There are MOST_LINKS already."""
+
+    def __init__(self) -> None:
+        super().__init__(f"{MOST_LINKS} links share builds already: revoke some, or wait.")
 
 
 class NameInUse(BuildfeedError):
@@ -115,7 +130,7 @@ class Tokens:
     ) -> tuple[Token, str]:
         """Make a token; return it and its secret, which nobody can ask for again.
 
-        Raises InvalidName, and NameInUse while a token of that name is good.
+        Raises InvalidName, NameInUse while a token of that name is good, and TooManyLinks.
         """
         names.check("token", name)
         secret = new_secret(kind)
@@ -124,6 +139,8 @@ class Tokens:
             now = self._now(connection)
             if any(_is_good(each, now) for each in self._named(connection, name)):
                 raise NameInUse(name)
+            if kind == LINK and _good_links(connection, now) >= MOST_LINKS:
+                raise TooManyLinks
             token = Token(
                 id=secrets.token_hex(8),
                 name=name,
@@ -166,6 +183,10 @@ class Tokens:
             now = self._now(connection)
             row = {"hash": digest(secret), "token": token, "created": now, "used": now}
             connection.execute(insert(sessions), row | {"changed": number})
+            old = _goes_on(token).order_by(sessions.c.created.desc()).offset(MOST_SESSIONS).limit(1)
+            if (oldest := connection.scalar(old)) is not None:
+                change = update(sessions).where(sessions.c.hash == oldest)
+                connection.execute(change.values(ended=now, changed=number))
         return secret
 
     def session(self, hash_: str) -> tuple[Session, Token] | None:
@@ -227,6 +248,18 @@ def any_is_good(url: str) -> bool:
         return any(each.revoked is None for each in found.all())
     except HistoryUnavailable:
         return True
+
+
+def _good_links(connection: Connection, now: datetime) -> int:
+    """Return how many links are good: they are tokens that read one build, by their names."""
+    good = tokens.c.revoked.is_(None) & (tokens.c.expires > now)
+    links = select(func.count()).where(tokens.c.name.startswith(LINK_NAME), good)
+    return connection.scalar(links) or 0
+
+
+def _goes_on(token: str) -> Select[tuple[str]]:
+    """Return the query of the sessions of a token that were not ended."""
+    return select(sessions.c.hash).where(sessions.c.token == token, sessions.c.ended.is_(None))
 
 
 def _is_good(token: Token, now: datetime) -> bool:

@@ -1,7 +1,8 @@
 """Credentials: the token or the cookie that a request shows. Pure.
 
-A token comes as `Authorization: Bearer` (RFC 6750 §2.1), never in an address. Other schemes belong
-to a proxy in front that has a login of its own, and are ignored.
+A token comes as `Authorization: Bearer` (RFC 6750 §2.1), never in an address. Other schemes, and
+tokens that are none of ours, belong to a proxy in front that has a login of its own, and are
+ignored.
 """
 
 from http.cookies import CookieError, SimpleCookie
@@ -11,6 +12,8 @@ SECURE_COOKIE: Final = "__Host-buildfeed"
 """The cookie of a session (RFC 6265bis §4.1.3.2): of this host alone, by https."""
 PLAIN_COOKIE: Final = "buildfeed"
 """Its name on the loopback, where there is no https."""
+_OURS: Final = "bf_", "bl_"
+"""What our tokens begin with: those of people and apps, and those of links."""
 _LONGEST: Final = 200
 """Characters of a credential; more is none."""
 
@@ -23,9 +26,10 @@ class Client(NamedTuple):
 
 
 def bearer(authorization: str) -> str:
-    """Return the token in the header `Authorization`, empty if there is none."""
+    """Return the token of ours in the header `Authorization`, empty if there is none."""
     scheme, _, token = authorization.strip().partition(" ")
-    return token.strip()[:_LONGEST] if scheme.lower() == "bearer" else ""
+    is_ours = scheme.lower() == "bearer" and token.strip().startswith(_OURS)
+    return token.strip()[:_LONGEST] if is_ours else ""
 
 
 def cookie(header: str) -> str:

@@ -20,7 +20,16 @@ from typing import Final, TypeVar
 
 from buildfeed.errors import HistoryUnavailable
 from buildfeed.grants import Area, Grant, Grants
-from buildfeed.history.tokens import COOKIE, LINK, Session, Token, Tokens, digest
+from buildfeed.history.tokens import (
+    COOKIE,
+    LINK,
+    LINK_NAME,
+    Session,
+    Token,
+    Tokens,
+    TooManyLinks,
+    digest,
+)
 from gateway.access.attempts import Attempts
 from gateway.access.principal import ANONYMOUS, Principal, not_signed_in
 from gateway.access.proxies import owner
@@ -169,9 +178,16 @@ class Directory:
         self.forget(session)
 
     async def share(self, area: Area, lifetime: timedelta) -> tuple[Token, str]:
-        """Make a token that may read an area for a while; raises HistoryUnavailable."""
-        name = f"share-{secrets.token_hex(4)}"
-        return await answered(self._tokens.add, name, Grants([Grant("read", area)]), lifetime, LINK)
+        """Make a token that may read an area for a while.
+
+        Raises Problem when there are too many of them, and HistoryUnavailable.
+        """
+        name = f"{LINK_NAME}{secrets.token_hex(4)}"
+        grants = Grants([Grant("read", area)])
+        try:
+            return await answered(self._tokens.add, name, grants, lifetime, LINK)
+        except TooManyLinks as exc:
+            raise Problem(HTTPStatus.TOO_MANY_REQUESTS, "too-many-links", str(exc)) from exc
 
     def now(self) -> datetime:
         """Return the time of the database, as of the last look and by our own clock since."""

@@ -16,6 +16,7 @@ from buildfeed.broker.local import rabbitmq as module
 from buildfeed.broker.local.rabbitmq import PrivateRabbitMQ, RabbitMQFailed, RabbitMQMissing
 from buildfeed.machine import marked
 from support.rabbitmq import ControlledRabbitMQ
+from support.service import until
 
 Make = Callable[[], PrivateRabbitMQ]
 
@@ -167,7 +168,7 @@ def test_a_crashed_run_is_ended_and_its_data_goes_on(tmp_path: Path) -> None:
     broker.start()
     assert not set(leftovers) & set(processes(broker))
     assert broker.amqp_url == url
-    assert in_the_queue(broker) == 1
+    until(lambda: in_the_queue(broker) == 1, "the message is there again")
 
     began = time.monotonic()
     broker.stop()
