@@ -198,10 +198,13 @@ class Directory:
     def enter(self, holder: Hashable, principal: Principal, leave: Leave) -> None:
         """Take note of what a principal has open; `leave` is called when that has to end.
 
-        That may be soon: who was asked for a moment ago may be known no more.
+        That may be soon: who was asked for a moment ago may be known no more. Somebody anonymous
+        never has to go.
         """
+        if principal.anonymous:
+            return
         self._here[holder] = principal, leave
-        if not principal.anonymous and self._known.get(principal.hash) is not principal:
+        if self._known.get(principal.hash) is not principal:
             asyncio.get_running_loop().call_soon(leave, "changed")
 
     def leave(self, holder: Hashable) -> None:
@@ -212,10 +215,6 @@ class Directory:
         """Return the principal who has something open."""
         found = self._here.get(holder)
         return found[0] if found else None
-
-    def count(self, token: str) -> int:
-        """Return how many connections the principal of a token has open here."""
-        return sum(principal.token == token for principal, _ in self._here.values())
 
     async def run(self) -> None:
         """Look for changes every 3 s, until cancelled."""
