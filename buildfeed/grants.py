@@ -67,13 +67,21 @@ class Area(msgspec.Struct, frozen=True):
 
     def meet(self, other: "Area") -> "Area | None":
         """Return the topics that both have, None if there are none."""
-        levels = []
-        pairs = zip(msgspec.structs.astuple(self), msgspec.structs.astuple(other), strict=True)
-        for mine, theirs in pairs:
-            if mine is not None and theirs is not None and mine != theirs:
+        # Written out: a watch may ask for thousands.
+        project, build, kind = self.project, self.build, self.kind
+        if project != other.project:
+            if project and other.project:
                 return None
-            levels.append(theirs if mine is None else mine)
-        return Area(*levels)
+            project = project or other.project
+        if build != other.build:
+            if build and other.build:
+                return None
+            build = build or other.build
+        if kind != other.kind:
+            if kind and other.kind:
+                return None
+            kind = kind or other.kind
+        return Area(project, build, kind)
 
     def wider(self) -> "Iterator[Area]":
         """Yield every area that covers this one, the widest first and this one last."""

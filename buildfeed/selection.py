@@ -46,6 +46,16 @@ class Selection(msgspec.Struct, frozen=True):
             self.everything or project in self.projects or build in self.builds or key in self.keys
         )
 
+    def within(self, project: str) -> Self | None:
+        """Return what can select builds of a project; None if nothing can."""
+        if self.everything:
+            return self
+        if project in self.projects:
+            return type(self)(projects=frozenset([project]))
+        keys = {key for key in self.keys if key[0] == project}
+        keys.update((project, build) for build in self.builds)
+        return type(self)(keys=frozenset(keys)) if keys else None
+
 
 def _project_and_build(filter_: Filter) -> tuple[str | None, str | None]:
     """Return the project and the build that a filter names, None for each that it leaves open."""

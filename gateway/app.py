@@ -344,7 +344,6 @@ def _transports(
             live,
             snapshot,
             newest,
-            directory,
             backlog_bytes=backlog_bytes,
             frame_seconds=frame_seconds,
             stuck_seconds=stuck,

@@ -39,6 +39,8 @@ class HttpConnection:
         """True once the server is about to stop or the connection is lost."""
         self.lost = False
         """True once the connection is gone: nothing can be sent."""
+        self.dismissed = False
+        """True once its client has to go: who it was is not known any more."""
         self.on_end: Callable[[], None] = lambda: None
         """Called each time that one of these two becomes true."""
 
@@ -52,9 +54,9 @@ class HttpConnection:
         return cast(socket.socket, self._transport.get_extra_info("socket"))
 
     async def gone(self) -> None:
-        """Wait until the connection is lost; for one caller, which is not a stream."""
+        """Wait until the client is gone or has to go; for one caller, which is not a stream."""
         over = asyncio.Event()
-        self.on_end = lambda: over.set() if self.lost else None
+        self.on_end = lambda: over.set() if self.lost or self.dismissed else None
         self.on_end()
         await over.wait()
 
@@ -72,6 +74,18 @@ class HttpConnection:
         if not self._transport.is_closing():
             self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
             self._transport.abort()
+
+    def dismiss(self) -> None:
+        """Send the client away: what it waits for ends, and so does the connection.
+
+        Another request on it may be that of somebody else, so what has ended is not to be seen.
+        """
+        self.dismissed = True
+        self.end(lost=False)
+
+    def close(self) -> None:
+        """Close the connection; what was written leaves first."""
+        self._transport.close()
 
     def pause(self) -> None:
         """Note that the kernel buffer is full."""

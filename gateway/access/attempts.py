@@ -1,7 +1,8 @@
-"""The limit of failed attempts to sign in, for each address. Pure; time is passed in, in seconds.
+"""The limit of attempts a minute, for each of many. Pure; time is passed in, in seconds.
 
-Only an address that fails is remembered, for a minute. One whose attempts are used up is refused
-before anything is looked up, so guessing costs next to nothing.
+Only who has tried is remembered, for a minute: addresses whose sign-ins fail, and principals who
+make sessions and links. One whose attempts are used up is refused before anything is looked up, so
+guessing costs next to nothing.
 """
 
 from collections import OrderedDict
@@ -10,29 +11,30 @@ from typing import Final
 MINUTE: Final = 60.0
 MOST: Final = 10
 """Failures a minute."""
-_ADDRESSES: Final = 10_000
+_REMEMBERED: Final = 10_000
 
 
 class Attempts:
-    """Counts failures by address, of the last minute."""
+    """Counts attempts of the last minute, of each name; `most` are allowed."""
 
-    def __init__(self) -> None:
-        self._failures: OrderedDict[str, list[float]] = OrderedDict()
+    def __init__(self, most: int = MOST) -> None:
+        self._most = most
+        self._made: OrderedDict[str, list[float]] = OrderedDict()
         self.refused = 0
-        """How many attempts were refused without a look."""
+        """How many attempts were refused."""
 
-    def wait(self, address: str, now: float) -> float:
-        """Return the seconds until the next attempt of an address; 0: it may try."""
-        recent = [at for at in self._failures.get(address, ()) if now - at < MINUTE]
-        if len(recent) < MOST:
+    def wait(self, name: str, now: float) -> float:
+        """Return the seconds until the next attempt; 0: it may be made."""
+        recent = [at for at in self._made.get(name, ()) if now - at < MINUTE]
+        if len(recent) < self._most:
             return 0.0
         self.refused += 1
-        return recent[-MOST] + MINUTE - now
+        return recent[-self._most] + MINUTE - now
 
-    def fail(self, address: str, now: float) -> None:
-        """Count a failure."""
-        failures = self._failures.setdefault(address, [])
-        failures[:] = [*(at for at in failures if now - at < MINUTE), now][-MOST:]
-        self._failures.move_to_end(address)
-        if len(self._failures) > _ADDRESSES:
-            self._failures.popitem(last=False)
+    def fail(self, name: str, now: float) -> None:
+        """Count an attempt."""
+        made = self._made.setdefault(name, [])
+        made[:] = [*(at for at in made if now - at < MINUTE), now][-self._most :]
+        self._made.move_to_end(name)
+        if len(self._made) > _REMEMBERED:
+            self._made.popitem(last=False)

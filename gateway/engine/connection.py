@@ -92,7 +92,6 @@ class Connection:
         "client",
         "closing",
         "connected",
-        "credential",
         "fd",
         "free_at",
         "holds",
@@ -100,17 +99,18 @@ class Connection:
         "polling",
         "ready",
         "session",
+        "shown",
         "sid",
         "slow",
         "transport",
     )
 
     def __init__(
-        self, owner: Owner, session: str = "", client: str = "", credential: str = ""
+        self, owner: Owner, session: str = "", client: str = "", shown: object = None
     ) -> None:
         self.client = client
         """The address of the client, for the log."""
-        self.credential = credential
+        self.shown = shown
         """What the client has shown of itself when it began; the application's."""
         self.session = session
         """The session id of Engine.IO of a client that began by polling, else empty."""

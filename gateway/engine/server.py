@@ -90,28 +90,28 @@ class Server:
         transport: asyncio.Transport,
         answer: bytes,
         client: str = "",
-        credential: str = "",
+        shown: object = None,
     ) -> Connection:
         """Return the connection of a client that begins as a WebSocket.
 
-        `answer` is that of the WebSocket handshake, `client` the address, and `credential` what the
+        `answer` is that of the WebSocket handshake, `client` the address, and `shown` what the
         client has shown.
         """
-        connection = self._begin("", client, credential)
+        connection = self._begin("", client, shown)
         opened = frames.frame(frames.TEXT, self._opened(new_sid(), []))
         connection.attach(transport, Frames(self.max_bytes), answer + opened)
         return connection
 
-    def open_polling(self, client: str = "", credential: str = "") -> bytes:
+    def open_polling(self, client: str = "", shown: object = None) -> bytes:
         """Open a session of a client that polls; return the answer to its request.
 
-        `client` is its address, and `credential` what it has shown. Raises what the admission
+        `client` is its address, and `shown` what it has shown. Raises what the admission
         raises.
         """
         sid = self._new_session()
         if self.admission:
             self.admission.enter(sid, client)
-        self._polling[sid] = self._begin(sid, client, credential)
+        self._polling[sid] = self._begin(sid, client, shown)
         return self._opened(sid, ["websocket"])
 
     def polling(self, sid: str) -> Connection | None:
@@ -127,8 +127,8 @@ class Server:
         self._upgrades.add(upgrade)
         return upgrade
 
-    def _begin(self, session: str, client: str, credential: str) -> Connection:
-        connection = Connection(self, session, client, credential)
+    def _begin(self, session: str, client: str, shown: object) -> Connection:
+        connection = Connection(self, session, client, shown)
         self._connections.add(connection)
         self._connects.add(connection)
         self._pings.add(connection)

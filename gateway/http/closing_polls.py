@@ -75,7 +75,7 @@ class ClosingPolls:
                 request.method,
                 request.query,
                 request.body,
-                Client(client, request.credential),
+                Client(client, request.shown),
                 waiting.answer,
             )
         except Problem as problem:

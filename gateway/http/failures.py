@@ -72,5 +72,6 @@ def _log(request: Request, exc: Exception) -> None:
     )
     if left_out is not None:
         client = request.client.host if request.client else ""
-        facts = {"path": request.url.path[:200], "client": client, "left_out": left_out}
+        path = "/s/" if request.url.path.startswith("/s/") else request.url.path  # a link's secret
+        facts = {"path": path[:200], "client": client, "left_out": left_out}
         log.error("http.failed", exc_info=exc, extra=facts)

@@ -112,7 +112,7 @@ class Polls(protocol.Protocol):
                 request.method,
                 request.query,
                 request.body,
-                Client(client, request.credential),
+                Client(client, request.shown),
                 self._answer,
             )
         except Problem as problem:

@@ -19,9 +19,9 @@ from buildfeed.grants import Area, Grant
 from buildfeed.history.tokens import BEARER, LINK, LONGEST
 from gateway.access import principal
 from gateway.access.anonymous import is_loopback
-from gateway.access.credentials import PLAIN_COOKIE, SECURE_COOKIE
+from gateway.access.credentials import PLAIN_COOKIE, PLAIN_LINK, SECURE_COOKIE, SECURE_LINK
 from gateway.access.directory import Directory
-from gateway.access.principal import Principal
+from gateway.access.principal import Principal, not_signed_in
 from gateway.http import requests
 from gateway.http.api import payload
 from gateway.http.links import Links
@@ -60,20 +60,27 @@ class Sessions:
         ]
 
     async def show(self, request: Request) -> Response:
-        """200 and who one is; also for somebody who is not signed in."""
+        """200 and who one is; also for somebody who is not signed in.
+
+        A cookie that is good no more goes: it would be tried with each request.
+        """
         requests.no_query(request.query_params.multi_items())
-        return _session(principal.of(request.scope))
+        who = principal.of(request.scope)
+        response = _session(who)
+        if who.anonymous and who.why != "missing":
+            _delete_cookies(response)
+        return response
 
     async def sign_in(self, request: Request) -> Response:
         """200 and who one is from now on, with the cookie of a session."""
         wanted = requests.body(await payload(request), SignInRequest)
-        cookie = self._cookie(request)
+        secure = self._secure(request)
         if not wanted.token.startswith(BEARER):
             raise self._directory.failed(_address(request))
         who = await self._directory.find(wanted.token, _address(request))
         secret, who = await self._directory.sign_in(who)
         response = _session(who)
-        self._set(response, cookie, secret)
+        _set_cookie(response, SECURE_COOKIE if secure else PLAIN_COOKIE, secret, secure=secure)
         return response
 
     async def sign_out(self, request: Request) -> Response:
@@ -82,8 +89,7 @@ class Sessions:
         if who.session:
             await self._directory.sign_out(who.session)
         response = Response(status_code=HTTPStatus.NO_CONTENT)
-        for name in (SECURE_COOKIE, PLAIN_COOKIE):
-            response.delete_cookie(name, secure=name == SECURE_COOKIE, httponly=True)
+        _delete_cookies(response)
         return response
 
     async def share(self, request: Request) -> Response:
@@ -92,19 +98,24 @@ class Sessions:
         build = requests.name("build", request.path_params["build"])
         who, area = principal.of(request.scope), Area(project, build)
         who.need_to_see(project, build)
+        if who.anonymous and not who.grants.may("operate"):
+            raise not_signed_in(who.why)  # or strangers could fill the history with links
         if not who.grants.by("read", area):
             raise who.refused(Grant("read", area))
         wanted = requests.body(await payload(request), ShareRequest)
-        token, secret = await self._directory.share(area, timedelta(hours=wanted.hours))
+        token, secret = await self._directory.share(who, area, timedelta(hours=wanted.hours))
         path = self._links.path(f"/s/{secret}")
         body = {"url": self._links.url(request, path), "name": token.name}
         expires = {"expires": _time(token.expires)}
         return _json(body | expires, HTTPStatus.CREATED, {"Location": path})
 
     async def follow(self, request: Request) -> Response:
-        """303 to the build that a link shares, with a cookie for it if one needs that."""
+        """303 to the build that a link shares, with a cookie for it if one needs that.
+
+        The cookie is the link itself: strangers who follow it make nothing grow.
+        """
         secret = request.path_params["secret"]
-        cookie = self._cookie(request)
+        secure = self._secure(request)
         if not secret.startswith(LINK):
             raise self._directory.failed(_address(request))
         shared = await self._directory.find(secret, _address(request))
@@ -112,17 +123,16 @@ class Sessions:
         place = self._links.path(f"/projects/{project}/builds/{build}")
         response = RedirectResponse(place, HTTPStatus.SEE_OTHER)
         if not principal.of(request.scope).grants.sees(project, build):
-            secret, _ = await self._directory.sign_in(shared)
-            self._set(response, cookie, secret)
+            _set_cookie(response, SECURE_LINK if secure else PLAIN_LINK, secret, secure=secure)
         return response
 
-    def _cookie(self, request: Request) -> str:
-        """Return the name of the cookie; raises Problem where it would travel in the clear."""
+    def _secure(self, request: Request) -> bool:
+        """Tell whether cookies travel by https; raises Problem where they would in the clear."""
         if self._links.is_secure(request):
-            return SECURE_COOKIE
+            return True
         host = request.url.hostname or ""
         if is_loopback(host):
-            return PLAIN_COOKIE
+            return False
         detail = (
             f"A token must not travel by http: open this page by https, or on this machine as "
             f"http://127.0.0.1. If a proxy in front has https, start the gateway with --origin "
@@ -130,16 +140,18 @@ class Sessions:
         )
         raise Problem(HTTPStatus.BAD_REQUEST, "needs-https", detail)
 
-    @staticmethod
-    def _set(response: Response, cookie: str, secret: str) -> None:
-        response.set_cookie(
-            cookie,
-            secret,
-            max_age=round(LONGEST.total_seconds()),
-            secure=cookie == SECURE_COOKIE,
-            httponly=True,
-            samesite="strict",
-        )
+
+def _set_cookie(response: Response, name: str, secret: str, *, secure: bool) -> None:
+    lifetime = round(LONGEST.total_seconds())
+    response.set_cookie(
+        name, secret, max_age=lifetime, secure=secure, httponly=True, samesite="strict"
+    )
+
+
+def _delete_cookies(response: Response) -> None:
+    for name in (SECURE_COOKIE, SECURE_LINK, PLAIN_COOKIE, PLAIN_LINK):
+        secure = name in (SECURE_COOKIE, SECURE_LINK)
+        response.delete_cookie(name, secure=secure, httponly=True, samesite="strict")
 
 
 def _session(who: Principal) -> Response:

@@ -12,6 +12,7 @@ from typing import Final
 import msgspec
 
 from gateway.access import credentials
+from gateway.access.credentials import Shown
 from gateway.access.paths import SOCKETS
 
 _HEAD: Final = re.compile(
@@ -42,10 +43,10 @@ class ShortRequest(msgspec.Struct, frozen=True):
     body: bytes
 
     @property
-    def credential(self) -> str:
+    def shown(self) -> Shown:
         """What the client shows of itself."""
         get = self.headers.get
-        return credentials.shown(get("authorization", ""), get("cookie", ""))
+        return credentials.shown(get("authorization", ""), get("cookie", ""), get("host", ""))
 
     @property
     def keeps_alive(self) -> bool:

@@ -1,18 +1,17 @@
 """ASGI middleware: finds out who asks, and puts the principal into the scope.
 
-A token that is good no more is refused. A cookie is sent by the browser, whether its page wants to
-or not, so with one that is good no more somebody is as anonymous as without.
+A request may last, as a stream does, or a start that waits for its build. So it is noted in the
+directory from here on, and sent away when its principal has to go.
 """
 
-from http import HTTPStatus
 from typing import Final
 
-import msgspec
 from starlette.datastructures import Headers
 from starlette.requests import Request
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from buildfeed.errors import HistoryUnavailable
+from gateway import http_connection
 from gateway.access import credentials
 from gateway.access.directory import Directory
 from gateway.access.principal import SCOPE, Principal
@@ -31,27 +30,30 @@ class SignIn:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
-        app = self._app
-        if scope["type"] == "http" and scope["path"].startswith(_ASKED):
-            try:
-                scope[SCOPE] = await _principal(scope)
-            except (Problem, HistoryUnavailable) as exc:
-                await (await failures.answer(Request(scope), exc))(scope, receive, send)
-                return
-        await app(scope, receive, send)
+        if scope["type"] != "http" or not scope["path"].startswith(_ASKED):
+            await self._app(scope, receive, send)
+            return
+        directory: Directory = scope["state"]["directory"]
+        try:
+            who = scope[SCOPE] = await _principal(scope, directory)
+        except (Problem, HistoryUnavailable) as exc:
+            await (await failures.answer(Request(scope), exc))(scope, receive, send)
+            return
+        if who.anonymous:
+            await self._app(scope, receive, send)
+            return
+        below, request = http_connection.of(scope), object()
+        directory.enter(request, who, lambda _why: below.dismiss())
+        try:
+            await self._app(scope, receive, send)
+        finally:
+            directory.leave(request)
+            if below.dismissed:
+                below.close()
 
 
-async def _principal(scope: Scope) -> Principal:
+async def _principal(scope: Scope, directory: Directory) -> Principal:
     """Return who asks; raises Problem, and HistoryUnavailable."""
-    directory: Directory = scope["state"]["directory"]
     headers = Headers(scope=scope)
-    token = credentials.bearer(headers.get("authorization", ""))
-    address = scope["client"][0] if scope.get("client") else ""
-    if token:
-        return await directory.find(token, address)
-    try:
-        return await directory.find(credentials.cookie(headers.get("cookie", "")), address)
-    except Problem as problem:
-        if problem.status != HTTPStatus.UNAUTHORIZED:
-            raise
-        return msgspec.structs.replace(directory.anonymous, why=problem.extra["reason"])
+    shown = credentials.shown(*(headers.get(name, "") for name in credentials.HEADERS))
+    return await directory.recognise(shown, scope["client"][0] if scope.get("client") else "")

@@ -33,7 +33,16 @@ class Builds:
     async def newest(
         self, query: ListRequest, selection: Selection
     ) -> tuple[list[BuildState], str | None]:
-        """Return a page of the builds of a selection, and the next cursor."""
+        """Return a page of the builds of a selection, and the next cursor.
+
+        For a project of which nothing is selected no history is read, nor is its board: how long
+        that takes would tell whether there are builds.
+        """
+        if query.project:
+            within = selection.within(query.project)
+            if within is None:
+                return [], None
+            selection = within
         recorded = await answered(
             self._store.newest,
             limit=query.limit,

@@ -69,8 +69,7 @@ class PollingRequests:
         payload: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
         client = scope["client"][0] if scope.get("client") else ""
         headers = Headers(scope=scope)
-        credential = credentials.shown(headers.get("authorization", ""), headers.get("cookie", ""))
-        asks = Client(client, credential)
+        asks = Client(client, credentials.shown(*(headers.get(h, "") for h in credentials.HEADERS)))
         poll = self.begin(scope["method"], query, body, asks, payload.set_result)
         below = http_connection.of(scope)
         if poll:

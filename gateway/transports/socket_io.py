@@ -7,12 +7,12 @@ from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from http import HTTPStatus
 from typing import Any, Final
 
-import msgspec
 from starlette.routing import BaseRoute, Route
 
 from buildfeed.activity import timestamp
 from buildfeed.errors import HistoryUnavailable, InvalidFilter
 from buildfeed.topics import Filter
+from gateway.access.credentials import Shown
 from gateway.access.directory import Directory
 from gateway.access.paths import SOCKETS
 from gateway.access.principal import WHY, Principal, other_principal
@@ -108,26 +108,18 @@ class SocketIoTransport:
 
     def connect(self, connection: Connection, packet: Packet) -> Answer | Awaitable[Answer]:
         """Take a watcher, or refuse it or its filters."""
-        token = packet.data.get("token") if isinstance(packet.data, dict) else None
-        credential = connection.credential if token is None else str(token)
-        who = self._directory.known(credential)
-        if who is None:
-            return self._admit(connection, packet, credential, by_cookie=token is None)
-        return self._take(connection, packet, who)
+        shown = _shown(connection, packet)
+        who = self._directory.known(shown.first)
+        return self._take(connection, packet, who) if who else self._admit(connection, packet)
 
-    async def _admit(
-        self, connection: Connection, packet: Packet, credential: str, *, by_cookie: bool
-    ) -> Answer:
+    async def _admit(self, connection: Connection, packet: Packet) -> Answer:
+        shown = _shown(connection, packet)
         try:
-            who = await self._directory.find(credential, connection.client)
+            who = await self._directory.recognise(shown, connection.client)
+        except Problem as problem:
+            return problem.detail, refusal(problem)["error"]
         except HistoryUnavailable as exc:
             return str(exc), {"code": "history-unavailable", "message": str(exc)}
-        except Problem as problem:
-            if not by_cookie or problem.status != HTTPStatus.UNAUTHORIZED:
-                return problem.detail, refusal(problem)["error"]
-            # A browser sends its cookies, whether the page wants to or not.
-            reason = problem.extra["reason"]
-            who = msgspec.structs.replace(self._directory.anonymous, why=reason)
         return self._take(connection, packet, who)
 
     def _take(self, connection: Connection, packet: Packet, who: Principal) -> Answer:
@@ -209,8 +201,11 @@ class SocketIoTransport:
         except HistoryUnavailable as exc:
             return {"error": {"code": "history-unavailable", "message": str(exc)}}
         if self._fan_out.has(sid):
+            try:
+                self._subscriptions.renew(sid, who)
+            except InvalidFilter as exc:
+                return refusal(exc)
             self._hold(connection, who)
-            self._subscriptions.renew(sid, who)
         return {"name": who.name, "expires": who.expires and timestamp(who.expires)}
 
     def _start(self, connection: Connection, work: Coroutine[Any, Any, None]) -> None:
@@ -228,6 +223,14 @@ class SocketIoTransport:
             log.error("watcher.failed", exc_info=exc, extra={"sid": sid})
             if self._fan_out.has(sid):  # it comes back, and gets a snapshot again
                 connection.close(frames.TRY_LATER, "The gateway failed: connect again.")
+
+
+def _shown(connection: Connection, packet: Packet) -> Shown:
+    """Return what the client of a connect shows: a token there, or what its handshake had."""
+    token = packet.data.get("token") if isinstance(packet.data, dict) else None
+    if token is not None:
+        return Shown(str(token))
+    return connection.shown if isinstance(connection.shown, Shown) else Shown()
 
 
 def _token(arguments: Sequence[object]) -> str:

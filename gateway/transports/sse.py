@@ -18,7 +18,6 @@ from buildfeed.selection import Selection
 from buildfeed.topics import Filter
 from gateway import http_connection
 from gateway.access import principal
-from gateway.access.directory import Directory
 from gateway.access.principal import Principal
 from gateway.http_connection import HttpConnection
 from gateway.log_limit import LogLimit
@@ -56,7 +55,6 @@ class SseTransport:
         live: Live,
         snapshot: Snapshot,
         newest: Newest,
-        directory: Directory,
         *,
         backlog_bytes: int,
         frame_seconds: float,
@@ -64,7 +62,6 @@ class SseTransport:
     ) -> None:
         self._live = live
         self._snapshot = snapshot
-        self._directory = directory
         self._newest = newest
         self._backlogs: Backlogs[str] = Backlogs(backlog_bytes)
         self._frame_seconds = frame_seconds
@@ -99,7 +96,7 @@ class SseTransport:
         """200 and events until either side ends it: the snapshot, `feed`, then every event."""
         who = principal.of(request.scope)
         filters = _asked(request.query_params.multi_items(), who)
-        return _Answer(self, filters, who, request.headers.get("last-event-id", ""))
+        return _Answer(self, filters, request.headers.get("last-event-id", ""))
 
     def deliver(self, event: Event) -> None:
         """Put an event, encoded once, into the backlogs of its watchers here."""
@@ -147,7 +144,6 @@ class SseTransport:
     async def serve(
         self,
         filters: list[Filter],
-        who: Principal,
         *,
         last: str,
         below: HttpConnection,
@@ -172,7 +168,6 @@ class SseTransport:
             frame_seconds=self._frame_seconds,
         )
         self._streams[sid] = stream
-        self._directory.enter(stream, who, lambda _why: below.end(lost=False))
         log.debug("watcher.connected", extra={"sid": sid, "client": client})
         reason = "server stopping"
         try:
@@ -182,7 +177,6 @@ class SseTransport:
             reason = "history down"
         finally:
             self._live.hub.leave(sid)
-            self._directory.leave(stream)
             del self._streams[sid]
             self._backlogs.drop(sid)
             self._sent += stream.builds_sent
@@ -224,9 +218,7 @@ class _Answer(Response):
 
     media_type = "text/event-stream"
 
-    def __init__(
-        self, events: SseTransport, filters: list[Filter], who: Principal, last: str
-    ) -> None:
+    def __init__(self, events: SseTransport, filters: list[Filter], last: str) -> None:
         super().__init__(
             headers={
                 "Cache-Control": "no-cache, no-transform",
@@ -236,7 +228,6 @@ class _Answer(Response):
         del self.headers["Content-Length"]
         self._events = events
         self._filters = filters
-        self._who = who
         self._last = last
 
     async def __call__(self, scope: Scope, _receive: Receive, send: Send) -> None:
@@ -247,7 +238,7 @@ class _Answer(Response):
         if scope["method"] == "GET":
             client = scope["client"][0] if scope.get("client") else ""
             await self._events.serve(
-                self._filters, self._who, last=self._last, below=below, client=client, send=send
+                self._filters, last=self._last, below=below, client=client, send=send
             )
         if not below.lost:
             await send({"type": "http.response.body"})

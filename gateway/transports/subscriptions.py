@@ -19,6 +19,7 @@ MAX_FILTERS: Final = 100
 """Filters that one watcher may have."""
 
 T = TypeVar("T")
+C = TypeVar("C", bound=Collection[Filter])
 
 
 class Subscriptions:
@@ -48,11 +49,15 @@ class Subscriptions:
         return filters
 
     def renew(self, sid: str, who: Principal) -> None:
-        """Take note that a watcher has shown another token of the same principal."""
+        """Take note that a watcher has shown another token of the same principal.
+
+        What it watches is narrowed to what that one may read. Raises InvalidFilter, and nothing has
+        changed then, when this has too many parts.
+        """
         if sid in self._here:
-            self._here[sid] = who
             watched = self._live.hub.filters(sid)
-            left = who.grants.narrow(watched)
+            left = _few(who.grants.narrow(watched))
+            self._here[sid] = who
             self._live.hub.unwatch(sid, watched.difference(left))
             self._live.hub.watch(sid, left)
 
@@ -143,9 +148,15 @@ def narrowed(
     left = who.grants.narrow(filters)
     if filters and not left:
         raise who.refused(*(Grant("read", Area.of(each)) for each in filters[:1]))
-    if len({*left, *watched}) > MAX_FILTERS:
-        raise InvalidFilter(f"{len(left)} filters", f"{MAX_FILTERS} at most are watched")
+    _few({*left, *watched})
     return left
+
+
+def _few(filters: C) -> C:
+    """Return filters that are not too many for one watcher; raise InvalidFilter."""
+    if len(filters) > MAX_FILTERS:
+        raise InvalidFilter(f"{len(filters)} filters", f"{MAX_FILTERS} at most are watched")
+    return filters
 
 
 def checked(asked: Sequence[object], watched: Collection[Filter] = ()) -> list[Filter]:

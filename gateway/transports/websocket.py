@@ -71,9 +71,8 @@ class WatcherSocket(asyncio.Protocol):
         server: Server = self._app["server"]
         session = head.asks("sid")
         if not session:
-            shown = (", ".join(head.lines(name)) for name in ("authorization", "cookie"))
-            credential = credentials.shown(*shown)
-            self._connection = server.open(self._transport, answer or b"", client, credential)
+            shown = credentials.shown(*map(", ".join, map(head.lines, credentials.HEADERS)))
+            self._connection = server.open(self._transport, answer or b"", client, shown)
         else:
             self._transport.write(answer or b"")
             self._upgrade = server.upgrade(session, self._transport)

@@ -23,7 +23,7 @@ from gateway.transports import sse
 from gateway.transports.sse import SseTransport
 from gateway.transports.transport import Newest
 from support.builders import ending, error, log, progress, start
-from support.principals import AsAnybody, open_to_all
+from support.principals import AsAnybody
 from support.scene import recorded
 from support.wired import BeyondTheBoard
 
@@ -64,7 +64,6 @@ class Stage:
             self.live,
             BeyondTheBoard(self.live, self.history, 4),
             Newest(self.live, self._find, lambda: {"broker": "up", "merged": 0}),
-            open_to_all(),
             backlog_bytes=LIMIT,
             frame_seconds=FRAME_SECONDS,
             stuck_seconds=10,
