@@ -12,7 +12,7 @@ from typing import Protocol
 
 from socketio.packet import CONNECT, DISCONNECT
 
-from gateway.engine import packets
+from gateway.engine import frames, packets
 from gateway.engine.connection import Connection, new_sid
 from gateway.engine.packets import ROOT, BadPacket, Packet
 
@@ -90,7 +90,7 @@ class SocketIO:
         others = self._others.get(connection, ())
         inside = connection.connected if namespace == ROOT else namespace in others
         if packet.packet_type == CONNECT:
-            if inside or connection in self._connecting:
+            if inside or (namespace == ROOT and connection in self._connecting):
                 raise BadPacket("it is connected already")
             self._connect(connection, packet)
         elif not inside:
@@ -123,6 +123,9 @@ class SocketIO:
     async def _answer_later(self, connection: Connection, answer: Awaitable[Answer]) -> None:
         try:
             self._answer(connection, await answer)
+        except Exception:
+            connection.close(frames.TRY_LATER, "The gateway failed: connect again.")
+            raise
         finally:
             self._connecting.pop(connection, None)
 

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import json
 import socket
+from collections.abc import Callable
 from typing import Any
 
 from buildfeed.activity import Activity
@@ -236,6 +237,13 @@ def packets(data: bytes) -> list[str]:
         found.append(payload.decode() if data[0] & 0x0F == TEXT else f"{data[0] & 0x0F}")
         data = data[head + size :]
     return found
+
+
+async def until(condition: Callable[[], object]) -> None:
+    """Wait for what a thread does."""
+    async with asyncio.timeout(10):
+        while not condition():  # noqa: ASYNC110 - nobody tells
+            await asyncio.sleep(0.001)
 
 
 async def settle() -> None:

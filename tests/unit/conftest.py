@@ -1,7 +1,12 @@
 """What several tests of the vocabulary share."""
 
+from collections.abc import Iterator
+from pathlib import Path
+
 import pytest
 from hypothesis import settings
+
+from support.held_tokens import Held
 
 # A machine shared with others is slow at times: no property fails for that.
 settings.register_profile("buildfeed", deadline=None)
@@ -47,3 +52,13 @@ def hostile_text(request: pytest.FixtureRequest) -> str:
 def hostile_name(request: pytest.FixtureRequest) -> object:
     """The same, and what is no text at all."""
     return request.param
+
+
+@pytest.fixture
+def tokens(sqlite_template: Path, tmp_path: Path) -> Iterator[Held]:
+    """The tokens of a history of the test's own, none yet."""
+    path = tmp_path / "tokens.db"
+    path.write_bytes(sqlite_template.read_bytes())
+    held = Held(f"sqlite:///{path}")
+    yield held
+    held.database.close()
