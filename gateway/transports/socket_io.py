@@ -31,6 +31,9 @@ from gateway.transports.questions import Questions
 from gateway.transports.subscriptions import Subscriptions, refusal
 from gateway.transports.transport import Newest
 
+EVENTS: Final = "watch", "unwatch", "auth"
+"""What watchers may say."""
+
 log = logging.getLogger(__name__)
 
 
@@ -135,8 +138,8 @@ class SocketIoTransport:
         return None
 
     def event(self, connection: Connection, packet: Packet) -> None:
-        """Take `watch`, `unwatch` and `auth`; there are no others."""
-        if packet.data[0] in ("watch", "unwatch", "auth"):
+        """Take one of EVENTS; there are no others."""
+        if packet.data[0] in EVENTS:
             self._ask(connection, packet)
 
     def disconnect(self, connection: Connection, reason: str) -> None:

@@ -1,21 +1,30 @@
 """Clients that poll, and the WebSockets by which they upgrade."""
 
 import json
-from typing import Any
+from typing import Any, Protocol
 
 from gateway.engine.connection import Connection
 from gateway.engine.frames import TEXT
 from gateway.engine.upgrade import Upgrade
+from gateway.state.live import Live
 from gateway.transports.polling import take
+from gateway.transports.socket_io import SocketIoTransport
 from support.client_frames import sent
-from support.wired import Pipe, Site, settle
+from support.wired import Pipe, settle
 from support.wired import packets as frames_in
+
+
+class World(Protocol):
+    """Where clients come to."""
+
+    transport: SocketIoTransport
+    live: Live
 
 
 class Poller:
     """A client that polls."""
 
-    def __init__(self, site: Site) -> None:
+    def __init__(self, site: World) -> None:
         self.site = site
         self.session: str = json.loads(site.transport.server.open_polling()[1:])["sid"]
         self.heard: list[str] = []

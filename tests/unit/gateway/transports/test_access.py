@@ -1,6 +1,5 @@
 """Watchers of socket.io and their principals, by WebSocket and by polling."""
 
-import asyncio
 import json
 from collections.abc import Callable
 from datetime import timedelta
@@ -14,80 +13,16 @@ from buildfeed.history.tokens import digest, new_secret
 from gateway.access.credentials import Shown
 from gateway.access.directory import Directory
 from gateway.engine.frames import CLOSE, POLICY, TEXT
-from gateway.transports.polling import take
 from gateway.transports.subscriptions import MAX_FILTERS
 from support.builders import accept, error, log, start
 from support.client_frames import sent
 from support.held_tokens import Held
 from support.pollers import Poller
-from support.wired import Pipe, Site, packets, settle, until
+from support.watchers import Watcher
+from support.wired import Pipe, Site, packets, until
 
 VIEWER = Grants.parse(["viewer@acme"])
 BY = pytest.mark.parametrize("by", ["websocket", "polling"])
-
-
-class Watcher:
-    """A watcher of a site, which shows something in its handshake."""
-
-    def __init__(self, site: Site, by: str, shown: Shown | None = None) -> None:
-        self._by, self._heard, server = by, list[str](), site.transport.server
-        if by == "websocket":
-            self._pipe = Pipe()
-            opened = server.open(self._pipe, b"", "192.0.2.1", shown)
-            self.connection = self._pipe.connection = opened
-        else:
-            answer = server.open_polling("192.0.2.1", shown)
-            self.session = str(json.loads(answer[1:])["sid"])
-            connection = server.polling(self.session)
-            assert connection
-            self.connection = connection
-        self._ids = 0
-
-    async def say(self, packet: str) -> None:
-        if self._by == "websocket":
-            self.connection.received(sent(TEXT, packet.encode()))
-        else:
-            take(self.connection, packet.encode())
-        await settle()
-
-    async def heard(self) -> list[str]:
-        """Return everything that has come."""
-        if self._by == "websocket":
-            return packets(self._pipe.taken)
-        while (polling := self.connection.polling) and not polling.waits:
-            if self.connection.closing:
-                break
-            polling.poll(lambda answer: self._heard.extend(answer.decode().split("\x1e")))
-            await settle()
-        return self._heard
-
-    async def until(self, begin: str, after: int = 0) -> str:
-        """Return the first packet that begins so, but for some before."""
-        async with asyncio.timeout(10):
-            while True:
-                said = [each for each in await self.heard() if each.startswith(begin)]
-                if len(said) > after:
-                    return said[after]
-                await asyncio.sleep(0.001)
-
-    async def connect(self, **auth: object) -> dict[str, Any]:
-        """Connect; return the answer, with `code` of a refusal."""
-        await self.say("40" + json.dumps(auth))
-        answer = await self.until("4")
-        body = json.loads(answer[2:])
-        return dict(body.get("data", {}) if answer.startswith("44") else body)
-
-    async def ask(self, name: str, *arguments: object) -> dict[str, Any]:
-        """Send an event; return the ack."""
-        self._ids += 1
-        await self.say(f"42{self._ids}" + json.dumps([name, *arguments]))
-        answer = await self.until(f"43{self._ids}[")
-        return dict(json.loads(answer[answer.index("[") :])[0])
-
-    async def builds(self) -> list[tuple[str, str]]:
-        """Return the builds of all events."""
-        said = [json.loads(each[2:]) for each in await self.heard() if each.startswith("42[")]
-        return [(body["project"], body["build"]) for name, body in said if name != "feed"]
 
 
 @pytest.fixture
@@ -392,7 +327,7 @@ async def test_a_websocket_of_a_revoked_token_is_closed_with_1008(
     tokens.revoke("ada")
     await site.directory.look()
     assert (await client.heard())[-1] == f"{CLOSE}"
-    assert POLICY.to_bytes(2, "big") + b"This token was revoked" in client._pipe.taken
+    assert POLICY.to_bytes(2, "big") + b"This token was revoked" in client.pipe.taken
     assert site.transport.watchers == len(site.live.hub) == 0
     await site.receive(start())
     assert await client.builds() == []
