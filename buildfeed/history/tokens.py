@@ -17,11 +17,11 @@ from pathlib import Path
 from typing import Any, Final
 
 import msgspec
-from sqlalchemy import Connection, Row, delete, func, insert, make_url, select, update
+from sqlalchemy import Connection, Row, Select, func, insert, make_url, select, update
 
 from buildfeed import names
 from buildfeed.errors import BuildfeedError, HistoryUnavailable, InvalidGrant
-from buildfeed.grants import Area, Grant, Grants
+from buildfeed.grants import Grants
 from buildfeed.history import turns
 from buildfeed.history.database import Database
 from buildfeed.history.schema import sessions, tokens
@@ -30,12 +30,6 @@ SLIDING: Final = timedelta(days=30)
 """A session that is not used for so long has ended."""
 LONGEST: Final = timedelta(days=90)
 """No session lasts longer."""
-MOST_SESSIONS: Final = 100
-"""Sessions of a token: with a further one the oldest is gone."""
-MOST_LINKS: Final = 1000
-"""Links that are good at a time."""
-_LINKS: Final = "share-"
-"""What the names of links begin with."""
 _TOUCHED_AFTER: Final = timedelta(hours=1)
 """How old the note of the last use may be, so that few requests write."""
 
@@ -45,8 +39,23 @@ LINK: Final = "bl_"
 """What the secrets of tokens, of sessions and of links begin with: scanners for secrets find it."""
 log = logging.getLogger(__name__)
 
+LINK_NAME: Final = "share-"
+"""What the names of links begin with."""
 _CHARACTERS: Final = string.digits + string.ascii_letters
 _LENGTH: Final = 32
+
+
+MOST_LINKS: Final = 1000
+"""Links that are good at a time: whoever may read may make them."""
+MOST_SESSIONS: Final = 1000
+"""Sessions of one token that go on: with one more, the oldest ends."""
+
+
+class TooManyLinks(BuildfeedError):
+    """There are MOST_LINKS already."""
+
+    def __init__(self) -> None:
+        super().__init__(f"{MOST_LINKS} links share builds already: revoke some, or wait.")
 
 
 class NameInUse(BuildfeedError):
@@ -55,13 +64,6 @@ class NameInUse(BuildfeedError):
     def __init__(self, name: str) -> None:
         super().__init__(f"There is a token {name!r} already: revoke it, or choose another name.")
         self.name = name
-
-
-class TooManyLinks(BuildfeedError):
-    """As many links are good as may be."""
-
-    def __init__(self) -> None:
-        super().__init__(f"{MOST_LINKS} links are good, and no more may be: wait for some to end.")
 
 
 class Token(msgspec.Struct, frozen=True, kw_only=True):
@@ -111,7 +113,7 @@ def new_secret(kind: str) -> str:
 
 def digest(secret: str) -> str:
     """Return what is kept of a secret."""
-    return hashlib.sha256(secret.encode()).hexdigest()
+    return hashlib.sha256(secret.encode("utf-8", "replace")).hexdigest()  # it may be anything
 
 
 class Tokens:
@@ -128,7 +130,7 @@ class Tokens:
     ) -> tuple[Token, str]:
         """Make a token; return it and its secret, which nobody can ask for again.
 
-        Raises InvalidName, and NameInUse while a token of that name is good.
+        Raises InvalidName, NameInUse while a token of that name is good, and TooManyLinks.
         """
         names.check("token", name)
         secret = new_secret(kind)
@@ -137,26 +139,18 @@ class Tokens:
             now = self._now(connection)
             if any(_is_good(each, now) for each in self._named(connection, name)):
                 raise NameInUse(name)
-            token = _new(name, grants, now, lifetime, secret)
-            connection.execute(insert(tokens), _row(token) | {"changed": number})
-        return token, secret
-
-    def share(self, area: Area, lifetime: timedelta) -> tuple[Token, str]:
-        """Make a link, which is a token that may read an area and nothing else.
-
-        Raises TooManyLinks.
-        """
-        secret = new_secret(LINK)
-        name, grants = f"{_LINKS}{secrets.token_hex(4)}", Grants([Grant("read", area)])
-        good = tokens.c.name.startswith(_LINKS, autoescape=True) & tokens.c.revoked.is_(None)
-        with self._database.transaction() as connection:
-            number = turns.take(connection, changes=1)
-            now = self._now(connection)
-            query = select(func.count()).where(good, tokens.c.expires > now)
-            if (connection.scalar(query) or 0) >= MOST_LINKS:
+            if kind == LINK and _good_links(connection, now) >= MOST_LINKS:
                 raise TooManyLinks
-            token = _new(name, grants, now, lifetime, secret)
-            connection.execute(insert(tokens), _row(token) | {"changed": number})
+            token = Token(
+                id=secrets.token_hex(8),
+                name=name,
+                grants=grants,
+                created=now,
+                expires=now + lifetime if lifetime else None,
+                hash=digest(secret),
+            )
+            row = msgspec.structs.asdict(token) | {"grants": " ".join(map(str, grants))}
+            connection.execute(insert(tokens), row | {"changed": number})
         return token, secret
 
     def all(self) -> list[Token]:
@@ -189,10 +183,10 @@ class Tokens:
             now = self._now(connection)
             row = {"hash": digest(secret), "token": token, "created": now, "used": now}
             connection.execute(insert(sessions), row | {"changed": number})
-            newest = select(sessions.c.hash).where(sessions.c.token == token)
-            newest = newest.order_by(sessions.c.changed.desc()).limit(MOST_SESSIONS)
-            beyond = (sessions.c.token == token) & sessions.c.hash.not_in(newest)
-            connection.execute(delete(sessions).where(beyond))
+            old = _goes_on(token).order_by(sessions.c.created.desc()).offset(MOST_SESSIONS).limit(1)
+            if (oldest := connection.scalar(old)) is not None:
+                change = update(sessions).where(sessions.c.hash == oldest)
+                connection.execute(change.values(ended=now, changed=number))
         return secret
 
     def session(self, hash_: str) -> tuple[Session, Token] | None:
@@ -256,25 +250,20 @@ def any_is_good(url: str) -> bool:
         return True
 
 
+def _good_links(connection: Connection, now: datetime) -> int:
+    """Return how many links are good: they are tokens that read one build, by their names."""
+    good = tokens.c.revoked.is_(None) & (tokens.c.expires > now)
+    links = select(func.count()).where(tokens.c.name.startswith(LINK_NAME), good)
+    return connection.scalar(links) or 0
+
+
+def _goes_on(token: str) -> Select[tuple[str]]:
+    """Return the query of the sessions of a token that were not ended."""
+    return select(sessions.c.hash).where(sessions.c.token == token, sessions.c.ended.is_(None))
+
+
 def _is_good(token: Token, now: datetime) -> bool:
     return token.revoked is None and (token.expires is None or token.expires > now)
-
-
-def _new(
-    name: str, grants: Grants, now: datetime, lifetime: timedelta | None, secret: str
-) -> Token:
-    return Token(
-        id=secrets.token_hex(8),
-        name=name,
-        grants=grants,
-        created=now,
-        expires=now + lifetime if lifetime else None,
-        hash=digest(secret),
-    )
-
-
-def _row(token: Token) -> dict[str, Any]:
-    return msgspec.structs.asdict(token) | {"grants": " ".join(map(str, token.grants))}
 
 
 def _token(row: Row[Any]) -> Token:

@@ -1,7 +1,8 @@
 """Credentials: the token and the cookies that a request shows. Pure.
 
-A token comes as `Authorization: Bearer` (RFC 6750 §2.1), never in an address. Other schemes belong
-to a proxy in front that has a login of its own, and are ignored.
+A token comes as `Authorization: Bearer` (RFC 6750 §2.1), never in an address. Other schemes, and
+tokens that are none of ours, belong to a proxy in front that has a login of its own, and are
+ignored.
 
 A link has a cookie of its own, beside that of a session. Whoever follows one from another site
 sends no cookie (`SameSite=Strict`), so nobody could tell that a session is there, and one cookie
@@ -24,6 +25,8 @@ PLAIN_LINK: Final = "buildfeed-link"
 """The cookie of a link on the loopback."""
 HEADERS: Final = "authorization", "cookie", "host"
 """The headers that `shown` is asked about, in this order."""
+_OURS: Final = "bf_", "bl_"
+"""What our tokens begin with: those of people and apps, and those of links."""
 _LONGEST: Final = 200
 """Characters of a credential; more is none."""
 
@@ -48,9 +51,10 @@ class Client(NamedTuple):
 
 
 def bearer(authorization: str) -> str:
-    """Return the token in the header `Authorization`, empty if there is none."""
+    """Return the token of ours in the header `Authorization`, empty if there is none."""
     scheme, _, token = authorization.strip().partition(" ")
-    return token.strip()[:_LONGEST] if scheme.lower() == "bearer" else ""
+    is_ours = scheme.lower() == "bearer" and token.strip().startswith(_OURS)
+    return token.strip()[:_LONGEST] if is_ours else ""
 
 
 def cookies(header: str, host: str) -> tuple[str, ...]:

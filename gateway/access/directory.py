@@ -17,6 +17,9 @@ from collections.abc import Callable, Hashable
 from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
 from typing import Final, TypeVar
+from weakref import WeakValueDictionary
+
+import msgspec
 
 from buildfeed.errors import HistoryUnavailable
 from buildfeed.grants import Area, Grant, Grants
@@ -31,9 +34,10 @@ from buildfeed.history.tokens import (
     digest,
 )
 from gateway.access.attempts import Attempts
+from gateway.access.credentials import Shown
 from gateway.access.principal import ANONYMOUS, Principal, not_signed_in
 from gateway.access.proxies import owner
-from gateway.answered import answered
+from gateway.answered import ANSWER_SECONDS, answered
 from gateway.problems import Problem
 from gateway.tasks import Tasks
 
@@ -42,6 +46,8 @@ _REMEMBERED: Final = 10_000
 """Credentials that are remembered, those that were used last."""
 _USE_NOTED_SECONDS: Final = 600.0
 """How long a use need not be noted again."""
+_MOST_MADE: Final = 30
+"""Sessions and links that a principal may make in a minute: each is a write of the history."""
 
 log = logging.getLogger(__name__)
 
@@ -58,10 +64,13 @@ class Directory:
         self.anonymous = Principal(name=ANONYMOUS, grants=anonymous)
         self.attempts = Attempts()
         self._tokens = tokens
+        self._made = Attempts(_MOST_MADE)
         self._known: OrderedDict[str, Principal] = OrderedDict()
         """Principals by the hashes of their credentials."""
         self._over: OrderedDict[str, str] = OrderedDict()
         """Why credentials are good no more, which none of them will be again."""
+        self._turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+        """The addresses of which something is looked up."""
         self._noted: OrderedDict[str, float] = OrderedDict()
         """When a use was noted last."""
         self._tasks = Tasks()
@@ -96,11 +105,47 @@ class Directory:
             self._tasks.start(self._note(principal))
         return principal
 
+    async def recognise(self, shown: Shown, address: str) -> Principal:
+        """Return the principal of what a request shows, which comes from `address`.
+
+        A browser sends its cookies, whether its page wants to or not: with none that is good
+        somebody is as anonymous as without. Raises as `find` does.
+        """
+        if shown.token:
+            return await self.find(shown.token, address)
+        why = "missing"
+        for cookie in shown.cookies:
+            try:
+                return await self.find(cookie, address)
+            except Problem as problem:
+                if problem.status != HTTPStatus.UNAUTHORIZED:
+                    raise
+                why = problem.extra["reason"]
+        return msgspec.structs.replace(self.anonymous, why=why)
+
     async def _look_up(self, credential: str, address: str) -> Principal:
-        hash_ = digest(credential)
+        """Return the principal of a credential, and remember it; raises as `find` does.
+
+        One of an address is looked up at a time, so that it has ten failures a minute and not as
+        many as it has connections.
+        """
+        if why := self._over.get(digest(credential)):
+            raise not_signed_in(why)
+        turn = self._turns.setdefault(address, asyncio.Lock())
+        try:
+            async with asyncio.timeout(ANSWER_SECONDS):
+                await turn.acquire()
+        except TimeoutError as exc:
+            raise HistoryUnavailable("others wait for its answer too") from exc
+        try:
+            return self.known(credential) or await self._look_up_next(credential, address)
+        finally:
+            turn.release()
+
+    async def _look_up_next(self, credential: str, address: str) -> Principal:
+        hash_, by_session, now = digest(credential), credential.startswith(COOKIE), time.monotonic()
         if why := self._over.get(hash_):
             raise not_signed_in(why)
-        now = time.monotonic()
         if wait := self.attempts.wait(address, now):
             raise too_many(wait)
         looks = -1
@@ -109,14 +154,16 @@ class Directory:
                 await self.look()
             looks = self._looks
             try:
-                principal = await self._read(hash_, by_session=credential.startswith(COOKIE))
+                principal = await self._read(hash_, by_session=by_session)
             except Problem as problem:
                 why = problem.extra["reason"]
                 if why == "unknown":
                     self.attempts.fail(address, now)
-                else:
+                if why != "unknown" or by_session:  # browsers repeat a cookie again and again
                     _remember(self._over, hash_, why)
                 raise
+        if self._number is None:
+            raise HistoryUnavailable("it is not known what has changed")
         _remember(self._known, hash_, principal)
         return principal
 
@@ -167,8 +214,9 @@ class Directory:
     async def sign_in(self, who: Principal) -> tuple[str, Principal]:
         """Begin a session of a principal; return its secret, and the principal in it.
 
-        Raises HistoryUnavailable.
+        Raises Problem when there are too many in a minute, and HistoryUnavailable.
         """
+        self._count_made(who)
         secret = await answered(self._tokens.sign_in, who.token)
         return secret, await self.find(secret, "")
 
@@ -177,17 +225,26 @@ class Directory:
         await answered(self._tokens.sign_out, session)
         self.forget(session)
 
-    async def share(self, area: Area, lifetime: timedelta) -> tuple[Token, str]:
-        """Make a token that may read an area for a while.
+    async def share(self, who: Principal, area: Area, lifetime: timedelta) -> tuple[Token, str]:
+        """Make a link by which everybody may read an area, but no longer than `who` is known.
 
-        Raises Problem when there are too many of them, and HistoryUnavailable.
+        Raises Problem when there are too many, and HistoryUnavailable.
         """
+        self._count_made(who)
+        if who.expires:  # else a link could be made by a link, and so on for ever
+            lifetime = min(lifetime, who.expires - self.now())
         name = f"{LINK_NAME}{secrets.token_hex(4)}"
         grants = Grants([Grant("read", area)])
         try:
             return await answered(self._tokens.add, name, grants, lifetime, LINK)
         except TooManyLinks as exc:
             raise Problem(HTTPStatus.TOO_MANY_REQUESTS, "too-many-links", str(exc)) from exc
+
+    def _count_made(self, who: Principal) -> None:
+        now = time.monotonic()
+        if wait := self._made.wait(who.name, now):
+            raise too_many(wait)
+        self._made.fail(who.name, now)
 
     def now(self) -> datetime:
         """Return the time of the database, as of the last look and by our own clock since."""
@@ -275,9 +332,9 @@ class Directory:
 
 
 def too_many(wait: float) -> Problem:
-    """Return the refusal of an address that has failed too often."""
+    """Return the refusal of an address that has failed too often, or who makes too much."""
     seconds = max(1, round(wait))
-    detail = f"Too many attempts to sign in have failed: try again in {seconds} s."
+    detail = f"Too many attempts in a minute: try again in {seconds} s."
     headers = {"Retry-After": str(seconds)}
     return Problem(HTTPStatus.TOO_MANY_REQUESTS, "too-many-attempts", detail, headers=headers)
 
@@ -285,6 +342,7 @@ def too_many(wait: float) -> Problem:
 def _remember(known: OrderedDict[str, T], hash_: str, value: T) -> None:
     """Remember something of a credential; if it is too much, forget what came first."""
     known[hash_] = value
+    known.move_to_end(hash_)
     if len(known) > _REMEMBERED:
         known.popitem(last=False)
 

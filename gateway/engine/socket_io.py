@@ -117,6 +117,8 @@ class SocketIO:
         if inspect.isawaitable(answer):
             task = asyncio.ensure_future(self._answer_later(connection, answer))
             self._connecting[connection] = task
+            if inspect.iscoroutine(answer):  # it may never begin
+                task.add_done_callback(lambda _: answer.close())
         else:
             self._answer(connection, answer)
 

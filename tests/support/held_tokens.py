@@ -27,7 +27,7 @@ class Held(Tokens):
 
     def __getattribute__(self, name: str) -> Any:
         found = super().__getattribute__(name)
-        if name not in ("find", "session", "use", "changes", "sign_in", "sign_out", "share"):
+        if name not in ("find", "session", "use", "changes", "sign_in", "sign_out"):
             return found
 
         def ask(*arguments: object) -> object:

@@ -14,13 +14,25 @@ def test_a_token_comes_in_the_scheme_bearer(header: str) -> None:
     assert bearer(header) == "bf_1"
 
 
-@pytest.mark.parametrize("header", ["", "Bearer", "Bearer ", "Basic YTpi", "bf_1", "Bearerbf_1"])
-def test_other_schemes_are_those_of_somebody_in_front(header: str) -> None:
+@pytest.mark.parametrize(
+    "header",
+    [
+        "",
+        "Bearer",
+        "Bearer ",
+        "Basic YTpi",
+        "bf_1",
+        "Bearerbf_1",
+        "Bearer eyJhbGciOi",
+        "Bearer bs_1",
+    ],
+)
+def test_other_schemes_and_tokens_are_those_of_somebody_in_front(header: str) -> None:
     assert bearer(header) == ""
 
 
 def test_what_is_too_long_is_cut_and_so_is_nobodys() -> None:
-    assert len(bearer("Bearer " + "x" * 60_000)) == 200
+    assert len(bearer("Bearer bf_" + "x" * 60_000)) == 200
     (cookie,) = cookies("buildfeed=" + "x" * 60_000, HERE)
     assert len(cookie) == 200
 

@@ -1,6 +1,7 @@
 """A connect whose answer comes later: what a client says, and whether it is there, meanwhile."""
 
 import asyncio
+import gc
 import json
 from collections.abc import Awaitable
 
@@ -143,6 +144,20 @@ async def test_whatever_is_said_before_the_answer_ends_the_connection(
     assert client.nothing_is_left
 
 
+async def test_an_answer_that_nobody_waits_for_any_more_is_not_begun(
+    client: Client, recwarn: pytest.WarningsRecorder
+) -> None:
+    async def answer() -> Answer:
+        raise AssertionError("it was begun")
+
+    client.application.connect = lambda *_: answer()  # type: ignore[method-assign]
+    client.say("40", "40")
+    await settle()
+    gc.collect()
+    assert client.nothing_is_left
+    assert [str(each.message) for each in recwarn] == []
+
+
 async def test_another_namespace_is_refused_meanwhile_and_harms_nothing(client: Client) -> None:
     client.say("40", "40/other,")
     await client.answer()
@@ -186,4 +201,4 @@ async def test_one_that_polls_and_says_more_before_the_answer_has_no_session(
         take(connection, b'42["watch","builds/#"]')
     await settle()
     assert client.server.polling(session) is None
-    assert client.application.asked[0].cancelled()
+    assert not client.handler._connecting

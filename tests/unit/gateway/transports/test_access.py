@@ -350,10 +350,10 @@ async def test_a_connect_whose_token_is_revoked_meanwhile_is_refused(
     site: Site, by: str, tokens: Held, secret: str
 ) -> None:
     await site.directory.look()
-    held = tokens.hold("use")
+    held = tokens.hold("find")
     watcher = Watcher(site, by)
     await watcher.say(f'40{{"token":"{secret}","watch":"builds/#"}}')
-    await until(lambda: "use" in tokens.asked)
+    await until(lambda: "find" in tokens.asked)
     tokens.revoke("ada")
     await site.directory.look()
     held.set()
