@@ -155,7 +155,7 @@ async def test_an_answer_that_nobody_waits_for_any_more_is_not_begun(
     await settle()
     gc.collect()
     assert client.nothing_is_left
-    assert [str(each.message) for each in recwarn] == []
+    assert not [each for each in recwarn if "never awaited" in str(each.message)]
 
 
 async def test_another_namespace_is_refused_meanwhile_and_harms_nothing(client: Client) -> None:
