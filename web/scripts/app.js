@@ -1,6 +1,7 @@
 /** Mounts the components and joins socket, builds and page. Data flows down, actions flow up. */
 
 import { olderBuilds, readOverview, startBuild, stopBuild } from "./api.js";
+import { account } from "./account.js";
 import { announcer } from "./announcer.js";
 import { buildHistory } from "./build-history.js";
 import { buildList } from "./build-list.js";
@@ -16,6 +17,7 @@ import {
 } from "./builds.js";
 import { connectionStatus } from "./connection-status.js";
 import { follow } from "./follow.js";
+import * as grants from "./grants.js";
 import { caughtUpText } from "./liveness.js";
 import { pageHead } from "./page-head.js";
 import { recall } from "./person.js";
@@ -24,9 +26,13 @@ import { placeAt } from "./place.js";
 import { projectList } from "./project-list.js";
 import { queueOverview } from "./queue-overview.js";
 import { setText } from "./render.js";
+import { sessionKeeper } from "./session.js";
+import { sharePanel } from "./share.js";
+import { signInPanel } from "./sign-in-panel.js";
 import { startForm } from "./start-form.js";
 import { randomKey, startKeys } from "./start-keys.js";
 import { moment, seconds } from "./time.js";
+import { identityOf, isByLink, isOut, linkNote, NOT_SIGNED_IN } from "./who.js";
 
 const SHOWN = 200; // cards at first
 const OLDER = 50; // builds that one press on “Show older builds” adds
@@ -46,8 +52,11 @@ const updateStatus = connectionStatus(at("connection-status"));
 const updateHead = pageHead(at("page-head"), place);
 const updateForm = place.build ? null : startForm(at("start-form"), place);
 const updateProjects = place.project ? null : projectList(at("project-list"));
-const updateHistory = place.build ? buildHistory(at("build-history"), place) : null;
-if (!place.project) queueOverview(at("queue-overview"), readOverview);
+const history = place.build ? buildHistory(at("build-history"), place) : null;
+const updateOverview = place.project ? null : queueOverview(at("queue-overview"), readOverview);
+const updateShare = place.build ? sharePanel(at("share"), place) : null;
+const updateAccount = account(at("account"));
+const updateSignIn = signInPanel(at("sign-in"), (session) => who.become(session));
 const list = buildList(at("build-list"));
 const announce = announcer(at("announcer"), setTimeout);
 document.body.dataset.page = place.build ? "build" : place.project ? "project" : "all";
@@ -57,6 +66,11 @@ const heard = new Set(); // keys of the builds that came since the connection be
 let more = false; // whether there are older builds
 let cursor; // the next page of older builds begins before it
 let pictured = false; // whether a snapshot has come
+let session = null; // who one is, null while that is not known
+let rights = grants.NOTHING; // what one may do
+let asked = ""; // why one has to sign in
+let pictureOf = null; // for whom the picture is
+let shut = false; // whether the gateway refuses the connection, or what it is for
 let refusal = ""; // why the gateway refuses this page
 let trouble = ""; // why else there is no connection
 let answered = false; // whether that was an answer
@@ -73,16 +87,19 @@ const keys = startKeys(randomKey);
 
 /* From the gateway */
 
-follow([place.filter], {
+const connection = follow([place.filter], {
   opened() {
     heard.clear();
+    if (shut) who.check();
+    else if (session && !(session.anonymous && grants.mayDoEverything(rights))) who.came();
+    shut = false;
   },
   snapshot(snapshot) {
     builds = afterSnapshot(builds, snapshot, heard);
     more = snapshot.more && !place.build;
     cursor = undefined;
     pictured = true;
-    showPage();
+    if (session) showPage();
     refusal = trouble = "";
     drawAll();
   },
@@ -101,8 +118,10 @@ follow([place.filter], {
     if (next.well) recovered(!before.well);
     updateStatus({ ...next, detail: next.detail || caughtUp });
   },
-  refused(message) {
-    refusal = message;
+  refused(message, code) {
+    shut = true;
+    refusal = code === NOT_SIGNED_IN ? "" : message;
+    if (code === NOT_SIGNED_IN) who.need();
     drawAll();
   },
   troubled(message, isAnswer) {
@@ -115,6 +134,47 @@ follow([place.filter], {
 
 const showPage = () => (document.body.dataset.pictured = "");
 setTimeout(showPage, FIRST_PICTURE);
+
+/* Who one is */
+
+const who = sessionKeeper((next, why, entered) => {
+  session = next;
+  rights = grants.rightsOf(next.grants);
+  asked = why;
+  updateSignIn(why);
+  updateAccount(session);
+  updateShare?.(!next.anonymous && !isByLink(next) && grants.mayReadAll(rights, place));
+  updateOverview?.(rights.operate);
+  setText(at("link-note"), linkNote(session, Date.now()));
+  const other = pictureOf !== null && pictureOf !== identityOf(next);
+  if (grants.mayRead(rights)) {
+    if (other) forgetPicture();
+    if (other || entered) connection.again();
+    pictureOf = identityOf(next);
+  } else if (other && isOut(next)) {
+    forgetPicture(); // else it waits until somebody signs in again, as it was
+  }
+  if (pictured || why) showPage();
+  drawAll();
+});
+
+/** The picture was for somebody else. */
+function forgetPicture() {
+  builds = new Map();
+  history?.forget();
+  notes.clear();
+  pictured = false;
+  pictureOf = away = null;
+}
+
+async function signOut() {
+  updateAccount(session, { busy: true });
+  try {
+    await who.leave();
+  } catch (error) {
+    updateAccount(session, { alert: error.message });
+  }
+}
 
 /** Handle a change of `liveness.live`; on return, say what changed since the page was live. */
 function comeOrGo() {
@@ -154,13 +214,13 @@ function receive(state) {
 
 /* From a person */
 
-const actions = { "start-build": start, "stop-build": stop, "show-older": showOlder, edit };
+const actions = { "start-build": start, "stop-build": stop, "show-older": showOlder, edit, "sign-out": signOut };
 for (const [name, action] of Object.entries(actions)) {
   document.addEventListener(name, (event) => action(event.detail));
 }
 
 async function start({ control, project, script, priority, delay }) {
-  const body = { script: script ?? undefined, priority, delay, by: recall() || undefined };
+  const body = { script: script ?? undefined, priority, delay, by: nameGiven() };
   note(control, { busy: true });
   try {
     const state = await startBuild(project, body, keys.of(project, body));
@@ -176,13 +236,16 @@ async function start({ control, project, script, priority, delay }) {
 async function stop({ control, project, build }) {
   note(control, { busy: true });
   try {
-    const state = await stopBuild({ project, build }, { by: recall() || undefined });
+    const state = await stopBuild({ project, build }, { by: nameGiven() });
     note(control, {});
     receive(state);
   } catch (error) {
     note(control, failed(error, liveness.well, performance.now()));
   }
 }
+
+/** The name that a person gave; of somebody signed in the gateway knows it. */
+const nameGiven = () => (session?.anonymous && recall()) || undefined;
 
 /** What was refused is being changed. */
 function edit({ control }) {
@@ -238,12 +301,12 @@ function drawChanged() {
     arrange();
     showOverview();
   }
-  const context = { now: gatewayTime(), live: liveness.live, workers: liveness.workers };
+  const context = { now: gatewayTime(), live: liveness.live, workers: liveness.workers, rights };
   for (const key of changed) {
     const state = builds.get(key);
     if (!state) continue;
     list.refresh(state, { ...context, note: notes.get(key) });
-    updateHistory?.(state, recoveries);
+    history?.update(state, recoveries);
   }
   changed.clear();
 }
@@ -274,21 +337,27 @@ function forget(key) {
 const refusalText = () => refusal || (pictured && answered ? trouble : "");
 
 function emptyText() {
-  if (refusal) return "";
+  if (refusal || asked) return "";
   if (!pictured) return trouble || "Waiting for the gateway…";
   if (place.build) {
     return "This build is not known here. Check its address, or wait: if its start is on the way, the build appears.";
   }
-  return "No builds yet. Press “Start build”, and the first one appears here.";
+  const mayStart = place.project ? grants.mayStart(rights, place.project) : grants.startable(rights)?.length !== 0;
+  return mayStart ? "No builds yet. Press “Start build”, and the first one appears here." : "No builds yet.";
 }
 
 function showOverview() {
   const { live, workers } = liveness;
-  const context = { now: gatewayTime(), live, workers };
+  const context = { now: gatewayTime(), live, workers, rights };
   const state = builds.get(keyOf(place));
   updateHead({ ...context, known: pictured, counts: countByStatus(builds, context.now), state });
   const projects = projectsOf(builds, context.now);
-  updateForm?.({ projects: projects.map(({ project }) => project), note: notes.get("form") });
+  updateForm?.({
+    projects: projects.map(({ project }) => project),
+    rights,
+    signedIn: session?.anonymous === false,
+    note: notes.get("form"),
+  });
   updateProjects?.(projects, { ...context, notes });
 }
 
