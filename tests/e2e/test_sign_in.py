@@ -2,13 +2,11 @@
 
 import re
 from collections.abc import Callable, Iterator
-from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page, Request, expect
+from playwright.sync_api import Page, Request, expect
 
 from buildfeed.broker.local import ports
-from buildfeed.history.tokens import digest
 from support.axe import problems
 from support.browsers import NEWER_FUNCTIONS
 from support.people import People, enter, expect_live, expect_signed_in
@@ -402,7 +400,7 @@ def test_one_signs_in_and_shares_in_the_oldest_browser(
 
 
 def test_a_link_shows_one_build_to_a_stranger(
-    web: Web, people: People, chromium: Browser, new_page: NewPage, name: str
+    web: Web, people: People, new_page: NewPage, name: str
 ) -> None:
     token = people.token(name, f"builder@{name}")
     build = people.start(token, name, script=SLOW)["build"]
@@ -440,74 +438,6 @@ def test_a_link_shows_one_build_to_a_stranger(
     enter(stranger, people.token(f"{name}-2", f"viewer@{name}"))
     expect_signed_in(stranger, f"{name}-2")
     expect(stranger.locator(".build-card")).to_have_count(2)
-
-
-def test_a_link_on_another_site_signs_nobody_out(
-    web: Web, people: People, new_page: NewPage, name: str
-) -> None:
-    token = people.token(name, f"builder@{name}")
-    mine = people.start(token, name, script=SLOW)["build"]
-    other = people.token(f"{name}-2", ALL)
-    build = people.start(other, f"{name}-2", script=SLOW)["build"]
-    links = []
-    for project, number in ((name, mine), (f"{name}-2", build)):
-        path = f"{web.url}/api/projects/{project}/builds/{number}/share"
-        answer = HTTP.post(path, json={}, headers={"Authorization": f"Bearer {other}"})
-        links.append(answer.json()["url"])
-    page = new_page()
-    page.goto(f"{web.url}/login#{token}")
-    expect_signed_in(page, name)
-    chat = "".join(f'<a href="{link}">build {n}</a> ' for n, link in enumerate(links))
-    page.route(
-        "http://chat.example/", lambda route: route.fulfill(body=chat, content_type="text/html")
-    )
-    page.goto("http://chat.example/")
-    page.get_by_role("link", name="build 0").click()
-    expect(page).to_have_url(f"{web.url}/projects/{name}/builds/{mine}")
-    expect_signed_in(page, name)
-    stranger = new_page()
-    stranger.route(
-        "http://chat.example/", lambda route: route.fulfill(body=chat, content_type="text/html")
-    )
-    stranger.goto("http://chat.example/")
-    stranger.get_by_role("link", name="build 1").click()
-    expect(stranger.get_by_text("You came by a link")).to_be_visible()
-
-
-def test_a_link_lasts_no_longer_than_its_maker_and_no_stranger_makes_one(
-    web: Web, people: People, name: str
-) -> None:
-    token = people.token(name, f"builder@{name}")
-    build = people.start(token, name, script=SLOW)["build"]
-    path = f"{web.url}/api/projects/{name}/builds/{build}/share"
-
-    def shared(hours: int, **headers: str) -> dict[str, Any]:
-        answer = HTTP.post(path, json={"hours": hours}, headers=headers)
-        return {"status": answer.status_code, **answer.json()}
-
-    first = shared(2, Authorization=f"Bearer {token}")
-    secret = first["url"].rpartition("/")[2]
-    again = shared(2000, Authorization=f"Bearer {secret}")
-    assert again["expires"] <= first["expires"]
-    assert shared(2)["status"] == 401
-
-
-def test_a_cookie_that_is_good_no_more_is_taken_back_and_locks_nobody_out(
-    web: Web, people: People, name: str
-) -> None:
-    token = people.token(name, ALL)
-    cookie = people.session(token)
-    people.tokens.sign_out(digest(cookie))
-    for _ in range(30):  # more than the failures that an address may have
-        answer = HTTP.get(f"{web.url}/api/builds", headers={"Cookie": f"buildfeed={cookie}"})
-    assert answer.status_code == 401
-    assert answer.json()["reason"] == "ended"
-    answer = HTTP.get(f"{web.url}/api/session", headers={"Cookie": f"buildfeed={cookie}"})
-    assert answer.json()["reason"] == "ended"
-    assert "buildfeed=" in answer.headers["set-cookie"]
-    assert "Max-Age=0" in answer.headers["set-cookie"]
-    assert "set-cookie" not in HTTP.get(f"{web.url}/api/session").headers
-    assert people.session(token)
 
 
 def test_axe_finds_nothing_and_nothing_is_cut_off(

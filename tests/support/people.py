@@ -26,12 +26,6 @@ class People:
         """Return a new token of somebody."""
         return self.tokens.add(name, Grants.parse(grants), lifetime)[1]
 
-    def session(self, token: str) -> str:
-        """Return the cookie of a new session."""
-        answer = httpx.post(f"{self.web.url}/api/session", json={"token": token}, trust_env=False)
-        assert answer.status_code == httpx.codes.OK, answer.text
-        return answer.cookies["buildfeed"]
-
     def start(self, token: str, project: str, **body: Any) -> dict[str, Any]:
         """Start a build in the name of the owner of a token."""
         path = f"{self.web.url}/api/projects/{project}/builds"
