@@ -1,7 +1,6 @@
 /** Mounts the components and joins socket, builds and page. Data flows down, actions flow up. */
 
 import { olderBuilds, readOverview, startBuild, stopBuild } from "./api.js";
-import { account } from "./account.js";
 import { announcer } from "./announcer.js";
 import { buildHistory } from "./build-history.js";
 import { buildList } from "./build-list.js";
@@ -16,8 +15,9 @@ import {
   projectsOf,
 } from "./builds.js";
 import { connectionStatus } from "./connection-status.js";
+import { emptyText } from "./empty-text.js";
 import { follow } from "./follow.js";
-import * as grants from "./grants.js";
+import { mayDoEverything, mayRead, mayReadAll } from "./grants.js";
 import { caughtUpText } from "./liveness.js";
 import { pageHead } from "./page-head.js";
 import { recall } from "./person.js";
@@ -26,13 +26,12 @@ import { placeAt } from "./place.js";
 import { projectList } from "./project-list.js";
 import { queueOverview } from "./queue-overview.js";
 import { setText } from "./render.js";
-import { sessionKeeper } from "./session.js";
 import { sharePanel } from "./share.js";
-import { signInPanel } from "./sign-in-panel.js";
 import { startForm } from "./start-form.js";
 import { randomKey, startKeys } from "./start-keys.js";
 import { moment, seconds } from "./time.js";
-import { identityOf, isByLink, isOut, linkNote, NOT_SIGNED_IN } from "./who.js";
+import { UNKNOWN, visits } from "./visitor.js";
+import { NOT_SIGNED_IN } from "./who.js";
 
 const SHOWN = 200; // cards at first
 const OLDER = 50; // builds that one press on “Show older builds” adds
@@ -55,8 +54,6 @@ const updateProjects = place.project ? null : projectList(at("project-list"));
 const history = place.build ? buildHistory(at("build-history"), place) : null;
 const updateOverview = place.project ? null : queueOverview(at("queue-overview"), readOverview);
 const updateShare = place.build ? sharePanel(at("share"), place) : null;
-const updateAccount = account(at("account"));
-const updateSignIn = signInPanel(at("sign-in"), (session) => who.become(session));
 const list = buildList(at("build-list"));
 const announce = announcer(at("announcer"), setTimeout);
 document.body.dataset.page = place.build ? "build" : place.project ? "project" : "all";
@@ -66,10 +63,8 @@ const heard = new Set(); // keys of the builds that came since the connection be
 let more = false; // whether there are older builds
 let cursor; // the next page of older builds begins before it
 let pictured = false; // whether a snapshot has come
-let session = null; // who one is, null while that is not known
-let rights = grants.NOTHING; // what one may do
-let asked = ""; // why one has to sign in
-let pictureOf = null; // for whom the picture is
+let visitor = UNKNOWN; // who looks at the page
+let pictureOf = null; // the identity of the one for whom the picture is
 let shut = false; // whether the gateway refuses the connection, or what it is for
 let refusal = ""; // why the gateway refuses this page
 let trouble = ""; // why else there is no connection
@@ -90,8 +85,8 @@ const keys = startKeys(randomKey);
 const connection = follow([place.filter], {
   opened() {
     heard.clear();
-    if (shut) who.check();
-    else if (session && !(session.anonymous && grants.mayDoEverything(rights))) who.came();
+    if (shut) session.check();
+    else if (visitor.known && !isAtHome()) session.came(); // what it was may be over
     shut = false;
   },
   snapshot(snapshot) {
@@ -99,7 +94,7 @@ const connection = follow([place.filter], {
     more = snapshot.more && !place.build;
     cursor = undefined;
     pictured = true;
-    if (session) showPage();
+    if (visitor.known) showPage();
     refusal = trouble = "";
     drawAll();
   },
@@ -121,7 +116,7 @@ const connection = follow([place.filter], {
   refused(message, code) {
     shut = true;
     refusal = code === NOT_SIGNED_IN ? "" : message;
-    if (code === NOT_SIGNED_IN) who.need();
+    if (code === NOT_SIGNED_IN) session.need();
     drawAll();
   },
   troubled(message, isAnswer) {
@@ -137,26 +132,26 @@ setTimeout(showPage, FIRST_PICTURE);
 
 /* Who one is */
 
-const who = sessionKeeper((next, why, entered) => {
-  session = next;
-  rights = grants.rightsOf(next.grants);
-  asked = why;
-  updateSignIn(why);
-  updateAccount(session);
-  updateShare?.(!next.anonymous && !isByLink(next) && grants.mayReadAll(rights, place));
+const elements = { account: at("account"), signIn: at("sign-in"), note: at("link-note") };
+const session = visits(elements, (next, entered) => {
+  visitor = next;
+  const { rights, identity } = next;
+  updateShare?.(next.signedIn && !next.byLink && mayReadAll(rights, place));
   updateOverview?.(rights.operate);
-  setText(at("link-note"), linkNote(session, Date.now()));
-  const other = pictureOf !== null && pictureOf !== identityOf(next);
-  if (grants.mayRead(rights)) {
+  const other = pictureOf !== null && pictureOf !== identity;
+  if (mayRead(rights)) {
     if (other) forgetPicture();
     if (other || entered) connection.again();
-    pictureOf = identityOf(next);
-  } else if (other && isOut(next)) {
+    pictureOf = identity;
+  } else if (other && next.isOut) {
     forgetPicture(); // else it waits until somebody signs in again, as it was
   }
-  if (pictured || why) showPage();
+  if (pictured || next.why) showPage();
   drawAll();
 });
+
+/** Whether everybody may do everything here, so that nobody has to be asked for. */
+const isAtHome = () => !visitor.signedIn && mayDoEverything(visitor.rights);
 
 /** The picture was for somebody else. */
 function forgetPicture() {
@@ -165,15 +160,6 @@ function forgetPicture() {
   notes.clear();
   pictured = false;
   pictureOf = away = null;
-}
-
-async function signOut() {
-  updateAccount(session, { busy: true });
-  try {
-    await who.leave();
-  } catch (error) {
-    updateAccount(session, { alert: error.message });
-  }
 }
 
 /** Handle a change of `liveness.live`; on return, say what changed since the page was live. */
@@ -214,7 +200,7 @@ function receive(state) {
 
 /* From a person */
 
-const actions = { "start-build": start, "stop-build": stop, "show-older": showOlder, edit, "sign-out": signOut };
+const actions = { "start-build": start, "stop-build": stop, "show-older": showOlder, edit };
 for (const [name, action] of Object.entries(actions)) {
   document.addEventListener(name, (event) => action(event.detail));
 }
@@ -245,7 +231,7 @@ async function stop({ control, project, build }) {
 }
 
 /** The name that a person gave; of somebody signed in the gateway knows it. */
-const nameGiven = () => (session?.anonymous && recall()) || undefined;
+const nameGiven = () => (!visitor.signedIn && recall()) || undefined;
 
 /** What was refused is being changed. */
 function edit({ control }) {
@@ -301,7 +287,7 @@ function drawChanged() {
     arrange();
     showOverview();
   }
-  const context = { now: gatewayTime(), live: liveness.live, workers: liveness.workers, rights };
+  const context = { now: gatewayTime(), live: liveness.live, workers: liveness.workers, rights: visitor.rights };
   for (const key of changed) {
     const state = builds.get(key);
     if (!state) continue;
@@ -322,7 +308,8 @@ function arrange() {
     if (hasEnded(state)) forget(key);
     else hidden += 1;
   }
-  list.arrange(states, { empty: emptyText(), refusal: refusalText(), hidden, older: more });
+  const empty = emptyText(place, { refusal, trouble, pictured, visitor });
+  list.arrange(states, { empty, refusal: refusalText(), hidden, older: more });
   list.note(notes.get(OLDER_BUILDS) ?? {});
 }
 
@@ -336,18 +323,9 @@ function forget(key) {
 /** Why the page is not let in, or what else was answered instead of a connection. */
 const refusalText = () => refusal || (pictured && answered ? trouble : "");
 
-function emptyText() {
-  if (refusal || asked) return "";
-  if (!pictured) return trouble || "Waiting for the gateway…";
-  if (place.build) {
-    return "This build is not known here. Check its address, or wait: if its start is on the way, the build appears.";
-  }
-  const mayStart = place.project ? grants.mayStart(rights, place.project) : grants.startable(rights)?.length !== 0;
-  return mayStart ? "No builds yet. Press “Start build”, and the first one appears here." : "No builds yet.";
-}
-
 function showOverview() {
   const { live, workers } = liveness;
+  const { rights, signedIn } = visitor;
   const context = { now: gatewayTime(), live, workers, rights };
   const state = builds.get(keyOf(place));
   updateHead({ ...context, known: pictured, counts: countByStatus(builds, context.now), state });
@@ -355,7 +333,7 @@ function showOverview() {
   updateForm?.({
     projects: projects.map(({ project }) => project),
     rights,
-    signedIn: session?.anonymous === false,
+    signedIn,
     note: notes.get("form"),
   });
   updateProjects?.(projects, { ...context, notes });
