@@ -17,7 +17,7 @@ import {
 import { connectionStatus } from "./connection-status.js";
 import { emptyText } from "./empty-text.js";
 import { follow } from "./follow.js";
-import { mayDoEverything, mayRead, mayReadAll } from "./grants.js";
+import { mayDoEverything, mayRead, mayReadAll, mayStart } from "./grants.js";
 import { caughtUpText } from "./liveness.js";
 import { pageHead } from "./page-head.js";
 import { recall } from "./person.js";
@@ -138,6 +138,7 @@ const session = visits(elements, (next, entered) => {
   const { rights, identity } = next;
   updateShare?.(next.signedIn && !next.byLink && mayReadAll(rights, place));
   updateOverview?.(rights.operate);
+  document.body.toggleAttribute("data-plain", place.project !== null && !mayStart(rights, place.project));
   const other = pictureOf !== null && pictureOf !== identity;
   if (mayRead(rights)) {
     if (other) forgetPicture();

@@ -21,7 +21,7 @@ addEventListener("hashchange", () => welcome(take()));
 
 /** Sign in by a token from a link; but somebody who is signed in already has to agree. */
 async function welcome(offered) {
-  form.offer(offered);
+  if (offered) form.offer(offered);
   const session = await readSession().catch(() => null);
   const name = session && !session.anonymous && !isByLink(session) ? session.name : "";
   setHidden(parts.already, name === "");
