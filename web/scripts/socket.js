@@ -59,7 +59,7 @@ export function connect(filters, hear) {
   }
 
   // The library does not connect again by itself when the server has ended the connection.
-  const later = (delay) => setTimeout(() => socket.connect(), delay);
+  const later = (delay) => setTimeout(() => socket.active || socket.connect(), delay);
 
   const again = () => socket.disconnect().connect();
 
