@@ -31,15 +31,16 @@ export function sessionKeeper(hear) {
     clearTimeout(timer);
     if (asking) return;
     asking = true;
-    try {
-      const session = await readSession();
+    const [before, session] = [known, await readSession().catch(() => null)];
+    asking = false;
+    if (known !== before) return check(); // one has signed in or out meanwhile
+    if (session) {
       // The first sentence stays: it says most.
       const asks = why || whyToSignIn(known, session) || (needed ? SIGN_IN_FIRST : "");
       take(session, session.anonymous ? asks : "");
-    } catch {
-      if (!known || needed) timer = setTimeout(check, AGAIN);
+    } else if (!known || needed) {
+      timer = setTimeout(check, AGAIN);
     }
-    asking = false;
   }
 
   function need() {
