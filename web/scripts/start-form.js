@@ -34,7 +34,11 @@ export const delayOf = (text) => (text ? Number(text) : undefined);
 export function startForm(element, { project }) {
   const parts = partsOf(element);
   const { elements: fields } = parts.form;
+  const { project: written, choice } = fields;
   let choices = null; // the projects to choose from; null: any
+  parts.choiceField.remove();
+  setHidden(parts.projectField, project !== null);
+  written.required = project === null;
   fields.by.value = recall();
   fields.by.addEventListener("input", () => remember(fields.by.value));
 
@@ -47,7 +51,7 @@ export function startForm(element, { project }) {
     event.preventDefault();
     dispatch(element, "start-build", {
       control: "form",
-      project: project ?? (choices ? fields.choice.value : fields.project.value.trim()),
+      project: project ?? (choices ? choice.value : written.value.trim()),
       priority: fields.priority.value,
       delay: delayOf(fields.delay.value),
       script: scriptOf({
@@ -61,12 +65,10 @@ export function startForm(element, { project }) {
   return function update({ projects, rights, signedIn, note = {} }) {
     choices = startable(rights);
     setHidden(element, project === null ? choices?.length === 0 : !mayStart(rights, project));
-    setHidden(parts.projectField, project !== null || choices !== null);
-    setHidden(parts.choiceField, project !== null || choices === null);
-    fields.project.required = project === null && choices === null;
+    if (project === null) showField(choices ? parts.choiceField : parts.projectField);
     setHidden(parts.byField, signedIn);
     setChildren(parts.projects, projects, (name) => new Option(name));
-    setChildren(fields.choice, choices ?? [], (name) => new Option(name));
+    setChildren(choice, choices ?? [], (name) => new Option(name));
     setDisabled(fields.start, Boolean(note.busy));
     setText(fields.start, note.busy ? "Starting…" : "Start build");
     setText(parts.alert, note.alert ?? "");
@@ -76,4 +78,11 @@ export function startForm(element, { project }) {
       setAttribute(parts.startedLink, "href", buildPath(note.started));
     }
   };
+
+  /** There is one field for the project: to choose one, or to write any. */
+  function showField(field) {
+    if (field.isConnected) return;
+    const other = field === parts.choiceField ? parts.projectField : parts.choiceField;
+    other.replaceWith(field);
+  }
 }

@@ -24,7 +24,7 @@ export function visits(elements, hear) {
   const keeper = sessionKeeper((session, why, entered) => {
     shown = session;
     updateSignIn(why);
-    updateAccount(session);
+    updateAccount(session, { asked: why !== "" });
     setText(elements.note, linkNote(session, Date.now()));
     hear(visitorOf(session, why), entered);
   });
