@@ -25,6 +25,9 @@ _FILES: Final = StaticFiles(directory=WEB, check_dir=False)
 """They answer 304 to whom has them already."""
 
 
+_LOGIN_HEADERS: Final = {"Cache-Control": "no-store", "Referrer-Policy": "no-referrer"}
+
+
 def pages(root: str) -> list[BaseRoute]:
     """Return the routes of the page and of the files that it loads, which are below `root`."""
 
@@ -38,6 +41,11 @@ def pages(root: str) -> list[BaseRoute]:
             return await _FILES.get_response("index.html", request.scope)
         return HTMLResponse(_below(root, (WEB / "index.html").read_text()))
 
+    async def login(_: Request) -> Response:
+        """Serve the page that signs people in; its script takes the token out of the address."""
+        html = (WEB / "login.html").read_text()
+        return HTMLResponse(_below(root, html), headers=_LOGIN_HEADERS)
+
     static = [
         Mount(f"/{folder}", StaticFiles(directory=WEB / folder, check_dir=False))
         for folder in ("scripts", "styles", "vendor")
@@ -46,6 +54,7 @@ def pages(root: str) -> list[BaseRoute]:
         Route("/", page, methods=["GET", "OPTIONS"]),  # HAProxy's check, unless it is told another
         Route("/projects/{project}", page),
         Route("/projects/{project}/builds/{build}", page),
+        Route("/login", login),
         Route("/favicon.svg", favicon),
         *static,
     ]

@@ -13,6 +13,7 @@ from playwright.sync_api import Page, expect
 
 from buildfeed.broker.local import ports
 from support.nginx import HOST, WEBSOCKET, Nginx
+from support.people import People, expect_live, expect_signed_in
 from support.service import HTTP, Service, Web, until
 
 NewPage = Callable[..., Page]
@@ -97,6 +98,25 @@ def test_a_page_that_has_to_poll_polls_below_it(
     expect(
         page.locator(f".build-card a[href='/ci/projects/polled/builds/{started['build']}']")
     ).to_be_visible()
+
+
+def test_one_signs_in_below_it_and_comes_back_below_it(
+    web: Web, site: str, new_page: NewPage, request: pytest.FixtureRequest
+) -> None:
+    name = "leaves" if "leaves" in request.node.name else "takes"
+    token = People(web).token(name, "operator")
+    page = new_page()
+    for back, place in (
+        ("/ci/projects/acme", "/projects/acme"),
+        ("/projects/acme", "/"),
+        ("//evil.example/ci/", "/"),
+    ):
+        page.goto(f"{site}/login?back={back}#{token}")
+        expect(page).to_have_url(f"{site}{place}")
+        expect_signed_in(page, name)
+        page.get_by_role("button", name="Sign out").click()
+        expect_live(page)  # everybody may do everything here
+        expect(page.locator("#account")).to_be_hidden()
 
 
 def test_links_that_leave_have_it(site: str) -> None:

@@ -3,21 +3,19 @@
 import json
 import re
 from collections.abc import Callable
-from itertools import product
-from pathlib import Path
 
 import pytest
 from msgspec import UNSET, structs
 from playwright.sync_api import Page, WebSocketRoute, expect
 
 from buildfeed.activity import urn
+from support.axe import problems
 from support.own_builds import Own, publishing_url
 from support.service import Web, until
 from support.workshop import by_another, start
 
 FAST = {"seconds": 1.5, "steps": 10, "errors": [70]}
 SLOW = {"seconds": 60, "steps": 300, "errors": [2]}
-AXE = Path(__file__).parents[2] / "node_modules/axe-core/axe.min.js"
 
 NewPage = Callable[..., Page]
 
@@ -233,26 +231,6 @@ def test_axe_finds_nothing_whatever_is_shown(up: Web, new_page: NewPage) -> None
     sockets[-1].close()
     expect(page.get_by_text("Reconnecting…")).to_be_visible()
     assert problems(page) == []
-
-
-# Only what is wrong is handed over: the rest is megabytes.
-VIOLATIONS = """
-    axe.run({resultTypes: ["violations"]}).then(({violations}) =>
-      violations.map(({id, nodes}) => [id, nodes.map(({target}) => target)]))
-"""
-
-
-def problems(page: Page) -> list[tuple[int, str, list[object]]]:
-    """What axe finds on a phone and on a desk, by day and by night."""
-    assert AXE.exists(), "axe-core is missing: run `make test`, or `npm ci`."
-    if page.evaluate("!window.axe"):  # by DevTools: the page's policy allows no foreign script
-        page.evaluate(AXE.read_text())
-    found = []
-    for width, scheme in product((390, 1280), ("light", "dark")):
-        page.set_viewport_size({"width": width, "height": 900})
-        page.emulate_media(color_scheme=scheme)
-        found += [(width, scheme, violation) for violation in page.evaluate(VIOLATIONS)]
-    return found
 
 
 def test_a_history_that_cannot_be_read_is_told_until_it_can(

@@ -2,12 +2,14 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 
 import { shortId, statusOf, summaryOf, toneOf, viewOf } from "../../web/scripts/build-view.js";
+import { rightsOf } from "../../web/scripts/grants.js";
 import { textOf } from "../../web/scripts/phrase.js";
 import { stateOf } from "./states.js";
 
 const START = Date.parse("2026-11-21T10:14:56.000Z");
+const ALL = rightsOf(["start:*", "stop:*"]);
 const view = (changes, context) =>
-  viewOf(stateOf(changes), { now: START + 12_000, live: true, ...context });
+  viewOf(stateOf(changes), { rights: ALL, now: START + 12_000, live: true, ...context });
 
 test("the status is said in words", () => {
   const said = (changes) => statusOf(stateOf(changes), START);
@@ -55,7 +57,7 @@ test("a delayed build says until when it waits, and is queued from then on", () 
     queued: "2026-11-21T10:14:46.000Z",
     notBefore: "2026-11-21T10:17:56.000Z",
   });
-  const shown = (now, more) => viewOf({ ...delayed, ...more }, { now, live: true });
+  const shown = (now, more) => viewOf({ ...delayed, ...more }, { rights: ALL, now, live: true });
   assert.match(shown(START).status, /^Waits until \d+:\d\d.*, in 3 min$/);
   assert.match(shown(START + 150_000).status, /, in 30 s$/);
   assert.equal(shown(START).look, "delayed");
@@ -87,6 +89,17 @@ test("errors are counted, and the newest is told", () => {
   const { errors, error } = view({ errors: 2, error: "step 7: no" });
   assert.deepEqual([errors, error], ["2 errors", "step 7: no"]);
   assert.equal(view({ errors: 1 }).errors, "1 error");
+});
+
+test("there is no button for what one may not do", () => {
+  const button = (grants, changes) => view(changes, { rights: rightsOf(grants) }).button?.action;
+  const ended = { status: "failed" };
+  assert.equal(button(["start:acme"]), undefined);
+  assert.equal(button(["start:acme"], ended), "start");
+  assert.equal(button(["stop:acme"]), "stop");
+  assert.equal(button(["stop:acme"], ended), undefined);
+  assert.equal(button(["start:web", "stop:web"]), undefined);
+  assert.equal(button(["start:web", "stop:web"], ended), undefined);
 });
 
 test("the button stops what goes on and starts again what has ended", () => {
@@ -172,7 +185,7 @@ test("a state with the bare minimum can be shown", () => {
     attempt: 1,
     seq: 0,
   };
-  const shown = viewOf(bare, { now: START, live: true });
+  const shown = viewOf(bare, { rights: ALL, now: START, live: true });
   assert.deepEqual([shown.status, shown.facts, shown.time], ["Running 1 %", [], null]);
 });
 

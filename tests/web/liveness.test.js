@@ -49,6 +49,10 @@ test("a refusal is not hidden by anything else", () => {
   assert.deepEqual(said({ ...LIVE, refusal: "no" }, 0), ["down", "Refused", ""]);
 });
 
+test("who has to sign in is told so", () => {
+  assert.deepEqual(said({ ...LIVE, refusal: "not-signed-in" }, 0), ["out", "Not signed in", ""]);
+});
+
 test("what it says does not change from second to second", () => {
   const closed = { ...LIVE, connected: false };
   assert.deepEqual(said(closed, 1000), said(closed, 59_000));

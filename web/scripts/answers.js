@@ -30,6 +30,16 @@ export const isPage = (json) =>
   json.orderedItems.every((activity) => isText(activity?.id) && isText(activity.object?.status)) &&
   (json.next === undefined || isText(json.next));
 
+/** Who one is. */
+export const isSession = (json) =>
+  isText(json?.name) &&
+  typeof json.anonymous === "boolean" &&
+  Array.isArray(json.grants) &&
+  json.grants.every(isText);
+
+/** A link that shares a build. */
+export const isShare = (json) => isText(json?.url) && isText(json.expires);
+
 /** A problem (RFC 9457) of the gateway, not of anything in front of it. */
 export const isProblem = (json) =>
   isText(json?.type) && json.type.startsWith("urn:buildfeed:problem:");

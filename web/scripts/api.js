@@ -1,8 +1,9 @@
-/** The only file that calls fetch: starts, stops, and reads of the API. */
+/** The only file that calls fetch: starts, stops, sessions, and reads of the API. */
 
-import { isList, isOverview, isPage, isProblem, isState } from "./answers.js";
-import { reasonOf, sentenceOf, strangerText } from "./problem.js";
+import { isList, isOverview, isPage, isProblem, isSession, isShare, isState } from "./answers.js";
+import { reasonOf, sentenceOf, slugOf, strangerText } from "./problem.js";
 import { ROOT } from "./root.js";
+import { NOT_SIGNED_IN } from "./who.js";
 
 const TIMEOUT = 15_000; // ms
 const TOO_MANY = 429; // for the moment
@@ -42,6 +43,21 @@ export function olderBuilds({ project, before, limit }) {
 /** The queue and the workers: the body of `GET /api/overview`. */
 export const readOverview = () => call("GET", `${ROOT}/api/overview`, isOverview);
 
+/** Ask for a link that shows a build to everybody for so many hours: {url, name, expires}. */
+export const shareBuild = (place, hours) =>
+  call("POST", `${buildUrl(place)}/share`, isShare, { body: { hours } });
+
+const SESSION = `${ROOT}/api/session`;
+
+/** Who one is: the body of `GET /api/session`. */
+export const readSession = () => call("GET", SESSION, isSession);
+
+/** Sign in by a token; returns who one is from now on. */
+export const signIn = (token) => call("POST", SESSION, isSession, { body: { token } });
+
+/** Sign out. */
+export const signOut = () => call("DELETE", SESSION, (json) => json === null);
+
 /** The address of the first page of a build's activities of `kinds`. */
 export const activitiesUrl = (place, kinds) =>
   `${buildUrl(place)}/activities?${new URLSearchParams([["after", 0], ...kinds.map((kind) => ["kind", kind])])}`;
@@ -67,7 +83,10 @@ const projectUrl = (project) => `${ROOT}/api/projects/${encodeURIComponent(proje
 
 const buildUrl = ({ project, build }) => `${projectUrl(project)}/builds/${encodeURIComponent(build)}`;
 
-/** The JSON of an answer that is `fit`; else throws ApiError. */
+/**
+ * The JSON of an answer that is `fit`; else throws ApiError. When somebody has to sign in for it, `document` hears
+ * of it too, by the event `not-signed-in`.
+ */
 async function call(method, url, fit, { body, headers = {} } = {}) {
   const request = { method, headers };
   if (body !== undefined) {
@@ -81,6 +100,7 @@ async function call(method, url, fit, { body, headers = {} } = {}) {
   const { ok, status, reason, retryAfter, json } = answer;
   if (ok && fit(json)) return json;
   if (!ok && isProblem(json)) {
+    if (slugOf(json) === NOT_SIGNED_IN && url !== SESSION) document.dispatchEvent(new CustomEvent(NOT_SIGNED_IN));
     const passing = status >= 500 || status === TOO_MANY;
     throw new ApiError(sentenceOf(json), { settled: status < 500, passing, retryAfter });
   }

@@ -15,7 +15,9 @@ import {
   projectsOf,
 } from "./builds.js";
 import { connectionStatus } from "./connection-status.js";
+import { emptyText } from "./empty-text.js";
 import { follow } from "./follow.js";
+import { mayDoEverything, mayRead, mayReadAll, mayStart } from "./grants.js";
 import { caughtUpText } from "./liveness.js";
 import { pageHead } from "./page-head.js";
 import { recall } from "./person.js";
@@ -24,9 +26,12 @@ import { placeAt } from "./place.js";
 import { projectList } from "./project-list.js";
 import { queueOverview } from "./queue-overview.js";
 import { setText } from "./render.js";
+import { sharePanel } from "./share.js";
 import { startForm } from "./start-form.js";
 import { randomKey, startKeys } from "./start-keys.js";
 import { moment, seconds } from "./time.js";
+import { UNKNOWN, visits } from "./visitor.js";
+import { NOT_SIGNED_IN } from "./who.js";
 
 const SHOWN = 200; // cards at first
 const OLDER = 50; // builds that one press on “Show older builds” adds
@@ -46,8 +51,9 @@ const updateStatus = connectionStatus(at("connection-status"));
 const updateHead = pageHead(at("page-head"), place);
 const updateForm = place.build ? null : startForm(at("start-form"), place);
 const updateProjects = place.project ? null : projectList(at("project-list"));
-const updateHistory = place.build ? buildHistory(at("build-history"), place) : null;
-if (!place.project) queueOverview(at("queue-overview"), readOverview);
+const history = place.build ? buildHistory(at("build-history"), place) : null;
+const updateOverview = place.project ? null : queueOverview(at("queue-overview"), readOverview);
+const updateShare = place.build ? sharePanel(at("share"), place) : null;
 const list = buildList(at("build-list"));
 const announce = announcer(at("announcer"), setTimeout);
 document.body.dataset.page = place.build ? "build" : place.project ? "project" : "all";
@@ -57,6 +63,9 @@ const heard = new Set(); // keys of the builds that came since the connection be
 let more = false; // whether there are older builds
 let cursor; // the next page of older builds begins before it
 let pictured = false; // whether a snapshot has come
+let visitor = UNKNOWN; // who looks at the page
+let pictureOf = null; // the identity of the one for whom the picture is
+let shut = false; // whether the gateway refuses the connection, or what it is for
 let refusal = ""; // why the gateway refuses this page
 let trouble = ""; // why else there is no connection
 let answered = false; // whether that was an answer
@@ -73,16 +82,19 @@ const keys = startKeys(randomKey);
 
 /* From the gateway */
 
-follow([place.filter], {
+const connection = follow([place.filter], {
   opened() {
     heard.clear();
+    if (shut) session.check();
+    else if (visitor.known && !isAtHome()) session.came(); // what it was may be over
+    shut = false;
   },
   snapshot(snapshot) {
     builds = afterSnapshot(builds, snapshot, heard);
     more = snapshot.more && !place.build;
     cursor = undefined;
     pictured = true;
-    showPage();
+    if (visitor.known) showPage();
     refusal = trouble = "";
     drawAll();
   },
@@ -101,8 +113,10 @@ follow([place.filter], {
     if (next.well) recovered(!before.well);
     updateStatus({ ...next, detail: next.detail || caughtUp });
   },
-  refused(message) {
-    refusal = message;
+  refused(message, code) {
+    shut = true;
+    refusal = code === NOT_SIGNED_IN ? "" : message;
+    if (code === NOT_SIGNED_IN) session.need();
     drawAll();
   },
   troubled(message, isAnswer) {
@@ -115,6 +129,39 @@ follow([place.filter], {
 
 const showPage = () => (document.body.dataset.pictured = "");
 setTimeout(showPage, FIRST_PICTURE);
+
+/* Who one is */
+
+const elements = { account: at("account"), signIn: at("sign-in"), note: at("link-note") };
+const session = visits(elements, (next, entered) => {
+  visitor = next;
+  const { rights, identity } = next;
+  updateShare?.(next.signedIn && !next.byLink && mayReadAll(rights, place));
+  updateOverview?.(rights.operate);
+  document.body.toggleAttribute("data-plain", place.project !== null && !mayStart(rights, place.project));
+  const other = pictureOf !== null && pictureOf !== identity;
+  if (mayRead(rights)) {
+    if (other) forgetPicture();
+    if (other || entered) connection.again();
+    pictureOf = identity;
+  } else if (other && next.isOut) {
+    forgetPicture(); // else it waits until somebody signs in again, as it was
+  }
+  if (pictured || next.why) showPage();
+  drawAll();
+});
+
+/** Whether everybody may do everything here, so that nobody has to be asked for. */
+const isAtHome = () => !visitor.signedIn && mayDoEverything(visitor.rights);
+
+/** The picture was for somebody else. */
+function forgetPicture() {
+  builds = new Map();
+  history?.forget();
+  notes.clear();
+  pictured = false;
+  pictureOf = away = null;
+}
 
 /** Handle a change of `liveness.live`; on return, say what changed since the page was live. */
 function comeOrGo() {
@@ -160,7 +207,7 @@ for (const [name, action] of Object.entries(actions)) {
 }
 
 async function start({ control, project, script, priority, delay }) {
-  const body = { script: script ?? undefined, priority, delay, by: recall() || undefined };
+  const body = { script: script ?? undefined, priority, delay, by: nameGiven() };
   note(control, { busy: true });
   try {
     const state = await startBuild(project, body, keys.of(project, body));
@@ -176,13 +223,16 @@ async function start({ control, project, script, priority, delay }) {
 async function stop({ control, project, build }) {
   note(control, { busy: true });
   try {
-    const state = await stopBuild({ project, build }, { by: recall() || undefined });
+    const state = await stopBuild({ project, build }, { by: nameGiven() });
     note(control, {});
     receive(state);
   } catch (error) {
     note(control, failed(error, liveness.well, performance.now()));
   }
 }
+
+/** The name that a person gave; of somebody signed in the gateway knows it. */
+const nameGiven = () => (!visitor.signedIn && recall()) || undefined;
 
 /** What was refused is being changed. */
 function edit({ control }) {
@@ -238,12 +288,12 @@ function drawChanged() {
     arrange();
     showOverview();
   }
-  const context = { now: gatewayTime(), live: liveness.live, workers: liveness.workers };
+  const context = { now: gatewayTime(), live: liveness.live, workers: liveness.workers, rights: visitor.rights };
   for (const key of changed) {
     const state = builds.get(key);
     if (!state) continue;
     list.refresh(state, { ...context, note: notes.get(key) });
-    updateHistory?.(state, recoveries);
+    history?.update(state, recoveries);
   }
   changed.clear();
 }
@@ -259,7 +309,8 @@ function arrange() {
     if (hasEnded(state)) forget(key);
     else hidden += 1;
   }
-  list.arrange(states, { empty: emptyText(), refusal: refusalText(), hidden, older: more });
+  const empty = emptyText(place, { refusal, trouble, pictured, visitor });
+  list.arrange(states, { empty, refusal: refusalText(), hidden, older: more });
   list.note(notes.get(OLDER_BUILDS) ?? {});
 }
 
@@ -273,22 +324,19 @@ function forget(key) {
 /** Why the page is not let in, or what else was answered instead of a connection. */
 const refusalText = () => refusal || (pictured && answered ? trouble : "");
 
-function emptyText() {
-  if (refusal) return "";
-  if (!pictured) return trouble || "Waiting for the gateway…";
-  if (place.build) {
-    return "This build is not known here. Check its address, or wait: if its start is on the way, the build appears.";
-  }
-  return "No builds yet. Press “Start build”, and the first one appears here.";
-}
-
 function showOverview() {
   const { live, workers } = liveness;
-  const context = { now: gatewayTime(), live, workers };
+  const { rights, signedIn } = visitor;
+  const context = { now: gatewayTime(), live, workers, rights };
   const state = builds.get(keyOf(place));
   updateHead({ ...context, known: pictured, counts: countByStatus(builds, context.now), state });
   const projects = projectsOf(builds, context.now);
-  updateForm?.({ projects: projects.map(({ project }) => project), note: notes.get("form") });
+  updateForm?.({
+    projects: projects.map(({ project }) => project),
+    rights,
+    signedIn,
+    note: notes.get("form"),
+  });
   updateProjects?.(projects, { ...context, notes });
 }
 

@@ -26,10 +26,10 @@ export function buildCard(element, { project, build }) {
   parts.bar.setAttribute("aria-label", `Progress of ${name}`);
 
   let shown;
+  let pressed; // what a press of the button does
   let settled = true;
   parts.button.addEventListener("click", () => {
-    const { button } = viewOf(shown, { now: 0, live: true });
-    if (button) dispatch(element, `${button.action}-build`, { control: element.dataset.key, ...shown });
+    if (pressed) dispatch(element, `${pressed}-build`, { control: element.dataset.key, ...shown });
   });
 
   return function update(state, context) {
@@ -46,6 +46,7 @@ export function buildCard(element, { project, build }) {
     setBar(view);
     setTime(view.time);
     setPhrases(parts.facts, view.facts);
+    pressed = view.button?.action;
     setButton(view.button);
     setText(parts.alert, view.alert);
     setHidden(parts.started, !view.started);

@@ -18,8 +18,8 @@ const AGAIN = 2000; // ms between tries while an entry is missing
 const TRIES = 5;
 
 /**
- * Returns `update(state, recoveries)`, which reads on when `state` has something that is not read yet, and
- * when `recoveries` has grown: the last try may have failed.
+ * Returns {update, forget}. `update(state, recoveries)` reads on when `state` has something that is not read yet, and
+ * when `recoveries` has grown: the last try may have failed. `forget()` empties it: it is shown to somebody else.
  */
 export function buildHistory(element, place) {
   const parts = partsOf(element);
@@ -28,11 +28,21 @@ export function buildHistory(element, place) {
   let told = "";
   let timer;
 
-  return function update(state, recoveries) {
-    const news = [state.status, state.attempt, state.errors, state.stopping, recoveries].join();
-    if (news === told) return;
-    told = news;
-    readSoon(state, entries.size ? SOON : 0, TRIES);
+  return {
+    update(state, recoveries) {
+      const news = [state.status, state.attempt, state.errors, state.stopping, recoveries].join();
+      if (news === told) return;
+      told = news;
+      readSoon(state, entries.size ? SOON : 0, TRIES);
+    },
+    forget() {
+      clearTimeout(timer);
+      entries.clear();
+      page = activitiesUrl(place, KINDS);
+      told = "";
+      setText(parts.alert, "");
+      show();
+    },
   };
 
   function readSoon(state, delay, tries) {

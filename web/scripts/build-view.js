@@ -2,6 +2,7 @@
 
 import { hasEnded, isDelayed, isLost, isRepeatable } from "./builds.js";
 import { oneLine, readable } from "./foreign-text.js";
+import { mayStart, mayStop } from "./grants.js";
 import { phrase } from "./phrase.js";
 import { ago, ahead, clock, clockAhead, duration, elapsed, moment } from "./time.js";
 
@@ -18,9 +19,9 @@ export const errorCount = (count) => `${count} ${count === 1 ? "error" : "errors
  *
  * `now` is the gateway's time in ms, `live` whether the page hears of changes, `workers` how many are
  * online (null while that is not known), `note` the result of the last press of the card's button: {busy,
- * alert, started}.
+ * alert, started}, `rights` what one may do.
  */
-export function viewOf(state, { now, live, workers = null, note = {} }) {
+export function viewOf(state, { now, live, workers = null, note = {}, rights }) {
   const ended = hasEnded(state);
   return {
     look: lookOf(state, now),
@@ -33,7 +34,7 @@ export function viewOf(state, { now, live, workers = null, note = {} }) {
     stale: !live && !ended,
     facts: factsOf(state),
     time: timeOf(state, { now, live, workers }),
-    button: buttonOf(state, note), // null: none
+    button: buttonOf(state, note, rights), // null: none
     alert: note.alert ?? "",
     started: note.started ?? null,
   };
@@ -142,11 +143,12 @@ function waitingSince(state, now) {
   return due === null || due > now ? moment(state.queued) : due;
 }
 
-function buttonOf(state, { busy }) {
+function buttonOf(state, { busy }, rights) {
   if (hasEnded(state)) {
-    if (!isRepeatable(state)) return null;
+    if (!isRepeatable(state) || !mayStart(rights, state.project)) return null;
     return { action: "start", label: busy ? "Starting…" : "Start again", disabled: Boolean(busy) };
   }
+  if (!mayStop(rights, state.project)) return null;
   const stopping = Boolean(busy || state.stopping);
   return { action: "stop", label: stopping ? "Stopping…" : "Stop", disabled: stopping };
 }

@@ -11,8 +11,10 @@ const TICK = 500; // ms
  * Watch `filters`.
  *
  * Calls `hear.opened()`, `hear.snapshot({builds, more})`, `hear.build(state)`, `hear.feed(feed)`,
- * `hear.refused(message)` and `hear.troubled(message, answered)`, and after each of them, and twice a second,
+ * `hear.refused(message, code)` and `hear.troubled(message, answered)`, and after each of them, and twice a second,
  * `hear.liveness(liveness)`.
+ *
+ * Returns {again}: `again()` connects anew, as whom the browser is signed in now.
  */
 export function follow(filters, hear) {
   const now = steadyClock(
@@ -29,9 +31,9 @@ export function follow(filters, hear) {
     closed() {
       set(links.closed(link, now()));
     },
-    refused(message) {
-      hear.refused(message);
-      set(links.refused(link, message));
+    refused(message, code) {
+      hear.refused(message, code);
+      set(links.refused(link, code ?? message));
     },
     troubled(message, answered) {
       hear.troubled(message, answered);
@@ -71,4 +73,6 @@ export function follow(filters, hear) {
   // Shown before the freeze begins: on waking, the first picture already says that it is old.
   document.addEventListener("freeze", () => set(links.froze(link, now())));
   document.addEventListener("resume", () => set(links.resumed(link)));
+
+  return { again: connection.again };
 }

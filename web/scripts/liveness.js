@@ -2,6 +2,7 @@
 
 import { isLive, isSilent } from "./link.js";
 import { clock } from "./time.js";
+import { NOT_SIGNED_IN } from "./who.js";
 
 /** Recorder lag, in ms, from which the page says that history lags behind. */
 const LAGGING = 10_000;
@@ -11,7 +12,7 @@ const SLOW = 3000;
 
 /**
  * {live, well, workers, state, text, detail}: `state` is `live`, `impeded` (live, but not all goes well),
- * `waiting` or `down`; `well`: starts, stops and reads work, as far as the gateway knows; `workers`: how
+ * `waiting`, `out` (not signed in) or `down`; `well`: starts, stops and reads work, as far as the gateway knows; `workers`: how
  * many are online, null while that is not known.
  *
  * The texts do not change from second to second: screen readers read out every change.
@@ -22,6 +23,7 @@ export function livenessOf(link, now) {
     const well = commands === "up" && history === "up";
     return { ...inWords(link.feed), live: true, well, workers };
   }
+  if (link.refusal === NOT_SIGNED_IN) return said("out", "Not signed in");
   if (link.refusal) return said("down", "Refused");
   const since = `since ${clock(link.liveAt, now)}`;
   if (!link.known && !isDown(link)) {

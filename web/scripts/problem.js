@@ -11,6 +11,9 @@ const SERVER_ERROR = 500;
 const NOT_THROUGH =
   "The gateway answers, but a live connection does not reach it. The proxy in front of it has to pass on WebSockets.";
 
+/** The end of a problem's type, which says what it is. */
+export const slugOf = ({ type }) => type.split(":").pop();
+
 /** The problem of the gateway as one sentence. */
 export function sentenceOf({ title, detail, errors }) {
   const said = withoutStop(detail || title || "The gateway refused");

@@ -2,6 +2,7 @@
 
 import { lookOf, statusOf, summaryOf, toneOf } from "./build-view.js";
 import { isRepeatable } from "./builds.js";
+import { mayStart } from "./grants.js";
 import { projectPath } from "./place.js";
 import {
   copyOf,
@@ -14,7 +15,7 @@ import {
   setText,
 } from "./render.js";
 
-/** Returns `update(projects, {notes, now, live, workers})`; a button dispatches `start-build`. */
+/** Returns `update(projects, {notes, now, live, workers, rights})`; a button dispatches `start-build`. */
 export function projectList(element) {
   const parts = partsOf(element);
   const rows = new Map();
@@ -32,7 +33,7 @@ export function projectList(element) {
     return row;
   }
 
-  return function update(projects, { notes, now, live, workers }) {
+  return function update(projects, { notes, now, live, workers, rights }) {
     setHidden(element, projects.length === 0);
     const names = projects.map(({ project }) => project);
     setChildren(parts.rows, names, create);
@@ -46,7 +47,7 @@ export function projectList(element) {
       setAttribute(cells.icon, "href", `#icon-${look}`);
       setText(cells.state, summaryOf(counts) || statusOf(newest, now, workers));
       setText(cells.alert, note.alert ?? "");
-      setHidden(cells.start, !isRepeatable(newest));
+      setHidden(cells.start, !isRepeatable(newest) || !mayStart(rights, project));
       setDisabled(cells.start, Boolean(note.busy));
     }
   };

@@ -28,11 +28,13 @@ export function workerLine({ online, running, slots, lag_ms: lag }) {
   return `${busy}, lag ${lag} ms`;
 }
 
-/** Shows what `read` returns (a promise) at once and every 5 s, while `element` is open. */
+/**
+ * Shows what `read` returns (a promise) at once and every 5 s, while `element` is open. Returns `update(shown)`:
+ * whether there is such an element.
+ */
 export function queueOverview(element, read) {
   const parts = partsOf(element);
   let timer;
-  setHidden(element, false);
   element.addEventListener("toggle", () => {
     clearInterval(timer);
     if (!element.open) return;
@@ -41,7 +43,7 @@ export function queueOverview(element, read) {
   });
 
   async function refresh() {
-    if (document.hidden) return;
+    if (document.hidden || element.hidden) return;
     try {
       show(await read());
       setAttribute(parts.facts, "data-stale", false);
@@ -66,6 +68,8 @@ export function queueOverview(element, read) {
     }
     setHidden(parts.facts, false);
   }
+
+  return (shown) => setHidden(element, !shown);
 }
 
 function createLine(name) {

@@ -39,13 +39,13 @@ const REFUSED = 5000;
  * Connect and watch `filters`, for good.
  *
  * Calls `hear.opened()`, `hear.closed()`, `hear.build(state)`, `hear.feed(feed)`,
- * `hear.refused(message)` when the gateway refuses, and `hear.troubled(message, answered)` when there is no
- * connection for another reason, or no answer at all.
+ * `hear.refused(message, code)` when the gateway refuses (`code`: the end of the problem's type, where it is known),
+ * and `hear.troubled(message, answered)` when there is no connection for another reason, or no answer at all.
  *
- * Returns {ask, renew}. `ask(number)` asks for a snapshot; `hear.snapshot({builds, more}, number)` or
+ * Returns {ask, renew, again}. `ask(number)` asks for a snapshot; `hear.snapshot({builds, more}, number)` or
  * `hear.unanswered(number)` follows. With very many unfinished builds the snapshot has only the last of
  * them, and the others come by `hear.build` before. `renew()` makes a new connection, by the other
- * transport if there is no better reason for the silence.
+ * transport if there is no better reason for the silence. `again()` makes one as whom the browser is signed in now.
  */
 export function connect(filters, hear) {
   let choice = choices.newChoice(recallChoice(), Date.now());
@@ -59,7 +59,9 @@ export function connect(filters, hear) {
   }
 
   // The library does not connect again by itself when the server has ended the connection.
-  const again = (delay) => setTimeout(() => socket.connect(), delay);
+  const later = (delay) => setTimeout(() => socket.active || socket.connect(), delay);
+
+  const again = () => socket.disconnect().connect();
 
   // A transport may open, and let nothing through from then on.
   let opening;
@@ -69,7 +71,7 @@ export function connect(filters, hear) {
 
   function renew() {
     choose(choices.mute(choice, transport()));
-    socket.disconnect().connect();
+    again();
   }
 
   socket.on("connect", () => {
@@ -80,15 +82,15 @@ export function connect(filters, hear) {
   socket.on("disconnect", (reason) => {
     clearTimeout(lasting);
     hear.closed();
-    if (reason === "io server disconnect") again(SENT_AWAY * Math.random());
+    if (reason === "io server disconnect") later(SENT_AWAY * Math.random());
   });
   socket.on("connect_error", (error) => {
     if (error.message === "timeout") choose(choices.mute(choice, transport()));
     const { context } = error; // the request, if it polled
     const told = context && reasonIn(context.responseText, context.status, context.statusText);
     if (socket.active) return told ? heed(told) : ask();
-    hear.refused(error.message);
-    again(REFUSED * (1 + Math.random()));
+    hear.refused(error.message, error.data?.code);
+    later(REFUSED * (1 + Math.random()));
   });
 
   /** Take note of what the gateway has told this page. It is asked again after a while. */
@@ -123,12 +125,12 @@ export function connect(filters, hear) {
     socket.timeout(ANSWER_WITHIN).emit("watch", filters, ...page, (late, answer) => {
       if (late) return hear.unanswered(number);
       choose(choices.heard(choice, transport()));
-      if (answer.error) return hear.refused(answer.error.message);
+      if (answer.error) return hear.refused(answer.error.message, answer.error.code);
       if (!lacksUnfinished(answer)) return hear.snapshot(answer, number);
       answer.builds.forEach(hear.build);
       askFor(number, { after: answer.after });
     });
   }
 
-  return { ask: (number) => askFor(number), renew };
+  return { ask: (number) => askFor(number), renew, again };
 }

@@ -5,9 +5,10 @@
  */
 addEventListener("load", function () {
   var body = document.body;
-  if (body.getAttribute("data-page")) return; // app.js sets it
-  document.querySelector("#connection-status [data-part=text]").textContent = "Not started";
-  document.querySelector("#build-list [data-part=empty]").textContent =
+  if (body.getAttribute("data-page")) return; // app.js and login.js set it
+  var status = document.querySelector("#connection-status [data-part=text]");
+  if (status) status.textContent = "Not started";
+  document.querySelector("[data-part=empty]").textContent =
     "This page could not start. Reload it; perhaps you have to sign in again. " +
     "It needs Chrome or Edge 94, Firefox 93, Safari 15, or a newer one.";
   body.setAttribute("data-pictured", "");

@@ -1,6 +1,7 @@
 /** The form that starts a build. */
 
 import { shortId } from "./build-view.js";
+import { mayStart, startable } from "./grants.js";
 import { recall, remember } from "./person.js";
 import { buildPath } from "./place.js";
 import {
@@ -26,13 +27,18 @@ export const scriptOf = ({ seconds, steps, errors }) => ({
 /** The delay in seconds from the text of its field; undefined when that is empty. */
 export const delayOf = (text) => (text ? Number(text) : undefined);
 
-/** Returns `update({projects, note})`; dispatches `start-build` and `edit`. `project` is fixed on its page. */
+/**
+ * Returns `update({projects, rights, signedIn, note})`; dispatches `start-build` and `edit`. `project` is fixed on its
+ * page. Whoever may start builds of some projects only chooses one of them; of somebody signed in the name is known.
+ */
 export function startForm(element, { project }) {
   const parts = partsOf(element);
   const { elements: fields } = parts.form;
-  setHidden(element, false);
+  const { project: written, choice } = fields;
+  let choices = null; // the projects to choose from; null: any
+  parts.choiceField.remove();
   setHidden(parts.projectField, project !== null);
-  fields.project.required = project === null;
+  written.required = project === null;
   fields.by.value = recall();
   fields.by.addEventListener("input", () => remember(fields.by.value));
 
@@ -45,7 +51,7 @@ export function startForm(element, { project }) {
     event.preventDefault();
     dispatch(element, "start-build", {
       control: "form",
-      project: project ?? fields.project.value.trim(),
+      project: project ?? (choices ? choice.value : written.value.trim()),
       priority: fields.priority.value,
       delay: delayOf(fields.delay.value),
       script: scriptOf({
@@ -56,8 +62,13 @@ export function startForm(element, { project }) {
     });
   });
 
-  return function update({ projects, note = {} }) {
+  return function update({ projects, rights, signedIn, note = {} }) {
+    choices = startable(rights);
+    setHidden(element, project === null ? choices?.length === 0 : !mayStart(rights, project));
+    if (project === null) showField(choices ? parts.choiceField : parts.projectField);
+    setHidden(parts.byField, signedIn);
     setChildren(parts.projects, projects, (name) => new Option(name));
+    setChildren(choice, choices ?? [], (name) => new Option(name));
     setDisabled(fields.start, Boolean(note.busy));
     setText(fields.start, note.busy ? "Starting…" : "Start build");
     setText(parts.alert, note.alert ?? "");
@@ -67,4 +78,11 @@ export function startForm(element, { project }) {
       setAttribute(parts.startedLink, "href", buildPath(note.started));
     }
   };
+
+  /** There is one field for the project: to choose one, or to write any. */
+  function showField(field) {
+    if (field.isConnected) return;
+    const other = field === parts.choiceField ? parts.projectField : parts.choiceField;
+    other.replaceWith(field);
+  }
 }

@@ -1,0 +1,491 @@
+"""Signing in on the page, in a real Chromium: who one is, and what happens when that ends."""
+
+import re
+from collections.abc import Callable, Iterator
+
+import pytest
+from playwright.sync_api import Page, Request, expect
+
+from buildfeed.broker.local import ports
+from support.axe import problems
+from support.browsers import NEWER_FUNCTIONS
+from support.people import People, enter, expect_live, expect_signed_in
+from support.service import HTTP, Service, Web
+
+NewPage = Callable[..., Page]
+Run = Callable[..., Service]
+
+SLOW = {"seconds": 60, "steps": 60, "errors": []}
+ALL = "operator"
+FIRST = "Sign in to see what is built here."
+WIDTHS = 360, 768, 1280
+UNKNOWN = "bf_" + "0" * 32
+
+
+@pytest.fixture(scope="module")
+def web(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Web]:
+    """Everything by one command, where a stranger may do nothing."""
+    port = ports.free_block(2, 31)
+    assert port
+    directory = tmp_path_factory.mktemp("up")
+    with Web("up", directory, port=port, mqtt_port=port + 1, anonymous="none") as web:
+        yield web.until_ready()
+
+
+@pytest.fixture(scope="module")
+def people(web: Web) -> People:
+    return People(web)
+
+
+@pytest.fixture
+def name(request: pytest.FixtureRequest) -> str:
+    """Give each test a person and a project of its own."""
+    return re.sub("[^a-z0-9]+", "-", request.node.name.lower())[-40:].strip("-")
+
+
+def test_a_token_signs_one_in_where_one_is(
+    web: Web, people: People, new_page: NewPage, name: str
+) -> None:
+    page = new_page()
+    page.goto(f"{web.url}/projects/{name}")
+    expect(page.get_by_role("heading", name="Sign in")).to_be_visible()
+    expect(page.locator("#sign-in [role=alert]").first).to_have_text(FIRST)
+    expect(page.locator("#connection-status")).to_contain_text("Not signed in")
+    expect(page.locator("#start-form")).to_be_hidden()
+    expect(page.get_by_text("Waiting for the gateway")).to_be_hidden()
+    enter(page, UNKNOWN)
+    expect(page.get_by_role("alert").filter(has_text="This token is unknown")).to_be_visible()
+    expect(page.get_by_label("Token")).to_be_focused()
+    expect(page.get_by_label("Token")).to_have_attribute("aria-invalid", "true")
+    enter(page, f"  {people.token(name, ALL)} ")
+    expect_signed_in(page, name)
+    expect_live(page)
+    expect(page.locator("#sign-in")).to_be_hidden()
+    expect(page).to_have_url(f"{web.url}/projects/{name}")
+    page.reload()
+    expect_signed_in(page, name)
+    assert page.evaluate("document.cookie") == ""
+
+
+def test_a_link_signs_one_in_and_its_token_is_seen_nowhere(
+    web: Web, people: People, new_page: NewPage, name: str
+) -> None:
+    token = people.token(name, ALL)
+    page = new_page()
+    asked: list[Request] = []
+
+    def note(request: Request) -> None:
+        asked.append(request)
+
+    page.on("request", note)
+    page.goto(f"{web.url}/login?back=/projects/{name}#{token}")
+    expect(page).to_have_url(f"{web.url}/projects/{name}")
+    expect_signed_in(page, name)
+    expect_live(page)
+    assert [each.url for each in asked if not each.url.startswith(f"{web.url}/")] == []
+    told = [each for each in asked if token in f"{each.url} {each.headers} {each.post_data}"]
+    assert [(each.method, each.url) for each in told] == [("POST", f"{web.url}/api/session")]
+    assert token not in told[0].url
+    assert token not in str(told[0].all_headers())
+    kept = page.evaluate("JSON.stringify([{...localStorage}, {...sessionStorage}, history.state])")
+    assert token not in kept
+    page.go_back()
+    assert token not in page.url
+    assert token not in web.text
+
+
+def test_a_link_that_is_opened_in_the_same_tab_signs_one_in_too(
+    web: Web, people: People, new_page: NewPage, name: str
+) -> None:
+    page = new_page()
+    page.goto(f"{web.url}/login")
+    expect(page.get_by_label("Token")).to_be_focused()
+    page.goto(f"{web.url}/login#{UNKNOWN}")
+    expect(page.get_by_role("alert").filter(has_text="This token is unknown")).to_be_visible()
+    expect(page).to_have_url(f"{web.url}/login")
+    page.goto(f"{web.url}/login#{people.token(name, ALL)}")
+    expect_signed_in(page, name)
+    expect(page).to_have_url(f"{web.url}/")
+
+
+def test_a_link_makes_nobody_somebody_else_unasked(
+    web: Web, people: People, new_page: NewPage, name: str
+) -> None:
+    page = new_page()
+    page.goto(f"{web.url}/login#{people.token(name, ALL)}")
+    expect_signed_in(page, name)
+    page.goto(f"{web.url}/login#{people.token(f'{name}-2', ALL)}")
+    expect(page.get_by_text(f"You are signed in as {name}.")).to_be_visible()
+    page.get_by_role("link", name="Go on").click()
+    expect_signed_in(page, name)
+    page.goto(f"{web.url}/login#{people.token(f'{name}-3', ALL)}")
+    expect(page.get_by_text("to be whoever the link is for instead")).to_be_visible()
+    page.get_by_role("button", name="Sign in").click()
+    expect_signed_in(page, f"{name}-3")
+
+
+@pytest.mark.parametrize("path", ["//evil.example/", "https://evil.example/", "/\\evil.example"])
+def test_nobody_is_led_to_another_site(
+    web: Web, people: People, new_page: NewPage, name: str, path: str
+) -> None:
+    page = new_page()
+    name = f"{name}-{len(path)}"
+    page.goto(f"{web.url}/login?back={path}#{people.token(name, ALL)}")
+    expect_signed_in(page, name)
+    expect(page).to_have_url(f"{web.url}/")
+
+
+def test_only_what_one_may_do_is_shown(
+    web: Web, people: People, new_page: NewPage, name: str
+) -> None:
+    boss = people.token(f"boss-{name}", ALL)
+    build = people.start(boss, name, script=SLOW)["build"]
+    viewer = new_page()
+    viewer.goto(f"{web.url}/login#{people.token(f'{name}-v', f'viewer@{name}')}")
+    expect_live(viewer)
+    card = viewer.locator(".build-card")
+    expect(card.get_by_text(re.compile("^Running"))).to_be_visible()
+    for hidden in (viewer.locator("#start-form"), viewer.locator("#queue-overview")):
+        expect(hidden).to_be_hidden()
+    assert card.get_by_role("button").count() == 0
+    assert viewer.get_by_role("button", name=re.compile("Start|Stop")).count() == 0
+    viewer.goto(f"{web.url}/projects/{name}/builds/{build}")
+    expect_live(viewer)
+    expect(viewer.locator("#build-history")).to_contain_text("began attempt 1")
+    assert viewer.get_by_role("button", name=re.compile("Start|Stop")).count() == 0
+
+    page = new_page()
+    page.goto(f"{web.url}/login#{people.token(name, f'builder@{name}', f'builder@{name}-b')}")
+    expect_live(page)
+    expect(page.get_by_label("Your name")).to_be_hidden()
+    expect(page.locator("#queue-overview")).to_be_hidden()
+    choice = page.get_by_role("combobox", name="Project")
+    expect(choice.locator("option")).to_have_text([name, f"{name}-b"])
+    choice.select_option(f"{name}-b")
+    page.get_by_role("button", name="Start build").click()
+    expect(page.get_by_text(f"started by {name}", exact=False).first).to_be_visible()
+    page.locator(".build-card").filter(has_text=f"{name}-b").get_by_role(
+        "button", name="Stop"
+    ).click()
+    expect(page.get_by_text("Stopped").first).to_be_visible()
+    page.goto(f"{web.url}/projects/{name}")
+    expect(page.get_by_role("button", name="Stop")).to_be_visible()
+    expect(page.locator("#start-form")).to_be_visible()
+
+    page = new_page()
+    page.goto(f"{web.url}/login#{boss}")
+    expect_live(page)
+    page.get_by_text("Queue and workers").click()
+    expect(page.locator("#queue-overview")).to_contain_text("online")
+
+
+def test_a_project_that_one_may_not_read_says_which_grant_is_missing(
+    web: Web, people: People, new_page: NewPage, name: str
+) -> None:
+    page = new_page()
+    token = people.token(name, f"viewer@{name}")
+    page.goto(f"{web.url}/login?back=/projects/secret#{token}")
+    refusal = page.get_by_role("alert").filter(has_text="the grant read:builds/secret/# is missing")
+    expect(refusal).to_be_visible()
+    expect(page.locator("#sign-in")).to_be_hidden()
+    expect(page.locator("#connection-status")).to_contain_text("Refused")
+
+
+def test_a_session_that_ends_asks_to_sign_in_and_the_picture_stays(
+    web: Web, people: People, new_page: NewPage, name: str
+) -> None:
+    token = people.token(name, f"builder@{name}")
+    people.start(token, name, script=SLOW)
+    page = new_page()
+    page.goto(f"{web.url}/login?back=/projects/{name}#{token}")
+    expect_live(page)
+    card = page.locator(".build-card")
+    expect(card.get_by_role("button", name="Stop")).to_be_visible()
+    page.get_by_text("Options").click()
+    page.get_by_label("Seconds", exact=True).fill("7.5")
+    card.evaluate("(card) => (card.marked = true)")
+    people.tokens.revoke(name)
+    why = page.get_by_role("alert").filter(has_text="signed in with was revoked")
+    expect(why).to_be_visible(timeout=6000)
+    expect(card).to_have_attribute("data-stale", "true")
+    expect(card.get_by_role("button")).to_have_count(0)
+    expect(page.locator("#start-form")).to_be_hidden()
+    expect(page.get_by_role("link", name="Sign in")).to_be_hidden()  # one way is enough
+    enter(page, people.token(name, f"builder@{name}"))
+    expect_live(page)
+    expect(page.locator("#sign-in")).to_be_hidden()
+    expect(card).to_have_attribute("data-stale", "false")
+    assert card.evaluate("(card) => card.marked")
+    expect(page.get_by_label("Seconds", exact=True)).to_have_value("7.5")
+    card.get_by_role("button", name="Stop").click()
+    expect(card.get_by_text(re.compile("^Stopped"))).to_be_visible()
+
+
+def test_somebody_else_gets_a_picture_of_their_own(
+    web: Web, people: People, new_page: NewPage, name: str
+) -> None:
+    token = people.token(name, f"builder@{name}")
+    build = people.start(token, name, script=SLOW)["build"]
+    page = new_page()
+    page.goto(f"{web.url}/login#{token}")
+    expect(page.locator(".build-card")).to_have_count(1)
+    people.tokens.revoke(name)
+    expect(page.get_by_role("alert").filter(has_text="was revoked")).to_be_visible(timeout=6000)
+    enter(page, people.token(f"{name}-2", "viewer@others"))
+    expect_signed_in(page, f"{name}-2")
+    expect_live(page)
+    expect(page.locator(".build-card")).to_have_count(0)
+    assert build not in page.content()
+
+
+def test_other_grants_are_shown_without_a_reload(
+    web: Web, people: People, new_page: NewPage, name: str
+) -> None:
+    page = new_page()
+    page.goto(f"{web.url}/login#{people.token(name, f'viewer@{name}')}")
+    expect_live(page)
+    expect(page.locator("#start-form")).to_be_hidden()
+    people.tokens.revoke(name)
+    expect(page.locator("#sign-in")).to_be_visible(timeout=6000)
+    enter(page, people.token(name, f"builder@{name}"))
+    expect_live(page)
+    expect(page.locator("#start-form")).to_be_visible()
+
+
+def test_sign_out_ends_the_session_in_every_tab(
+    web: Web, people: People, new_page: NewPage, name: str
+) -> None:
+    token = people.token(name, f"builder@{name}")
+    people.start(token, name, script=SLOW)
+    page = new_page()
+    page.goto(f"{web.url}/login#{token}")
+    other = page.context.new_page()
+    other.goto(f"{web.url}/projects/{name}")
+    for tab in (page, other):
+        expect_live(tab)
+        expect(tab.locator(".build-card")).to_have_count(1)
+    page.bring_to_front()
+    page.get_by_role("button", name="Sign out").click()
+    for tab in (page, other):
+        expect(tab.locator("#sign-in")).to_be_visible()
+        expect(tab.locator(".build-card")).to_have_count(0)
+        expect(tab.get_by_role("button", name="Sign out")).to_be_hidden()
+    assert page.context.cookies() == []
+    enter(page, token)
+    for tab in (page, other):  # the other one tries again by itself, and finds the cookie
+        expect_signed_in(tab, name)
+        expect_live(tab)
+        expect(tab.locator(".build-card")).to_have_count(1)
+
+
+def test_a_refused_press_asks_to_sign_in_before_the_connection_ends(
+    web: Web, people: People, new_page: NewPage, name: str
+) -> None:
+    token = people.token(name, f"builder@{name}")
+    people.start(token, name, script=SLOW)
+    page = new_page()
+    page.goto(f"{web.url}/login?back=/projects/{name}#{token}")
+    expect_live(page)
+    page.context.clear_cookies()
+    page.get_by_role("button", name="Stop").click()
+    expect(page.locator("#sign-in")).to_be_visible()
+    expect(page.get_by_role("alert").filter(has_text="You are signed out")).to_be_visible()
+
+
+def test_one_who_polls_is_asked_to_sign_in_too(
+    web: Web, people: People, new_page: NewPage, name: str
+) -> None:
+    page = new_page()
+    page.add_init_script("""
+        window.WebSocket = class extends WebSocket {
+          constructor() { super(`ws://${location.hostname}:1/`); }
+        };
+    """)
+    page.goto(f"{web.url}/login#{people.token(name, ALL)}")
+    expect_live(page)
+    people.tokens.revoke(name)
+    expect(page.get_by_role("alert").filter(has_text="was revoked")).to_be_visible(timeout=8000)
+    enter(page, people.token(name, ALL))
+    expect_live(page)
+
+
+def test_a_stranger_sees_what_everybody_may_and_a_way_to_sign_in(
+    run: Run, free_port: Callable[[], int], new_page: NewPage
+) -> None:
+    web = run("up", anonymous="viewer@open", mqtt_port=free_port())
+    assert isinstance(web, Web)
+    people = People(web.until_ready())
+    token = people.token("ada", ALL)
+    people.start(token, "open", script=SLOW)
+    people.start(token, "shut", script=SLOW)
+    page = new_page()
+    page.goto(web.url)
+    expect_live(page)
+    expect(page.locator(".build-card")).to_have_count(1)
+    expect(page.locator("#sign-in")).to_be_hidden()
+    expect(page.locator("#start-form")).to_be_hidden()
+    page.goto(f"{web.url}/projects/shut")
+    expect(page.get_by_role("alert").filter(has_text=FIRST)).to_be_visible()
+    page.goto(f"{web.url}/projects/open")
+    page.get_by_role("link", name="Sign in").click()
+    expect(page).to_have_url(re.compile("/login"))
+    enter(page, token)
+    expect(page).to_have_url(f"{web.url}/projects/open")
+    expect_signed_in(page, "ada")
+    expect(page.get_by_role("button", name="Stop")).to_be_visible()
+    page.goto(web.url)
+    expect(page.locator(".build-card")).to_have_count(2)
+    people.tokens.revoke("ada")  # everybody's builds go on
+    expect(page.get_by_role("alert").filter(has_text="was revoked")).to_be_visible(timeout=6000)
+    expect_live(page)
+    expect(page.locator(".build-card")).to_have_count(1)
+    expect(page.get_by_role("button", name="Stop")).to_have_count(0)
+
+
+def test_where_everybody_may_do_everything_nothing_is_said_of_it(
+    up: Web, new_page: NewPage
+) -> None:
+    page = new_page()
+    page.goto(up.url)
+    expect_live(page)
+    expect(page.get_by_label("Your name")).to_be_visible()
+    expect(page.locator("#queue-overview")).to_be_visible()
+    expect(page.locator("#account")).to_be_hidden()
+
+
+def test_the_login_page_is_kept_by_nobody_and_says_nothing_of_where_it_was(web: Web) -> None:
+    answer = HTTP.get(f"{web.url}/login")
+    assert answer.status_code == 200
+    assert answer.headers["cache-control"] == "no-store"
+    assert answer.headers["referrer-policy"] == "no-referrer"
+    assert "default-src 'self'" in answer.headers["content-security-policy"]
+    assert re.findall(r'(?:src|href)="(?!/)[^"]*"', answer.text) == []
+
+
+def test_without_scripts_it_says_what_to_do(web: Web, new_page: NewPage) -> None:
+    page = new_page(java_script_enabled=False)
+    page.goto(f"{web.url}/login")
+    said = page.locator("noscript p")  # Playwright finds no text in there
+    expect(said).to_be_visible()
+    assert "switch on JavaScript" in said.inner_text()
+    expect(page.locator("form")).to_be_hidden()
+
+
+def test_a_page_that_does_not_start_says_so(web: Web, new_page: NewPage) -> None:
+    page = new_page()
+    page.route("**/scripts/login.js", lambda route: route.fulfill(body="<html>"))
+    page.goto(f"{web.url}/login#{UNKNOWN}")
+    expect(page.get_by_text("This page could not start.")).to_be_visible()
+    expect(page).to_have_url(f"{web.url}/login")
+    expect(page.locator("form")).to_be_hidden()
+
+
+def test_one_signs_in_and_shares_in_the_oldest_browser(
+    web: Web, people: People, new_page: NewPage, name: str
+) -> None:
+    token = people.token(name, f"builder@{name}")
+    build = people.start(token, name, script=SLOW)["build"]
+    page = new_page()
+    without = """
+        for (const path of %s) {
+          const names = path.split(".");
+          const last = names.pop();
+          let holder = globalThis;
+          for (const name of names) holder = holder?.[name];
+          if (holder) delete holder[last];
+        }
+    """
+    page.add_init_script(without % NEWER_FUNCTIONS)
+    page.goto(f"{web.url}/projects/{name}/builds/{build}")
+    enter(page, token)
+    expect_live(page)
+    page.get_by_text("Share", exact=True).click()
+    page.get_by_role("button", name="Make a link").click()
+    expect(page.get_by_role("textbox", name="Link")).to_have_value(re.compile("/s/bl_"))
+    page.get_by_role("button", name="Sign out").click()
+    expect(page.locator("#sign-in")).to_be_visible()
+
+
+def test_a_link_shows_one_build_to_a_stranger(
+    web: Web, people: People, new_page: NewPage, name: str
+) -> None:
+    token = people.token(name, f"builder@{name}")
+    build = people.start(token, name, script=SLOW)["build"]
+    people.start(token, name, script=SLOW)
+    page = new_page(permissions=["clipboard-read", "clipboard-write"])
+    page.goto(f"{web.url}/login?back=/projects/{name}/builds/{build}#{token}")
+    expect_live(page)
+    page.get_by_text("Share", exact=True).click()
+    page.get_by_label("Hours").fill("0")
+    page.get_by_role("button", name="Make a link").click()
+    expect(page.get_by_label("Hours")).to_have_js_property("validity.valid", value=False)
+    page.get_by_label("Hours").fill("2")
+    page.get_by_role("button", name="Make a link").click()
+    expect(page.get_by_text("Whoever has it sees this build until")).to_be_visible()
+    link = page.get_by_role("textbox", name="Link").input_value()
+    assert link.startswith(f"{web.url}/s/bl_")
+    page.get_by_role("button", name="Copy").click()
+    expect(page.get_by_text("Copied.")).to_be_visible()
+    assert page.evaluate("navigator.clipboard.readText()") == link
+
+    stranger = new_page()
+    stranger.goto(link)
+    expect(stranger).to_have_url(f"{web.url}/projects/{name}/builds/{build}")
+    expect_live(stranger)
+    expect(stranger.locator(".build-card")).to_have_count(1)
+    expect(stranger.get_by_text("You came by a link that shows this one build")).to_be_visible()
+    expect(stranger.get_by_role("link", name="Sign in")).to_be_visible()
+    expect(stranger.get_by_role("button", name=re.compile("Stop|Sign out"))).to_have_count(0)
+    expect(stranger.locator("#share")).to_be_hidden()
+    stranger.get_by_role("link", name="All builds").click()
+    expect_live(stranger)
+    expect(stranger.locator(".build-card")).to_have_count(1)
+    expect(stranger.get_by_text("You came by a link")).to_be_visible()
+    stranger.get_by_role("link", name="Sign in").click()
+    enter(stranger, people.token(f"{name}-2", f"viewer@{name}"))
+    expect_signed_in(stranger, f"{name}-2")
+    expect(stranger.locator(".build-card")).to_have_count(2)
+
+
+def test_axe_finds_nothing_and_nothing_is_cut_off(
+    web: Web, people: People, new_page: NewPage, name: str
+) -> None:
+    token = people.token(name, ALL)
+    build = people.start(token, name, script=SLOW)["build"]
+    page = new_page(reduced_motion="reduce")
+
+    def check() -> None:
+        assert problems(page) == []
+        for width in WIDTHS:
+            page.set_viewport_size({"width": width, "height": 800})
+            assert page.evaluate("document.documentElement.scrollWidth") <= width
+
+    page.goto(f"{web.url}/login")
+    expect(page.get_by_label("Token")).to_be_visible()
+    check()
+    enter(page, UNKNOWN)
+    expect(page.get_by_role("alert").filter(has_text="This token is unknown")).to_be_visible()
+    check()
+    page.goto(web.url)
+    expect(page.get_by_role("alert").filter(has_text=FIRST)).to_be_visible()
+    check()
+    enter(page, token)
+    expect_live(page)
+    check()
+    page.goto(f"{web.url}/login#{token}")
+    expect(page.get_by_text("You are signed in as")).to_be_visible()
+    check()
+    page.goto(f"{web.url}/projects/{name}/builds/{build}")
+    expect_live(page)
+    page.get_by_text("Share", exact=True).click()
+    page.get_by_role("button", name="Make a link").click()
+    expect(page.get_by_text("Whoever has it sees")).to_be_visible()
+    check()
+    link = page.get_by_role("textbox", name="Link").input_value()
+    page.context.clear_cookies()
+    page.goto(link)
+    expect(page.get_by_text("You came by a link")).to_be_visible()
+    expect_live(page)
+    check()
+    page.emulate_media(forced_colors="active")
+    check()

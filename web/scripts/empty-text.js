@@ -1,0 +1,18 @@
+/** The sentence in place of the builds, where there are none. Pure. */
+
+import { mayStart, startable } from "./grants.js";
+
+/**
+ * `refusal` and `trouble` say why there is no connection, `pictured` whether a snapshot has come, `visitor` who looks
+ * at the page: see visitor.js. "" where another part of the page says it.
+ */
+export function emptyText(place, { refusal, trouble, pictured, visitor }) {
+  if (refusal || visitor.why) return "";
+  if (!pictured) return trouble || "Waiting for the gateway…";
+  if (place.build) {
+    return "This build is not known here. Check its address, or wait: if its start is on the way, the build appears.";
+  }
+  const { rights } = visitor;
+  const may = place.project ? mayStart(rights, place.project) : startable(rights)?.length !== 0;
+  return may ? "No builds yet. Press “Start build”, and the first one appears here." : "No builds yet.";
+}
