@@ -44,6 +44,7 @@ from gateway.http.proxied_streams import ProxiedStreams
 from gateway.http.sessions import Sessions
 from gateway.http.sign_in import SignIn
 from gateway.http.spelling import Spelling
+from gateway.http.strict_transport import StrictTransport
 from gateway.operations.loop_lag import HANG_SECONDS, LoopLag
 from gateway.operations.metrics import Metrics, Vitals
 from gateway.operations.queues import Queues
@@ -116,7 +117,7 @@ def create(settings: Settings) -> ASGIApp:
         exception_handlers=dict.fromkeys(failures.EXCEPTIONS, failures.answer),
     )
     # Outside of all, as the answer to a bug passes no other middleware.
-    return Spelling(Cors(app, refusals), paths)
+    return StrictTransport(Spelling(Cors(app, refusals), paths), refusals)
 
 
 class Gateway:

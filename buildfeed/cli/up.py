@@ -30,7 +30,7 @@ from buildfeed.history.recorder import Recorder
 from buildfeed.history.retention import Keep, Retention
 from buildfeed.history.store import Store
 from buildfeed.log import configure
-from buildfeed.machine import signals
+from buildfeed.machine import core_dumps, signals
 from buildfeed.machine.folder import kept, temporary
 from buildfeed.machine.open_files import raise_limit
 from buildfeed.machine.output import say
@@ -70,6 +70,7 @@ def _check_environment() -> None:
 
 def _alone(settings: Settings) -> None:
     """Run it as the only one in its folder, and leave nothing behind that it started."""
+    core_dumps.forbid()
     raise_limit()
     if settings.workers > 1:
         temporary()  # else every gateway that is started would end
@@ -182,6 +183,8 @@ async def _announce(settings: Settings, urls: Urls) -> None:
         await asyncio.sleep(0.05)
     say(f"Buildfeed is ready: {page}")
     say(f"MQTT clients:       {urls.shown_mqtt}")
+    if urls.by_token:
+        say("Log in there:       with the name of a token, and the token for a password")
     if urls.shown_amqp:
         say(f"AMQP clients:       {urls.shown_amqp}")
     if urls.password_file:

@@ -29,6 +29,7 @@ class Access:
         self._names = {host.name for host in ours if host}
 
         self.is_own = functools.lru_cache(_REMEMBERED)(self._is_own)
+        self.is_secure = functools.lru_cache(_REMEMBERED)(self._is_secure)
 
     def _is_own(self, host: str, origin: str | None) -> bool:
         """Tell whether a command to `host` is ours: of no page, or of a page of that host."""
@@ -36,6 +37,11 @@ class Access:
             return False
         page, named = hosts.origin(origin or ""), hosts.host(host)
         return origin is None or bool(page and named and page.is_of(named))
+
+    def _is_secure(self, host: str) -> bool:
+        """Tell whether browsers reach the gateway as `host` by https, as far as was said."""
+        address = self.address(host)
+        return address is not None and address.scheme == "https"
 
     def allows(self, origin: str) -> bool:
         """Tell whether pages of `origin` may command and read, besides those of the host itself."""
