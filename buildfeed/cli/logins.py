@@ -9,7 +9,7 @@ from buildfeed.broker.local.users import Holder
 from buildfeed.grants import Grants
 from buildfeed.history.tokens import BEARER, Tokens
 from gateway.access.directory import Directory
-from gateway.access.principal import Principal, not_signed_in
+from gateway.access.principal import Principal
 from gateway.log_limit import LogLimit
 from gateway.problems import Problem
 
@@ -23,6 +23,8 @@ class Logins:
 
     def __init__(self, tokens: Tokens) -> None:
         self._directory = Directory(tokens, Grants())
+        self._found: dict[str, Principal] = {}
+        """Those who have logged in, by the ids of their tokens."""
 
     async def run(self) -> None:
         """Look for changes every 3 s, until cancelled."""
@@ -34,22 +36,20 @@ class Logins:
         Raises HistoryUnavailable.
         """
         try:
-            who = await self._found(name, password, address)
+            who = await self._look_up(name, password, address)
         except Problem as problem:
             self._tell(problem, address)
             return None
-        return Holder(who.name, who.token, who.grants, who.expires)
+        self._found[who.token] = who
+        return Holder(who.name, who.token, who.grants)
 
-    async def _found(self, name: str, password: str, address: str) -> Principal:
+    async def _look_up(self, name: str, password: str, address: str) -> Principal:
         """Return the principal of a token; raises Problem, and HistoryUnavailable."""
         if not password.startswith(BEARER):
             raise self._directory.failed(address)
         who = await self._directory.find(password, address)
         if who.name != name:
             raise self._directory.failed(address)
-        # While its use was noted, the token may have been revoked, which nobody was told yet.
-        if self._directory.known(password) is not who:
-            raise not_signed_in("changed")
         return who
 
     def enter(self, holder: Holder, leave: Callable[[], None]) -> None:
@@ -57,12 +57,10 @@ class Logins:
 
         def left(_why: str) -> None:
             self._directory.leave(holder.name)
+            self._found.pop(holder.token, None)
             leave()
 
-        who = Principal(
-            name=holder.name, grants=holder.grants, token=holder.token, expires=holder.expires
-        )
-        self._directory.enter(holder.name, who, left)
+        self._directory.enter(holder.name, self._found[holder.token], left)
 
     def _tell(self, problem: Problem, address: str) -> None:
         """Log a refusal, without the name: it may be a token, in the wrong field."""

@@ -4,7 +4,6 @@ Pure.
 """
 
 import re
-from datetime import datetime
 from typing import Final, Protocol, Self
 
 import msgspec
@@ -103,12 +102,11 @@ class User(msgspec.Struct, frozen=True):
 
 
 class Holder(msgspec.Struct, frozen=True):
-    """Somebody who has logged in with a token, of an id that is never used again."""
+    """Somebody who has logged in with a token of an id."""
 
     name: str
     token: str
     grants: Grants
-    expires: datetime | None = None
 
     @property
     def most(self) -> Most:

@@ -119,7 +119,7 @@ def test_a_secret_is_cut_off_wherever_it_is_quoted(capsys: pytest.CaptureFixture
     jwt = "eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiJhZGEifQ.c2lnbmF0dXJl"
     url = "amqps://buildfeed:p%40ss:word@broker:5671/vhost"
     try:
-        raise ValueError(f"no answer to Bearer {secrets[0]} of {url}")
+        int(f"no answer to Bearer {secrets[0]} of {url}")
     except ValueError:
         logging.getLogger("gateway").exception("http.failed", extra={"path": f"/s/{secrets[2]}"})
     logging.getLogger("library").debug("headers %s", [b"buildfeed=" + secrets[1].encode(), jwt])
