@@ -79,8 +79,11 @@ class Certificate:
 
     def _unusable(self, exc: Exception) -> CertificateUnusable:
         cert, key = self._files
-        reason = getattr(exc, "reason", None) or getattr(exc, "strerror", None) or str(exc)
-        return CertificateUnusable(cert, key, reason.replace("_", " ").lower())
+        if isinstance(exc, ssl.SSLError):
+            reason = (exc.reason or "it is no PEM").replace("_", " ").lower()
+        else:
+            reason = getattr(exc, "strerror", None) or str(exc)
+        return CertificateUnusable(cert, key, reason[:1].lower() + reason[1:])
 
 
 def _no_password() -> str:
