@@ -5,7 +5,7 @@ import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import AbstractContextManager, closing, contextmanager
 from datetime import timedelta
 from pathlib import Path
 from typing import Final
@@ -325,3 +325,22 @@ def test_paho_is_told_by_its_suback(
         eventually(lambda: codes == [1])
         publisher.link.publish(TOPIC, b"hello", qos=1).result(5)
         eventually(lambda: topics == [TOPIC])
+
+
+def test_mqtt_js_hears_and_publishes_as_far_as_its_token_goes(
+    ada: str, eventually: Callable[..., None]
+) -> None:
+    with mqtt_js(ada, "ada:js", "builds/acme/#", TOPIC) as said:
+        eventually(lambda: told(said) == ["granted 1", f"heard {TOPIC}"])
+    with mqtt_js(ada, "ada:js", "builds/#") as said:
+        eventually(lambda: told(said) == ["granted 128"])
+    with mqtt_js(ada, "bob:js", "builds/acme/#") as said:
+        eventually(lambda: told(said) == ["error 2"])  # identifier rejected
+
+
+def mqtt_js(*arguments: str) -> AbstractContextManager[list[str]]:
+    return lines("node", "tests/support/mqtt_phone.mjs", *arguments)
+
+
+def told(said: list[str]) -> list[str]:
+    return [line.strip() for line in said]
