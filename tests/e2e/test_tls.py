@@ -75,7 +75,10 @@ def watch(web: SecureWeb, filter_: str, **options: Any) -> Generator[dict[str, A
 
 
 @pytest.mark.parametrize("transport", ["websocket", "polling"])
-def test_watchers_of_socket_io_see_a_build_to_its_end(web: SecureWeb, transport: str) -> None:
+def test_watchers_of_socket_io_see_a_build_to_its_end(
+    web: SecureWeb, transport: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(web.options["tls_cert"]))
     events = watch(web, f"builds/tls-{transport}/#", transports=[transport])
     build = ""
     for _ in range(2):  # the first is there before or after the watcher
@@ -91,7 +94,7 @@ def test_a_stream_tells_of_a_build_to_its_end(web: SecureWeb) -> None:
         lines = stream.iter_lines()
         next(line for line in lines if line.startswith("event: feed"))
         build = web.start_build("tls-sse")
-        ends = (json.loads(line[6:]) for line in lines if line.startswith('data: {"build"'))
+        ends = (json.loads(line[6:]) for line in lines if line.startswith('data: {"project"'))
         assert any(e["build"] == build and e["status"] == "succeeded" for e in ends)
 
 
