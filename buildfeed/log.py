@@ -4,11 +4,13 @@
 
 The message of a record is the name of the event, its `extra` are the fields. No line has control
 characters, as a terminal may show it; none of a traceback looks like a record, though an
-exception may quote a stranger.
+exception may quote a stranger. Nobody logs a secret on purpose; one that an exception, an address
+or a library quotes is cut off.
 """
 
 import json
 import logging
+import re
 import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -22,6 +24,15 @@ _CHATTY: Final = ("alembic", "amqtt", "transitions")
 
 _OWN_ATTRIBUTES: Final = frozenset(
     {*vars(logging.makeLogRecord({})), "message", "asctime", "taskName", "color_message"}
+)
+
+
+_SECRETS: Final = re.compile(
+    r"""(?<![\w-])(b[fls]_)[0-9A-Za-z]{12,}  # tokens, links and sessions of ours
+    | (\beyJ[\w-]+\.)[\w-]+\.[\w-]*  # the claims of a JWT, and its signature
+    | (://[^\s/:@]*:)[^\s/]+(?=@)  # the password in a URL
+    """,
+    re.VERBOSE,
 )
 
 
@@ -44,7 +55,7 @@ class Formatter(logging.Formatter):
             lines += _told(self.formatException(record.exc_info))
         if record.stack_info:
             lines += _told(self.formatStack(record.stack_info))
-        return "\n".join(lines)
+        return _SECRETS.sub(_cut, "\n".join(lines))
 
 
 def configure(level: str) -> None:
@@ -57,6 +68,10 @@ def configure(level: str) -> None:
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
     for name in _CHATTY:
         logging.getLogger(name).setLevel(max(logging.root.level, logging.WARNING))
+
+
+def _cut(secret: re.Match[str]) -> str:
+    return f"{secret[secret.lastindex or 0]}…"
 
 
 def _told(text: str) -> Iterator[str]:

@@ -36,6 +36,7 @@ log = logging.getLogger(__name__)
 @options.origins
 @options.root_path
 @options.trusted_proxies
+@options.tls
 @options.limits
 @click.option(
     "--backlog-kib",
@@ -81,6 +82,7 @@ log = logging.getLogger(__name__)
 def main(log_level: str, anonymous: Grants | None, **given: Any) -> None:  # noqa: ANN401 - click names and types them
     """Serve the page, the API and socket.io to browsers."""
     everybody = options.check(given["host"], anonymous, given["database_url"])
+    options.check_tls(given["tls_cert"], given["tls_key"], given["workers"])
     settings = Settings(**given, anonymous=everybody)
     configure(log_level)
     if not is_loopback(settings.host) and everybody != Grants():

@@ -34,6 +34,7 @@ from gateway.engine.limits import Limits
 from gateway.handover import Handover
 from gateway.http import failures
 from gateway.http.api import Api
+from gateway.http.certificate import Certificate
 from gateway.http.cors import Cors
 from gateway.http.entrance import patience
 from gateway.http.guard import Guard
@@ -44,6 +45,7 @@ from gateway.http.proxied_streams import ProxiedStreams
 from gateway.http.sessions import Sessions
 from gateway.http.sign_in import SignIn
 from gateway.http.spelling import Spelling
+from gateway.http.strict_transport import StrictTransport
 from gateway.operations.loop_lag import HANG_SECONDS, LoopLag
 from gateway.operations.metrics import Metrics, Vitals
 from gateway.operations.queues import Queues
@@ -82,7 +84,7 @@ def create(settings: Settings) -> ASGIApp:
         drain = Drain(settings.drain_seconds)
         drain.heed_signals()
         store = await asyncio.to_thread(Store, settings.database_url)
-        gateway = Gateway(settings, store, drain, clients, links)
+        gateway = Gateway(settings, store, drain, clients, links, certificate=certificate)
         drain.on_begin = gateway.handover.leave
         app.router.routes.extend(gateway.routes())
         app.router.redirect_slashes = False  # `Spelling` knows one spelling only
@@ -98,9 +100,11 @@ def create(settings: Settings) -> ASGIApp:
                 "handover": gateway.handover,
                 "polling": gateway.socket_io.polling,
                 "directory": gateway.directory,
+                "certificate": certificate,
             }
 
-    access = Access(settings.origins, settings.host)
+    certificate = _certificate(settings)
+    access = Access(settings.origins, settings.host, has_tls=certificate is not None)
     refusals, paths = Refusals(access), Paths(settings.root_path)
     links = Links(access, paths)
     proxies = Proxies(settings.trusted_proxies)
@@ -116,16 +120,24 @@ def create(settings: Settings) -> ASGIApp:
         exception_handlers=dict.fromkeys(failures.EXCEPTIONS, failures.answer),
     )
     # Outside of all, as the answer to a bug passes no other middleware.
-    return Spelling(Cors(app, refusals), paths)
+    return StrictTransport(Spelling(Cors(app, refusals), paths), refusals)
 
 
 class Gateway:
     """The parts of one gateway process. It closes the `store` at its end."""
 
     def __init__(
-        self, settings: Settings, store: Store, drain: Drain, clients: Clients, links: Links
+        self,
+        settings: Settings,
+        store: Store,
+        drain: Drain,
+        clients: Clients,
+        links: Links,
+        *,
+        certificate: Certificate | None = None,
     ) -> None:
         self._settings = settings
+        self._certificate = certificate
         self._clients = clients
         # The streams give up their watchers themselves, and say so.
         self.patience = patience(
@@ -209,7 +221,9 @@ class Gateway:
         settings = self._settings
         sources: list[Part] = [self._clock, self._catch_up, self._feed, self.directory]
         siblings: list[Part] = [self.handover] if settings.shared else []
-        parts = [*sources, *self._transports, self._loop_lag, *self._operations.siblings, *siblings]
+        files: list[Part] = [self._certificate] if self._certificate else []
+        parts = [*sources, *self._transports, self._loop_lag, *self._operations.siblings]
+        parts += [*siblings, *files]
         for link in self._links():
             link.start()
         try:
@@ -295,6 +309,13 @@ class Gateway:
             },
             snapshots_waiting=self._snapshot.waiting,
         )
+
+
+def _certificate(settings: Settings) -> Certificate | None:
+    """Return the certificate, None without TLS; raises CertificateUnusable."""
+    if settings.tls_cert and settings.tls_key:
+        return Certificate(settings.tls_cert, settings.tls_key)
+    return None
 
 
 def _most(settings: Settings) -> Most:

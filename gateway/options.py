@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, Final, TypeVar
 
 import click
@@ -133,6 +134,31 @@ def trusted_proxies(command: Command) -> Command:
         help="Address or network (10.0.0.0/8) of a proxy whose X-Forwarded-For is believed; "
         "repeatable.",
     )(command)
+
+
+def tls(command: Command) -> Command:
+    """Add `--tls-cert` and `--tls-key`, given to the command as `tls_cert` and `tls_key`: paths."""
+    file = click.Path(exists=True, dir_okay=False, path_type=Path)
+    for name, what in (("key", "Its private key"), ("cert", "Certificate for https")):
+        command = click.option(
+            f"--tls-{name}",
+            envvar=f"BUILDFEED_TLS_{name.upper()}",
+            type=file,
+            help=f"{what}, a file in PEM, read again when it changes.  [default: none]",
+        )(command)
+    return command
+
+
+def check_tls(cert: Path | None, key: Path | None, workers: int) -> None:
+    """Raise click.UsageError, one sentence of advice, if TLS is not possible that way."""
+    if bool(cert) != bool(key):
+        missing = "--tls-key" if cert else "--tls-cert"
+        raise click.UsageError(f"A certificate and its key go together: say {missing} too.")
+    if cert and workers > 1:
+        raise click.UsageError(
+            "One process speaks TLS by itself: for several put a proxy with TLS in front, and "
+            "leave out --tls-cert and --tls-key."
+        )
 
 
 def root_path(command: Command) -> Command:

@@ -20,13 +20,21 @@ SECURITY_HEADERS: Final = {
         "default-src 'self'; object-src 'none'; base-uri 'none'; form-action 'self'; "
         "frame-ancestors 'none'"
     ),
+    "cross-origin-opener-policy": "same-origin",
     "cross-origin-resource-policy": "same-origin",
+    "permissions-policy": (
+        "camera=(), display-capture=(), geolocation=(), microphone=(), payment=(), usb=()"
+    ),
     "referrer-policy": "no-referrer",
     "x-content-type-options": "nosniff",
     # The files of an upgrade must be seen at the next load; their ETag makes that cheap.
     "cache-control": "no-cache",
 }
 """Headers of every answer."""
+
+STRICT_TRANSPORT: Final = "strict-transport-security", "max-age=31536000"
+"""Header (RFC 6797 §6.1) of answers to hosts that browsers reach by https: for a year they use
+nothing else. Other hosts of the same domain are not ours to decide about."""
 
 
 class Problem(Exception):
@@ -81,10 +89,15 @@ def answer(problem: Problem, accept: str = "", home: str = "/") -> Response:
     )
 
 
-def encoded(problem: Problem, accept: str = "") -> bytes:
-    """Return the whole HTTP/1.1 response that tells the problem, for a connection that ends."""
+def encoded(problem: Problem, accept: str = "", *, is_secure: bool = False) -> bytes:
+    """Return the whole HTTP/1.1 response that tells the problem, for a connection that ends.
+
+    `is_secure` tells whether browsers reach the host that was asked by https.
+    """
     response = answer(problem, accept)
     fields = {**response.headers, "connection": "close"}
+    if is_secure:
+        fields.update([STRICT_TRANSPORT])
     head = [f"HTTP/1.1 {problem.status.value} {problem.status.phrase}"]
     head += [f"{name}: {value}" for name, value in fields.items()]
     return "\r\n".join([*head, "", ""]).encode() + bytes(response.body)

@@ -33,7 +33,7 @@ from uvicorn.supervisors import Multiprocess
 
 from buildfeed import listeners
 from buildfeed.log import configure
-from buildfeed.machine import signals
+from buildfeed.machine import core_dumps, signals
 from buildfeed.machine.folder import temporary
 from buildfeed.machine.open_files import raise_limit
 from gateway import descriptors
@@ -66,6 +66,7 @@ def serve(settings: Settings, log_level: str) -> None:
 
     Raises CannotListen, TooFewOpenFiles, and FolderUnusable.
     """
+    core_dumps.forbid()
     most = descriptors.fitting(settings.max_connections, raise_limit())
     settings = msgspec.structs.replace(settings, max_connections=most)
     if settings.workers == 1:

@@ -31,7 +31,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     asks may wait for answers, and `unfetched_kib` KiB of answers until it polls. `snapshot_queries`
     of the history run at a time. A request has `head_seconds` for its head and `body_seconds` for
     its body. `trusted_proxies` are addresses and networks of proxies that say who their clients
-    are. A connection is kept for `idle_seconds` after an answer.
+    are. A connection is kept for `idle_seconds` after an answer. With `tls_cert` and `tls_key` the
+    only process speaks TLS itself.
     """
 
     mqtt_url: str
@@ -62,3 +63,5 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     body_seconds: int = 30
     trusted_proxies: tuple[str, ...] = ()
     idle_seconds: int = 125
+    tls_cert: Path | None = None
+    tls_key: Path | None = None

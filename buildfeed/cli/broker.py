@@ -18,8 +18,12 @@ from buildfeed.broker.amqp.link import AmqpLink
 from buildfeed.broker.local import ports
 from buildfeed.broker.local.rabbitmq import PrivateRabbitMQ, RabbitMQFailed
 from buildfeed.broker.local.users import User
+from buildfeed.cli.logins import Logins
 from buildfeed.cli.settings import MQTT_PORT, Settings
 from buildfeed.errors import BuildfeedError, CannotListen
+from buildfeed.history.database import Database
+from buildfeed.history.tokens import Tokens
+from buildfeed.keep_running import keep_running
 from buildfeed.machine.folder import kept
 from buildfeed.machine.output import say
 
@@ -40,7 +44,8 @@ class Urls(msgspec.Struct, frozen=True):
     """Where the broker is. Without `amqp` commands travel by MQTT and history is the queue.
 
     `mqtt` and `amqp` are for our own processes. Subscribers are told `shown_mqtt` and `shown_amqp`,
-    with which nobody can publish. `password_file` has the password of `user`, who can.
+    with which nobody can publish. `password_file` has the password of `user`, who can. With
+    `by_token` one logs in with a token only, so that no login is shown.
     """
 
     mqtt: str
@@ -49,6 +54,7 @@ class Urls(msgspec.Struct, frozen=True):
     shown_amqp: str | None = None
     user: str = _USER
     password_file: Path | None = None
+    by_token: bool = False
 
 
 @asynccontextmanager
@@ -136,15 +142,38 @@ async def _embedded(settings: Settings) -> AsyncIterator[Urls]:
 
     password_file = settings.data_dir / "mqtt-password"
     owner = User(_USER, kept(password_file, secrets.token_urlsafe(12)))
-    reader_file = settings.data_dir / "mqtt-reader-password"
-    reader = User.reader(kept(reader_file, secrets.token_urlsafe(12)))
-    embedded = EmbeddedBroker(host=settings.host, port=_mqtt_port(settings), users=(owner, reader))
+    reader = _reader(settings)
+    users = [owner, reader] if reader else [owner]
+    database = Database(settings.database_url)
+    logins = Logins(Tokens(database))
+    embedded = EmbeddedBroker(
+        host=settings.host, port=_mqtt_port(settings), users=users, logins=logins
+    )
     await embedded.start()
+    failed = "embedded.logins_failed"
+    looking = asyncio.create_task(keep_running(logins.run, log, failed))
     try:
-        url, shown = embedded.url(owner), embedded.url(reader)
-        yield Urls(url, None, shown, password_file=password_file)
+        yield Urls(
+            embedded.url(owner),
+            None,
+            embedded.url(reader),
+            password_file=password_file,
+            by_token=reader is None,
+        )
     finally:
+        looking.cancel()
+        await asyncio.wait([looking])
         await embedded.stop()
+        database.close()
+
+
+def _reader(settings: Settings) -> User | None:
+    """Return the user of everybody who has no token, None if nothing is granted to them."""
+    if not settings.anonymous.areas("read"):
+        return None
+    password = kept(settings.data_dir / "mqtt-reader-password", secrets.token_urlsafe(12))
+    reads_all = settings.anonymous.may("read")
+    return User.reader(password, None if reads_all else settings.anonymous)
 
 
 def _without_login(url: str) -> str:

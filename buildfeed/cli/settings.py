@@ -24,7 +24,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     With an `mqtt_url` it uses the broker there, and the AMQP of that broker if it has an
     `amqp_url`; else it starts the `broker`. `workers` is the number of gateway processes. Without
     an `mqtt_port` the embedded broker takes MQTT_PORT, or another that is free. `anonymous` are the
-    grants of those who are not signed in.
+    grants of those who are not signed in. With `tls_cert` and `tls_key` the gateway speaks TLS.
     """
 
     broker: str
@@ -40,6 +40,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     origins: tuple[str, ...]
     root_path: str
     trusted_proxies: tuple[str, ...]
+    tls_cert: Path | None
+    tls_key: Path | None
     workers: int
     mqtt_port: int | None
     no_worker: bool
@@ -82,6 +84,7 @@ _OPTIONS: Final = (
     options.origins,
     options.root_path,
     options.trusted_proxies,
+    options.tls,
     click.option(
         "--workers",
         envvar="BUILDFEED_WORKERS",
@@ -125,6 +128,7 @@ def settings_of(*, anonymous: Grants | None, **given: Any) -> Settings:  # noqa:
 
     Raises click.UsageError when options contradict each other, or nobody may be served.
     """
+    options.check_tls(given["tls_cert"], given["tls_key"], given["workers"])
     everybody = options.check(given["host"], anonymous, given["database_url"])
     found = Settings(data_dir=data_dir(), anonymous=everybody, **given)
     if found.amqp_url and not found.mqtt_url:

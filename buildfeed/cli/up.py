@@ -9,10 +9,11 @@ import asyncio
 import os
 import secrets
 import socket
+import ssl
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, closing, suppress
 from http import HTTPStatus
-from http.client import HTTPConnection, HTTPException
+from http.client import HTTPConnection, HTTPException, HTTPSConnection
 from typing import Any
 
 import click
@@ -30,7 +31,7 @@ from buildfeed.history.recorder import Recorder
 from buildfeed.history.retention import Keep, Retention
 from buildfeed.history.store import Store
 from buildfeed.log import configure
-from buildfeed.machine import signals
+from buildfeed.machine import core_dumps, signals
 from buildfeed.machine.folder import kept, temporary
 from buildfeed.machine.open_files import raise_limit
 from buildfeed.machine.output import say
@@ -70,6 +71,7 @@ def _check_environment() -> None:
 
 def _alone(settings: Settings) -> None:
     """Run it as the only one in its folder, and leave nothing behind that it started."""
+    core_dumps.forbid()
     raise_limit()
     if settings.workers > 1:
         temporary()  # else every gateway that is started would end
@@ -165,6 +167,8 @@ def _environment(settings: Settings, urls: Urls, mark: str) -> dict[str, str]:
         "BUILDFEED_ORIGINS": " ".join(settings.origins) or None,
         "BUILDFEED_ROOT_PATH": settings.root_path or None,
         "BUILDFEED_TRUSTED_PROXIES": " ".join(settings.trusted_proxies) or None,
+        "BUILDFEED_TLS_CERT": str(settings.tls_cert or "") or None,
+        "BUILDFEED_TLS_KEY": str(settings.tls_key or "") or None,
         "BUILDFEED_WORKERS": str(settings.workers),
         "BUILDFEED_LOG_LEVEL": settings.log_level,
     }
@@ -175,13 +179,17 @@ def _environment(settings: Settings, urls: Urls, mark: str) -> dict[str, str]:
 async def _announce(settings: Settings, urls: Urls) -> None:
     """Print the addresses once the gateway is ready."""
     host = listeners.reachable(settings.host)
-    page = f"http://{ports.in_url(host)}:{settings.port}{settings.root_path}"
+    scheme = "https" if settings.tls_cert else "http"
+    page = f"{scheme}://{ports.in_url(host)}:{settings.port}{settings.root_path}"
+    asking = _trusting() if settings.tls_cert else None
     while True:
-        if await asyncio.to_thread(_ready, host, settings.port):
+        if await asyncio.to_thread(_ready, host, settings.port, asking):
             break
         await asyncio.sleep(0.05)
     say(f"Buildfeed is ready: {page}")
     say(f"MQTT clients:       {urls.shown_mqtt}")
+    if urls.by_token:
+        say("Log in there:       with the name of a token, and the token for a password")
     if urls.shown_amqp:
         say(f"AMQP clients:       {urls.shown_amqp}")
     if urls.password_file:
@@ -193,13 +201,23 @@ async def _announce(settings: Settings, urls: Urls) -> None:
         say("Ctrl-C stops it; builds that run then go on at the next start.")
 
 
-def _ready(host: str, port: int) -> bool:
+def _trusting() -> ssl.SSLContext:
+    """Return what asks our own gateway by TLS: its certificate is for a name, not this address."""
+    context = ssl.create_default_context()
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    return context
+
+
+def _ready(host: str, port: int, tls: ssl.SSLContext | None) -> bool:
     """Ask our own gateway whether it is ready.
 
     Not by `urllib`, which would ask the proxy that the environment names.
     """
+    asked = HTTPConnection(host, port, timeout=2)
+    if tls:
+        asked = HTTPSConnection(host, port, timeout=2, context=tls)
     try:
-        with closing(HTTPConnection(host, port, timeout=2)) as gateway:
+        with closing(asked) as gateway:
             gateway.request("GET", "/readyz")
             return gateway.getresponse().status == HTTPStatus.OK
     except (HTTPException, OSError):

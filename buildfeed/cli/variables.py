@@ -15,8 +15,8 @@ SETTINGS: Final = frozenset(
         *("MAX_CONNECTIONS", "MAX_LAG", "MAX_PER_ADDRESS", "MAX_SECONDS", "MAX_UNFINISHED"),
         *("MESSAGES_PER_SECOND", "MQTT_PORT", "MQTT_URL", "NAME", "NO_WORKER", "ORIGINS", "PORT"),
         *("QUESTIONS_KIB", "RECORDER_ID", "ROOT_PATH", "SNAPSHOT_QUERIES", "STARTS_IN_ALL"),
-        *("STARTS_PER_ADDRESS", "STARTS_PER_MINUTE", "STUCK_SECONDS", "TRUSTED_PROXIES"),
-        *("UNFETCHED_KIB", "WORKERS"),
+        *("STARTS_PER_ADDRESS", "STARTS_PER_MINUTE", "STUCK_SECONDS", "TLS_CERT", "TLS_KEY"),
+        *("TRUSTED_PROXIES", "UNFETCHED_KIB", "WORKERS"),
     )
 )
 """Of all commands, without the prefix: to ask each command would mean to import it."""

@@ -15,7 +15,7 @@ from buildfeed.history.recorder import Recorder
 from buildfeed.history.retention import Keep, Retention
 from buildfeed.history.store import Store
 from buildfeed.log import configure
-from buildfeed.machine import signals
+from buildfeed.machine import core_dumps, signals
 from buildfeed.machine.folder import FolderHeld, FolderLock, FolderUnusable
 from buildfeed.machine.open_files import raise_limit
 from buildfeed.names import check
@@ -68,6 +68,7 @@ def main(
         signal.signal(number, lambda *_: stopping.set())
     lock = recorder_lock(database_url, recorder_id, _ADVICE)
     try:
+        core_dumps.forbid()
         raise_limit()
         if lock:
             lock.take()

@@ -6,7 +6,7 @@ import signal
 from msgspec.structs import replace
 
 from buildfeed.history.store import Store
-from buildfeed.machine import signals
+from buildfeed.machine import core_dumps, signals
 from buildfeed.machine.open_files import raise_limit
 from buildfeed.worker.queues.amqp import AmqpQueue
 from buildfeed.worker.queues.embedded import EmbeddedQueue
@@ -23,6 +23,7 @@ def serve(settings: Settings, runner: Runner) -> None:
     Raises HistoryUnavailable when the history cannot be opened, NameTaken when another worker has
     the name, and TooFewOpenFiles.
     """
+    core_dumps.forbid()
     raise_limit()
     store = Store(settings.database_url) if settings.database_url else None
     past = Past(store.get) if store else None

@@ -20,15 +20,19 @@ class Access:
 
     The pages and hosts of `origins` count as ours, and so does the host `listens`. A request
     without an Origin comes from no page. A request without a Host comes from no browser, so its
-    name cannot have been rebound (DNS rebinding).
+    name cannot have been rebound (DNS rebinding). With `has_tls` all come by https.
     """
 
-    def __init__(self, origins: Collection[str], listens: str = "") -> None:
+    def __init__(
+        self, origins: Collection[str], listens: str = "", *, has_tls: bool = False
+    ) -> None:
+        self._has_tls = has_tls
         self._origins = frozenset(filter(None, map(hosts.origin, origins)))
         ours = [*(origin.host for origin in self._origins), hosts.host(listens)]
         self._names = {host.name for host in ours if host}
 
         self.is_own = functools.lru_cache(_REMEMBERED)(self._is_own)
+        self.is_secure = functools.lru_cache(_REMEMBERED)(self._is_secure)
 
     def _is_own(self, host: str, origin: str | None) -> bool:
         """Tell whether a command to `host` is ours: of no page, or of a page of that host."""
@@ -36,6 +40,11 @@ class Access:
             return False
         page, named = hosts.origin(origin or ""), hosts.host(host)
         return origin is None or bool(page and named and page.is_of(named))
+
+    def _is_secure(self, host: str) -> bool:
+        """Tell whether browsers reach the gateway as `host` by https, as far as was said."""
+        address = self.address(host)
+        return self._has_tls or (address is not None and address.scheme == "https")
 
     def allows(self, origin: str) -> bool:
         """Tell whether pages of `origin` may command and read, besides those of the host itself."""

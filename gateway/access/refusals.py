@@ -30,6 +30,10 @@ class Refusals:
         """
         return self._access.is_own(host, origin)
 
+    def is_secure(self, host: str) -> bool:
+        """Tell whether browsers reach the gateway as `host` by https, as far as was said."""
+        return self._access.is_secure(host)
+
     def allows(self, origin: str) -> bool:
         """Tell whether pages of `origin` may command and read, besides those of the host itself."""
         return self._access.allows(origin)

@@ -127,7 +127,8 @@ class Connection:
         self.ready = False
         """True while an event may be written at once, straight to `fd`; see `settle`.
 
-        There is no TLS here, so these are the bytes that the transport would write.
+        Those are the bytes that the transport would write. With TLS they are not, and `fd` is none:
+        a write to it fails, and is left to the transport.
         """
         self.free_at = 0.0
         """The application's: the moment from which it may be written again."""
@@ -146,7 +147,7 @@ class Connection:
         self._frames = read
         transport.set_write_buffer_limits(high=0)  # report every byte that the kernel does not take
         sock: socket.socket = transport.get_extra_info("socket")
-        self.fd = sock.fileno()
+        self.fd = -1 if transport.get_extra_info("sslcontext") else sock.fileno()
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, UNSENT_BYTES)
         waiting = self.polling.leave() if self.polling else []
         self.polling = None

@@ -69,7 +69,8 @@ class ClosingPolls:
         self._hangups.close()
 
     def _begin(self, connection: socket.socket, client: str, request: ShortRequest) -> None:
-        waiting = _Waiting(self, connection)
+        is_secure = self._refusals.is_secure(request.headers["host"])
+        waiting = _Waiting(self, connection, is_secure=is_secure)
         try:
             poll = self._polling.begin(
                 request.method,
@@ -80,7 +81,7 @@ class ClosingPolls:
             )
         except Problem as problem:
             accept = request.headers.get("accept", "")
-            self.send(connection, problems.encoded(problem, accept))
+            self.send(connection, problems.encoded(problem, accept, is_secure=is_secure))
             return
         if poll and not waiting.answered:
             waiting.poll = poll
@@ -113,15 +114,17 @@ class ClosingPolls:
 class _Waiting:
     """A poll on its socket."""
 
-    __slots__ = ("_connection", "_polls", "answered", "poll")
+    __slots__ = ("_connection", "_is_secure", "_polls", "answered", "poll")
 
-    def __init__(self, polls_: ClosingPolls, connection: socket.socket) -> None:
+    def __init__(self, polls_: ClosingPolls, connection: socket.socket, *, is_secure: bool) -> None:
         self.poll: Poll
         self.answered = False
         self._polls = polls_
         self._connection = connection
+        self._is_secure = is_secure
 
     def answer(self, payload: bytes) -> None:
         self.answered = True
         self._polls.forget(self._connection)
-        self._polls.send(self._connection, polls.encoded(payload, keeps_alive=False))
+        answer = polls.encoded(payload, keeps_alive=False, is_secure=self._is_secure)
+        self._polls.send(self._connection, answer)

@@ -2,8 +2,8 @@
 
 The first bytes of a connection decide. A request of a session of another process is passed on to
 that. A poll that closes its connection is answered on the bare socket, see `closing_polls`. Any
-other gets a transport and HTTP, see `entrance`. So the kernel keeps a connection until it has sent
-something, for a second at most (tcp(7), TCP_DEFER_ACCEPT).
+other gets a transport and HTTP, see `entrance`; with TLS (`tls`) that is each. So the kernel keeps
+a connection until it has sent something, for a second at most (tcp(7), TCP_DEFER_ACCEPT).
 
 Relied on in uvicorn: its server listens by `create_server` of the loop that `loop=` names, and
 closes what that returns. In uvloop: a server that does not serve has bound its sockets.
@@ -17,11 +17,14 @@ from typing import Any, Final, cast
 
 import uvloop
 
+from gateway.access.clients import Clients
 from gateway.access.paths import Paths
 from gateway.handover import Handover
 from gateway.http import short_requests
+from gateway.http.certificate import Certificate
 from gateway.http.closing_polls import ClosingPolls
 from gateway.http.entrance import Entrance
+from gateway.http.tls import Tls
 from gateway.log_limit import LogLimit
 from gateway.tasks import Tasks
 
@@ -67,6 +70,8 @@ class Listener:
         self._tasks = Tasks()
         state = protocol().app_state
         self._paths: Paths = state.get("paths") or Paths()
+        self._certificate: Certificate | None = state.get("certificate")
+        self._clients: Clients = state["clients"]
         self._polls = ClosingPolls(state, self._finish)
         self._handover: Handover = state["handover"]
         self._handover.serve = self._take_over
@@ -107,7 +112,10 @@ class Listener:
                 self._loop.remove_reader(listening)
                 self._loop.call_later(_PAUSE_SECONDS, self._heed, listening)
                 return
-            self._begin(connection, address[0])
+            if self._certificate:
+                self._encrypt(connection, self._certificate)
+            else:
+                self._begin(connection, address[0])
 
     def _refused(self, exc: OSError) -> None:
         left_out = _LOGGED.take(exc.errno, self._loop.time())
@@ -143,5 +151,11 @@ class Listener:
         connection.setblocking(False)
         self._tasks.start(self._connect(connection, protocol))
 
-    async def _connect(self, connection: socket.socket, protocol: Entrance) -> None:
+    def _encrypt(self, connection: socket.socket, certificate: Certificate) -> None:
+        """Speak TLS: nothing of it can be read on the bare socket, or by another process."""
+        connection.setblocking(False)
+        tls = Tls(certificate.context, self._protocol(), self._clients)
+        self._tasks.start(self._connect(connection, tls))
+
+    async def _connect(self, connection: socket.socket, protocol: Entrance | Tls) -> None:
         await self._loop.connect_accepted_socket(lambda: protocol, connection)

@@ -14,7 +14,7 @@ from gateway.access.credentials import Client
 from gateway.access.refusals import Refusals
 from gateway.http import protocol, short_requests
 from gateway.http.short_requests import ShortRequest
-from gateway.problems import SECURITY_HEADERS, Problem
+from gateway.problems import SECURITY_HEADERS, STRICT_TRANSPORT, Problem
 
 _MOST_BEHIND: Final = 64 * 1024
 """Bytes that a client may send while its poll waits: it should send none."""
@@ -23,11 +23,13 @@ _FIELDS: Final = {**SECURITY_HEADERS, "content-type": "text/plain; charset=UTF-8
 _HEAD: Final = "".join(
     ["HTTP/1.1 200 OK\r\n", *(f"{name}: {value}\r\n" for name, value in _FIELDS.items())]
 ).encode()
+_SECURE: Final = "{}: {}\r\n".format(*STRICT_TRANSPORT).encode()
 
 
-def encoded(payload: bytes, *, keeps_alive: bool) -> bytes:
-    """Return an answer of HTTP/1.1."""
-    ending = b"" if keeps_alive else b"connection: close\r\n"
+def encoded(payload: bytes, *, keeps_alive: bool, is_secure: bool) -> bytes:
+    """Return an answer of HTTP/1.1; `is_secure` as in `problems.encoded`."""
+    more = _SECURE if is_secure else b""
+    ending = more if keeps_alive else b"%bconnection: close\r\n" % more
     return b"%bcontent-length: %d\r\n%b\r\n%b" % (_HEAD, len(payload), ending, payload)
 
 
@@ -62,6 +64,7 @@ class Polls(protocol.Protocol):
     _is_due = False
     """Whether an answer is due to a short request."""
     _keeps_alive = True
+    _is_secure = False
     _behind = b""
     """What a client has sent while its poll waited."""
 
@@ -105,6 +108,8 @@ class Polls(protocol.Protocol):
         polling: Polling = self.app_state["polling"]
         self._unset_keepalive_if_required()
         self._keeps_alive = request.keeps_alive
+        refusals: Refusals = self.app_state["refusals"]
+        self._is_secure = is_secure = refusals.is_secure(request.headers["host"])
         self._is_due = True
         client = self.address(request.headers.get("x-forwarded-for", ""))
         try:
@@ -116,14 +121,16 @@ class Polls(protocol.Protocol):
                 self._answer,
             )
         except Problem as problem:
-            self.transport.write(problems.encoded(problem, request.headers.get("accept", "")))
+            accept = request.headers.get("accept", "")
+            self.transport.write(problems.encoded(problem, accept, is_secure=is_secure))
             self.transport.close()
         else:
             self._poll = poll if self._is_due else None
 
     def _answer(self, payload: bytes) -> None:
         self._poll, self._is_due = None, False
-        self.transport.write(encoded(payload, keeps_alive=self._keeps_alive))
+        answer = encoded(payload, keeps_alive=self._keeps_alive, is_secure=self._is_secure)
+        self.transport.write(answer)
         if not self._keeps_alive:
             self.transport.close()
             return

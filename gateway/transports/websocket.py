@@ -66,7 +66,9 @@ class WatcherSocket(asyncio.Protocol):
         peer = peername[0] if peername else ""
         client = self._app["clients"].address(peer, head.lines("x-forwarded-for"))
         if problem := self._refusal(head, answer, peer, client):
-            self._end(problems.encoded(problem))
+            refusals: Refusals = self._app["refusals"]
+            is_secure = any(map(refusals.is_secure, head.lines("host")))
+            self._end(problems.encoded(problem, is_secure=is_secure))
             return
         server: Server = self._app["server"]
         session = head.asks("sid")

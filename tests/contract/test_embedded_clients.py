@@ -2,70 +2,17 @@
 
 import logging
 import socket
-import struct
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from urllib.parse import unquote, urlsplit
+from urllib.parse import urlsplit
 
 import pytest
 
 from buildfeed.broker.local import embedded as module
-from buildfeed.broker.local import embedded_session
+from buildfeed.broker.local import embedded_session, embedded_stream, users
 from support.brokers import Embedded
 from support.peers import Connect
-
-ACCEPTED, REJECTED_ID, UNAVAILABLE = b"\x20\x02\x00\x00", b"\x20\x02\x00\x02", b"\x20\x02\x00\x03"
-
-
-def text(value: str) -> bytes:
-    return struct.pack("!H", len(value)) + value.encode()
-
-
-class Raw:
-    """A bare MQTT 3.1.1 client, which says exactly what it is told to."""
-
-    def __init__(
-        self, url: str, client_id: str, *, clean: bool = True, will: tuple[str, str] | None = None
-    ) -> None:
-        address = urlsplit(url)
-        self._socket = socket.create_connection((address.hostname, address.port), timeout=5)
-        flags = 0xC0 | clean << 1 | (0x2C if will else 0)  # retained, QoS 1
-        body = b"\x00\x04MQTT\x04" + bytes([flags]) + b"\x00\x3c" + text(client_id)
-        body += b"".join(map(text, will or ()))
-        body += text(unquote(address.username or "")) + text(unquote(address.password or ""))
-        self.send(0x10, body)
-        self.connack = self.receive(4)
-
-    def send(self, first: int, body: bytes, *, length: int | None = None) -> None:
-        """Send a packet; it may lie about its length."""
-        left, header = len(body) if length is None else length, bytes([first])
-        while True:
-            left, digit = divmod(left, 128)
-            header += bytes([digit | (0x80 if left else 0)])
-            if not left:
-                break
-        self.say(header + body)
-
-    def say(self, packets: bytes) -> None:
-        self._socket.sendall(packets)
-
-    def receive(self, size: int) -> bytes:
-        """Return what comes next; nothing if the connection has ended."""
-        try:
-            return self._socket.recv(size)
-        except ConnectionError:
-            return b""
-
-    def subscribe(self, filter_: str) -> int:
-        self.send(0x82, b"\x00\x01" + text(filter_) + b"\x01")
-        return self.receive(5)[4]
-
-    def is_open(self) -> bool:
-        self.send(0xC0, b"")  # PINGREQ
-        return self.receive(100)[-2:] == b"\xd0\x00"
-
-    def close(self) -> None:
-        self._socket.close()
+from support.raw_mqtt import ACCEPTED, REJECTED_ID, UNAVAILABLE, Raw, text
 
 
 @pytest.fixture
@@ -191,7 +138,7 @@ def test_a_reader_does_not_take_the_session_of_another_user(
 def test_a_reader_has_a_limited_number_of_durable_sessions(
     raw: Connecting, root: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "MAX_READER_SESSIONS", 3)
+    monkeypatch.setattr(users, "READER_SESSIONS", 3)
     answers = {}
     for n in range(10):
         phone = raw(f"{root}-{n}", reader=True, clean=False)
@@ -223,7 +170,7 @@ def test_packets_up_to_the_limit_pass(
 ) -> None:
     watcher = connect(embedded.url, subscriptions=[(root, 1)])
     body = text(root) + b"\x00\x01"
-    body += b"x" * (module.MAX_PACKET_BYTES - len(body))
+    body += b"x" * (embedded_stream.MAX_PACKET_BYTES - len(body))
     client = raw(root)
     client.send(0x32, body)
     assert client.receive(4) == b"\x40\x02\x00\x01"

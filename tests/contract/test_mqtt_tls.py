@@ -1,24 +1,19 @@
 """TLS, with the certificate authorities of the system."""
 
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from support.brokers import Mosquitto
+from support.certificates import certificate as make_certificate
 from support.peers import Connect
 
 
 @pytest.fixture(scope="module")
 def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a self-signed certificate of `localhost`, with its key beside it."""
-    path = tmp_path_factory.mktemp("tls") / "broker.pem"
-    command = "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2"
-    names = ["-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost"]
-    files = ["-keyout", path.with_suffix(".key"), "-out", path]
-    subprocess.run([*command.split(), *names, *files], check=True, capture_output=True)
-    return path
+    return make_certificate(tmp_path_factory.mktemp("tls"))
 
 
 @pytest.fixture

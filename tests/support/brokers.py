@@ -9,6 +9,7 @@ import socket
 import subprocess
 import threading
 import time
+from collections.abc import Coroutine
 from pathlib import Path
 from typing import Protocol
 from urllib.parse import urlsplit
@@ -17,6 +18,8 @@ from buildfeed.broker.local import ports, rabbitmq
 from buildfeed.broker.local.embedded import EmbeddedBroker
 from buildfeed.broker.local.rabbitmq import PrivateRabbitMQ
 from buildfeed.broker.local.users import User
+from buildfeed.cli.logins import Logins
+from buildfeed.history.tokens import Tokens
 
 
 def free_port() -> int:
@@ -38,23 +41,40 @@ class Broker(Protocol):
 
 
 class Embedded:
-    """The embedded broker in a thread with a loop of its own."""
+    """The embedded broker in a thread with a loop of its own.
+
+    With a history, those who have a token in it may log in too.
+    """
 
     protocol = 4
 
-    def __init__(self) -> None:
+    def __init__(self, tokens: Tokens | None = None) -> None:
         owner, reader = User("us er", "p@ss/w:rd"), User.reader("only")
-        self._broker = EmbeddedBroker(host="127.0.0.1", port=free_port(), users=[owner, reader])
+        self._logins = Logins(tokens) if tokens else None
+        self._broker = EmbeddedBroker(
+            host="127.0.0.1", port=free_port(), users=[owner, reader], logins=self._logins
+        )
         self.url = self._broker.url(owner)
         self.reader_url = self._broker.url(reader)
         self._loop = asyncio.new_event_loop()
         threading.Thread(target=self._loop.run_forever, daemon=True).start()
 
+    def url_of(self, name: str, token: str) -> str:
+        """Return the URL with the login of a token."""
+        return self._broker.url(User(name, token))
+
     def start(self) -> None:
-        asyncio.run_coroutine_threadsafe(self._broker.start(), self._loop).result(5)
+        self._call(self._broker.start())
+        if self._logins:
+            self._looking = asyncio.run_coroutine_threadsafe(self._logins.run(), self._loop)
 
     def stop(self) -> None:
-        asyncio.run_coroutine_threadsafe(self._broker.stop(), self._loop).result(5)
+        if self._logins:
+            self._looking.cancel()
+        self._call(self._broker.stop())
+
+    def _call(self, work: Coroutine[None, None, None]) -> None:
+        asyncio.run_coroutine_threadsafe(work, self._loop).result(5)
 
     def end(self) -> None:
         self._loop.call_soon_threadsafe(self._loop.stop)

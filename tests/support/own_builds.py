@@ -24,7 +24,7 @@ def publishing_url(up: Web) -> str:
     user, file = re.findall(
         r"^To publish: +as (.+), its password is in (.+)$", up.text, re.MULTILINE
     )[-1]
-    return re.sub("//.*@", f"//{user}:{Path(file).read_text().strip()}@", address)
+    return re.sub("//(.*@)?", f"//{user}:{Path(file).read_text().strip()}@", address)
 
 
 class Own:

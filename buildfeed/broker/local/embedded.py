@@ -3,6 +3,10 @@
 It speaks MQTT 3.1.1 only and keeps everything in memory. docs/brokers.md lists the promises of
 RabbitMQ that it does not keep.
 
+Besides the users that it is given, people and apps log in with the name of a token and the token.
+`Logins` says who they are, `users.py` what they may do. A token that is good no more takes its
+connections and sessions with it.
+
 amqtt takes over the session of a client id before it asks for the password, so a stranger could
 end the connection of any client. And of two connections with one client id it keeps the older one
 open, though deaf. Therefore we listen ourselves. The CONNECT of a new connection is read and
@@ -10,39 +14,40 @@ checked here, and an older connection with its client id is closed. amqtt gets o
 may log in, with the CONNECT put back in front of the stream.
 
 Relied on in amqtt, beside its documented interface: a listener of type EXTERNAL opens no port;
-`external_connected` returns when the connection has ended; the adapters' `is_closed` and
-`StreamWriterAdapter._writer`; that the end of the stream ends a connection; and the exceptions that
-`ConnectPacket.from_stream` raises, listed in `_parsed`.
+`external_connected` returns when the connection has ended.
 """
 
 import asyncio
 import logging
-import struct
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from hmac import compare_digest
-from typing import Final
+from typing import Final, Protocol
 from urllib.parse import quote
 
-from amqtt.adapters import BufferReader, StreamReaderAdapter, StreamWriterAdapter
 from amqtt.contexts import BrokerConfig, ListenerConfig, ListenerType
-from amqtt.errors import AMQTTError, MQTTError, NoDataError
 from amqtt.mqtt.connect import ConnectPacket
 
 from buildfeed import listeners
 from buildfeed.broker.local.embedded_session import LosslessBroker
+from buildfeed.broker.local.embedded_stream import (
+    MQTT_5,
+    MalformedConnect,
+    PromptWriter,
+    ReplayingReader,
+    parsed,
+    read_connect,
+)
 from buildfeed.broker.local.ports import in_url
-from buildfeed.broker.local.users import User
+from buildfeed.broker.local.users import Account, Holder, User
+from buildfeed.errors import HistoryUnavailable
 
 log = logging.getLogger(__name__)
 
 _LISTENER: Final = "default"
 _CONNECT_SECONDS: Final = 5
-"""Seconds that a client has for its CONNECT."""
-
-MAX_PACKET_BYTES: Final = 512 * 1024
-"""Largest packet of a client. A presence has up to 256 KiB; client id, will, user and password of a
-CONNECT have 64 KiB each at most."""
+"""Seconds that a client has for its CONNECT, and we to find out whose it is."""
 
 MAX_CLIENTS: Final = 1000
 """Open connections; further ones are closed at once."""
@@ -50,16 +55,8 @@ MAX_CLIENTS: Final = 1000
 MAX_STRANGERS: Final = 100
 """Open connections that have not logged in yet, among them."""
 
-MAX_READER_SESSIONS: Final = 100
-"""Durable sessions of users that only read, connected or away: each may hold many messages."""
-
 _TELL_SECONDS: Final = 60.0
 """Shortest time in seconds between two log lines about refused connections."""
-
-_CONNECT: Final = 0x10  # first byte of a CONNECT
-_CONTINUED: Final = 0x80  # bit in a byte of a length: another byte follows
-_MAX_FIXED_HEADER_BYTES: Final = 5
-_MQTT_5: Final = b"\x00\x04MQTT\x05"
 
 # CONNACKs (MQTT 3.1.1 §3.2.2.3, MQTT 5 §3.2.2.2).
 _NOT_AUTHORIZED: Final = b"\x20\x02\x00\x05"
@@ -68,23 +65,43 @@ _UNAVAILABLE: Final = b"\x20\x02\x00\x03"
 _UNSUPPORTED_VERSION: Final = b"\x20\x03\x00\x84\x00"
 
 
-class EmbeddedBroker:
-    """An MQTT broker on `host:port` for `users`, in the asyncio loop that starts it."""
+class Logins(Protocol):
+    """Knows who may log in besides the users of the broker."""
 
-    def __init__(self, *, host: str, port: int, users: Sequence[User]) -> None:
+    async def find(self, name: str, password: str, address: str) -> Holder | None:
+        """Return who logs in from an address, None for nobody; raises HistoryUnavailable."""
+
+    def enter(self, holder: Holder, leave: Callable[[], None]) -> None:
+        """Take note that somebody is here; `leave` is called when that has to end."""
+
+
+class EmbeddedBroker:
+    """An MQTT broker on `host:port`, in the asyncio loop that starts it.
+
+    It is for `users`, and for those whom `logins` find; no token has the login of a user.
+    """
+
+    def __init__(
+        self, *, host: str, port: int, users: Sequence[User], logins: Logins | None = None
+    ) -> None:
         self._host = host
         self._port = port
         self._users = {user.name: user for user in users}
+        self._logins = logins
+        self._accounts: dict[str, Account] = {**self._users}
+        """Those who may be here: the users, and holders of tokens from their first login on."""
+        self._leaving: dict[str, asyncio.Task[None]] = {}
+        """Holders whose connections and sessions are being ended, by their names."""
         self._clients: set[asyncio.Task[None]] = set()
         self._strangers = 0
         self._connections: dict[str, _Connection] = {}
         self._refused = 0
         self._told = -_TELL_SECONDS
 
-    def url(self, user: User) -> str:
-        """Return the URL for clients of a user on this machine, with its password."""
-        login = f"{quote(user.name, safe='')}:{quote(user.password, safe='')}"
-        return f"mqtt://{login}@{in_url(listeners.reachable(self._host))}:{self._port}"
+    def url(self, user: User | None = None) -> str:
+        """Return the URL for clients on this machine, with the login of a user if one is given."""
+        login = f"{quote(user.name, safe='')}:{quote(user.password, safe='')}@" if user else ""
+        return f"mqtt://{login}{in_url(listeners.reachable(self._host))}:{self._port}"
 
     async def start(self) -> None:
         """Listen; raise CannotListen, e.g. when the port is taken."""
@@ -92,7 +109,7 @@ class EmbeddedBroker:
             logging.getLogger(chatty).setLevel(logging.WARNING)
         listener = ListenerConfig(type=ListenerType.EXTERNAL)
         config = BrokerConfig(listeners={_LISTENER: listener}, plugins={})
-        self._broker = LosslessBroker(config, self._users)
+        self._broker = LosslessBroker(config, self._accounts)
         self._servers = [
             await asyncio.start_server(self._accept, sock=sock, start_serving=False)
             for sock in listeners.bind(self._host, self._port)
@@ -106,9 +123,10 @@ class EmbeddedBroker:
         for server in self._servers:
             server.close()
         await self._broker.shutdown()
-        for client in self._clients:
-            client.cancel()
-        await asyncio.gather(*self._clients, return_exceptions=True)
+        ending = [*self._clients, *self._leaving.values()]
+        for task in ending:
+            task.cancel()
+        await asyncio.gather(*ending, return_exceptions=True)
 
     def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         if len(self._clients) >= MAX_CLIENTS or self._strangers >= MAX_STRANGERS:
@@ -130,19 +148,24 @@ class EmbeddedBroker:
         try:
             try:
                 async with asyncio.timeout(_CONNECT_SECONDS):
-                    first, body = await _read_connect(reader)
+                    first, body = await read_connect(reader)
+                    if body.startswith(MQTT_5):
+                        writer.write(_UNSUPPORTED_VERSION)
+                        return
+                    connect = await parsed(first + body)
+                    found = await self._log_in(connect, writer)
             finally:
                 self._strangers -= 1
-            if body.startswith(_MQTT_5):
-                writer.write(_UNSUPPORTED_VERSION)
+            # No await from here until it is among the connections: each of them counts.
+            refusal = found if isinstance(found, bytes) else self._refusal(connect, found)
+            if isinstance(found, bytes) or refusal:
+                writer.write(refusal or b"")
                 return
-            connect = await _parsed(first + body)
-            if refusal := self._refusal(connect):
-                writer.write(refusal)
-                return
-            stream = _ReplayingReader(reader, first + body)
-            await self._take_over(connect.client_id, _Connection(stream, writer))
-        except (OSError, EOFError, _MalformedConnect):
+            stream = ReplayingReader(reader, first + body)
+            is_durable = not connect.clean_session_flag
+            connection = _Connection(stream, writer, found.name, durable=is_durable)
+            await self._take_over(connect.client_id, connection)
+        except (OSError, EOFError, MalformedConnect):
             log.debug("embedded.client_lost", exc_info=True)
         except asyncio.CancelledError:
             writer.transport.abort()
@@ -150,24 +173,61 @@ class EmbeddedBroker:
         finally:
             writer.close()
 
-    def _refusal(self, connect: ConnectPacket) -> bytes | None:
-        """Return the CONNACK that refuses a CONNECT, None for one that may go on."""
-        user = self._user(connect.username, connect.password)
-        if user is None:
-            return _NOT_AUTHORIZED
-        owner = self._broker.owner(connect.client_id)
-        if owner is not None and owner != user.name:
-            return _ID_REJECTED  # it would end, and inherit, the session of another user
-        if user.reads_only and not connect.clean_session_flag and owner is None:
-            durable = self._broker.durable_sessions(user.name)
-            return _UNAVAILABLE if durable >= MAX_READER_SESSIONS else None
-        return None
+    async def _log_in(
+        self, connect: ConnectPacket, writer: asyncio.StreamWriter
+    ) -> Account | bytes:
+        """Return who has logged in by a CONNECT, or the CONNACK that refuses it."""
+        name, password = connect.username or "", connect.password or ""
+        if name in self._users or not self._logins:
+            return self._user(name, password) or _NOT_AUTHORIZED
+        peer = writer.get_extra_info("peername")
+        try:
+            holder = await self._logins.find(name, password, peer[0] if peer else "")
+        except HistoryUnavailable:
+            return _UNAVAILABLE
+        return self._entered(holder) if holder else _NOT_AUTHORIZED
 
-    def _user(self, name: str | None, password: str | None) -> User | None:
+    def _user(self, name: str, password: str) -> User | None:
         """Return the user of a login, in a time that does not depend on the password."""
-        user = self._users.get(name or "")
-        right = compare_digest((password or "").encode(), (user.password if user else "").encode())
+        user = self._users.get(name)
+        right = compare_digest(password.encode(), (user.password if user else "").encode())
         return user if right else None
+
+    def _entered(self, holder: Holder) -> Account | bytes:
+        """Take note of the holder of a token; return it, or the CONNACK that puts it off.
+
+        A new token of a name gets nothing of the one before: that one's sessions are ended first.
+        """
+        known = self._accounts.get(holder.name)
+        if isinstance(known, Holder) and known.token != holder.token:
+            self._dismiss(known.name)
+        if holder.name in self._leaving:
+            return _UNAVAILABLE
+        if known != holder and self._logins:
+            self._accounts[holder.name] = holder
+            self._logins.enter(holder, partial(self._dismiss, holder.name))
+        return holder
+
+    def _refusal(self, connect: ConnectPacket, account: Account) -> bytes | None:
+        """Return the CONNACK that refuses a CONNECT, None for one that may go on."""
+        client_id, name, most = connect.client_id, account.name, account.most
+        owner = self._broker.owner(client_id)
+        if owner is not None and owner != name:
+            return _ID_REJECTED  # it would end, and inherit, the session of another user
+        if not (connect.client_id_is_random or account.may_use(client_id)):
+            return _ID_REJECTED  # somebody else has a right to it
+        others = {
+            key: each
+            for key, each in self._connections.items()
+            if each.name == name and key != client_id
+        }
+        if most.connections is not None and len(others) >= most.connections:
+            return _UNAVAILABLE
+        if most.sessions is not None and not connect.clean_session_flag:
+            coming = {key for key, each in others.items() if each.durable}
+            durable = coming | self._broker.durable_sessions(name) - {client_id}
+            return _UNAVAILABLE if len(durable) >= most.sessions else None
+        return None
 
     async def _take_over(self, client_id: str, connection: "_Connection") -> None:
         """Serve a connection to its end; first close an older one with its client id.
@@ -180,109 +240,50 @@ class EmbeddedBroker:
             if older:
                 older.close()
                 await older.ended.wait()
-                if self._connections.get(client_id) is not connection:
-                    return  # a newer one has come meanwhile
+                if self._connections.get(client_id) is not connection or connection.closed:
+                    return  # a newer one has come meanwhile, or the token was revoked
             await self._broker.external_connected(
-                connection.reader, _PromptWriter(connection.writer), _LISTENER
+                connection.reader, PromptWriter(connection.writer), _LISTENER
             )
         finally:
             connection.ended.set()
             if self._connections.get(client_id) is connection:
                 del self._connections[client_id]
 
+    def _dismiss(self, name: str) -> None:
+        """End what the holder of a token has here."""
+        if name not in self._leaving:
+            self._leaving[name] = asyncio.create_task(self._end(name))
+
+    async def _end(self, name: str) -> None:
+        mine = [each for each in self._connections.values() if each.name == name]
+        log.info("embedded.token_ended", extra={"token": name, "connections": len(mine)})
+        try:
+            for each in mine:
+                each.close()
+            for each in mine:
+                await each.ended.wait()
+            await self._broker.forget(name)
+        finally:
+            self._accounts.pop(name, None)
+            del self._leaving[name]
+
 
 class _Connection:
-    """A connection that has logged in."""
+    """A connection of somebody of a `name`, who has logged in."""
 
-    def __init__(self, reader: "_ReplayingReader", writer: asyncio.StreamWriter) -> None:
+    def __init__(
+        self, reader: ReplayingReader, writer: asyncio.StreamWriter, name: str, *, durable: bool
+    ) -> None:
         self.reader = reader
         self.writer = writer
+        self.name = name
+        self.durable = durable
+        self.closed = False
         self.ended = asyncio.Event()
 
     def close(self) -> None:
         """Close it from our side; `ended` follows."""
+        self.closed = True
         self.reader.end()
         self.writer.transport.abort()
-
-
-class _MalformedConnect(Exception):
-    """The first packet of a client is no CONNECT."""
-
-
-async def _parsed(connect: bytes) -> ConnectPacket:
-    """Return a CONNECT; raise _MalformedConnect."""
-    try:
-        packet = await ConnectPacket.from_stream(BufferReader(connect))
-    except (AMQTTError, MQTTError, NoDataError, ValueError, IndexError, struct.error) as exc:
-        raise _MalformedConnect from exc
-    return packet
-
-
-async def _read_connect(reader: asyncio.StreamReader) -> tuple[bytes, bytes]:
-    """Return fixed header and rest of a CONNECT (MQTT 3.1.1 §2.2.3, §3.1).
-
-    Raises _MalformedConnect for any other packet.
-    """
-    first = await reader.readexactly(2)
-    while first[-1] & _CONTINUED and len(first) < _MAX_FIXED_HEADER_BYTES:
-        first += await reader.readexactly(1)
-    size = _length(first)
-    if first[0] != _CONNECT or not len(_MQTT_5) <= size <= MAX_PACKET_BYTES:
-        raise _MalformedConnect
-    return first, await reader.readexactly(size)
-
-
-def _length(fixed_header: bytes) -> int:
-    """Return the remaining length that a fixed header tells (MQTT 3.1.1 §2.2.3)."""
-    return sum((byte & 0x7F) << 7 * place for place, byte in enumerate(fixed_header[1:]))
-
-
-class _ReplayingReader(StreamReaderAdapter):  # type: ignore[misc]  # amqtt is not typed
-    """A stream of packets with the bytes that were already read from it, `first`, in front again.
-
-    It ends at a packet over MAX_PACKET_BYTES, of which nothing more than its length is read.
-    """
-
-    def __init__(self, reader: asyncio.StreamReader, first: bytes) -> None:
-        super().__init__(reader)
-        self._first = first
-        self._header = b""
-        self._left = 0  # bytes of the packet that are still to come
-        self._ended = False
-
-    def end(self) -> None:
-        """Let the stream be at its end."""
-        self._ended = True
-
-    async def read(self, n: int = -1) -> bytes:
-        if not (self._left or self._header):
-            # amqtt handles each packet in a task, and at the end of the stream cancels those that
-            # had no turn yet: a DISCONNECT, or a message before it.
-            await asyncio.sleep(0)
-        if self._ended:
-            return b""
-        first, self._first = self._first[:n], self._first[n:]
-        rest: bytes = await super().read(n - len(first))
-        data = first + rest
-        if self._left:
-            self._left -= len(data)
-        else:
-            self._read_header(data)
-        return b"" if self._ended else data
-
-    def _read_header(self, data: bytes) -> None:
-        """Take bytes of a fixed header (MQTT 3.1.1 §2.2): amqtt reads them one by one."""
-        self._header += data
-        if len(self._header) > 1 and not self._header[-1] & _CONTINUED:
-            self._left, self._header = _length(self._header), b""
-            if self._left > MAX_PACKET_BYTES:
-                log.info("embedded.packet_too_large", extra={"bytes": self._left})
-                self._ended = True
-
-
-class _PromptWriter(StreamWriterAdapter):  # type: ignore[misc]  # amqtt is not typed
-    """A stream that closes without a wait: a client that does not read would make it wait."""
-
-    async def close(self) -> None:
-        self.is_closed = True
-        self._writer.close()

@@ -22,7 +22,8 @@ Relied on in amqtt, beside its documented interface:
   ProtocolHandlerError; `_retry_deliveries` is called when a connection begins.
 * The methods of `Broker` and `BrokerProtocolHandler` that are overridden here, and of `Broker`
   also `_handle_subscription` and `_handle_unsubscription`, which await a future with the packet,
-  `_topic_filtering` and `_matches`.
+  `_topic_filtering`, `_matches`, `_delete_session`, and `_del_subscription` below all that ends a
+  subscription. `retain_message` is called for wills too.
 """
 
 import asyncio
@@ -44,44 +45,60 @@ from amqtt.mqtt.unsubscribe import UnsubscribePacket
 from amqtt.session import ApplicationMessage, OutgoingApplicationMessage, Session
 
 from buildfeed.broker.amqp.topology import SESSION_MAX_BYTES, SESSION_MAX_LENGTH
-from buildfeed.broker.local.users import User
+from buildfeed.broker.local.users import Account
 from buildfeed.broker.mqtt.outbox import WINDOW
 
 log = logging.getLogger(__name__)
 
 _CONNECTED: Final = "connected"
+_REFUSED: Final = 0x80
+"""In a SUBACK (MQTT 3.1.1 §3.9.3)."""
+_PRESENCES: Final = "workers/"
+"""How the topics of presences begin."""
 
 
 class LosslessBroker(Broker):  # type: ignore[misc]  # amqtt is not typed
     """A broker whose sessions have queues, of up to `SESSION_MAX_LENGTH` messages each.
 
-    Its clients have logged in before they get here, as one of `users`, given by their names.
+    Its clients have logged in before they get here. `accounts` are those who may have, by their
+    names; somebody who is in it no more may do nothing more.
     """
 
-    def __init__(self, config: BrokerConfig, users: Mapping[str, User]) -> None:
+    def __init__(self, config: BrokerConfig, accounts: Mapping[str, Account]) -> None:
         super().__init__(config)
-        self._users = users
+        self._accounts = accounts
+        self._filters: dict[str, set[str]] = {}
+        """The filters of each session, by its client id."""
 
     def owner(self, client_id: str) -> str | None:
         """Return the name of the user who has a session of this client id, None if nobody has."""
         session, _ = self.sessions.get(client_id, (None, None))
         return session.username if session else None
 
-    def durable_sessions(self, user: str) -> int:
-        """Return how many sessions of a user are not clean, connected or away."""
-        return sum(
-            session.username == user and not session.clean_session
-            for session, _ in self.sessions.values()
-        )
+    def durable_sessions(self, name: str) -> set[str]:
+        """Return the client ids of the sessions of a user that are not clean, here or away."""
+        return {
+            client_id
+            for client_id, (session, _) in self.sessions.items()
+            if session.username == name and not session.clean_session
+        }
+
+    async def forget(self, name: str) -> None:
+        """Delete the sessions of a user whose connections have ended, and what waits in them."""
+        for client_id, (session, _) in list(self.sessions.items()):
+            if session.username == name:
+                await self._delete_session(client_id)
 
     async def _authenticate(self, *_: Any) -> bool:  # noqa: ANN401
         return True
 
     async def _topic_filtering(self, session: Session, topic: str, action: Action) -> bool:
-        user = self._users[session.username]
+        account = self._accounts.get(session.username)
+        if account is None:  # the token of this connection, which is being closed, was revoked
+            return False
         if action is Action.PUBLISH:
-            return user.may_publish(topic)
-        return user.may_subscribe(topic)
+            return account.may_publish(topic)
+        return account.may_subscribe(topic)
 
     async def _initialize_client_session(self, *connection: Any) -> tuple["_Handler", Session]:  # noqa: ANN401
         _, session = await super()._initialize_client_session(*connection)
@@ -112,6 +129,52 @@ class LosslessBroker(Broker):  # type: ignore[misc]  # amqtt is not typed
             await self.retain_message(session, topic, message.data, message.qos)
         return True
 
+    async def retain_message(
+        self,
+        source_session: Session | None,
+        topic_name: str | None,
+        data: bytes | bytearray | None,
+        qos: int | None = None,
+    ) -> None:
+        """Keep a message for those who subscribe later, or forget one, if its sender may do that.
+
+        Somebody with a token may for the presence of runners, and only of so many: what is retained
+        stays for as long as the broker.
+        """
+        account = source_session and self._accounts.get(source_session.username)
+        if account and account.most.retained is not None:
+            topic = topic_name or ""
+            if not topic.startswith(_PRESENCES):
+                return
+            kept = sum(
+                each.startswith(_PRESENCES) and account.may_publish(each)
+                for each in self._retained_messages
+            )
+            if data and topic not in self._retained_messages and kept >= account.most.retained:
+                return
+        await super().retain_message(source_session, topic_name, data, qos)
+
+    async def add_subscription(self, subscription: tuple[str, int], session: Session) -> int:
+        """Subscribe a session to a filter; return the granted QoS, 0x80 for a refusal."""
+        account = self._accounts.get(session.username)
+        filters = self._filters.setdefault(session.client_id, set())
+        most = account.most.filters if account else 0
+        if most is not None and len(filters | {subscription[0]}) > most:
+            return _REFUSED
+        granted: int = await super().add_subscription(subscription, session)
+        if granted != _REFUSED:
+            filters.add(subscription[0])
+        return granted
+
+    def _del_subscription(self, a_filter: str, session: Session) -> int:
+        self._filters.get(session.client_id, set()).discard(a_filter)
+        deleted: int = super()._del_subscription(a_filter, session)
+        return deleted
+
+    async def _del_all_subscriptions(self, session: Session) -> None:
+        await super()._del_all_subscriptions(session)
+        self._filters.pop(session.client_id, None)
+
     async def subscribe(
         self, session: Session, handler: "_Handler", subscription: Subscription
     ) -> None:
@@ -123,6 +186,9 @@ class LosslessBroker(Broker):  # type: ignore[misc]  # amqtt is not typed
     ) -> None:
         """Remove the subscriptions of an UNSUBSCRIBE, and answer it."""
         await self._handle_unsubscription(session, handler, _completed(unsubscription))
+        for filter_ in unsubscription.topics:  # else a client could leave any number behind
+            if not self._subscriptions.get(filter_, True):
+                del self._subscriptions[filter_]
 
     async def _broadcast_message(
         self,
@@ -147,10 +213,18 @@ class LosslessBroker(Broker):  # type: ignore[misc]  # amqtt is not typed
     async def _publish_retained_messages_for_subscription(
         self, subscription: tuple[str, int], session: Session
     ) -> None:
-        """Send the retained messages of a filter only if `session` subscribes to it."""
-        subscribers = self.subscriptions.get(subscription[0], ())
-        if any(subscriber.client_id == session.client_id for subscriber, _ in subscribers):
-            await super()._publish_retained_messages_for_subscription(subscription, session)
+        """Queue the retained messages of a filter, only if `session` subscribes to it.
+
+        Without an await: amqtt calls it for each filter there is, and others may come meanwhile.
+        """
+        filter_, qos = subscription
+        subscribers = self.subscriptions.get(filter_, ())
+        if not any(subscriber.client_id == session.client_id for subscriber, _ in subscribers):
+            return
+        for topic, kept in self._retained_messages.items():
+            if self._matches(topic, filter_):
+                lower = min(qos, kept.qos or qos)
+                _enqueue(session, OutgoingApplicationMessage(None, topic, lower, kept.data, True))
 
 
 class _Handler(BrokerProtocolHandler):  # type: ignore[misc]  # amqtt is not typed

@@ -4,6 +4,7 @@ import re
 import pytest
 
 from buildfeed import log
+from buildfeed.history.tokens import BEARER, COOKIE, LINK, new_secret
 
 LINE = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z ")
 
@@ -110,3 +111,28 @@ def test_configuring_again_writes_nothing_twice(capsys: pytest.CaptureFixture[st
 def test_an_unknown_level_is_refused() -> None:
     with pytest.raises(ValueError, match="LOUD"):
         log.configure("loud")
+
+
+def test_a_secret_is_cut_off_wherever_it_is_quoted(capsys: pytest.CaptureFixture[str]) -> None:
+    log.configure("debug")
+    secrets = [new_secret(kind) for kind in (BEARER, COOKIE, LINK)]
+    jwt = "eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiJhZGEifQ.c2lnbmF0dXJl"
+    url = "amqps://buildfeed:p%40ss:word@broker:5671/vhost"
+    try:
+        int(f"no answer to Bearer {secrets[0]} of {url}")
+    except ValueError:
+        logging.getLogger("gateway").exception("http.failed", extra={"path": f"/s/{secrets[2]}"})
+    logging.getLogger("library").debug("headers %s", [b"buildfeed=" + secrets[1].encode(), jwt])
+    logging.getLogger("gateway").info("some.event", extra={"url": url})
+    text = "\n".join(lines(capsys))
+    for secret in (*(each[3:] for each in secrets), jwt.split(".")[1], jwt.split(".")[2], "word"):
+        assert secret not in text
+    assert "path=/s/bl_…" in text
+    assert "amqps://buildfeed:…@broker:5671/vhost" in text
+
+
+def test_names_that_look_a_little_like_secrets_stay(capsys: pytest.CaptureFixture[str]) -> None:
+    log.configure("info")
+    project = "web-bf_1234567890ab"
+    logging.getLogger("gateway").info("some.event", extra={"project": project, "at": "a:b@c"})
+    assert [body(line) for line in lines(capsys)] == [f"INFO some.event project={project} at=a:b@c"]
