@@ -261,7 +261,7 @@ def test_the_bodies_of_the_curl_commands_are_accepted() -> None:
 
 
 def test_every_endpoint_is_described() -> None:
-    events = SseTransport(*[None] * 4, backlog_bytes=0, frame_seconds=0, stuck_seconds=0)
+    events = SseTransport(*[None] * 3, backlog_bytes=0, frame_seconds=0, stuck_seconds=0)
     apis = [
         Api(*[None] * 5, links=None),
         Health(None),
