@@ -6,7 +6,8 @@
      measure SECONDS  counts the `build` events of all that come in
      pictures         tells how many watchers agree on the newest `seq` of each build, b0 to b7
      stall COUNT      stops reading from so many of those that were opened last
-   A watcher is there when its `watch` is acknowledged. The CPU time of the server is that of all
+   With TOKEN in the environment each watcher shows that. A watcher is there when its `watch` is
+   acknowledged. The CPU time of the server is that of all
    its threads. An event carries the time of its publishing as "by":"NANOSECONDS" since 1970. */
 
 #define _GNU_SOURCE
@@ -36,7 +37,7 @@ struct watcher {
 
 static int port, epoll, shaking, lost;
 static pid_t server;
-static const char *filter;
+static const char *filter, *token;
 static struct watcher *watchers[1 << 17];
 static int opened, watching;
 static uint8_t buffer[BUFFER];
@@ -85,7 +86,7 @@ static void dial(void) {
     struct linger reset = {1, 0}; /* leaves no socket in TIME-WAIT */
     struct watcher *w = calloc(1, sizeof *w);
     struct epoll_event interest = {.events = EPOLLIN, .data.ptr = w};
-    char request[256];
+    char request[512];
     int on = 1;
     inet_pton(AF_INET, "127.0.0.1", &to.sin_addr);
     w->fd = socket(AF_INET, SOCK_STREAM, 0);
@@ -96,7 +97,9 @@ static void dial(void) {
                         "GET /socket.io/?EIO=4&transport=websocket HTTP/1.1\r\n"
                         "Host: 127.0.0.1:%d\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
                         "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
-                        "Sec-WebSocket-Version: 13\r\n\r\n", port);
+                        "Sec-WebSocket-Version: 13\r\n%s%s%s\r\n",
+                        port, token ? "Authorization: Bearer " : "", token ? token : "",
+                        token ? "\r\n" : "");
     if (send(w->fd, request, size, MSG_NOSIGNAL) != size) fail("send");
     epoll_ctl(epoll, EPOLL_CTL_ADD, w->fd, &interest);
     watchers[opened++] = w;
@@ -255,6 +258,7 @@ int main(int argc, char **argv) {
     port = atoi(argv[1]);
     server = atoi(argv[2]);
     filter = argv[3];
+    token = getenv("TOKEN");
     getrlimit(RLIMIT_NOFILE, &files);
     files.rlim_cur = files.rlim_max;
     setrlimit(RLIMIT_NOFILE, &files);
