@@ -18,6 +18,7 @@ Run = Callable[..., Service]
 SLOW = {"seconds": 60, "steps": 60, "errors": []}
 ALL = "operator"
 FIRST = "Sign in to see what is built here."
+HTML = "text/html"
 WIDTHS = 360, 768, 1280
 UNKNOWN = "bf_" + "0" * 32
 
@@ -445,6 +446,29 @@ def test_a_link_shows_one_build_to_a_stranger(
     enter(stranger, people.token(f"{name}-2", f"viewer@{name}"))
     expect_signed_in(stranger, f"{name}-2")
     expect(stranger.locator(".build-card")).to_have_count(2)
+
+
+def test_a_link_on_another_site_signs_nobody_out(
+    web: Web, people: People, new_page: NewPage, name: str
+) -> None:
+    token = people.token(name, f"builder@{name}")
+    build = people.start(token, name, script=SLOW)["build"]
+    path = f"{web.url}/api/projects/{name}/builds/{build}/share"
+    answer = HTTP.post(path, json={}, headers={"Authorization": f"Bearer {token}"})
+    chat = f'<a href="{answer.json()["url"]}">the build</a>'
+    for page, note in ((new_page(), 0), (new_page(), 1)):
+        if not note:
+            page.goto(f"{web.url}/login#{token}")
+            expect_signed_in(page, name)
+        page.route(
+            "http://chat.example/", lambda route: route.fulfill(body=chat, content_type=HTML)
+        )
+        page.goto("http://chat.example/")
+        page.get_by_role("link", name="the build").click()
+        expect(page).to_have_url(f"{web.url}/projects/{name}/builds/{build}")
+        expect_live(page)
+        expect(page.get_by_text("You came by a link")).to_have_count(note)
+        expect(page.get_by_text(f"Signed in as {name}")).to_have_count(1 - note)
 
 
 def test_axe_finds_nothing_and_nothing_is_cut_off(

@@ -1,6 +1,6 @@
 /** Mounts the components and joins socket, builds and page. Data flows down, actions flow up. */
 
-import { olderBuilds, readOverview, startBuild, stopBuild } from "./api.js";
+import { olderBuilds, readOverview } from "./api.js";
 import { announcer } from "./announcer.js";
 import { buildHistory } from "./build-history.js";
 import { buildList } from "./build-list.js";
@@ -21,14 +21,14 @@ import { mayDoEverything, mayRead, mayReadAll, mayStart } from "./grants.js";
 import { caughtUpText } from "./liveness.js";
 import { pageHead } from "./page-head.js";
 import { recall } from "./person.js";
-import { failed, recover } from "./notes.js";
+import { recover } from "./notes.js";
 import { placeAt } from "./place.js";
+import { presses } from "./presses.js";
 import { projectList } from "./project-list.js";
 import { queueOverview } from "./queue-overview.js";
 import { setText } from "./render.js";
 import { sharePanel } from "./share.js";
 import { startForm } from "./start-form.js";
-import { randomKey, startKeys } from "./start-keys.js";
 import { moment, seconds } from "./time.js";
 import { UNKNOWN, visits } from "./visitor.js";
 import { NOT_SIGNED_IN } from "./who.js";
@@ -76,9 +76,6 @@ let caughtUp = ""; // the sentence about what changed, shown for CAUGHT_UP
 let forgetting; // the timer that takes it away
 let recoveries = -1; // how often all was well again
 let clockOffset = 0; // of the gateway, in ms
-
-const notes = new Map(); // control → what came of its last press: see notes.js
-const keys = startKeys(randomKey);
 
 /* From the gateway */
 
@@ -201,47 +198,21 @@ function receive(state) {
 
 /* From a person */
 
-const actions = { "start-build": start, "stop-build": stop, "show-older": showOlder, edit };
-for (const [name, action] of Object.entries(actions)) {
-  document.addEventListener(name, (event) => action(event.detail));
-}
+const { notes, attempt } = presses({
+  by: () => (!visitor.signedIn && recall()) || undefined, // of somebody signed in the gateway knows it
+  well: () => liveness.well,
+  came(state) {
+    if (!place.build || keyOf(state) === keyOf(place)) receive(state);
+  },
+  noted(control) {
+    draw(control);
+    list.note(notes.get(OLDER_BUILDS) ?? {});
+    showOverview();
+  },
+});
 
-async function start({ control, project, script, priority, delay }) {
-  const body = { script: script ?? undefined, priority, delay, by: nameGiven() };
-  note(control, { busy: true });
-  try {
-    const state = await startBuild(project, body, keys.of(project, body));
-    keys.settle(project, body);
-    note(control, { started: state });
-    if (!place.build) receive(state);
-  } catch (error) {
-    if (error.settled) keys.settle(project, body);
-    note(control, failed(error, liveness.well, performance.now()));
-  }
-}
-
-async function stop({ control, project, build }) {
-  note(control, { busy: true });
-  try {
-    const state = await stopBuild({ project, build }, { by: nameGiven() });
-    note(control, {});
-    receive(state);
-  } catch (error) {
-    note(control, failed(error, liveness.well, performance.now()));
-  }
-}
-
-/** The name that a person gave; of somebody signed in the gateway knows it. */
-const nameGiven = () => (!visitor.signedIn && recall()) || undefined;
-
-/** What was refused is being changed. */
-function edit({ control }) {
-  if (notes.get(control)?.alert) note(control, {});
-}
-
-async function showOlder() {
-  note(OLDER_BUILDS, { busy: true });
-  try {
+document.addEventListener("show-older", () =>
+  attempt(OLDER_BUILDS, async () => {
     const ended = chosen(builds, limit).filter(hasEnded);
     const before = cursor ?? ended[ended.length - 1]?.build;
     const older = await olderBuilds({ project: place.project, before, limit: OLDER });
@@ -249,19 +220,10 @@ async function showOlder() {
     more = older.next !== null;
     limit += older.builds.length;
     older.builds.forEach(receive);
-    note(OLDER_BUILDS, {});
     drawAll();
-  } catch (error) {
-    note(OLDER_BUILDS, failed(error, liveness.well, performance.now()));
-  }
-}
-
-function note(control, news) {
-  notes.set(control, news);
-  draw(control);
-  list.note(notes.get(OLDER_BUILDS) ?? {});
-  showOverview();
-}
+    return {};
+  }),
+);
 
 /* Drawing: once a frame, and only what changed */
 
