@@ -9,6 +9,7 @@ from typing import Any
 
 import httpx
 import pytest
+from paho.mqtt import client as mqtt
 
 from support.held_open import stream, web_socket
 from support.rabbitmq import ControlledRabbitMQ
@@ -230,3 +231,50 @@ def test_refusals_of_socket_io_are_in_the_audit(
 
     until(lambda: len(rows()) >= len(expected), "all rows")
     assert rows() == expected
+
+
+def test_a_token_of_a_file_logs_in_at_the_embedded_broker(
+    run: Run, terminal: Terminal, free_port: Callable[[], int], tmp_path: Path
+) -> None:
+    done = terminal.run("token", "entry", "ada", "viewer@acme")
+    token = re.findall(r"^bf_\w+$", done.stderr, re.MULTILINE)[0]
+    file = tmp_path / "tokens.toml"
+    file.write_text(done.stdout)
+    mqtt_port = free_port()
+    web = run("up", anonymous="none", mqtt_port=mqtt_port, no_worker=True, tokens=file)
+    assert isinstance(web, Web)
+    web.until_ready()
+    assert connack(mqtt_port, "ada", token) == "Success"
+    assert connack(mqtt_port, "ada", "bf_" + "x" * 32) == "Not authorized"
+    file.write_text("")
+    until(lambda: connack(mqtt_port, "ada", token) == "Not authorized", "a refusal", SECONDS)
+    expected = [
+        ("ada", "login", "mqtt", "accepted"),
+        ("anonymous", "login", "mqtt", "not-signed-in: unknown"),
+        ("ada", "login", "mqtt", "not-signed-in: revoked"),
+    ]
+
+    def rows() -> list[tuple[str, ...]]:
+        return [
+            (row["principal"], row["action"], row["subject"], row["outcome"])
+            for row in terminal.audit()
+        ]
+
+    with suppress(AssertionError):
+        until(lambda: len(rows()) >= len(expected), "all rows")
+    assert rows() == expected
+
+
+def connack(port: int, name: str, password: str) -> str:
+    """Return what a broker answers to a login by MQTT."""
+    answers: list[str] = []
+    client = mqtt.Client(mqtt.CallbackAPIVersion.VERSION2, protocol=mqtt.MQTTv311)
+    client.username_pw_set(name, password)
+    client.on_connect = lambda *arguments: answers.append(str(arguments[3]))
+    client.connect("127.0.0.1", port)
+    client.loop_start()
+    try:
+        return until(lambda: answers, "an answer")[0]
+    finally:
+        client.disconnect()
+        client.loop_stop()
