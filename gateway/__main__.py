@@ -25,6 +25,7 @@ log = logging.getLogger(__name__)
 @database_url
 @options.host
 @options.anonymous
+@options.token_file
 @click.option(
     "--port",
     envvar="BUILDFEED_PORT",
@@ -81,7 +82,7 @@ log = logging.getLogger(__name__)
 @log_level
 def main(log_level: str, anonymous: Grants | None, **given: Any) -> None:  # noqa: ANN401 - click names and types them
     """Serve the page, the API and socket.io to browsers."""
-    everybody = options.check(given["host"], anonymous, given["database_url"])
+    everybody = options.check(given["host"], anonymous, given["database_url"], given["tokens"])
     options.check_tls(given["tls_cert"], given["tls_key"], given["workers"])
     settings = Settings(**given, anonymous=everybody)
     configure(log_level)

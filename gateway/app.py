@@ -21,11 +21,13 @@ from buildfeed.awake_clock import AwakeClock
 from buildfeed.broker.amqp.link import AmqpLink
 from buildfeed.history.store import Store
 from gateway.access.access import Access
+from gateway.access.audit import Audit
 from gateway.access.clients import Clients
 from gateway.access.directory import Directory
 from gateway.access.paths import Paths
 from gateway.access.proxies import Proxies
 from gateway.access.refusals import Refusals
+from gateway.access.token_file import TokenFile
 from gateway.commands.admission import Admission, Most
 from gateway.commands.commands import Commands
 from gateway.commands.publisher import AmqpPublisher, MqttPublisher
@@ -184,7 +186,10 @@ class Gateway:
         )
         # The ways to watchers.
         newest = Newest(live, builds.find, self._feed.body)
-        self.directory = Directory(store.tokens(), settings.anonymous)
+        self._audit = Audit(store.audit().append)
+        self.directory = Directory(
+            store.tokens(), settings.anonymous, self._audit, TokenFile(settings.tokens)
+        )
         self._snapshot = Snapshot(live, store, settings.snapshot_queries)
         self.handover = Handover(settings.shared)
         self.socket_io, self._transports = _transports(
@@ -219,11 +224,12 @@ class Gateway:
     async def running(self) -> AsyncIterator[None]:
         """Run all parts beside the body, and close them at its end."""
         settings = self._settings
-        sources: list[Part] = [self._clock, self._catch_up, self._feed, self.directory]
+        sources: list[Part] = [self._clock, self._catch_up, self._feed]
+        access: list[Part] = [self.directory, self._audit]
         siblings: list[Part] = [self.handover] if settings.shared else []
+        operations: list[Part] = [self._loop_lag, *self._operations.siblings]
         files: list[Part] = [self._certificate] if self._certificate else []
-        parts = [*sources, *self._transports, self._loop_lag, *self._operations.siblings]
-        parts += [*siblings, *files]
+        parts = [*sources, *access, *self._transports, *operations, *siblings, *files]
         for link in self._links():
             link.start()
         try:
@@ -241,6 +247,7 @@ class Gateway:
             async with asyncio.timeout(CLOSE_SECONDS):
                 await asyncio.gather(*(transport.close() for transport in self._transports))
         await self._commands.close()
+        await self._audit.close()
         await asyncio.gather(*(asyncio.to_thread(link.stop) for link in self._links()))
         self._store.close()
 
@@ -308,6 +315,16 @@ class Gateway:
                 **self.patience.refused,
             },
             snapshots_waiting=self._snapshot.waiting,
+            sign_ins={
+                "failed": self.directory.attempts.counted,
+                "refused": self.directory.attempts.refused,
+            },
+            tokens_known={
+                "history": self.directory.remembered,
+                "file": self.directory.in_file,
+            },
+            audit_waiting=self._audit.waiting,
+            audit_lost=self._audit.lost,
         )
 
 

@@ -13,6 +13,8 @@ from buildfeed.grants import Grants
 from buildfeed.history import tokens
 from gateway.access import hosts, paths, proxies
 from gateway.access.anonymous import ALL_INTERFACES, decided, is_loopback, parse, refusal
+from gateway.access.token_entries import InvalidTokens
+from gateway.access.token_file import read
 
 _LIMITS: Final = (
     # option, default, least, help
@@ -84,13 +86,28 @@ def anonymous(command: Command) -> Command:
     )(command)
 
 
-def check(host: str, anonymous: Grants | None, database_url: str) -> Grants:
+def token_file(command: Command) -> Command:
+    """Add `--tokens`, given to the command as `tokens`: the path of a file that was read once."""
+    return click.option(
+        "--tokens",
+        envvar="BUILDFEED_TOKENS",
+        type=click.Path(dir_okay=False, path_type=Path),
+        callback=_token_file,
+        help="File of tokens (TOML), read again when it changes, besides those of `buildfeed "
+        "token add`.",
+    )(command)
+
+
+def check(
+    host: str, anonymous: Grants | None, database_url: str, token_file: Path | None
+) -> Grants:
     """Return what everybody may do.
 
-    Raises click.UsageError, one sentence of advice, if others may come and nobody has decided.
+    Raises click.UsageError, one sentence of advice, if others may come and nobody has decided. A
+    file of tokens is a decision.
     """
     undecided = anonymous is None and not is_loopback(host)
-    has_tokens = undecided and tokens.any_is_good(database_url)
+    has_tokens = undecided and (token_file is not None or tokens.any_is_good(database_url))
     if sentence := refusal(host, anonymous, has_tokens=has_tokens):
         raise click.UsageError(sentence)
     return decided(host, anonymous)
@@ -240,6 +257,18 @@ def _anonymous(
         return None if value is None else parse(value)
     except InvalidGrant as exc:
         raise click.BadParameter(str(exc)) from exc
+
+
+def _token_file(
+    _context: click.Context, _option: click.Parameter, value: Path | None
+) -> Path | None:
+    if value is None:
+        return None
+    try:
+        read(value)
+    except InvalidTokens as exc:
+        raise click.BadParameter(f"{str(value)!r}: {exc.reason}.") from exc
+    return value.absolute()
 
 
 def _root_path(_context: click.Context, _option: click.Parameter, value: str) -> str:

@@ -42,7 +42,10 @@ class Problem(Exception):
 
     `slug` ends the problem's type `urn:buildfeed:problem:{slug}` (RFC 9457 §3.1.1) and is stable;
     `detail` may quote what a stranger sent, which becomes printable; `extra` are further members.
+    `principal` is who is refused, where only the refusal knows; it is told to nobody.
     """
+
+    principal: str = ""
 
     def __init__(
         self,

@@ -15,8 +15,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """The options of `buildfeed gateway`.
 
     Without `amqp_url` commands travel by MQTT, as in the embedded default. `anonymous` are the
-    grants of those who are not signed in. `origins` are the web origins allowed besides the
-    gateway's own. `root_path`, empty or as `/ci`, is the path below
+    grants of those who are not signed in; `tokens` is a file of tokens. `origins` are the web
+    origins allowed besides the gateway's own. `root_path`, empty or as `/ci`, is the path below
     which a proxy has the gateway. A minute, each project may start `starts_per_minute`
     builds, each address `starts_per_address` and all together `starts_in_all` (0: no limit; None:
     twice and ten times as many as a project); as many may be stopped. At most `max_unfinished` are
@@ -41,6 +41,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     host: str
     port: int
     anonymous: Grants = EVERYTHING
+    tokens: Path | None = None
     origins: tuple[str, ...] = ()
     root_path: str = ""
     starts_per_minute: int = 600

@@ -21,11 +21,14 @@ from buildfeed.broker.local.users import User
 from buildfeed.cli.logins import Logins
 from buildfeed.cli.settings import MQTT_PORT, Settings
 from buildfeed.errors import BuildfeedError, CannotListen
+from buildfeed.history.audit import AuditLog
 from buildfeed.history.database import Database
 from buildfeed.history.tokens import Tokens
 from buildfeed.keep_running import keep_running
 from buildfeed.machine.folder import kept
 from buildfeed.machine.output import say
+from gateway.access.audit import Audit
+from gateway.access.token_file import TokenFile
 
 _USER: Final = "buildfeed"
 
@@ -145,7 +148,8 @@ async def _embedded(settings: Settings) -> AsyncIterator[Urls]:
     reader = _reader(settings)
     users = [owner, reader] if reader else [owner]
     database = Database(settings.database_url)
-    logins = Logins(Tokens(database))
+    audit = Audit(AuditLog(database).append)
+    logins = Logins(Tokens(database), audit, TokenFile(settings.tokens))
     embedded = EmbeddedBroker(
         host=settings.host, port=_mqtt_port(settings), users=users, logins=logins
     )

@@ -16,6 +16,9 @@ _COMMANDS = {
     "gateway": ("gateway.__main__", "Serve the page, the API and socket.io to browsers."),
     "fakebuild": ("fakebuild.__main__", "Run a worker that fakes builds."),
     "recorder": ("buildfeed.history.__main__", "Keep the history."),
+    "token": ("buildfeed.cli.tokens", "Make, list and revoke tokens, by which others sign in."),
+    "can": ("buildfeed.cli.can", "Say whether a token may do something, and by which grant."),
+    "audit": ("buildfeed.cli.audit", "Show who did what from where."),
     "check": ("buildfeed.cli.check", "Say whether JSON documents are activities."),
     "dead": ("buildfeed.cli.dead", "List, retry or drop the starts that were given up."),
 }

@@ -13,6 +13,7 @@ from buildfeed.broker.amqp import dead_letters
 from buildfeed.broker.amqp.dead_letters import DeadLetter
 from buildfeed.broker.amqp.link import AmqpLink, Work
 from buildfeed.broker.options import amqp_url
+from buildfeed.cli import table
 from buildfeed.errors import BrokerUnavailable
 from buildfeed.log import configure
 
@@ -46,7 +47,7 @@ def list_(amqp_url: str | None) -> None:
         click.echo("There are no dead letters.")
         return
     now = datetime.now(UTC)
-    _print_table([_HEADINGS, *(_row(letter, now) for letter in letters)])
+    table.show([_HEADINGS, *(_row(letter, now) for letter in letters)])
 
 
 @main.command()
@@ -125,13 +126,6 @@ def _row(letter: DeadLetter, now: datetime) -> tuple[str, ...]:
     attempts = "-" if letter.attempts is None else str(letter.attempts)
     age = _age((now - letter.died).total_seconds()) if letter.died else "-"
     return _plain(letter.project), _plain(letter.build), attempts, age, _reason(letter)
-
-
-def _print_table(rows: Sequence[Sequence[str]]) -> None:
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    for row in rows:
-        cells = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
-        click.echo("  ".join(cells).rstrip())
 
 
 def _age(seconds: float) -> str:

@@ -8,8 +8,10 @@ from typing import Final
 from buildfeed.broker.local.users import Holder
 from buildfeed.grants import Grants
 from buildfeed.history.tokens import BEARER, Tokens
+from gateway.access.audit import Audit, outcome
 from gateway.access.directory import Directory
 from gateway.access.principal import Principal
+from gateway.access.token_file import TokenFile
 from gateway.log_limit import LogLimit
 from gateway.problems import Problem
 
@@ -19,16 +21,27 @@ log = logging.getLogger(__name__)
 
 
 class Logins:
-    """Knows the holders of `tokens`; `run` finds out which of them are good no more."""
+    """Knows the holders of `tokens`, and of those in a `file`.
 
-    def __init__(self, tokens: Tokens) -> None:
-        self._directory = Directory(tokens, Grants())
+    `run` finds out which of them are good no more, and records who has logged in in the `audit`.
+    """
+
+    def __init__(
+        self, tokens: Tokens, audit: Audit | None = None, file: TokenFile | None = None
+    ) -> None:
+        self._audit = audit or Audit()
+        self._directory = Directory(tokens, Grants(), self._audit, file)
         self._found: dict[str, Principal] = {}
         """Those who have logged in, by the ids of their tokens."""
 
     async def run(self) -> None:
-        """Look for changes every 3 s, until cancelled."""
-        await self._directory.run()
+        """Look for changes every 3 s, and record the audit, until cancelled."""
+        try:
+            async with asyncio.TaskGroup() as running:
+                running.create_task(self._directory.run())
+                running.create_task(self._audit.run())
+        finally:
+            await self._audit.close()
 
     async def find(self, name: str, password: str, address: str) -> Holder | None:
         """Return who logs in with a token and its name, None for nobody.
@@ -39,7 +52,10 @@ class Logins:
             who = await self._look_up(name, password, address)
         except Problem as problem:
             self._tell(problem, address)
+            nobody, ended = self._directory.anonymous, outcome(problem)
+            self._audit.refused(nobody, "login", "mqtt", address, ended, problem.principal)
             return None
+        self._audit.accepted(who, "login", "mqtt", address)
         self._found[who.token] = who
         return Holder(who.name, who.token, who.grants)
 

@@ -24,7 +24,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     With an `mqtt_url` it uses the broker there, and the AMQP of that broker if it has an
     `amqp_url`; else it starts the `broker`. `workers` is the number of gateway processes. Without
     an `mqtt_port` the embedded broker takes MQTT_PORT, or another that is free. `anonymous` are the
-    grants of those who are not signed in. With `tls_cert` and `tls_key` the gateway speaks TLS.
+    grants of those who are not signed in; `tokens` is a file of tokens. With `tls_cert` and
+    `tls_key` the gateway speaks TLS.
     """
 
     broker: str
@@ -36,6 +37,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     keep_builds: int
     host: str
     anonymous: Grants
+    tokens: Path | None
     port: int
     origins: tuple[str, ...]
     root_path: str
@@ -73,6 +75,7 @@ _OPTIONS: Final = (
     keep,
     options.host,
     options.anonymous,
+    options.token_file,
     click.option(
         "--port",
         envvar="BUILDFEED_PORT",
@@ -129,7 +132,7 @@ def settings_of(*, anonymous: Grants | None, **given: Any) -> Settings:  # noqa:
     Raises click.UsageError when options contradict each other, or nobody may be served.
     """
     options.check_tls(given["tls_cert"], given["tls_key"], given["workers"])
-    everybody = options.check(given["host"], anonymous, given["database_url"])
+    everybody = options.check(given["host"], anonymous, given["database_url"], given["tokens"])
     found = Settings(data_dir=data_dir(), anonymous=everybody, **given)
     if found.amqp_url and not found.mqtt_url:
         raise click.UsageError("--amqp-url names a running broker: give its --mqtt-url too.")

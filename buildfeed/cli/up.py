@@ -163,6 +163,7 @@ def _environment(settings: Settings, urls: Urls, mark: str) -> dict[str, str]:
         "BUILDFEED_NAME": os.environ.get("BUILDFEED_NAME") or _worker_name(settings),
         "BUILDFEED_HOST": settings.host,
         "BUILDFEED_ANONYMOUS": anonymous.written(settings.anonymous),
+        "BUILDFEED_TOKENS": str(settings.tokens) if settings.tokens else None,
         "BUILDFEED_PORT": str(settings.port),
         "BUILDFEED_ORIGINS": " ".join(settings.origins) or None,
         "BUILDFEED_ROOT_PATH": settings.root_path or None,

@@ -16,7 +16,7 @@ SETTINGS: Final = frozenset(
         *("MESSAGES_PER_SECOND", "MQTT_PORT", "MQTT_URL", "NAME", "NO_WORKER", "ORIGINS", "PORT"),
         *("QUESTIONS_KIB", "RECORDER_ID", "ROOT_PATH", "SNAPSHOT_QUERIES", "STARTS_IN_ALL"),
         *("STARTS_PER_ADDRESS", "STARTS_PER_MINUTE", "STUCK_SECONDS", "TLS_CERT", "TLS_KEY"),
-        *("TRUSTED_PROXIES", "UNFETCHED_KIB", "WORKERS"),
+        *("TOKENS", "TRUSTED_PROXIES", "UNFETCHED_KIB", "WORKERS"),
     )
 )
 """Of all commands, without the prefix: to ask each command would mean to import it."""

@@ -74,6 +74,20 @@ def data_dir() -> Path:
     return path
 
 
+def missing_file(url: str) -> Path | None:
+    """Return the file of a database that is not there; None if it is there, or is no file."""
+    parsed = make_url(url)
+    file = sqlite.file_of(parsed) if parsed.get_backend_name() == _SQLITE else None
+    return file if file and not file.exists() else None
+
+
+def place(url: str) -> str:
+    """Return where a database is, for people: its file, or its URL without the password."""
+    parsed = make_url(url)
+    file = sqlite.file_of(parsed) if parsed.get_backend_name() == _SQLITE else None
+    return str(file or parsed)
+
+
 def recorder_lock(url: str, recorder_id: str, advice: str) -> FolderLock | None:
     """Return the lock of the one recorder of this id; None for a database that is no file."""
     found = make_url(url)

@@ -1,5 +1,7 @@
 """Retention: removes builds that ended long ago, or have many newer builds in their project.
 
+What access leaves behind goes at fixed ages: see `access_retention`.
+
 The age of a build is that of its last change, and a change has a number but no time, as clocks of
 workers cannot be trusted. So each sweep writes a mark: the number of the newest change, and the
 time of this machine. A build whose number is not above that of a mark has not changed since then.
@@ -17,7 +19,7 @@ from sqlalchemy import ColumnElement, Connection, delete, exists, func, insert, 
 
 from buildfeed.activity import Key
 from buildfeed.errors import HistoryUnavailable
-from buildfeed.history import turns
+from buildfeed.history import access_retention, turns
 from buildfeed.history.claims import KEY_LIFETIME
 from buildfeed.history.database import Database
 from buildfeed.history.schema import activities, builds, counter, marks, starts
@@ -104,11 +106,22 @@ class Retention:
             removed += self._remove(removable & _beyond(project, self._keep.builds))
         return removed
 
+    def sweep_access(self, now: datetime) -> int:
+        """Remove what access left behind long before `now`; return how many rows.
+
+        Raises HistoryUnavailable.
+        """
+        return access_retention.sweep(
+            self._database, now, lambda: not self._stopping.wait(_LEAST_PAUSE)
+        )
+
     def _run(self) -> None:
         while not self._stopping.is_set():
             try:
-                if removed := self.sweep(self._now()):
+                now = self._now()
+                if removed := self.sweep(now):
                     log.info("history.removed", extra={"builds": removed})
+                self.sweep_access(now)
             except HistoryUnavailable as exc:
                 log.warning("history.not_swept", extra={"reason": exc.reason})
             except Exception:  # the thread must not die while the process seems to be up

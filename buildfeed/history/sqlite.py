@@ -106,10 +106,15 @@ def _make_folder(file: Path) -> None:
 def _on_do_connect(
     file: Path, _dialect: object, _record: object, _args: object, options: dict[str, Any]
 ) -> None:
-    """Make the file for this user alone: SQLite would let everybody read it, and its log."""
+    """Make the file for this user alone: SQLite would let everybody read it, and its log.
+
+    One that exists is not opened: to close it would end the locks that the other connections of
+    this process have on it (https://sqlite.org/howtocorrupt.html §2.2). Another process would take
+    itself for the last one then and remove the log, with all that is written to it afterwards.
+    """
     _make_folder(file)  # it may have been removed since
-    with suppress(OSError):  # SQLite says why it cannot be opened
-        os.close(os.open(file, os.O_RDWR | os.O_CREAT, 0o600))
+    with suppress(OSError):  # it exists, or SQLite says why it cannot be opened
+        os.close(os.open(file, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
     options.setdefault("timeout", _PATIENCE)
 
 

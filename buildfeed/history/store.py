@@ -23,6 +23,7 @@ from sqlalchemy import (
 from buildfeed.activity import Activity, Key
 from buildfeed.board import BuildState, fold
 from buildfeed.history import rows, turns
+from buildfeed.history.audit import AuditLog
 from buildfeed.history.claims import Claims
 from buildfeed.history.database import Database
 from buildfeed.history.malformed import MAX_KEPT, Malformed
@@ -233,6 +234,10 @@ class Store:
     def tokens(self) -> Tokens:
         """Return the tokens and sessions."""
         return Tokens(self._database)
+
+    def audit(self) -> AuditLog:
+        """Return the audit."""
+        return AuditLog(self._database)
 
     def close(self) -> None:
         """Close the connections."""

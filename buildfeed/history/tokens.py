@@ -159,6 +159,13 @@ class Tokens:
             query = select(tokens).order_by(tokens.c.created, tokens.c.id)
             return [_token(row) for row in connection.execute(query)]
 
+    def good(self, name: str) -> Token | None:
+        """Return the token of a name that is good now; None if there is none."""
+        with self._database.transaction() as connection:
+            now = self._now(connection)
+            found = [each for each in self._named(connection, name) if _is_good(each, now)]
+            return next(iter(found), None)
+
     def revoke(self, name: str) -> int:
         """Revoke the tokens of a name; return how many were good."""
         with self._database.transaction() as connection:
@@ -189,14 +196,17 @@ class Tokens:
                 connection.execute(change.values(ended=now, changed=number))
         return secret
 
-    def session(self, hash_: str) -> tuple[Session, Token] | None:
-        """Return the session whose secret has a hash, ended or not, and its token."""
+    def session(self, hash_: str) -> tuple[Session, Token | None] | None:
+        """Return the session whose secret has a hash, ended or not, and its token.
+
+        The token is None if it is not one of the history.
+        """
         with self._database.transaction() as connection:
             row = connection.execute(select(sessions).where(sessions.c.hash == hash_)).first()
             if row is None:
                 return None
             token = connection.execute(select(tokens).where(tokens.c.id == row.token)).first()
-            return (_session(row), _token(token)) if token else None
+            return _session(row), _token(token) if token else None
 
     def use(self, token: str, session: str = "") -> None:
         """Take note that a token of an id is used, and a session of a hash if there is one."""

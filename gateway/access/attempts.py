@@ -20,6 +20,8 @@ class Attempts:
     def __init__(self, most: int = MOST) -> None:
         self._most = most
         self._made: OrderedDict[str, list[float]] = OrderedDict()
+        self.counted = 0
+        """How many attempts were counted."""
         self.refused = 0
         """How many attempts were refused."""
 
@@ -33,6 +35,7 @@ class Attempts:
 
     def fail(self, name: str, now: float) -> None:
         """Count an attempt."""
+        self.counted += 1
         made = self._made.setdefault(name, [])
         made[:] = [*(at for at in made if now - at < MINUTE), now][-self._most :]
         self._made.move_to_end(name)

@@ -1,9 +1,10 @@
 """The directory: which principal a credential stands for, and who of them is here.
 
-Tokens and sessions are in the history. What was looked up is remembered; every 3 s the changes
-since the last look are read, so that a token that was revoked, or has other grants, is known in
-every process, and its open connections are closed. While the history is away, those who are
-remembered are still served, and nobody else can come.
+Tokens are in the history, or in a file; sessions are in the history. What was looked up is
+remembered; every 3 s the changes since the last look are read, so that a token that was revoked, or
+has other grants, is known in every process, and its open connections are closed. While the history
+is away, those who are remembered are still served, and nobody else can come but by a token of the
+file.
 
 Everything expires by the clock of the database, which all gateways share.
 """
@@ -13,7 +14,7 @@ import logging
 import secrets
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Hashable
+from collections.abc import Awaitable, Callable, Hashable
 from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
 from typing import Final, TypeVar
@@ -34,9 +35,12 @@ from buildfeed.history.tokens import (
     digest,
 )
 from gateway.access.attempts import Attempts
+from gateway.access.audit import Audit
 from gateway.access.credentials import Shown
 from gateway.access.principal import ANONYMOUS, Principal, not_signed_in
 from gateway.access.proxies import owner
+from gateway.access.token_file import LOOK_SECONDS as FILE_LOOK_SECONDS
+from gateway.access.token_file import TokenFile
 from gateway.answered import ANSWER_SECONDS, answered
 from gateway.problems import Problem
 from gateway.tasks import Tasks
@@ -58,17 +62,28 @@ Leave = Callable[[str], None]
 
 
 class Directory:
-    """Knows who a credential stands for; `anonymous` are the grants of those without one."""
+    """Knows who a credential stands for; `anonymous` are the grants of those without one.
 
-    def __init__(self, tokens: Tokens, anonymous: Grants) -> None:
+    What they do and are refused is noted in `audit`. A `file` may have tokens too.
+    """
+
+    def __init__(
+        self,
+        tokens: Tokens,
+        anonymous: Grants,
+        audit: Audit | None = None,
+        file: TokenFile | None = None,
+    ) -> None:
         self.anonymous = Principal(name=ANONYMOUS, grants=anonymous)
         self.attempts = Attempts()
+        self.audit = audit or Audit()
         self._tokens = tokens
+        self._file = file or TokenFile(None)
         self._made = Attempts(_MOST_MADE)
         self._known: OrderedDict[str, Principal] = OrderedDict()
         """Principals by the hashes of their credentials."""
-        self._over: OrderedDict[str, str] = OrderedDict()
-        """Why credentials are good no more, which none of them will be again."""
+        self._over: OrderedDict[str, tuple[str, str]] = OrderedDict()
+        """Why credentials are good no more, and whose they are; a file may make one good again."""
         self._turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
         """The addresses of which something is looked up."""
         self._noted: OrderedDict[str, float] = OrderedDict()
@@ -129,8 +144,8 @@ class Directory:
         One of an address is looked up at a time, so that it has ten failures a minute and not as
         many as it has connections.
         """
-        if why := self._over.get(digest(credential)):
-            raise not_signed_in(why)
+        if over := self._over.get(digest(credential)):
+            raise not_signed_in(*over)
         turn = self._turns.setdefault(address, asyncio.Lock())
         try:
             async with asyncio.timeout(ANSWER_SECONDS):
@@ -144,13 +159,14 @@ class Directory:
 
     async def _look_up_next(self, credential: str, address: str) -> Principal:
         hash_, by_session, now = digest(credential), credential.startswith(COOKIE), time.monotonic()
-        if why := self._over.get(hash_):
-            raise not_signed_in(why)
+        if over := self._over.get(hash_):
+            raise not_signed_in(*over)
         if wait := self.attempts.wait(address, now):
             raise too_many(wait)
+        in_file = self._file.find(hash_) is not None  # no history is needed then
         looks = -1
         while looks != self._looks:  # a change that was read meanwhile must not be missed
-            if self._number is None:
+            if self._number is None and not in_file:
                 await self.look()
             looks = self._looks
             try:
@@ -160,9 +176,9 @@ class Directory:
                 if why == "unknown":
                     self.attempts.fail(address, now)
                 if why != "unknown" or by_session:  # browsers repeat a cookie again and again
-                    _remember(self._over, hash_, why)
+                    _remember(self._over, hash_, (why, problem.principal))
                 raise
-        if self._number is None:
+        if self._number is None and not in_file:
             raise HistoryUnavailable("it is not known what has changed")
         _remember(self._known, hash_, principal)
         return principal
@@ -173,17 +189,19 @@ class Directory:
         if by_session:
             found = await answered(self._tokens.session, hash_)
             session, token = found or (None, None)
+            if session and token is None:
+                token = self._file.of_id(session.token)
         else:
-            token = await answered(self._tokens.find, hash_)
+            token = self._file.find(hash_) or await answered(self._tokens.find, hash_)
         now = self.now()
         if token is None:
-            raise not_signed_in("unknown")
+            raise not_signed_in("ended" if session else "unknown")
         if token.revoked:
-            raise not_signed_in("revoked")
+            raise not_signed_in("revoked", token.name)
         if token.expires and token.expires <= now:
-            raise not_signed_in("expired")
+            raise not_signed_in("expired", token.name)
         if session and (session.ended or session.expires <= now):
-            raise not_signed_in("ended")
+            raise not_signed_in("ended", token.name)
         return _principal(hash_, token, session)
 
     def _is_over(self, principal: Principal) -> bool:
@@ -273,14 +291,35 @@ class Directory:
         found = self._here.get(holder)
         return found[0] if found else None
 
+    @property
+    def remembered(self) -> int:
+        """How many tokens and sessions are remembered."""
+        return len(self._known)
+
+    @property
+    def in_file(self) -> int:
+        """How many tokens the file has."""
+        return len(self._file)
+
     async def run(self) -> None:
-        """Look for changes every 3 s, until cancelled."""
+        """Look for changes, of the history every 3 s, until cancelled."""
         try:
-            while True:
-                await self.look()
-                await asyncio.sleep(LOOK_SECONDS)
+            async with asyncio.TaskGroup() as looking:
+                looking.create_task(_keep_looking(self.look, LOOK_SECONDS))
+                if self._file.exists:  # apart, as a look at a frozen database takes 10 s
+                    looking.create_task(_keep_looking(self.look_at_file, FILE_LOOK_SECONDS))
         finally:
             await self._tasks.cancel()
+
+    async def look_at_file(self) -> None:
+        """Read the file of tokens if it has changed, and close what has to end."""
+        changed = await asyncio.to_thread(self._file.look)
+        if changed is not None:
+            self._over.clear()  # one that had expired may be good again
+            for token in changed:
+                if token.revoked:
+                    _remember(self._over, token.hash, ("revoked", token.name))
+            self._take({token.id: token for token in changed}, {})
 
     async def look(self) -> None:
         """Read what changed since the last look, and close what has to end."""
@@ -289,22 +328,25 @@ class Directory:
         except HistoryUnavailable as exc:
             log.debug("token.no_news", extra={"reason": exc.reason})
         else:
-            self._looks += 1
             self._number = changes.number
             self._ahead = changes.now - _awake()
             tokens = {token.id: token for token in changes.tokens}
-            sessions = {session.hash: session for session in changes.sessions}
-            for hash_, principal in list(self._known.items()):
-                token = tokens.get(principal.token)
-                if principal.session in sessions or (token and _is_other(token, principal)):
-                    del self._known[hash_]
-            for principal, leave in list(self._here.values()):
-                token, session = tokens.get(principal.token), sessions.get(principal.session)
-                if token and _is_other(token, principal):
-                    leave("revoked" if token.revoked else "changed")
-                elif session and session.ended:
-                    leave("ended")
+            self._take(tokens, {session.hash: session for session in changes.sessions})
         await self._end_expired()
+
+    def _take(self, tokens: dict[str, Token], sessions: dict[str, Session]) -> None:
+        """Take note of what has changed: tokens by their ids, and sessions by their hashes."""
+        self._looks += 1
+        for hash_, principal in list(self._known.items()):
+            token = tokens.get(principal.token)
+            if principal.session in sessions or (token and _is_other(token, principal)):
+                del self._known[hash_]
+        for principal, leave in list(self._here.values()):
+            token, session = tokens.get(principal.token), sessions.get(principal.session)
+            if token and _is_other(token, principal):
+                leave("revoked" if token.revoked else "changed")
+            elif session and session.ended:
+                leave("ended")
 
     async def _end_expired(self) -> None:
         """Close what has expired; a session that was used meanwhile goes on."""
@@ -360,8 +402,16 @@ def _principal(hash_: str, token: Token, session: Session | None) -> Principal:
 
 
 def _is_other(token: Token, principal: Principal) -> bool:
-    """Tell whether a token is revoked, or has other grants than when it was looked up."""
-    return token.revoked is not None or token.grants != principal.grants
+    """Tell whether a token is revoked, or does not grant any more what it did when looked up."""
+    ends, known = token.expires, principal.expires
+    ends_earlier = ends is not None and (known is None or known > ends)
+    return token.revoked is not None or token.grants != principal.grants or ends_earlier
+
+
+async def _keep_looking(look: Callable[[], Awaitable[None]], seconds: float) -> None:
+    while True:
+        await look()
+        await asyncio.sleep(seconds)
 
 
 def _awake() -> timedelta:

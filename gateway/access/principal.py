@@ -78,10 +78,16 @@ class Principal(msgspec.Struct, frozen=True, kw_only=True):
         raise Problem(HTTPStatus.UNPROCESSABLE_ENTITY, "bad-field", detail, errors=errors)
 
 
-def not_signed_in(why: str) -> Problem:
-    """Return the refusal of somebody who is not signed in, for one of the reasons WHY."""
+def not_signed_in(why: str, name: str = "") -> Problem:
+    """Return the refusal of somebody who is not signed in, for one of the reasons WHY.
+
+    The `name` of what was shown is for the audit alone.
+    """
     headers = {"WWW-Authenticate": 'Bearer realm="Buildfeed"'}
-    return Problem(HTTPStatus.UNAUTHORIZED, "not-signed-in", WHY[why], headers=headers, reason=why)
+    detail = WHY[why]
+    problem = Problem(HTTPStatus.UNAUTHORIZED, "not-signed-in", detail, headers=headers, reason=why)
+    problem.principal = name
+    return problem
 
 
 def other_principal() -> Problem:

@@ -23,6 +23,7 @@ from gateway.commands.commands import Commands
 from gateway.commands.requests import StartRequest, StopRequest
 from gateway.drain import Drain
 from gateway.http import collection, requests
+from gateway.http.audited import audited
 from gateway.http.links import Links
 from gateway.http.requests import MAX_BODY_BYTES, ActivitiesRequest, Kinds
 from gateway.problems import Problem, unknown_build
@@ -65,7 +66,7 @@ class Api:
 
     async def start(self, request: Request) -> Response:
         """202 and the new build; with `Prefer: wait=N` 200 and the ended one."""
-        with _counted(self._counters.starts):
+        with _counted(self._counters.starts), audited(request, "start") as asked:
             project = requests.name("project", request.path_params["project"])
             who = principal.of(request.scope)
             who.need("start", project)
@@ -76,6 +77,7 @@ class Api:
             if key and not who.anonymous:
                 key = f"{who.name} {key}"  # no key has a space: it belongs to this principal
             state = await self._commands.start(project, wanted, key, _client(request))
+            asked.subject = f"{project}/{state.newest.object.build}"
         status = HTTPStatus.ACCEPTED
         place = f"/api/projects/{project}/builds/{state.newest.object.build}"
         headers = {"Location": self._links.path(place)}
@@ -88,7 +90,7 @@ class Api:
 
     async def stop(self, request: Request) -> Response:
         """202 and the build, which is `stopping` from now on, or `stopped` already."""
-        with _counted(self._counters.stops):
+        with _counted(self._counters.stops), audited(request, "stop"):
             project, build = self._named(request)
             who = principal.of(request.scope)
             who.need("stop", project)

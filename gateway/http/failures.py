@@ -14,6 +14,7 @@ from starlette.types import Scope
 
 from buildfeed.errors import HistoryUnavailable
 from gateway import problems
+from gateway.http import audited
 from gateway.log_limit import LogLimit
 from gateway.problems import Problem
 
@@ -34,6 +35,7 @@ async def answer(request: Request, exc: Exception) -> Response:
     match exc:
         case Problem():
             problem = exc
+            audited.refused(request.scope, problem)
         case HTTPException():
             status = HTTPStatus(exc.status_code)
             slug = status.phrase.lower().replace(" ", "-")

@@ -24,6 +24,7 @@ from gateway.access.directory import Directory
 from gateway.access.principal import Principal, not_signed_in
 from gateway.http import requests
 from gateway.http.api import payload
+from gateway.http.audited import audited
 from gateway.http.links import Links
 from gateway.problems import Problem
 
@@ -73,13 +74,14 @@ class Sessions:
 
     async def sign_in(self, request: Request) -> Response:
         """200 and who one is from now on, with the cookie of a session."""
-        wanted = requests.body(await payload(request), SignInRequest)
-        secure = self._secure(request)
-        if not wanted.token.startswith(BEARER):
-            raise self._directory.failed(_address(request))
-        who = await self._directory.find(wanted.token, _address(request))
-        secret, who = await self._directory.sign_in(who)
-        response = _session(who)
+        with audited(request, "sign-in") as asked:
+            wanted = requests.body(await payload(request), SignInRequest)
+            secure = self._secure(request)
+            if not wanted.token.startswith(BEARER):
+                raise self._directory.failed(_address(request))
+            who = await self._directory.find(wanted.token, _address(request))
+            secret, asked.who = await self._directory.sign_in(who)
+        response = _session(asked.who)
         _set_cookie(response, SECURE_COOKIE if secure else PLAIN_COOKIE, secret, secure=secure)
         return response
 
@@ -87,23 +89,26 @@ class Sessions:
         """204; the session has ended, and what it had open is closed."""
         who = principal.of(request.scope)
         if who.session:
-            await self._directory.sign_out(who.session)
+            with audited(request, "sign-out"):
+                await self._directory.sign_out(who.session)
         response = Response(status_code=HTTPStatus.NO_CONTENT)
         _delete_cookies(response)
         return response
 
     async def share(self, request: Request) -> Response:
         """201 and a link, with which everybody may watch this one build for a while."""
-        project = requests.name("project", request.path_params["project"])
-        build = requests.name("build", request.path_params["build"])
-        who, area = principal.of(request.scope), Area(project, build)
-        who.need_to_see(project, build)
-        if who.anonymous and not who.grants.may("operate"):
-            raise not_signed_in(who.why)  # or strangers could fill the history with links
-        if not who.grants.by("read", area):
-            raise who.refused(Grant("read", area))
-        wanted = requests.body(await payload(request), ShareRequest)
-        token, secret = await self._directory.share(who, area, timedelta(hours=wanted.hours))
+        with audited(request, "share") as asked:
+            project = requests.name("project", request.path_params["project"])
+            build = requests.name("build", request.path_params["build"])
+            who, area = principal.of(request.scope), Area(project, build)
+            who.need_to_see(project, build)
+            if who.anonymous and not who.grants.may("operate"):
+                raise not_signed_in(who.why)  # or strangers could fill the history with links
+            if not who.grants.by("read", area):
+                raise who.refused(Grant("read", area))
+            wanted = requests.body(await payload(request), ShareRequest)
+            token, secret = await self._directory.share(who, area, timedelta(hours=wanted.hours))
+            asked.subject = f"{project}/{build} {token.name}"
         path = self._links.path(f"/s/{secret}")
         body = {"url": self._links.url(request, path), "name": token.name}
         expires = {"expires": _time(token.expires)}
@@ -115,11 +120,14 @@ class Sessions:
         The cookie is the link itself: strangers who follow it make nothing grow.
         """
         secret = request.path_params["secret"]
-        secure = self._secure(request)
-        if not secret.startswith(LINK):
-            raise self._directory.failed(_address(request))
-        shared = await self._directory.find(secret, _address(request))
-        ((project, build),) = shared.grants.selection.keys
+        with audited(request, "follow") as asked:
+            asked.subject = ""  # the path is a secret
+            secure = self._secure(request)
+            if not secret.startswith(LINK):
+                raise self._directory.failed(_address(request))
+            asked.who = shared = await self._directory.find(secret, _address(request))
+            ((project, build),) = shared.grants.selection.keys
+            asked.subject = f"{project}/{build}"
         place = self._links.path(f"/projects/{project}/builds/{build}")
         response = RedirectResponse(place, HTTPStatus.SEE_OTHER)
         if not principal.of(request.scope).grants.sees(project, build):

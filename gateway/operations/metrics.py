@@ -45,6 +45,10 @@ class Vitals(msgspec.Struct, frozen=True, kw_only=True):
     connections_refused: dict[str, int]
     limits_reached: dict[str, int]
     snapshots_waiting: int
+    sign_ins: dict[str, int]
+    tokens_known: dict[str, int]
+    audit_waiting: int
+    audit_lost: int
 
 
 class Metrics(Collector):
@@ -125,6 +129,7 @@ class Metrics(Collector):
         yield _counters("limits_reached", "Clients and requests beyond a limit", "limit", beyond)
         waiting = vitals.snapshots_waiting
         yield _gauge("snapshots_waiting", "Snapshots that wait for the history", waiting)
+        yield from _of_access(vitals)
         yield _gauge("ready", "1 when connected and caught up", vitals.ready)
         yield _gauge("broker_up", "1 while the probe comes back", vitals.broker_up)
         yield _gauge("broker_lag_seconds", "Last round trip of the probe", vitals.broker_lag)
@@ -185,6 +190,14 @@ def _of_workers(now: Overview) -> Iterator[Metric]:
     yield _gauges("worker_slots", "Builds a worker runs at a time", "worker", slots)
     lags = {each.worker: each.lag_ms / 1000 for each in named}
     yield _gauges("worker_loop_lag_seconds", "Event loop of a worker", "worker", lags)
+
+
+def _of_access(vitals: Vitals) -> Iterator[Metric]:
+    what = "Attempts to sign in with what is good no more"
+    yield _counters("failed_sign_ins", what, "outcome", vitals.sign_ins)
+    yield _gauges("tokens_known", "Tokens known to the process", "source", vitals.tokens_known)
+    yield _gauge("audit_waiting", "Rows of the audit not recorded yet", vitals.audit_waiting)
+    yield _counter("audit_lost", "Rows of the audit that were not recorded", vitals.audit_lost)
 
 
 def _gauge(name: str, what: str, value: float) -> Metric:

@@ -12,6 +12,7 @@ from starlette.routing import BaseRoute, Route
 from buildfeed.activity import timestamp
 from buildfeed.errors import HistoryUnavailable, InvalidFilter
 from buildfeed.topics import Filter
+from gateway.access.audit import REFUSALS, outcome
 from gateway.access.credentials import Shown
 from gateway.access.directory import Directory
 from gateway.access.paths import SOCKETS
@@ -120,6 +121,7 @@ class SocketIoTransport:
         try:
             who = await self._directory.recognise(shown, connection.client)
         except Problem as problem:
+            self._note(connection, "connect", problem)
             return problem.detail, refusal(problem)["error"]
         except HistoryUnavailable as exc:
             return str(exc), {"code": "history-unavailable", "message": str(exc)}
@@ -130,6 +132,7 @@ class SocketIoTransport:
         try:
             filters = self._subscriptions.enter(sid, packet.data, who)
         except (InvalidFilter, Problem) as exc:
+            self._note(connection, "connect", exc, who)
             return str(exc), refusal(exc)["error"]
         self._hold(connection, who)
         self._fan_out.enter(connection)
@@ -176,6 +179,7 @@ class SocketIoTransport:
             name, *arguments = packet.data
             if name == "watch":
                 body = await self._subscriptions.watch(connection.sid, arguments)
+                self._note_watch(connection, body)
             elif name == "unwatch":
                 body = self._subscriptions.unwatch(connection.sid, arguments)
             else:
@@ -200,6 +204,7 @@ class SocketIoTransport:
             if before is None or who.name != before.name:
                 raise other_principal()
         except Problem as problem:
+            self._note(connection, "auth", problem, before)
             return refusal(problem)
         except HistoryUnavailable as exc:
             return {"error": {"code": "history-unavailable", "message": str(exc)}}
@@ -210,6 +215,26 @@ class SocketIoTransport:
                 return refusal(exc)
             self._hold(connection, who)
         return {"name": who.name, "expires": who.expires and timestamp(who.expires)}
+
+    def _note(
+        self,
+        connection: Connection,
+        action: str,
+        refused: Exception,
+        who: Principal | None = None,
+    ) -> None:
+        """Note a refusal in the audit, if it is one for who asks."""
+        if isinstance(refused, Problem) and refused.slug in REFUSALS:
+            audit, who = self._directory.audit, who or self._directory.anonymous
+            subject, ended = refused.extra.get("grant", ""), outcome(refused)
+            audit.refused(who, action, subject, connection.client, ended, refused.principal)
+
+    def _note_watch(self, connection: Connection, body: Body) -> None:
+        """Note the answer to a `watch` in the audit, if it is a refusal for who asks."""
+        who = self._directory.here(connection)
+        if who and (error := body.get("error")) and error["code"] in REFUSALS:
+            code, subject = error["code"], error.get("grant", "")
+            self._directory.audit.refused(who, "watch", subject, connection.client, code)
 
     def _start(self, connection: Connection, work: Coroutine[Any, Any, None]) -> None:
         """Do `work` for the watcher of a connection, until that leaves."""

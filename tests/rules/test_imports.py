@@ -114,6 +114,7 @@ PURE = [
     *(f"gateway/queries/{name}.py" for name in ("listing", "snapshot_page")),
     *(f"gateway/access/{name}.py" for name in ("anonymous", "attempts", "connection_limit")),
     *(f"gateway/access/{name}.py" for name in ("credentials", "hosts", "paths", "proxies")),
+    "gateway/access/token_entries.py",
     "gateway/commands/rate_limit.py",
     *(f"gateway/engine/{name}.py" for name in ("frames", "handshake", "limits", "packets")),
     *(f"gateway/http/{name}.py" for name in ("collection", "short_requests")),

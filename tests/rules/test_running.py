@@ -11,9 +11,13 @@ from support.packages import PACKAGES, ROOT
 
 RUNNING = (ROOT / "docs/running.md").read_text()
 SUBJECTS = (
-    "activity|amqp|build|embedded|gateway|history|http|mqtt|process|rabbitmq|recorder|socket|start"
+    "activity|amqp|audit|build|embedded|gateway|history|http|mqtt|process|rabbitmq|recorder|socket"
 )
-EVENT = re.compile(rf"({SUBJECTS}|stop|watcher|worker)\.(?!db|conf|data_dir)[a-z][a-z_]+")
+EVENT = re.compile(
+    rf"({SUBJECTS}|start|stop|token|watcher|worker)\.(?!db|conf|data_dir)[a-z][a-z_]+"
+)
+
+SERVICES = ("up", "gateway", "fakebuild", "recorder")
 
 
 def commands() -> dict[str, click.Command]:
@@ -23,11 +27,12 @@ def commands() -> dict[str, click.Command]:
 
 
 def settings() -> set[tuple[str, str]]:
+    """Every option of a service, and of other commands those that have a variable."""
     return {
         (str(option.envvar), option.opts[0])
-        for command in commands().values()
+        for name, command in commands().items()
         for option in command.params
-        if isinstance(option, click.Option)
+        if isinstance(option, click.Option) and (option.envvar or name in SERVICES)
     }
 
 
@@ -48,7 +53,7 @@ def test_every_option_has_its_variable_and_is_documented() -> None:
     assert documented == settings()
 
 
-@pytest.mark.parametrize("name", ["up", "gateway", "fakebuild", "recorder"])
+@pytest.mark.parametrize("name", SERVICES)
 def test_every_option_says_what_it_does(name: str) -> None:
     options = [option for option in commands()[name].params if isinstance(option, click.Option)]
     assert [option.name for option in options if not option.help] == []

@@ -33,6 +33,10 @@ VITALS = Vitals(
     connections_refused={"total": 5, "address": 6},
     limits_reached={"messages-per-second": 2},
     snapshots_waiting=8,
+    sign_ins={"failed": 11, "refused": 12},
+    tokens_known={"history": 13, "file": 14},
+    audit_waiting=15,
+    audit_lost=16,
 )
 
 Samples = dict[tuple[str, ...], float]
@@ -101,6 +105,16 @@ def test_what_is_beyond_a_limit_is_told_by_the_option(scene: Scene, counters: Co
     samples = scraped(scene, counters)
     assert samples["limits_reached_total", "messages-per-second"] == 2
     assert samples["snapshots_waiting",] == 8
+
+
+def test_access_is_told_by_what_failed_and_what_is_known(scene: Scene, counters: Counters) -> None:
+    samples = scraped(scene, counters)
+    assert samples["failed_sign_ins_total", "failed"] == 11
+    assert samples["failed_sign_ins_total", "refused"] == 12
+    assert samples["tokens_known", "history"] == 13
+    assert samples["tokens_known", "file"] == 14
+    assert samples["audit_waiting",] == 15
+    assert samples["audit_lost_total",] == 16
 
 
 def test_many_names_of_workers_are_few_series(scene: Scene, counters: Counters) -> None:
