@@ -17,6 +17,7 @@ _COMMANDS = {
     "fakebuild": ("fakebuild.__main__", "Run a worker that fakes builds."),
     "recorder": ("buildfeed.history.__main__", "Keep the history."),
     "check": ("buildfeed.cli.check", "Say whether JSON documents are activities."),
+    "doctor": ("buildfeed.cli.doctor", "Examine a live broker, gateway, database and proxy."),
     "dead": ("buildfeed.cli.dead", "List, retry or drop the starts that were given up."),
 }
 
