@@ -17,6 +17,10 @@ from buildfeed.doctor.management import Management
 
 _NEEDED_PLUGINS: Final = ("rabbitmq_mqtt",)
 _FEW_DESCRIPTORS: Final = 4096
+_RECORDERS: Final = "mqtt-subscription-recorder"
+_SERVICES: Final = "mqtt-subscription-gateway", _RECORDERS
+_FAST: Final = 100
+_WEEK_MS: Final = 7 * 24 * 3600 * 1000
 _STARTS: Final = TOPIC_EXCHANGE, START_EXCHANGE
 
 
@@ -32,6 +36,7 @@ def findings(management: Management) -> Iterator[Finding]:
     yield from _of_policies(management)
     yield from _queues(management)
     yield _bindings(management)
+    yield from _sessions(management)
     yield from _users(management)
 
 
@@ -98,6 +103,28 @@ def _queues(management: Management) -> Iterator[Finding]:
     if STREAM not in found:
         advice = "Start a gateway: it makes it; if it does not, its log says why (amqp.no_stream)."
         yield warning("stream", f"{STREAM} is not there: apps cannot replay.", advice)
+
+
+def _sessions(management: Management) -> Iterator[Finding]:
+    """Yield what the sessions of gateways and recorders show of MQTT's settings."""
+    for row in management.rows("consumers/{vhost}"):
+        name = str(dict(row.get("queue", {})).get("name", ""))
+        if name.startswith(_SERVICES) and int(row.get("prefetch_count") or 0) < _FAST:
+            meaning = f"{row['prefetch_count']} messages on the way to a gateway or a recorder."
+            advice = "Set mqtt.prefetch = 1000: they wait for each other's acknowledgements."
+            yield warning("mqtt.prefetch", meaning, advice)
+            break
+    for row in management.rows("queues/{vhost}?columns=name,arguments"):
+        kept = dict(row.get("arguments", {})).get("x-expires")
+        if (
+            str(row.get("name")).startswith(_RECORDERS)
+            and isinstance(kept, int)
+            and kept < _WEEK_MS
+        ):
+            meaning = f"{kept / 3_600_000:g} h: a recorder that is away for longer misses builds."
+            advice = "Set mqtt.max_session_expiry_interval_seconds = 604800 (before 3.13: "
+            yield warning("time of recorders", meaning, f"{advice}mqtt.subscription_ttl, in ms).")
+            break
 
 
 def _bindings(management: Management) -> Finding:

@@ -58,7 +58,7 @@ def scene(
         token, secret = tokens.add("ada", Grants.parse(["operator"]))
         session = tokens.sign_in(token.id)
     urls = {"mqtt_url": host.mqtt_url, "database_url": url}
-    own = {"port": ports.free_block(1, 0), "anonymous": "none", "amqp_url": host.amqp_url}
+    own = {"port": ports.free_block(1, 0), "anonymous": "viewer", "amqp_url": host.amqp_url}
     with (
         Service("recorder", directory, **urls) as recorder,
         Web("gateway", directory, **urls, **own, idle_seconds=5) as gateway,
