@@ -63,8 +63,11 @@ def by_mqtt(urls: Sequence[str], *, amqp: bool) -> Iterator[Finding]:
             yield from permissions.publishing_by_mqtt(user, address, version)
 
 
-def by_amqp(url: str, mqtt_urls: Sequence[str]) -> Iterator[Finding]:
-    """Yield what AMQP shows, as the user of `url` and as each one of `mqtt_urls`."""
+def by_amqp(url: str, mqtt_urls: Sequence[str], *, managed: bool) -> Iterator[Finding]:
+    """Yield what AMQP shows, as the user of `url` and as each one of `mqtt_urls`.
+
+    Without `managed` that is also what the management API would tell.
+    """
     parts = urlsplit(url)
     logins = {unquote(parts.username or "guest"): unquote(parts.password or "guest")}
     for each in mqtt_urls:
@@ -78,7 +81,8 @@ def by_amqp(url: str, mqtt_urls: Sequence[str]) -> Iterator[Finding]:
                 trial = stack.enter_context(connected(url, user, password))
                 yield ok(subject, f"{_place(url)} lets it in.")
                 if number == 0:
-                    yield versions.verdict(trial.version)
+                    if not managed:
+                        yield versions.verdict(trial.version)
                     yield from _queues(trial)
                 yield from permissions.publishing(user, trial)
         except Unreachable as exc:

@@ -6,14 +6,15 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final, cast
 
-from sqlalchemy import Connection, func, make_url, select
+from sqlalchemy import URL, Connection, Engine, create_engine, func, make_url, select
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from buildfeed.doctor import clocks
 from buildfeed.doctor.finding import Finding, fault, ok, warning
 from buildfeed.errors import HistoryUnavailable
-from buildfeed.history import schema
-from buildfeed.history.database import Database
+from buildfeed.history import schema, sqlite
+from buildfeed.history.database import DIALECTS, Database
+from buildfeed.history.dialect import Dialect
 
 _SLOW_MS: Final = 100.0
 _SUBJECT: Final = "database"
@@ -23,28 +24,34 @@ _ROUNDS: Final = 5
 def findings(url: str) -> Iterator[Finding]:
     """Yield what the database shows; nothing is made, upgraded or written."""
     parsed = make_url(url)
-    is_file = parsed.get_backend_name() == "sqlite"
-    if is_file and not Path(parsed.database or "").exists():
-        meaning = f"there is no file {parsed.database}."
+    file = sqlite.file_of(parsed) if parsed.get_backend_name() == "sqlite" else None
+    if file and not file.exists():
+        meaning = f"there is no file {file}."
         yield fault(_SUBJECT, meaning, "Start a recorder or a gateway: it makes it.")
         return
     try:
-        database = Database(url)
+        engine = _only_reading(file) if file else Database(url).engine
     except HistoryUnavailable as exc:
         yield fault(_SUBJECT, f"{exc.reason}.", "Check the URL, and install its driver.")
         return
     try:
-        with database.engine.connect() as connection:
-            yield from _of(connection, database, is_file=is_file)
+        with engine.connect() as connection:
+            yield from _of(connection, DIALECTS[engine.dialect.name])
     except SQLAlchemyError as exc:
         said = str(exc.orig if isinstance(exc, DBAPIError) and exc.orig else exc)
         meaning = f"it fails: {said.strip().partition(chr(10))[0]}."
         yield fault(_SUBJECT, meaning, "Check address, login and server.")
     finally:
-        database.close()
+        engine.dispose()
 
 
-def _of(connection: Connection, database: Database, *, is_file: bool) -> Iterator[Finding]:
+def _only_reading(file: Path) -> Engine:
+    """Return an engine for a file of SQLite, which `Database` would set up for writing."""
+    query = {"mode": "ro", "uri": "true"}
+    return create_engine(URL.create("sqlite", database=file.absolute().as_uri(), query=query))
+
+
+def _of(connection: Connection, dialect: Dialect) -> Iterator[Finding]:
     took = min(_milliseconds(connection) for _ in range(_ROUNDS))
     if took > _SLOW_MS:
         meaning = f"an answer takes {took:.0f} ms."
@@ -53,10 +60,10 @@ def _of(connection: Connection, database: Database, *, is_file: bool) -> Iterato
         yield ok(_SUBJECT, f"it answers, within {took:.1f} ms.")
     yield _revision(schema.revision(connection))
     asked = datetime.now(UTC)
-    now = database.dialect.now(connection)
+    now = dialect.now(connection)
     now = now if now.tzinfo else now.replace(tzinfo=UTC)
     yield clocks.verdict("the database", now, asked, datetime.now(UTC))
-    if not is_file:
+    if connection.dialect.name == "postgresql":
         yield from _server(connection)
     if schema.revision(connection):
         yield _malformed(connection)

@@ -25,7 +25,9 @@ def findings(places: Places) -> Iterator[Finding]:
     else:
         yield _absent("MQTT", "mqtt-url", "logins and subscriptions")
     if places.amqp_url:
-        yield from _told("AMQP", broker.by_amqp(places.amqp_url, places.mqtt_urls))
+        managed = bool(places.management_url)
+        found = broker.by_amqp(places.amqp_url, places.mqtt_urls, managed=managed)
+        yield from _told("AMQP", found)
     else:
         yield _absent("AMQP", "amqp-url", "queues, and what each user may publish")
     if places.management_url:

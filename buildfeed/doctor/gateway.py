@@ -14,7 +14,7 @@ from urllib.parse import quote
 from buildfeed.doctor import clocks, roles
 from buildfeed.doctor.finding import Finding, fault, left_out, ok, warning
 from buildfeed.doctor.unreachable import Unreachable
-from buildfeed.doctor.web import Site, reason
+from buildfeed.doctor.web import Site, problem, reason
 
 SECURITY_HEADERS: Final = (
     *("content-security-policy", "cross-origin-resource-policy", "referrer-policy"),
@@ -73,16 +73,17 @@ def _websocket(site: Site) -> Iterator[Finding]:
         "Sec-WebSocket-Version": "13",
         "Sec-WebSocket-Key": base64.b64encode(secrets.token_bytes(16)).decode(),
     }
-    answer = site.ask(path, headers=upgrade)
-    if answer.status == _SWITCHING:
-        yield ok("WebSocket", "it is opened.")
+    status, slug, said = _opened(site, path, upgrade)
+    if said:
+        yield ok("WebSocket", "it is opened, and says something at once.")
+    elif status == _SWITCHING:
+        meaning = "it is opened, but nothing comes on it: pages take 7 to 15 s to notice, and poll."
+        yield warning("WebSocket", meaning, f"Let the proxy hold nothing back. {_BEHIND}")
     else:
-        meaning = (
-            f"it is answered {answer.status} {answer.problem}: browsers poll, which costs more."
-        )
+        meaning = f"it is answered {status} {slug}: browsers poll, which costs more."
         yield warning("WebSocket", meaning, f"Let the proxy pass Upgrade on. {_BEHIND}")
     subject = "host and origin"
-    if answer.status != _SWITCHING:
+    if status != _SWITCHING:
         path, upgrade = "/socket.io/?EIO=4&transport=polling", {}
     answer = site.ask(path, headers={**upgrade, "Origin": site.origin})
     if answer.problem in ("foreign-origin", "foreign-host"):
@@ -94,6 +95,21 @@ def _websocket(site: Site) -> Iterator[Finding]:
     else:
         meaning = f"a page of {site.origin} is answered {answer.status} {answer.problem}."
         yield warning(subject, meaning, _BEHIND)
+
+
+def _opened(site: Site, path: str, headers: dict[str, str]) -> tuple[int, str, bool]:
+    """Return status and problem of a handshake, and whether a byte comes after it."""
+    status = 0
+    try:
+        with site.open(path, headers=headers) as response:
+            status = response.status
+            if status == _SWITCHING:
+                return status, "", bool(response.fp.read1(1))
+            return status, problem(response.read(_STREAM_BYTES)), False
+    except Unreachable:
+        if not status:
+            raise
+        return status, "", False
 
 
 def _events(site: Site) -> Iterator[Finding]:

@@ -23,6 +23,10 @@ _PAYLOAD: Final = b"buildfeed doctor: this is no activity"
 def publishing(user: str, trial: AmqpTrial) -> Iterator[Finding]:
     """Yield what a user may publish, and make of the queues; nothing is published."""
     role = roles.of(user)
+    if trial.impersonates():
+        advice = "Take this tag away; only a federation of brokers needs it."
+        yield warning(f"publishing as {user}", "it has the tag impersonator: not tried.", advice)
+        return
     may = {each for each in roles.TOPICS if trial.may_publish(TOPIC_EXCHANGE, roles.key(each))}
     subject = f"publishing as {user}"
     if role is None:
@@ -56,11 +60,11 @@ def subscribing(user: str, address: Address, version: MQTTProtocolVersion) -> It
         lacking = [each for each in role.subscribes if not granted(each)]
         extra = [each for each in role.refused if granted(each)]
         if lacking:
-            yield fault(subject, f"{_list(lacking)} is refused.", _ADVICE)
+            yield fault(subject, f"refused: {_list(lacking)}.", _ADVICE)
         if extra:
-            yield fault(subject, f"{_list(extra)} is granted.", _ADVICE)
+            yield fault(subject, f"granted: {_list(extra)}.", _ADVICE)
         if not lacking and not extra:
-            yield ok(subject, f"{_list(role.subscribes)} is granted, {_list(role.refused)} is not.")
+            yield ok(subject, f"granted: {_list(role.subscribes)}; refused: {_list(role.refused)}.")
 
 
 def publishing_by_mqtt(

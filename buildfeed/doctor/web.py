@@ -39,12 +39,12 @@ class Answer(msgspec.Struct, frozen=True):
     @property
     def problem(self) -> str:
         """What a problem says in its last word (`urn:buildfeed:problem:…`), empty without one."""
-        return self._member("type").rpartition(":")[2]
+        return problem(self.body)
 
     @property
     def detail(self) -> str:
         """What a problem says to people, empty without one."""
-        return self._member("detail")
+        return _member(self.body, "detail")
 
     @property
     def time(self) -> datetime | None:
@@ -53,13 +53,6 @@ class Answer(msgspec.Struct, frozen=True):
             return parsedate_to_datetime(self.headers.get("date", ""))
         except ValueError:
             return None
-
-    def _member(self, name: str) -> str:
-        try:
-            found = json.loads(self.body)
-        except ValueError:
-            return ""
-        return str(found.get(name, "")) if isinstance(found, dict) else ""
 
 
 class Site:
@@ -140,3 +133,16 @@ def reason(exc: BaseException) -> str:
     if isinstance(exc, TimeoutError):
         return f"no answer within {_SECONDS:.0f} s"
     return getattr(exc, "strerror", None) or str(exc) or type(exc).__name__
+
+
+def problem(body: bytes) -> str:
+    """Return the last word of the type of a problem, empty where a body is none."""
+    return _member(body, "type").rpartition(":")[2]
+
+
+def _member(body: bytes, name: str) -> str:
+    try:
+        found = json.loads(body)
+    except ValueError:
+        return ""
+    return str(found.get(name, "")) if isinstance(found, dict) else ""

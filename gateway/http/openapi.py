@@ -104,7 +104,7 @@ _OPERATIONS: Final = {
     ("get", "/readyz"): _Operation(answers={200: HealthAnswer}),
     ("get", PATH): _Operation(answers={200: _JSON}),
 }
-_TYPES: Final = tuple(
+_TYPES: Final[tuple[Struct, ...]] = tuple(
     dict.fromkeys(
         each
         for operation in _OPERATIONS.values()
@@ -182,7 +182,7 @@ class _Types(msgspec.Struct, frozen=True):
     def all(cls) -> Self:
         """Return those of the operations and of problems."""
         template = "#/components/schemas/{name}"
-        every = [*_TYPES, ProblemAnswer]
+        every: list[Struct] = [*_TYPES, ProblemAnswer]
         references, schemas = msgspec.json.schema_components(every, ref_template=template)
         return cls(dict(zip(every, references, strict=True)), schemas)
 

@@ -16,6 +16,7 @@ from buildfeed.doctor import (
     roles,
     versions,
 )
+from buildfeed.doctor.web import Answer, Site
 from buildfeed.topics import KINDS, Topic
 from gateway.problems import SECURITY_HEADERS
 
@@ -173,3 +174,16 @@ def test_a_finding_is_one_line() -> None:
         str(finding.fault("x", "it is wrong.", "Mend it.")) == "fault     x: it is wrong. Mend it."
     )
     assert str(finding.left_out("x", "no.")) == "left out  x: no."
+
+
+@pytest.mark.parametrize(
+    ("status", "slug", "level"),
+    [(401, "not-signed-in", "ok"), (400, "needs-https", "fault"), (502, "", "warning")],
+)
+def test_a_sign_in_by_https(
+    monkeypatch: pytest.MonkeyPatch, status: int, slug: str, level: str
+) -> None:
+    body = f'{{"type": "urn:buildfeed:problem:{slug}"}}'.encode()
+    answer = Answer(status, {}, body, NOW, NOW)
+    monkeypatch.setattr(Site, "ask", lambda *_, **_options: answer)
+    assert gateway._https(Site("https://builds.example")).level == level
