@@ -2,6 +2,7 @@
 
 import json
 import random
+from copy import deepcopy
 from typing import Any
 
 from buildfeed import activity, presence
@@ -71,6 +72,6 @@ def _change(rng: random.Random, document: dict[str, Any]) -> None:
         if rng.random() < 0.2:
             del where[key]
         else:
-            where[key] = rng.choice(STRANGE)
+            where[key] = deepcopy(rng.choice(STRANGE))
     else:
-        where[rng.choice(["x", "", "__proto__", "script"])] = rng.choice(STRANGE)
+        where[rng.choice(["x", "", "__proto__", "script"])] = deepcopy(rng.choice(STRANGE))

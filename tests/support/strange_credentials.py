@@ -96,7 +96,7 @@ class Impostors:
                 for _ in range(length % 300)
             )
         good = rng.choice(self._good)
-        at = rng.randrange(len(good))
+        at = rng.randrange(1, len(good))  # white space around it is no part of it
         other = rng.choice([letter for letter in LETTERS if letter != good[at]])
         return rng.choice(
             [
