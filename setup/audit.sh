@@ -1,6 +1,7 @@
 #!/bin/sh
 # Asks whether a locked package of Python or npm has a weakness that is known.
-# Ends with 1 when one has, and with 2 when nobody could be asked.
+# Ends with 1 when one has, and with 2 when that could not be asked of each: --strict, as pip-audit
+# otherwise finds nothing wrong with a package that its database does not know.
 # usage: setup/audit.sh
 set -eu
 cd "$(dirname "$0")/.."
@@ -36,7 +37,7 @@ fi
 if [ -x .venv/audit/bin/pip-audit ]; then
     for lock in run image test audit; do
         status=0
-        .venv/audit/bin/pip-audit --progress-spinner off --disable-pip --require-hashes \
+        .venv/audit/bin/pip-audit --strict --progress-spinner off --disable-pip --require-hashes \
             --requirement "requirements/$lock.txt" >"$log" 2>&1 || status=$?
         judge "requirements/$lock.txt" 'Found [0-9]+ known' "$status"
     done

@@ -115,12 +115,15 @@ def _limits(session: MqttSession) -> Iterator[Finding]:
     subject = "size of an MQTT packet"
     most = session.told.get("MaximumPacketSize")
     if not isinstance(most, int):
-        yield warning(subject, "it has no limit.", "Set mqtt.max_packet_size_authenticated.")
+        advice = "Set one (of RabbitMQ: mqtt.max_packet_size_authenticated)."
+        yield warning(subject, "it has no limit.", advice)
     elif most < activity.MAX_BYTES + _HEAD_BYTES:
         meaning = (
             f"{most} bytes: an activity of {activity.MAX_BYTES // 1024} KiB ends its connection."
         )
-        yield fault(subject, meaning, "Set mqtt.max_packet_size_authenticated: 131072 or more.")
+        yield fault(
+            subject, meaning, "Set it to 131072 or more (mqtt.max_packet_size_authenticated)."
+        )
     elif most > _WIDE_BYTES:
         meaning = f"{most // 2**20} MiB: one client can take much of the memory."
         yield warning(subject, meaning, "Set mqtt.max_packet_size_authenticated = 131072.")

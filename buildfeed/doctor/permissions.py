@@ -1,7 +1,7 @@
 """Permissions of each user of the broker, by trying: what it needs, and what it must not do."""
 
 import secrets
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Final
 
 from paho.mqtt.enums import MQTTProtocolVersion
@@ -13,6 +13,7 @@ from buildfeed.doctor.amqp_trial import AmqpTrial
 from buildfeed.doctor.finding import Finding, fault, left_out, ok, warning
 from buildfeed.doctor.mqtt_session import MqttSession
 from buildfeed.doctor.roles import Role
+from buildfeed.topics import ALL_BUILDS
 
 _ADVICE: Final = "Give it the permissions that deploy/rabbitmq/definitions.json has."
 _FOREIGN_SESSIONS: Final = "gateway-0123abcd", "worker-doctor", "recorder-doctor"
@@ -43,20 +44,21 @@ def publishing(user: str, trial: AmqpTrial) -> Iterator[Finding]:
 
 
 def subscribing(user: str, address: Address, version: MQTTProtocolVersion) -> Iterator[Finding]:
-    """Yield what a user may subscribe to; of each filter it is subscribed for a moment."""
+    """Yield what a user may subscribe to; to each filter it is subscribed for a moment."""
     role = roles.of(user)
-    if role is None:
-        return
     subject = f"subscribing as {user}"
-    if role.client_id is None:
+    # The sessions of a token have its name in front.
+    prefix = role.client_id if role else f"{user.rpartition(':')[2]}:doctor-"
+
+    def granted(filter_: str) -> bool:
+        with MqttSession(address, _client_id(prefix or ""), version) as session:
+            return session.accepted and session.subscribe(filter_)
+
+    if prefix is None:
         yield left_out(subject, "only its owner knows the names of its sessions.")
+    elif role is None:
+        yield _odd_filters(subject, granted)
     else:
-        prefix = role.client_id
-
-        def granted(filter_: str) -> bool:
-            with MqttSession(address, _client_id(prefix), version) as session:
-                return session.accepted and session.subscribe(filter_)
-
         lacking = [each for each in role.subscribes if not granted(each)]
         extra = [each for each in role.refused if granted(each)]
         if lacking:
@@ -64,7 +66,8 @@ def subscribing(user: str, address: Address, version: MQTTProtocolVersion) -> It
         if extra:
             yield fault(subject, f"granted: {_list(extra)}.", _ADVICE)
         if not lacking and not extra:
-            yield ok(subject, f"granted: {_list(role.subscribes)}; refused: {_list(role.refused)}.")
+            meaning = f"granted: {_list(role.subscribes)}; refused: {_list(role.refused)}."
+            yield ok(subject, meaning)
 
 
 def publishing_by_mqtt(
@@ -89,6 +92,17 @@ def publishing_by_mqtt(
         yield fault(subject, f"it may publish on {_list(may)}.", _ADVICE)
     else:
         yield ok(subject, "as it should be: nothing.")
+
+
+def _odd_filters(subject: str, granted: Callable[[str], bool]) -> Finding:
+    """Return whether a user who may not read all builds gets at them by another filter."""
+    odd = [filter_ for filter_ in roles.ODD_FILTERS if granted(filter_)]
+    if granted(ALL_BUILDS):
+        return ok(subject, "it may read every build" + (", and more." if odd else "."))
+    if odd:
+        meaning = f"granted: {_list(odd)}, though {ALL_BUILDS} is refused: it reads other projects."
+        return fault(subject, meaning, "RabbitMQ reads . as / and * as +: name the projects.")
+    return ok(subject, f"refused: {ALL_BUILDS}, and what would come to the same.")
 
 
 def _of_no_role(subject: str, may: set[str]) -> Finding:

@@ -112,7 +112,7 @@ def _sessions(management: Management) -> Iterator[Finding]:
         if name.startswith(_SERVICES) and int(row.get("prefetch_count") or 0) < _FAST:
             meaning = f"{row['prefetch_count']} messages on the way to a gateway or a recorder."
             advice = "Set mqtt.prefetch = 1000: they wait for each other's acknowledgements."
-            yield warning("mqtt.prefetch", meaning, advice)
+            yield warning("prefetch of MQTT", meaning, advice)
             break
     for row in management.rows("queues/{vhost}?columns=name,arguments"):
         kept = dict(row.get("arguments", {})).get("x-expires")

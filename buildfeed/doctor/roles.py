@@ -37,6 +37,8 @@ LEAKS: Final = {
     "builds/{name}/{kind}": "it has a level too few",
 }
 """Topics that are none of ours, and would reach the watchers of other projects."""
+ODD_FILTERS: Final = "#", "+/#", f"builds/{NAME}.secret/#", f"builds/*/{NAME}/#"
+"""Filters that reach the builds of others where a permission was written carelessly."""
 
 
 class Role(msgspec.Struct, frozen=True, kw_only=True):

@@ -17,7 +17,7 @@ from buildfeed.broker.amqp.topology import (
     assert_topology,
 )
 from support.compose_rabbitmq import Session
-from support.managed_rabbitmq import Patient, lines
+from support.managed_rabbitmq import USERS, Patient, lines
 
 ANY = ".*"
 FAULTS = {
@@ -27,6 +27,7 @@ FAULTS = {
     "names of any length": r"long topics of gateway: .* ends every AMQP consumer",
     "a reader takes over sessions": r"queues of mobile: it may .*session recorder-doctor",
     "a recorder does not hear": r"subscribing as recorder: refused: builds/#",
+    "a filter with a dot": r"subscribing as ada: granted: .*doctor-check\.secret/#, though",
     "sessions have no limit": r"policy for MQTT sessions: .* memory and disk fill up",
     "starts expire": r"policies for the queues of builds: builds has message-ttl: starts get lost",
     "any number of queues": r"number of queues: .* no limit",
@@ -55,7 +56,7 @@ def ill(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Patient]:
 
 @pytest.fixture(scope="module")
 def said_of_ill(ill: Patient) -> Result:
-    return ill.examined()
+    return ill.examined(*USERS, "ada")
 
 
 def running(patient: Patient) -> Iterator[Patient]:
@@ -85,8 +86,12 @@ def spoil(patient: Patient) -> None:
     definitions["policies"].append({"vhost": "/", "apply-to": "queues", "priority": 0, **short})
     definitions["parameters"] = []
     everything = {"vhost": "/", "configure": ANY, "write": ANY, "read": ANY}
-    definitions["users"] = [{"name": "guest", "password": "guest", "tags": []}]
-    definitions["permissions"].append({"user": "guest", **everything})
+    definitions["users"] = [
+        {"name": name, "password": name, "tags": []} for name in ("guest", "ada")
+    ]
+    definitions["permissions"] += [{"user": name, **everything} for name in ("guest", "ada")]
+    one_project = {"exchange": TOPIC_EXCHANGE, "write": "^$", "read": r"^builds\.[a-z*-]+\.[^#].*"}
+    definitions["topic_permissions"].append({"user": "ada", "vhost": "/", **one_project})
     patient.define(definitions)
     settings = patient.settings.read_text()
     settings = re.sub(r"(?m)^consumer_timeout = .*$", "consumer_timeout = 1800000", settings)
