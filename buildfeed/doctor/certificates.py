@@ -1,8 +1,9 @@
-"""Certificates of the servers that are reached by TLS: whether they are trusted, and how long."""
+"""Encryption: whether certificates are trusted, and for how long; or that there is none."""
 
+import ipaddress
 import socket
 import ssl
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 from urllib.parse import urlsplit
@@ -15,16 +16,24 @@ _SECONDS: Final = 8.0
 _SOON: Final = timedelta(days=21)
 
 
-def uses_tls(url: str) -> bool:
-    """Tell whether a URL names a server with a certificate."""
-    return urlsplit(url).scheme in _PORTS
+def is_private(url: str) -> bool:
+    """Tell whether nobody on the way reads what is sent to a URL: by TLS, or to this machine."""
+    return urlsplit(url).scheme in _PORTS or _is_loopback(urlsplit(url).hostname or "")
 
 
-def finding(url: str) -> Finding:
-    """Return the finding about the certificate of the server at a URL."""
+def findings(url: str) -> Iterator[Finding]:
+    """Yield what is found about the encryption of the server at a URL."""
     parts = urlsplit(url)
     host = parts.hostname or ""
-    port = parts.port or _PORTS[parts.scheme]
+    if parts.scheme in _PORTS:
+        yield _of_server(host, parts.port or _PORTS[parts.scheme])
+    elif not is_private(url):
+        meaning = f"{parts.scheme}://{host} is not encrypted: passwords can be read on the way."
+        advice = "That may do within one network of containers; elsewhere use TLS."
+        yield warning(f"encryption to {host}", meaning, advice)
+
+
+def _of_server(host: str, port: int) -> Finding:
     subject = f"certificate of {host}:{port}"
     context = ssl.create_default_context()
     try:
@@ -47,6 +56,13 @@ def of_dates(subject: str, told: Mapping[str, Any], now: datetime) -> Finding:
     if ends - now < _SOON:
         return warning(subject, meaning, "Renew it, and see why that does not happen by itself.")
     return ok(subject, meaning)
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
 
 
 def _advice(exc: ssl.SSLCertVerificationError) -> str:

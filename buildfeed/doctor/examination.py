@@ -16,10 +16,7 @@ _LEFT_OUT: Final = "give --{option} to examine {what}."
 
 def findings(places: Places) -> Iterator[Finding]:
     """Yield the findings, each as soon as it is known."""
-    urls = [*places.mqtt_urls, places.amqp_url, places.management_url, places.url]
-    for url in urls:
-        if url and certificates.uses_tls(url):
-            yield certificates.finding(url)
+    yield from _encryption(places)
     if places.mqtt_urls:
         yield from _told("MQTT", broker.by_mqtt(places.mqtt_urls, amqp=bool(places.amqp_url)))
     else:
@@ -41,10 +38,28 @@ def findings(places: Places) -> Iterator[Finding]:
     else:
         yield _absent("database", "database-url", "the history")
     if places.url:
-        headers = {"Authorization": f"Bearer {places.token}"} if places.token else {}
-        yield from _told("gateway", gateway.findings(Site(places.url, headers)))
+        yield from _told("gateway", _gateway(places.url, places.token))
     else:
         yield _absent("gateway", "url", "the gateway, or the proxy in front of it")
+
+
+def _encryption(places: Places) -> Iterator[Finding]:
+    """Yield what is found about the encryption of each server."""
+    urls = [*places.mqtt_urls, places.amqp_url, places.management_url, places.url]
+    said: set[Finding] = set()
+    for finding in (each for url in urls if url for each in certificates.findings(url)):
+        if finding not in said:  # several users of one server
+            yield finding
+        said.add(finding)
+
+
+def _gateway(url: str, token: str) -> Iterator[Finding]:
+    """Yield what the gateway shows to somebody with a token, if there is one."""
+    if token and not certificates.is_private(url):
+        yield left_out("token", "it is not sent: it must not travel by http.")
+        token = ""
+    headers = {"Authorization": f"Bearer {token}"} if token else {}
+    yield from gateway.findings(Site(url, headers))
 
 
 def _told(part: str, found: Iterable[Finding]) -> Iterator[Finding]:

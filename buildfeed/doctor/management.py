@@ -1,7 +1,7 @@
 """The management API of RabbitMQ, as far as the examination reads it."""
 
 import base64
-from typing import Any, Final
+from typing import Any
 from urllib.parse import quote, unquote, urlsplit
 
 from buildfeed.doctor.unreachable import Unreachable
@@ -39,6 +39,3 @@ class Management:
         if not isinstance(found, list):
             raise Unreachable(f"it tells no list at /api/{path}")
         return [each for each in found if isinstance(each, dict)]
-
-
-REASON: Final = "give --management-url of a user with the tag administrator."

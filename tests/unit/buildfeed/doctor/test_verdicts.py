@@ -10,12 +10,14 @@ from buildfeed.doctor import (
     certificates,
     clocks,
     configuration,
+    examination,
     finding,
     gateway,
     policies,
     roles,
     versions,
 )
+from buildfeed.doctor.places import Places
 from buildfeed.doctor.web import Answer, Site
 from buildfeed.topics import KINDS, Topic
 from gateway.problems import SECURITY_HEADERS
@@ -187,3 +189,32 @@ def test_a_sign_in_by_https(
     answer = Answer(status, {}, body, NOW, NOW)
     monkeypatch.setattr(Site, "ask", lambda *_, **_options: answer)
     assert gateway._https(Site("https://builds.example")).level == level
+
+
+@pytest.mark.parametrize(
+    ("url", "private"),
+    [
+        ("http://127.0.0.1:8000", True),
+        ("mqtt://[::1]", True),
+        ("https://builds.example", True),
+        ("http://localhost", True),
+        ("http://builds.example", False),
+        ("amqp://10.0.0.1", False),
+    ],
+)
+def test_what_others_can_read(url: str, private: bool) -> None:  # noqa: FBT001 - a parameter
+    assert certificates.is_private(url) == private
+    if not private:
+        (found,) = certificates.findings(url)
+        assert found.level == "warning"
+
+
+def test_a_token_is_not_sent_by_http(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[Site] = []
+    monkeypatch.setattr("buildfeed.doctor.gateway.findings", lambda site: asked.append(site) or [])
+    said = [
+        *examination.findings(Places(url="http://builds.example", token="bf_secret")),
+        *examination.findings(Places(url="https://127.0.0.1:1", token="bf_secret")),
+    ]
+    assert [site._headers for site in asked] == [{}, {"Authorization": "Bearer bf_secret"}]
+    assert "bf_secret" not in "".join(map(str, said))
