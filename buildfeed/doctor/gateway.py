@@ -17,10 +17,12 @@ from buildfeed.doctor.unreachable import Unreachable
 from buildfeed.doctor.web import Site, problem, reason
 
 SECURITY_HEADERS: Final = (
-    *("content-security-policy", "cross-origin-resource-policy", "referrer-policy"),
-    "x-content-type-options",
+    *("content-security-policy", "cross-origin-opener-policy", "cross-origin-resource-policy"),
+    *("permissions-policy", "referrer-policy", "x-content-type-options"),
 )
 """What every answer of a gateway has."""
+STRICT_TRANSPORT: Final = "strict-transport-security"
+"""What it has besides where browsers reach it by https."""
 
 _FORGED: Final = "192.0.2.83"
 """An address that nobody has (RFC 5737)."""
@@ -58,10 +60,14 @@ def _ready(site: Site) -> Iterator[Finding]:
 
 def _headers(site: Site) -> Finding:
     answer = site.ask("/")
-    missing = [name for name in SECURITY_HEADERS if name not in answer.headers]
+    wanted = [*SECURITY_HEADERS, *([STRICT_TRANSPORT] if site.scheme == "https" else [])]
+    missing = [name for name in wanted if name not in answer.headers]
     if missing:
         meaning = f"{', '.join(missing)} is missing in an answer."
-        return fault("security headers", meaning, "Let the proxy pass them on.")
+        advice = "Let the proxy pass them on"
+        if STRICT_TRANSPORT in missing:
+            advice += f", and start the gateway with --origin {site.origin}"
+        return fault("security headers", meaning, f"{advice}.")
     return ok("security headers", "all there.")
 
 

@@ -20,7 +20,7 @@ from buildfeed.doctor import (
 from buildfeed.doctor.places import Places
 from buildfeed.doctor.web import Answer, Site
 from buildfeed.topics import KINDS, Topic
-from gateway.problems import SECURITY_HEADERS
+from gateway.problems import SECURITY_HEADERS, STRICT_TRANSPORT
 
 NOW = datetime(2026, 11, 21, 10, 15, tzinfo=UTC)
 
@@ -169,6 +169,7 @@ def test_odd_topics_are_none_of_ours() -> None:
 
 def test_the_security_headers_are_those_of_the_gateway() -> None:
     assert set(gateway.SECURITY_HEADERS) == set(SECURITY_HEADERS) - {"cache-control"}
+    assert STRICT_TRANSPORT[0] == gateway.STRICT_TRANSPORT
 
 
 def test_a_finding_is_one_line() -> None:
