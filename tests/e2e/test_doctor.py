@@ -51,6 +51,16 @@ def test_an_up_that_runs_here_is_found_and_has_no_fault(up: Web) -> None:
     assert {"AMQP", "management of RabbitMQ"} <= subjects(result, "left out")
 
 
+def test_an_up_with_its_own_rabbitmq_has_no_fault(run: Run) -> None:
+    web = run("up", broker="rabbitmq")
+    assert isinstance(web, Web)
+    web.until_ready()
+    result = examined(f"--data-dir={web.options['data_dir']}")
+    assert lines(result, "fault") == [], result.output
+    assert {"queue builds", "size of a message", "AMQP as buildfeed"} <= subjects(result, "ok")
+    assert "publishing as buildfeed" in subjects(result, "warning")  # it may do everything
+
+
 def test_where_none_runs_it_says_what_to_give(tmp_path: Path) -> None:
     result = examined(f"--data-dir={tmp_path}")
     assert result.exit_code == 2

@@ -148,6 +148,18 @@ def test_nothing_was_published_where_somebody_may(ill: Patient, said_of_ill: Res
     assert counts == [0, 0, 0]
 
 
+def test_a_broker_that_is_short_of_memory(healthy: Patient) -> None:
+    before = healthy.server.ctl("eval", "vm_memory_monitor:get_vm_memory_high_watermark().")
+    healthy.server.ctl("set_vm_memory_high_watermark", "0.0001")
+    try:
+        result = healthy.examined("mobile")
+    finally:
+        healthy.server.ctl("set_vm_memory_high_watermark", before.strip())
+    found = lines(result, "fault")
+    assert any("it is short of memory" in line for line in found), result.output
+    assert any(line.startswith("AMQP as gateway: ") for line in found), result.output
+
+
 def test_a_password_is_in_no_line(healthy: Patient) -> None:
     result = healthy.examined("gateway")
     assert ":gateway@" not in result.output

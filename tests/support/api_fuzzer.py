@@ -14,8 +14,8 @@ from hypothesis.errors import InvalidArgument, Unsatisfiable
 from requests.exceptions import InvalidHeader, InvalidURL
 from schemathesis import GenerationMode
 
-EXAMPLES = 5
-"""Requests of one operation in a row."""
+FEW, MANY = 5, 40
+"""Requests of one operation in a row: many of them cost less each, few reach every operation."""
 PATIENCE = 10.0
 
 
@@ -37,10 +37,10 @@ class ApiFuzzer:
 
     def run(self, seconds: float, number: int) -> None:
         deadline = time.monotonic() + seconds
-        rounds = self._rounds()
+        rounds, examples = self._rounds(), MANY if seconds > MANY else FEW
         for turn in count(number * 1_000_000):
             operation, mode = next(rounds)
-            self._ask_some(operation, mode, turn)
+            self._ask_some(operation, mode, turn, examples)
             if time.monotonic() > deadline and len(self.asked) == len(self._operations):
                 break
 
@@ -50,10 +50,10 @@ class ApiFuzzer:
                 for operation in self._operations:
                     yield operation, mode
 
-    def _ask_some(self, operation: Any, mode: GenerationMode, turn: int) -> None:
+    def _ask_some(self, operation: Any, mode: GenerationMode, turn: int, examples: int) -> None:
         @seed(turn)
         @settings(
-            max_examples=EXAMPLES,
+            max_examples=examples,
             deadline=None,
             database=None,
             phases=[Phase.generate],
