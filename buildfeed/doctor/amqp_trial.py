@@ -8,6 +8,7 @@ and of 4.x, where a wrong `expiration` would be found too early.
 Relied on in pika: `BlockingConnection._impl` has `server_properties`.
 """
 
+import logging
 import ssl
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -15,12 +16,15 @@ from typing import Any, Final
 
 import pika
 from pika.adapters.blocking_connection import BlockingChannel
-from pika.exceptions import AMQPError, ChannelClosedByBroker
+from pika.exceptions import AMQPError, ChannelClosedByBroker, ConnectionClosed
 
 from buildfeed.broker.amqp.topology import TOPIC_EXCHANGE
-from buildfeed.doctor.unreachable import Unreachable
+from buildfeed.doctor.unreachable import Unreachable, reason
 
-_REFUSED, _FLAWED, _TOO_LARGE = 403, 406, 311
+# It logs what it raises, with tracebacks.
+logging.getLogger("pika").setLevel(logging.CRITICAL)
+
+_REFUSED, _TOO_LARGE = 403, 311
 _MISSING: Final = 404
 _SECONDS: Final = 10.0
 _FLAW: Final = "doctor-check"
@@ -143,6 +147,10 @@ def _text(value: object) -> str:
 
 
 def _reason(exc: BaseException) -> str:
-    """Return what pika says, or the cause that it hides below its own exceptions."""
-    causes = [str(getattr(each, "exception", "")) for each in exc.args if each]
-    return str(exc) or next(filter(None, causes), "") or type(exc).__name__
+    """Return what the broker says, or the error of the connection that pika hides in its own."""
+    if isinstance(exc, ConnectionClosed):
+        return exc.reply_text
+    first: object = exc
+    while isinstance(first, AMQPError) and first.args:
+        first = getattr(first.args[-1], "exception", first.args[-1])
+    return reason(first) if isinstance(first, OSError) else str(exc) or type(exc).__name__

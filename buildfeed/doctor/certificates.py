@@ -9,7 +9,7 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 from buildfeed.doctor.finding import Finding, fault, ok, warning
-from buildfeed.doctor.web import reason
+from buildfeed.doctor.unreachable import reason
 
 _PORTS: Final = {"mqtts": 8883, "amqps": 5671, "https": 443}
 _SECONDS: Final = 8.0

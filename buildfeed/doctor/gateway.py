@@ -13,8 +13,8 @@ from urllib.parse import quote
 
 from buildfeed.doctor import clocks, roles
 from buildfeed.doctor.finding import Finding, fault, left_out, ok, warning
-from buildfeed.doctor.unreachable import Unreachable
-from buildfeed.doctor.web import Site, problem, reason
+from buildfeed.doctor.unreachable import Unreachable, reason
+from buildfeed.doctor.web import Site, problem
 
 SECURITY_HEADERS: Final = (
     *("content-security-policy", "cross-origin-opener-policy", "cross-origin-resource-policy"),

@@ -12,7 +12,7 @@ from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
 from buildfeed.broker.mqtt.session import Address
-from buildfeed.doctor.unreachable import Unreachable
+from buildfeed.doctor.unreachable import Unreachable, reason
 
 V5, V311 = MQTTProtocolVersion.MQTTv5, MQTTProtocolVersion.MQTTv311
 _SECONDS: Final = 8.0
@@ -68,7 +68,7 @@ class MqttSession:
             else:
                 client.connect(address.host, address.port)
         except (OSError, ValueError) as exc:
-            raise Unreachable(str(exc) or type(exc).__name__) from exc
+            raise Unreachable(reason(exc)) from exc
         client.loop_start()
         self._wait()
 

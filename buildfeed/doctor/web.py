@@ -1,7 +1,6 @@
 """Requests over HTTP to one server, without a proxy of the environment, each on its own."""
 
 import json
-import socket
 import ssl
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
@@ -13,7 +12,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from buildfeed.doctor.unreachable import Unreachable
+from buildfeed.doctor.unreachable import Unreachable, reason
 
 _SECONDS: Final = 8.0
 _MOST_BYTES: Final = 16 * 1024 * 1024
@@ -122,17 +121,6 @@ class Site:
                 self.host, self.port, timeout=_SECONDS, source_address=leaves, context=context
             )
         return HTTPConnection(self.host, self.port, timeout=_SECONDS, source_address=leaves)
-
-
-def reason(exc: BaseException) -> str:
-    """Return what an exception of a connection says."""
-    if isinstance(exc, ssl.SSLCertVerificationError):
-        return exc.verify_message
-    if isinstance(exc, socket.gaierror):
-        return "its name is unknown"
-    if isinstance(exc, TimeoutError):
-        return f"no answer within {_SECONDS:.0f} s"
-    return getattr(exc, "strerror", None) or str(exc) or type(exc).__name__
 
 
 def problem(body: bytes) -> str:

@@ -160,6 +160,12 @@ def test_a_broker_that_is_short_of_memory(healthy: Patient) -> None:
     assert any(line.startswith("AMQP as gateway: ") for line in found), result.output
 
 
+def test_a_user_who_is_refused(healthy: Patient) -> None:
+    mqtt, amqp = lines(healthy.examined("nobody"), "fault")
+    assert re.match(r"MQTT as nobody: mqtt://.* refuses: ", mqtt)
+    assert re.match(r"AMQP as nobody: amqp://.*: .*ACCESS_REFUSED", amqp)
+
+
 def test_a_password_is_in_no_line(healthy: Patient) -> None:
     result = healthy.examined("gateway")
     assert ":gateway@" not in result.output
