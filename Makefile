@@ -1,14 +1,16 @@
 # `make run` serves Buildfeed at http://127.0.0.1:8000 (PORT= for another), `make test` runs all
 # tests, `make check` the quick part of them, `make faults` (SEED=) the minutes-long ones that kill and
-# freeze things, `make torture` (SEED=) twenty viewers under 130 faults, `make bench` compares
-# the cost of a delivery with other servers (OPTIONS=--help). Each sets up what it needs.
+# freeze things, `make torture` (SEED=) twenty viewers under 130 faults, `make fuzz` (SEED=) ten
+# minutes of made-up input at every door, `make audit` asks for known weaknesses of packages,
+# `make bench` compares the cost of a delivery with other servers (OPTIONS=--help). Each sets up what
+# it needs.
 
 export BUILDFEED_PORT := $(or $(PORT),$(BUILDFEED_PORT),8000)
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
 SOURCES := pyproject.toml package-lock.json hatch_build.py
 
-.PHONY: run test check faults torture bench static lock clean
+.PHONY: run test check faults torture fuzz audit bench static lock clean
 
 run: .venv/run
 	@exec buildfeed up
@@ -32,6 +34,13 @@ faults: .venv/test
 torture: .venv/test
 	@setup/packages.sh rabbitmq-server
 	pytest tests/fault/test_torture.py -s --torture --faults=130 --seed=$(or $(SEED),1)
+
+fuzz: .venv/test
+	@setup/packages.sh rabbitmq-server
+	pytest tests/fault/test_fuzz.py -s --fuzz-seconds=120 --seed=$(or $(SEED),1)
+
+audit:
+	@setup/audit.sh
 
 bench: .venv/test node_modules benchmarks/peers/node_modules
 	@setup/packages.sh gcc libc6-dev mosquitto
@@ -64,13 +73,14 @@ benchmarks/peers/node_modules: benchmarks/peers/package-lock.json
 	@touch $@
 
 # Pins the newest versions that fit; needs uv on the PATH.
-lock: COMPILE := uv pip compile pyproject.toml --quiet --universal --python-version 3.11 \
+lock: COMPILE := uv pip compile --quiet --universal --python-version 3.11 \
 	--generate-hashes --no-annotate --no-header --no-emit-index-url --no-emit-find-links
 lock:
-	$(COMPILE) --extra all --group build --output-file requirements/run.txt
-	$(COMPILE) --extra all --group build --group test \
+	$(COMPILE) pyproject.toml --extra all --group build --output-file requirements/run.txt
+	$(COMPILE) pyproject.toml --extra all --group build --group test \
 		--constraint requirements/run.txt --output-file requirements/test.txt
-	$(COMPILE) --extra worker --extra recorder --extra gateway --extra postgresql --group build \
+	$(COMPILE) --group audit --constraint requirements/test.txt --output-file requirements/audit.txt
+	$(COMPILE) pyproject.toml --extra worker --extra recorder --extra gateway --extra postgresql --group build \
 		--constraint requirements/run.txt --output-file requirements/image.txt
 
 clean:

@@ -13,7 +13,7 @@ from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
-from starlette.routing import BaseRoute
+from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp
 
 from buildfeed.activity import Activity
@@ -42,6 +42,7 @@ from gateway.http.entrance import patience
 from gateway.http.guard import Guard
 from gateway.http.health import Health
 from gateway.http.links import Links
+from gateway.http.openapi import OpenApi
 from gateway.http.pages import pages
 from gateway.http.proxied_streams import ProxiedStreams
 from gateway.http.sessions import Sessions
@@ -212,13 +213,18 @@ class Gateway:
 
     def routes(self) -> Iterator[BaseRoute]:
         """Yield the routing table."""
-        yield from self._api.routes()
-        yield from self._sessions.routes()
-        yield from self._health.routes()
-        yield from self._operations.routes()
-        yield from pages(self._settings.root_path)
-        for transport in self._transports:
-            yield from transport.routes()
+        api = [
+            *self._api.routes(),
+            *self._sessions.routes(),
+            *self._health.routes(),
+            *self._operations.routes(),
+        ]
+        transports = [route for each in self._transports for route in each.routes()]
+        root = self._settings.root_path
+        yield from api
+        yield from OpenApi([*api, *filter(_is_in_api, transports)], root).routes()
+        yield from pages(root)
+        yield from transports
 
     @contextlib.asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
@@ -333,6 +339,11 @@ def _certificate(settings: Settings) -> Certificate | None:
     if settings.tls_cert and settings.tls_key:
         return Certificate(settings.tls_cert, settings.tls_key)
     return None
+
+
+def _is_in_api(route: BaseRoute) -> bool:
+    """Tell whether a route is one of the API; that of socket.io is one of its clients."""
+    return isinstance(route, Route) and route.path.startswith("/api/")
 
 
 def _most(settings: Settings) -> Most:

@@ -28,6 +28,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     faults.addoption("--builds", type=int, default=20, help="Under how many builds.")
     faults.addoption("--torture", action="store_true", help="Strike the broker too.")
     faults.addoption("--hostile", type=int, default=3000, help="How many frames and requests.")
+    faults.addoption("--fuzz-seconds", type=float, default=1, help="How long at each door.")
     faults.addoption("--only", default="", help="Faults with this in their name.")
     parser.addoption("--grant-pairs", type=int, default=2000, help="Random sets of grants.")
     faults.addoption("--seed", type=int, default=52, help="Of the random choices.")

@@ -73,9 +73,13 @@ def log_level(command: Command) -> Command:
 
 def check_url(_context: click.Context, option: click.Parameter, value: str | None) -> str | None:
     """Return the value of `--mqtt-url` or `--amqp-url`; raise click.BadParameter if it is wrong."""
-    if value is None:
-        return None
-    protocol = "mqtt" if option.name == "mqtt_url" else "amqp"
+    return (
+        None if value is None else valid_url("mqtt" if option.name == "mqtt_url" else "amqp", value)
+    )
+
+
+def valid_url(protocol: str, value: str) -> str:
+    """Return a URL of `mqtt` or `amqp`; raise click.BadParameter if it is wrong."""
     text = value.strip()
     try:
         parts = urlsplit(text)

@@ -20,6 +20,7 @@ _COMMANDS = {
     "can": ("buildfeed.cli.can", "Say whether a token may do something, and by which grant."),
     "audit": ("buildfeed.cli.audit", "Show who did what from where."),
     "check": ("buildfeed.cli.check", "Say whether JSON documents are activities."),
+    "doctor": ("buildfeed.cli.doctor", "Examine a live broker, gateway, database and proxy."),
     "dead": ("buildfeed.cli.dead", "List, retry or drop the starts that were given up."),
 }
 

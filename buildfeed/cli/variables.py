@@ -11,12 +11,19 @@ SETTINGS: Final = frozenset(
     (
         *("AMQP_URL", "ANONYMOUS", "BACKLOG_KIB", "BODY_SECONDS", "BROKER", "CONCURRENCY"),
         *("DATABASE_URL", "DATA_DIR", "DRAIN_SECONDS", "FRAME_MS", "HEAD_SECONDS", "HOST"),
-        *("IDLE_SECONDS", "KEEP_BUILDS", "KEEP_DAYS", "LOG_LEVEL", "MAX_ATTEMPTS"),
+        *(
+            "IDLE_SECONDS",
+            "KEEP_BUILDS",
+            "KEEP_DAYS",
+            "LOG_LEVEL",
+            "MANAGEMENT_URL",
+            "MAX_ATTEMPTS",
+        ),
         *("MAX_CONNECTIONS", "MAX_LAG", "MAX_PER_ADDRESS", "MAX_SECONDS", "MAX_UNFINISHED"),
         *("MESSAGES_PER_SECOND", "MQTT_PORT", "MQTT_URL", "NAME", "NO_WORKER", "ORIGINS", "PORT"),
         *("QUESTIONS_KIB", "RECORDER_ID", "ROOT_PATH", "SNAPSHOT_QUERIES", "STARTS_IN_ALL"),
         *("STARTS_PER_ADDRESS", "STARTS_PER_MINUTE", "STUCK_SECONDS", "TLS_CERT", "TLS_KEY"),
-        *("TOKENS", "TRUSTED_PROXIES", "UNFETCHED_KIB", "WORKERS"),
+        *("TOKEN", "TOKENS", "TRUSTED_PROXIES", "UNFETCHED_KIB", "URL", "WORKERS"),
     )
 )
 """Of all commands, without the prefix: to ask each command would mean to import it."""

@@ -114,6 +114,11 @@ def _url(context: click.Context, _option: click.Parameter, value: str | None) ->
             )
         _check_length(path)
         return URL.create(_SQLITE, database=str(path)).render_as_string()
+    return valid_url(value)
+
+
+def valid_url(value: str) -> str:
+    """Return the URL of a database, settled; raise click.BadParameter if it is of no use."""
     try:
         url = _settled(make_url(value.strip()))
     except (ArgumentError, ValueError):

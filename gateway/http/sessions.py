@@ -67,7 +67,7 @@ class Sessions:
         """
         requests.no_query(request.query_params.multi_items())
         who = principal.of(request.scope)
-        response = _session(who)
+        response = _session(who, _address(request))
         if who.anonymous and who.why != "missing":
             _delete_cookies(response)
         return response
@@ -81,7 +81,7 @@ class Sessions:
                 raise self._directory.failed(_address(request))
             who = await self._directory.find(wanted.token, _address(request))
             secret, asked.who = await self._directory.sign_in(who)
-        response = _session(asked.who)
+        response = _session(asked.who, _address(request))
         _set_cookie(response, SECURE_COOKIE if secure else PLAIN_COOKIE, secret, secure=secure)
         return response
 
@@ -162,13 +162,14 @@ def _delete_cookies(response: Response) -> None:
         response.delete_cookie(name, secure=secure, httponly=True, samesite="strict")
 
 
-def _session(who: Principal) -> Response:
+def _session(who: Principal, address: str) -> Response:
     body = {
         "name": who.name,
         "anonymous": who.anonymous,
         "grants": [str(grant) for grant in who.grants],
         "expires": _time(who.expires),
         "reason": who.why if who.anonymous else None,
+        "address": address,
     }
     return _json(body, HTTPStatus.OK, {"Cache-Control": "no-store"})
 

@@ -27,7 +27,9 @@ OLD_KEYS = {
 class ComposeRabbitMQ:
     """A RabbitMQ with the configuration of compose.yaml; each user's password is the user name."""
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(
+        self, directory: Path, server: type[ControlledRabbitMQ] = ControlledRabbitMQ
+    ) -> None:
         definitions = directory / "definitions"
         definitions.mkdir()
         users = yaml.safe_load((ROOT / "compose.yaml").read_text())["configs"]["users"]["content"]
@@ -44,7 +46,7 @@ class ComposeRabbitMQ:
                 settings = settings.replace(new, old)
         (directory / "conf.d").mkdir()
         (directory / "conf.d" / "90-buildfeed.conf").write_text(settings)
-        self.server = ControlledRabbitMQ(directory)
+        self.server = server(directory)
 
     @contextmanager
     def channel(self, user: str, password: str | None = None) -> Iterator[BlockingChannel]:

@@ -18,7 +18,8 @@ NAMES += ["__disconnect_final", "newListener", "removeListener", "feed", "build"
 ARGUMENTS = ["", ",{}", f",{{}},{WATCH}", f",{WATCH}", ',"builds/#"', ',["builds/#"]', ",1,2,3,4"]
 ARGUMENTS += [',"a reason\nof mine"', ",null", f",{FILE}", ",[]", ',["builds/acme/#",3]']
 AUTHS = ["", WATCH, WATCH, "{}", '{"watch":[]}', '{"watch":"x"}', '{"watch":{"a":[1]}}', "[]", "7"]
-AUTHS += ['"x"', '{"watch":null}', '{"watch":["builds/#",3]}']
+AUTHS += ['"x"', '{"watch":null}', '{"watch":["builds/#",3]}', '{"token":""}', '{"token":7}']
+TOKENS = ["bf_" + "a" * 32, "bf_", "bs_" + "a" * 32, "bl_" + "0" * 32, "x" * 300, "bf_\\u0000"]
 ODD = ["42", "42[]", "42[[]]", '42[["connect"]]', '42[{"a":1}]', "42[1]", "42[null]", '42{"0":1}']
 ODD += ["41", "41/x,", "41{}", "40/x,", f"40/x,{WATCH}", f"40/,{WATCH}", "43[]", "430[]", "44{}"]
 ODD += [f'451-["connect",{FILE}]', '459-["connect"]', '452-/x,["connect"]', '451-["disconnect"]']
@@ -43,6 +44,9 @@ ENOUGH = 200
 def some_packet(rng: random.Random) -> str:
     """Return a packet, mostly one that is out of place."""
     kind = rng.random()
+    if kind < 0.02:
+        ack = rng.choice(["", "7"])
+        return f'42{ack}["auth",{some_token(rng)}]'
     if kind < 0.2:
         return rng.choice(ODD)
     if kind < 0.4:
@@ -56,7 +60,16 @@ def some_packet(rng: random.Random) -> str:
 
 def some_connect(rng: random.Random) -> str:
     """Return a connect with one of many kinds of auth."""
+    if rng.random() < 0.02:
+        return f'40{{"token":{some_token(rng)},"watch":"builds/#"}}'
     return "40" + rng.choice([*AUTHS, f'{{"watch":{some_depth(rng)}}}'])
+
+
+def some_token(rng: random.Random) -> str:
+    """Return the JSON of what is no token."""
+    return rng.choice(
+        [*(f'"{token}"' for token in TOKENS), '{"token":{}}', "null", some_depth(rng)]
+    )
 
 
 def some_depth(rng: random.Random) -> str:

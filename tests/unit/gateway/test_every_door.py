@@ -41,6 +41,7 @@ OPEN_TO_ALL = {
     "/vendor": "files of the page",
     "/healthz": "a load balancer has no token",
     "/readyz": "a load balancer has no token",
+    "/api/openapi.json": "it describes the API, the same to everybody",
     "/api/session": "it says that nobody is signed in, takes tokens and signs out",
     "/s/{secret}": "the link is the token",
     SOCKETS: "the connect of Socket.IO is asked: see below",

@@ -1,0 +1,142 @@
+"""The OpenAPI document describes the routing table, by the types of the code."""
+
+import asyncio
+import re
+from typing import Any
+
+import msgspec
+import pytest
+from jsonschema import Draft202012Validator
+from schemathesis.specs.openapi.definitions import OPENAPI_31
+from starlette.requests import Request
+from starlette.routing import BaseRoute, Route
+
+from buildfeed.activity import Script
+from buildfeed.board import BuildState
+from buildfeed.grants import EVERYTHING
+from buildfeed.history.store import Store
+from gateway.access.access import Access
+from gateway.access.clients import Clients
+from gateway.access.paths import SOCKETS, Paths
+from gateway.access.principal import Principal
+from gateway.access.proxies import Proxies
+from gateway.app import Gateway
+from gateway.drain import Drain
+from gateway.http import answers, openapi, sessions
+from gateway.http.links import Links
+from gateway.http.openapi import OpenApi
+from gateway.settings import Settings
+from gateway.state import event_bodies
+from gateway.state.overview import Overview, WorkerLoad
+from support.builders import start
+
+OF_THE_PAGE = "/", "/login", "/projects/", "/favicon.svg", "/scripts", "/styles", "/vendor"
+"""What begins the paths that are no part of the API; `/` is one by itself."""
+
+
+@pytest.fixture(scope="module")
+def routes(tmp_path_factory: pytest.TempPathFactory) -> list[BaseRoute]:
+    """The routing table of the application, without the page and socket.io."""
+    path = tmp_path_factory.mktemp("openapi") / "history.db"
+
+    async def made() -> list[BaseRoute]:
+        url = f"sqlite:///{path}"
+        settings = Settings(
+            mqtt_url="mqtt://127.0.0.1:1", amqp_url=None, database_url=url, host="::1", port=1
+        )
+        clients, links = Clients(Proxies(()), 0, 0), Links(Access([]), Paths())
+        return list(Gateway(settings, Store(url), Drain(0), clients, links).routes())
+
+    return [route for route in asyncio.run(made()) if is_in_api(getattr(route, "path", ""))]
+
+
+def is_in_api(path: str) -> bool:
+    return path != "/" and not path.startswith((*OF_THE_PAGE[1:], SOCKETS))
+
+
+@pytest.fixture(scope="module")
+def document(routes: list[BaseRoute]) -> dict[str, Any]:
+    return openapi.document(routes, "/ci")
+
+
+def keys(type_: type[msgspec.Struct]) -> set[str]:
+    return {field.encode_name for field in msgspec.structs.fields(type_)}
+
+
+def resolved(document: Any, reference: str) -> Any:
+    found = document
+    for step in reference.removeprefix("#/").split("/"):
+        found = found[step]
+    return found
+
+
+def references(value: Any) -> list[str]:
+    if isinstance(value, dict):
+        own = [value["$ref"]] if isinstance(value.get("$ref"), str) else []
+        return own + [found for each in value.values() for found in references(each)]
+    return (
+        [found for each in value for found in references(each)] if isinstance(value, list) else []
+    )
+
+
+def test_it_is_openapi_3_1(document: dict[str, Any]) -> None:
+    errors = [error.message for error in Draft202012Validator(OPENAPI_31).iter_errors(document)]
+    assert errors == []
+    assert document["openapi"] == "3.1.0"
+    assert document["servers"] == [{"url": "/ci"}]
+
+
+def test_its_schemas_are_schemas_and_every_reference_leads_somewhere(
+    document: dict[str, Any],
+) -> None:
+    for schema in document["components"]["schemas"].values():
+        Draft202012Validator.check_schema(schema)
+    found = references(document)
+    assert found
+    assert all(resolved(document, each) for each in found)
+
+
+def test_every_endpoint_of_the_routing_table_is_in_it_and_no_other(
+    routes: list[BaseRoute], document: dict[str, Any]
+) -> None:
+    table = {
+        (method.lower(), route.path)
+        for route in routes
+        if isinstance(route, Route)
+        for method in (route.methods or set()) - {"HEAD", "OPTIONS"}
+    }
+    written = {(method, path) for path, item in document["paths"].items() for method in item}
+    assert written == table
+    assert set(openapi._OPERATIONS) <= table
+
+
+def test_every_name_in_a_path_is_a_parameter(document: dict[str, Any]) -> None:
+    for path, item in document["paths"].items():
+        for operation in item.values():
+            named = {each["name"] for each in operation["parameters"] if each["in"] == "path"}
+            assert named == set(re.findall(r"\{(\w+)\}", path))
+            assert operation["summary"]
+
+
+def test_no_two_operations_have_one_name(document: dict[str, Any]) -> None:
+    ids = [each["operationId"] for item in document["paths"].values() for each in item.values()]
+    assert len(ids) == len(set(ids))
+
+
+def test_the_answers_are_those_that_the_code_makes() -> None:
+    body = event_bodies.build_body(BuildState(start()), "start", ahead=0, lost=False)
+    assert keys(answers.BuildAnswer) == set(body)
+    assert msgspec.convert(body, answers.BuildAnswer).script in (None, Script())
+    assert keys(answers.OverviewAnswer) == keys(Overview) | {"dead"}
+    assert keys(answers.WorkerAnswer) == keys(WorkerLoad)
+    who = Principal(name="ada", grants=EVERYTHING, token="1")
+    shown = msgspec.json.decode(sessions._session(who, "::1").body, type=answers.SessionAnswer)
+    assert (shown.name, shown.address) == ("ada", "::1")
+
+
+async def test_it_is_served_to_everybody(routes: list[BaseRoute]) -> None:
+    scope = {"type": "http", "method": "GET", "path": openapi.PATH, "headers": []}
+    answer = await OpenApi(routes[:1], "").show(Request({**scope, "query_string": b""}))
+    shown = msgspec.json.decode(bytes(answer.body))
+    assert set(shown["paths"]) == {getattr(routes[0], "path", ""), openapi.PATH}
+    assert answer.media_type == "application/json"
