@@ -95,7 +95,7 @@ def answer(problem: Problem, accept: str = "", home: str = "/") -> Response:
 def encoded(problem: Problem, accept: str = "", *, is_secure: bool = False) -> bytes:
     """Return the whole HTTP/1.1 response that tells the problem, for a connection that ends.
 
-    `is_secure` tells whether browsers reach the host that was asked by https.
+    `is_secure` tells whether browsers may be told to come to the host by https alone.
     """
     response = answer(problem, accept)
     fields = {**response.headers, "connection": "close"}

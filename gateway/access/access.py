@@ -42,8 +42,13 @@ class Access:
         return origin is None or bool(page and named and page.is_of(named))
 
     def _is_secure(self, host: str) -> bool:
-        """Tell whether browsers reach the gateway as `host` by https, as far as was said."""
-        address = self.address(host)
+        """Tell whether browsers may be told to come to `host` by https alone.
+
+        Never to `localhost`: that is said of all its ports, so other services would suffer.
+        """
+        named, address = hosts.host(host), self.address(host)
+        if named is None or named.is_fixed:
+            return False
         return self._has_tls or (address is not None and address.scheme == "https")
 
     def allows(self, origin: str) -> bool:

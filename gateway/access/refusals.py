@@ -31,7 +31,7 @@ class Refusals:
         return self._access.is_own(host, origin)
 
     def is_secure(self, host: str) -> bool:
-        """Tell whether browsers reach the gateway as `host` by https, as far as was said."""
+        """Tell whether browsers may be told to come to `host` by https alone."""
         return self._access.is_secure(host)
 
     def allows(self, origin: str) -> bool:

@@ -46,6 +46,8 @@ class Tls(asyncio.Transport, asyncio.Protocol):
         self._tls = context.wrap_bio(self._incoming, self._outgoing, server_side=True)
         self._is_open = False
         self._is_paused = False
+        self._has_ended = False  # the client says nothing more,
+        self._is_answered = False  # but is still answered
         self._is_over = False  # nothing more is read or written
         self._peer = ""
 
@@ -146,8 +148,14 @@ class Tls(asyncio.Transport, asyncio.Protocol):
             self._flush()
 
     def _end(self) -> bool:
-        """Take note that the client says nothing more; tell whether it still is answered."""
-        return bool(self._protocol.eof_received())
+        """Take note that the client says nothing more; tell whether it still is answered.
+
+        It may say so twice: by TLS (RFC 8446 §6.1), and by TCP.
+        """
+        if not self._has_ended:
+            self._has_ended = True
+            self._is_answered = bool(self._protocol.eof_received())
+        return self._is_answered
 
     def _flush(self) -> None:
         if data := self._outgoing.read():

@@ -7,6 +7,7 @@ import socket
 import ssl
 import subprocess
 from collections.abc import AsyncIterator, Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -213,6 +214,32 @@ async def test_the_end_is_said_so_that_nobody_takes_a_part_for_the_whole(secure:
             return answer
 
     assert (await asyncio.to_thread(ask)).endswith(b"POST /a hi")
+
+
+@pytest.mark.parametrize("by_tls", [False, True])
+async def test_one_that_has_asked_and_says_nothing_more_is_answered(
+    secure: Secure, *, by_tls: bool
+) -> None:
+    def ask() -> bytes:
+        with secure.connected() as sock, socket.socket(fileno=os.dup(sock.fileno())) as bare:
+            sock.sendall(REQUEST.replace(b"/a", b"/held") + CLOSING + b"hi")
+            if by_tls:
+                sock.settimeout(0.05)
+                with suppress(TimeoutError, ssl.SSLError):
+                    sock.unwrap()  # says it, and waits for an answer to that
+                sock.settimeout(5)
+            bare.shutdown(socket.SHUT_WR)
+            loop.call_soon_threadsafe(secure.site.hold.set)
+            bare.settimeout(5)
+            answer = b""
+            while piece := bare.recv(4096) if by_tls else sock.recv(4096):
+                answer += piece
+            return answer
+
+    loop = asyncio.get_running_loop()
+    answer = await asyncio.to_thread(ask)
+    assert secure.site.seen == ["POST /held hi"]
+    assert len(answer) > 100 if by_tls else answer.endswith(b"POST /held hi")
 
 
 def _break(secure: Secure) -> None:
