@@ -62,6 +62,7 @@ async def test_a_token_is_exchanged_for_a_cookie(site: Site, secret: str) -> Non
             "grants": ["read:builds/acme/#"],
             "expires": timestamp(NOW + SLIDING),
             "reason": None,
+            "address": "192.0.2.1",
         }
         (cookie,) = cookies(answer).values()
         assert cookie.key == SECURE
