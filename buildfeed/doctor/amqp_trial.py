@@ -16,7 +16,12 @@ from typing import Any, Final
 
 import pika
 from pika.adapters.blocking_connection import BlockingChannel
-from pika.exceptions import AMQPError, ChannelClosedByBroker, ConnectionClosed
+from pika.exceptions import (
+    AMQPError,
+    ChannelClosedByBroker,
+    ConnectionBlockedTimeout,
+    ConnectionClosed,
+)
 
 from buildfeed.broker.amqp.topology import TOPIC_EXCHANGE
 from buildfeed.doctor.unreachable import Unreachable, reason
@@ -27,6 +32,8 @@ logging.getLogger("pika").setLevel(logging.CRITICAL)
 _REFUSED, _TOO_LARGE = 403, 311
 _MISSING: Final = 404
 _SECONDS: Final = 10.0
+_BLOCKED_SECONDS: Final = 2.0
+"""Seconds for which a broker that is short of memory or disk may read nothing of a trial."""
 _FLAW: Final = "doctor-check"
 """Stands where a number has to be, or the name of the user."""
 _NOWHERE: Final = "doctor-check.nowhere"
@@ -118,7 +125,7 @@ def connected(url: str, user: str | None = None, password: str = "") -> Iterator
     try:
         parameters = pika.URLParameters(url)
         parameters.socket_timeout = parameters.stack_timeout = _SECONDS
-        parameters.blocked_connection_timeout = _SECONDS
+        parameters.blocked_connection_timeout = _BLOCKED_SECONDS
         if user is not None:
             parameters.credentials = pika.PlainCredentials(user, password)
         connection = pika.BlockingConnection(parameters)
@@ -148,6 +155,8 @@ def _text(value: object) -> str:
 
 def _reason(exc: BaseException) -> str:
     """Return what the broker says, or the error of the connection that pika hides in its own."""
+    if isinstance(exc, ConnectionBlockedTimeout):
+        return "it is short of memory or disk, and reads nothing"
     if isinstance(exc, ConnectionClosed):
         return exc.reply_text
     first: object = exc

@@ -42,7 +42,8 @@ def by_mqtt(urls: Sequence[str], *, amqp: bool) -> Iterator[Finding]:
         try:
             session, version = opened(address, f"{prefix}{secrets.token_hex(4)}")
         except Unreachable as exc:
-            yield fault(subject, f"{_place(url)}: {exc.reason}.", "Check address and listener.")
+            advice = "Check address and listener, and whether the broker is short of memory."
+            yield fault(subject, f"{_place(url)}: {exc.reason}.", advice)
             continue
         with session:
             if not session.accepted:

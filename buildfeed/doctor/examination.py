@@ -17,6 +17,12 @@ _LEFT_OUT: Final = "give --{option} to examine {what}."
 def findings(places: Places) -> Iterator[Finding]:
     """Yield the findings, each as soon as it is known."""
     yield from _encryption(places)
+    if places.management_url:
+        management = Management(places.management_url, _vhost(places.amqp_url))
+        yield from _told("management of RabbitMQ", rabbitmq.findings(management))
+    else:
+        what = "plugins, policies, limits and alarms of RabbitMQ"
+        yield _absent("management of RabbitMQ", "management-url", what)
     if places.mqtt_urls:
         yield from _told("MQTT", broker.by_mqtt(places.mqtt_urls, amqp=bool(places.amqp_url)))
     else:
@@ -27,12 +33,6 @@ def findings(places: Places) -> Iterator[Finding]:
         yield from _told("AMQP", found)
     else:
         yield _absent("AMQP", "amqp-url", "queues, and what each user may publish")
-    if places.management_url:
-        management = Management(places.management_url, _vhost(places.amqp_url))
-        yield from _told("management of RabbitMQ", rabbitmq.findings(management))
-    else:
-        what = "plugins, policies, limits and alarms of RabbitMQ"
-        yield _absent("management of RabbitMQ", "management-url", what)
     if places.database_url:
         yield from _told("database", database.findings(places.database_url))
     else:

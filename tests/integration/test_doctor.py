@@ -1,7 +1,7 @@
 """`buildfeed doctor` on a real RabbitMQ: it names each fault, and none where there is none."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
 
 import pytest
@@ -148,13 +148,17 @@ def test_nothing_was_published_where_somebody_may(ill: Patient, said_of_ill: Res
     assert counts == [0, 0, 0]
 
 
-def test_a_broker_that_is_short_of_memory(healthy: Patient) -> None:
+def test_a_broker_that_is_short_of_memory(
+    healthy: Patient, eventually: Callable[[Callable[[], object]], None]
+) -> None:
     before = healthy.server.ctl("eval", "vm_memory_monitor:get_vm_memory_high_watermark().")
     healthy.server.ctl("set_vm_memory_high_watermark", "0.0001")
     try:
         result = healthy.examined("mobile")
     finally:
         healthy.server.ctl("set_vm_memory_high_watermark", before.strip())
+        nodes = lambda: healthy.manage("GET", "nodes").json()  # noqa: E731
+        eventually(lambda: not any(node["mem_alarm"] for node in nodes()))
     found = lines(result, "fault")
     assert any("it is short of memory" in line for line in found), result.output
     assert any(line.startswith("AMQP as gateway: ") for line in found), result.output
