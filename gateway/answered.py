@@ -9,6 +9,8 @@ from buildfeed.errors import HistoryUnavailable
 P = ParamSpec("P")
 T = TypeVar("T")
 
+AWAY: Final = "The history database cannot be used: the log of the gateway says why."
+"""What clients are told. The reason names servers and users, which strangers need not know."""
 ANSWER_SECONDS: Final = 10.0
 """Seconds that a client waits for the history. The thread that asks it may wait longer."""
 

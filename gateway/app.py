@@ -288,8 +288,7 @@ class Gateway:
             return "Catching up with history."
         lag = self._live.recorder_lag()
         if lag > LAGGING_SECONDS:
-            why = self._catch_up.trouble or "the logs of recorder and gateway say why"
-            return f"History has been behind for {lag:.0f} s: {why}."
+            return f"History has been behind for {lag:.0f} s: recorder and gateway log why."
         return None
 
     async def _until_ready(self) -> None:

@@ -14,6 +14,7 @@ from starlette.types import Scope
 
 from buildfeed.errors import HistoryUnavailable
 from gateway import problems
+from gateway.answered import AWAY
 from gateway.http import audited
 from gateway.log_limit import LogLimit
 from gateway.problems import Problem
@@ -48,7 +49,7 @@ async def answer(request: Request, exc: Exception) -> Response:
             if left_out is not None:
                 log.warning("history.needed", extra={"reason": exc.reason, "left_out": left_out})
             status = HTTPStatus.SERVICE_UNAVAILABLE
-            detail = f"{exc} Live builds go on; try again in a few seconds."
+            detail = f"{AWAY} Live builds go on; try again in a few seconds."
             headers = {"Retry-After": "5"}
             problem = Problem(status, "history-unavailable", detail, headers=headers)
         case _:

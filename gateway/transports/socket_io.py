@@ -17,6 +17,7 @@ from gateway.access.credentials import Shown
 from gateway.access.directory import Directory
 from gateway.access.paths import SOCKETS
 from gateway.access.principal import WHY, Principal, other_principal
+from gateway.answered import AWAY
 from gateway.engine import frames, packets
 from gateway.engine.connection import Connection
 from gateway.engine.limits import Limits
@@ -123,8 +124,8 @@ class SocketIoTransport:
         except Problem as problem:
             self._note(connection, "connect", problem)
             return problem.detail, refusal(problem)["error"]
-        except HistoryUnavailable as exc:
-            return str(exc), {"code": "history-unavailable", "message": str(exc)}
+        except HistoryUnavailable:
+            return AWAY, {"code": "history-unavailable", "message": AWAY}
         return self._take(connection, packet, who)
 
     def _take(self, connection: Connection, packet: Packet, who: Principal) -> Answer:
@@ -206,8 +207,8 @@ class SocketIoTransport:
         except Problem as problem:
             self._note(connection, "auth", problem, before)
             return refusal(problem)
-        except HistoryUnavailable as exc:
-            return {"error": {"code": "history-unavailable", "message": str(exc)}}
+        except HistoryUnavailable:
+            return {"error": {"code": "history-unavailable", "message": AWAY}}
         if self._fan_out.has(sid):
             try:
                 self._subscriptions.renew(sid, who)
