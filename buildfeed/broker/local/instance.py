@@ -53,8 +53,8 @@ LOGIN_SETTINGS: Final = (
     "auth_cache.cache_ttl = 1000",
     "auth_http.http_method = post",
 )
-"""Our own users first, so that services need no gateway; then it is asked, and its answers are
-remembered for a second, as RabbitMQ asks some questions twice. By POST, as a token must not be in an
+"""Our own users first, so that services need no gateway; then that is asked, and its answers are
+remembered for a second, as RabbitMQ asks some questions twice. By POST, as no token must be in an
 address."""
 
 _MAX_QUEUES: Final = 1000
@@ -80,7 +80,7 @@ class Instance(msgspec.Struct, frozen=True):
         return msgspec.structs.replace(self, base=base)
 
     def port(self, listener: str) -> int:
-        """Return the port of `amqp`, `mqtt`, `dist` (Erlang's distribution), `epmd` or `management`."""
+        """Return the port of a listener: `dist` is that of Erlang's distribution."""
         return self.base + _LISTENERS.index(listener)
 
     @property
