@@ -21,6 +21,7 @@ from gateway.broker_auth.answers import Answers
 from gateway.broker_auth.management import ManagementUnavailable
 from gateway.broker_auth.questions import SUBJECTS, InvalidQuestion, Question
 from gateway.log_limit import LogLimit
+from gateway.tasks import Tasks
 
 MAX_CONNECTIONS: Final = 256
 """Questions at a time; RabbitMQ refuses its client when there are more."""
@@ -65,9 +66,15 @@ class Listener:
         """Serve until cancelled; raises CannotListen."""
         address = self._address
         bound = listeners.bind(address.host, address.port, shared=address.shared)
-        with contextlib.ExitStack() as stack:
+        tasks = Tasks()
+
+        def begin(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            tasks.start(self._serve(reader, writer))
+
+        async with contextlib.AsyncExitStack() as stack:
+            stack.push_async_callback(tasks.cancel)
             for sock in bound:
-                server = await asyncio.start_server(self._serve, sock=sock, limit=_HEAD_BYTES)
+                server = await asyncio.start_server(begin, sock=sock, limit=_HEAD_BYTES)
                 stack.callback(server.close)
             await asyncio.Event().wait()
 
@@ -78,6 +85,10 @@ class Listener:
                 status, text = await self._answer(reader, _client(writer))
                 writer.write(_response(status, text))
                 await writer.drain()
+                if status != HTTPStatus.OK:
+                    # What is not read yet would reset the connection, and the answer be lost.
+                    writer.write_eof()
+                    await reader.read(_BODY_BYTES)
         except (OSError, TimeoutError, asyncio.IncompleteReadError):
             self.unanswered += 1
         finally:

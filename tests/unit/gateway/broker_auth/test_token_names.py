@@ -1,0 +1,108 @@
+"""Tokens by their names."""
+
+import asyncio
+from datetime import timedelta
+
+import pytest
+
+from buildfeed.errors import HistoryUnavailable
+from buildfeed.grants import Grants
+from buildfeed.history.tokens import Tokens
+from gateway.access.directory import Directory
+from gateway.broker_auth.token_names import TokenNames
+
+GRANTS = Grants.parse(["viewer@acme"])
+
+
+async def test_one_logs_in_with_ones_own_token(tokens: Tokens, token_names: TokenNames) -> None:
+    _, secret = tokens.add("ada", GRANTS)
+    _, other = tokens.add("bob", GRANTS)
+    assert await token_names.logs_in("ada", secret)
+    for name, wrong in [("ada", other), ("bob", secret), ("ada", ""), ("eve", secret), ("", "")]:
+        assert not await token_names.logs_in(name, wrong)
+
+
+async def test_a_login_counts_as_a_use(
+    tokens: Tokens, directory: Directory, token_names: TokenNames
+) -> None:
+    _, secret = tokens.add("ada", GRANTS)
+    assert await token_names.logs_in("ada", secret)
+    async with asyncio.timeout(5):
+        while tokens.all()[0].used is None:  # noqa: ASYNC110 - it is noted by a task
+            await asyncio.sleep(0.005)
+
+
+async def test_what_was_revoked_is_good_no_more(
+    tokens: Tokens, directory: Directory, token_names: TokenNames
+) -> None:
+    heard: list[set[str]] = []
+    token_names.on_change = heard.append
+    _, secret = tokens.add("ada", GRANTS)
+    assert await token_names.logs_in("ada", secret)
+    tokens.revoke("ada")
+    await directory.look()
+    assert heard == [{"ada"}]
+    assert await token_names.good("ada") is None
+    assert not await token_names.logs_in("ada", secret)
+
+
+async def test_a_new_token_of_a_name_has_its_own_grants(
+    tokens: Tokens, directory: Directory, token_names: TokenNames
+) -> None:
+    tokens.add("ada", GRANTS)
+    assert await token_names.good("ada")
+    tokens.revoke("ada")
+    tokens.add("ada", Grants.parse(["viewer@other"]))
+    await directory.look()
+    token = await token_names.good("ada")
+    assert token
+    assert token.grants == Grants.parse(["viewer@other"])
+
+
+async def test_one_that_is_remembered_expires_all_the_same(
+    tokens: Tokens, directory: Directory, token_names: TokenNames
+) -> None:
+    tokens.add("ada", GRANTS, timedelta(hours=1))
+    assert await token_names.good("ada")
+    directory._ahead += timedelta(hours=2)
+    assert await token_names.good("ada") is None
+
+
+async def test_no_name_is_not_looked_up(tokens: Tokens, token_names: TokenNames) -> None:
+    tokens.named = lambda _name: pytest.fail("looked up")
+    for name in ("", "Ada", "a.b", "bf_" + "Aa" * 16, "x" * 65, "'; --"):
+        assert await token_names.good(name) is None
+
+
+async def test_who_is_remembered_needs_no_history(tokens: Tokens, token_names: TokenNames) -> None:
+    tokens.add("ada", GRANTS)
+    assert await token_names.good("ada")
+
+    def away(_name: str) -> None:
+        raise HistoryUnavailable("away")
+
+    tokens.named = away
+    assert await token_names.good("ada")
+    with pytest.raises(HistoryUnavailable):
+        await token_names.good("bob")
+
+
+async def test_one_revoked_while_it_is_looked_up_is_not_remembered(
+    tokens: Tokens, directory: Directory, token_names: TokenNames
+) -> None:
+    tokens.add("ada", GRANTS)
+    await directory.look()
+    before = tokens.named("ada")
+    assert before
+    token_names._change([before])  # hears of it while the next line is on its way
+    assert await token_names.good("ada")
+    assert "ada" in token_names._known
+    token_names._known.clear()
+
+    def named(name: str) -> object:
+        token_names._change([before])
+        return before
+
+    tokens.named = named
+    await token_names.good("ada")
+    assert "ada" not in token_names._known
