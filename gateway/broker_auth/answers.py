@@ -79,7 +79,7 @@ class Answers:
             return "client-id"
         if question.user in await self._management.users():
             return "name"  # RabbitMQ's own user of that name would be taken for the token's
-        count = sum(each.user == question.user for each in await self._management.connections())
+        count = len(await self._management.connections_of(question.user))
         return "connections" if count >= MAX_CONNECTIONS else None
 
     async def _use(self, question: Question) -> str | None:

@@ -39,7 +39,7 @@ class Connections:
         self._tokens = tokens
         self._management = management
         self._changed: set[str] = set()
-        """The names of tokens that have changed since the last look."""
+        """The names of tokens that have changed since the last look at connections."""
         self._wake = asyncio.Event()
         tokens.on_change = self._note
         self._trouble = ""
@@ -57,7 +57,8 @@ class Connections:
 
     def _note(self, changed: set[str]) -> None:
         self._changed |= changed
-        self._wake.set()
+        if changed:
+            self._wake.set()
 
     async def _look(self) -> bool:
         """Look through all once; return whether any was closed."""
@@ -66,6 +67,8 @@ class Connections:
         try:
             for each in await self._management.connections():
                 by_user[each.user].append(each)
+            for user in changed:
+                by_user[user] = await self._management.connections_of(user)
             for user in await self._management.users():
                 by_user.pop(user, None)
             for user, connections in by_user.items():

@@ -6,9 +6,9 @@ one question: RabbitMQ waits for the answer before it goes on with its client.
 """
 
 import asyncio
-import contextlib
 import hmac
 import logging
+import socket
 import time
 from http import HTTPStatus
 from typing import Final
@@ -29,6 +29,8 @@ _HEAD_BYTES: Final = 8 * 1024
 _BODY_BYTES: Final = 16 * 1024
 _SECONDS: Final = 10.0
 """Seconds for a question to arrive and to be answered."""
+_PAUSE_SECONDS: Final = 1.0
+"""How long no connection is taken after the system refused one."""
 _LOGGED: Final = 20
 
 log = logging.getLogger(__name__)
@@ -58,6 +60,7 @@ class Listener:
         self._address = address
         self._answers = answers
         self._open = 0
+        self._tasks = Tasks()
         self._log_limit = LogLimit(_LOGGED)
         self.unanswered = 0
         """Questions without an answer: too many, malformed, or of strangers; or nobody knew."""
@@ -66,21 +69,37 @@ class Listener:
         """Serve until cancelled; raises CannotListen."""
         address = self._address
         bound = listeners.bind(address.host, address.port, shared=address.shared)
-        tasks = Tasks()
-
-        def begin(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-            tasks.start(self._serve(reader, writer))
-
-        async with contextlib.AsyncExitStack() as stack:
-            stack.push_async_callback(tasks.cancel)
+        try:
             for sock in bound:
-                server = await asyncio.start_server(begin, sock=sock, limit=_HEAD_BYTES)
-                stack.callback(server.close)
-            await asyncio.Event().wait()
+                sock.setblocking(False)
+                sock.listen(MAX_CONNECTIONS)
+            await asyncio.gather(*map(self._accept, bound))
+        finally:
+            for sock in bound:
+                sock.close()
+            await self._tasks.cancel()
+
+    async def _accept(self, listening: socket.socket) -> None:
+        """Serve each connection that comes, until cancelled.
+
+        By hand, as `create_server` of this process's loop is for the public listener.
+        """
+        loop = asyncio.get_running_loop()
+        while True:
+            try:
+                connection, _ = await loop.sock_accept(listening)
+            except OSError as exc:  # no descriptor is left, or no memory
+                log.warning("broker_auth.cannot_accept", extra={"reason": str(exc)})
+                await asyncio.sleep(_PAUSE_SECONDS)
+                continue
+            streams = await asyncio.open_connection(sock=connection, limit=_HEAD_BYTES)
+            self._tasks.start(self._serve(*streams))
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._open += 1
         try:
+            if self._open > 2 * MAX_CONNECTIONS:
+                return  # not even that is said
             async with asyncio.timeout(_SECONDS):
                 status, text = await self._answer(reader, _client(writer))
                 writer.write(_response(status, text))

@@ -22,6 +22,7 @@ _MOST_BYTES: Final = 16 * 1024 * 1024
 _AT_ONCE: Final = 4
 """Questions at a time, each of which has a thread."""
 _MOST_QUEUES: Final = 100
+_OF_CONNECTIONS: Final = {"columns": "name,user,connected_at"}
 
 T = TypeVar("T")
 
@@ -79,9 +80,13 @@ class Management:
         self._free = asyncio.Semaphore(_AT_ONCE)
 
     async def connections(self) -> list[OpenConnection]:
-        """Return every open connection."""
-        columns = {"columns": "name,user,connected_at"}
-        return await self._get("connections", columns, list[OpenConnection])
+        """Return every open connection, but for those of the last seconds."""
+        return await self._get("connections", _OF_CONNECTIONS, list[OpenConnection])
+
+    async def connections_of(self, user: str) -> list[OpenConnection]:
+        """Return the open connections of a user, also one that was made a moment ago."""
+        path = f"connections/username/{quote(user, '')}"
+        return await self._get(path, _OF_CONNECTIONS, list[OpenConnection])
 
     async def users(self) -> set[str]:
         """Return the names of RabbitMQ's own users."""

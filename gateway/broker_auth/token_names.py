@@ -21,7 +21,7 @@ _AT_ONCE: Final = 2
 class TokenNames:
     """Knows the good token of a name, and forgets it when the directory hears that it changed.
 
-    `on_change` is called with the names of tokens that have changed.
+    `on_change` is called with the names of tokens that were revoked or have other grants.
     """
 
     def __init__(self, tokens: Tokens, directory: Directory) -> None:

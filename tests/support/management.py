@@ -25,6 +25,9 @@ class SaidManagement(Management):
         self._answer()
         return [each for each in self.open if each.name not in self.closed]
 
+    async def connections_of(self, user: str) -> list[OpenConnection]:
+        return [each for each in await self.connections() if each.user == user]
+
     async def users(self) -> set[str]:
         self._answer()
         return self.own_users

@@ -96,6 +96,16 @@ async def test_a_token_that_is_made_anew_does_not_keep_what_the_old_one_had_open
     assert not await connections._look()
 
 
+async def test_a_new_token_closes_nothing(
+    tokens: Tokens, directory: Directory, connections: Connections, management: SaidManagement
+) -> None:
+    await directory.look()
+    tokens.add("ada", GRANTS)
+    management.connect("ada")
+    await directory.look()
+    assert not await connections._look()
+
+
 async def test_what_has_expired_is_closed(
     tokens: Tokens, directory: Directory, connections: Connections, management: SaidManagement
 ) -> None:
