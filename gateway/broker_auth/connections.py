@@ -40,6 +40,8 @@ class Connections:
         self._management = management
         self._changed: set[str] = set()
         """The names of tokens that have changed since the last look at connections."""
+        self._again: set[str] = set()
+        """Those of the look before."""
         self._wake = asyncio.Event()
         tokens.on_change = self._note
         self._trouble = ""
@@ -61,13 +63,13 @@ class Connections:
             self._wake.set()
 
     async def _look(self) -> bool:
-        """Look through all once; return whether any was closed."""
+        """Look through all once; return whether to look again soon."""
         by_user: dict[str, list[OpenConnection]] = defaultdict(list)
         before, changed = self.closed.total(), self._changed.copy()
         try:
             for each in await self._management.connections():
                 by_user[each.user].append(each)
-            for user in changed:
+            for user in changed | self._again:
                 by_user[user] = await self._management.connections_of(user)
             for user in await self._management.users():
                 by_user.pop(user, None)
@@ -80,22 +82,26 @@ class Connections:
         else:
             self._trouble = ""
             self._changed -= changed
-        return self.closed.total() > before
+            self._again = changed
+        return self.closed.total() > before or bool(changed)
 
     async def _of_user(
         self, user: str, connections: list[OpenConnection], *, changed: bool
     ) -> None:
         """Close those of the connections of a user that have to end."""
-        if not names.is_name(user):
+        if not names.is_name(user) or not connections:
             return  # no token has such a name
-        reason, leaving = "token", connections
-        if not changed and await self._tokens.good(user):
-            reason = "limit"
-            leaving = sorted(connections, key=lambda each: each.since)[MAX_CONNECTIONS:]
-        if not leaving:
+        if changed or not await self._tokens.good(user):
+            await self._management.close_all(user, _REASONS["token"])
+            self._count(user, "token", len(connections))
             return
-        for each in leaving:
-            await self._management.close(each.name, _REASONS[reason])
-            self.closed[reason] += 1
-        facts = {"user": user, "reason": reason, "connections": len(leaving)}
+        newest = sorted(connections, key=lambda each: each.since)[MAX_CONNECTIONS:]
+        for each in newest:
+            await self._management.close(each.name, _REASONS["limit"])
+        if newest:
+            self._count(user, "limit", len(newest))
+
+    def _count(self, user: str, reason: str, connections: int) -> None:
+        self.closed[reason] += connections
+        facts = {"user": user, "reason": reason, "connections": connections}
         log.info("broker_auth.closed", extra=facts)

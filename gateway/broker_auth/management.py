@@ -105,8 +105,13 @@ class Management:
         }
         return (await self._get(f"queues/{quote(vhost, '')}", query, _Page)).items
 
+    async def close_all(self, user: str, reason: str) -> None:
+        """Close all connections of a user; AMQP clients and the log hear the reason."""
+        path = f"/api/connections/username/{quote(user, '')}"
+        await self._ask("DELETE", path, {"X-Reason": reason})
+
     async def close(self, connection: str, reason: str) -> None:
-        """Close a connection, which may be gone; MQTT 5 clients and the log hear the reason."""
+        """Close one of `connections`, by its name; it may be gone."""
         path = f"/api/connections/{quote(connection, '')}"
         await self._ask("DELETE", path, {"X-Reason": reason})
 

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import socket
 import subprocess
@@ -33,7 +34,7 @@ from buildfeed.history.store import Store
 from buildfeed.history.tokens import Tokens
 from gateway.broker_auth.answers import MAX_CONNECTIONS, MAX_KEPT
 from support.compose_rabbitmq import ComposeRabbitMQ, Session
-from support.service import Web, until
+from support.service import HTTP, Web, until
 
 GRANTS = {
     "ada": ["viewer@acme"],
@@ -523,3 +524,43 @@ def test_no_log_has_a_token_or_the_secret_of_the_listener(scene: Scene) -> None:
     for text in logs:
         assert server.broker_auth_secret not in text
         assert not any(secret in text for secret in scene.secrets.values())
+
+
+def test_the_public_port_answers_no_question_of_rabbitmq(scene: Scene) -> None:
+    secret = scene.broker.server.broker_auth_secret
+    asked = {"username": "ada", "password": scene.secrets["ada"]}
+    for subject in ("user", "vhost", "resource", "topic"):
+        answer = HTTP.post(f"{scene.gateway.url}/{secret}/{subject}", data=asked)
+        assert answer.status_code in (404, 405)
+    listener = f"http://{scene.broker.server.broker_auth}"
+    assert HTTP.post(f"{listener}/{secret}/user", data=asked).text == "allow"
+    assert HTTP.get(f"{listener}/api/builds").status_code == 404
+
+
+def test_what_was_asked_is_counted(scene: Scene, connect: Connect) -> None:
+    assert not connect("ada").publish("builds/acme/b1/status")
+    told = HTTP.get(f"{scene.gateway.url}/metrics").text
+    counts = dict(re.findall(r'buildfeed_broker_auth_total\{outcome="(\S+)"\} (\S+)', told))
+    assert float(counts["allowed"]) > 0
+    assert float(counts["grants"]) > 0
+
+
+def test_with_up_a_phone_uses_a_token_and_is_closed_when_it_is_revoked(
+    tmp_path: Path, free_port: Callable[[], int]
+) -> None:
+    up = Web("up", tmp_path, port=free_port(), broker="rabbitmq", no_worker=1, workers=2)
+    with up, closing(Store(f"sqlite:///{tmp_path / 'history.db'}")) as store:
+        up.until_ready()
+        up.until_logged("MQTT clients:")
+        (port,) = re.findall(r"mqtt://\S+@127.0.0.1:(\d+)", up.text)
+        _, secret = store.tokens().add("ada", Grants.parse(["viewer@acme"]))
+        phones = [
+            Session(int(port), "ada", f"ada:{n}", password=secret) for n in range(MAX_CONNECTIONS)
+        ]
+        try:
+            assert all(phone.subscribe("builds/acme/#") for phone in phones)
+            store.tokens().revoke("ada")
+            until(lambda: all(phone._refused for phone in phones), "all are closed", SECONDS)
+        finally:
+            for phone in phones:
+                phone.close()

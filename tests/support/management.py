@@ -20,13 +20,16 @@ class SaidManagement(Management):
         self.there: list[Queue] = []
         self.closed: list[str] = []
         self.away = False
+        self.listed: int | None = None
+        """How many connections the list of all has; the others were made a moment ago."""
 
     async def connections(self) -> list[OpenConnection]:
         self._answer()
-        return [each for each in self.open if each.name not in self.closed]
+        return self._open(self.open[: self.listed])
 
     async def connections_of(self, user: str) -> list[OpenConnection]:
-        return [each for each in await self.connections() if each.user == user]
+        self._answer()
+        return [each for each in self._open(self.open) if each.user == user]
 
     async def users(self) -> set[str]:
         self._answer()
@@ -36,6 +39,10 @@ class SaidManagement(Management):
         self._answer()
         assert vhost == "/"
         return [queue for queue in self.there if re.search(pattern, queue.name)]
+
+    async def close_all(self, user: str, reason: str) -> None:
+        for each in await self.connections_of(user):
+            await self.close(each.name, reason)
 
     async def close(self, connection: str, reason: str) -> None:
         assert reason
@@ -48,6 +55,9 @@ class SaidManagement(Management):
         made = [OpenConnection(f"{user}-{n}", user, n) for n in range(first, first + count)]
         self.open += made
         return [each.name for each in made]
+
+    def _open(self, connections: list[OpenConnection]) -> list[OpenConnection]:
+        return [each for each in connections if each.name not in self.closed]
 
     def _answer(self) -> None:
         if self.away:

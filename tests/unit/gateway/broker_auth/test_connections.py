@@ -96,6 +96,22 @@ async def test_a_token_that_is_made_anew_does_not_keep_what_the_old_one_had_open
     assert not await connections._look()
 
 
+async def test_whoever_comes_back_in_the_same_moment_is_closed_again(
+    tokens: Tokens, directory: Directory, connections: Connections, management: SaidManagement
+) -> None:
+    tokens.add("ada", GRANTS)
+    gone = management.connect("ada")
+    assert not await connections._look()
+    tokens.revoke("ada")
+    await directory.look()
+    async with running(connections):
+        await until(lambda: management.closed == gone)
+        # RabbitMQ remembered the login, and the list of all connections has it later.
+        gone += management.connect("ada")
+        management.listed = 0
+        await until(lambda: management.closed == gone, seconds=2)
+
+
 async def test_a_new_token_closes_nothing(
     tokens: Tokens, directory: Directory, connections: Connections, management: SaidManagement
 ) -> None:
