@@ -68,13 +68,20 @@ class Answers:
 
     async def _login(self, question: Question) -> str | None:
         """Return the reason why somebody may not log in, None if he may."""
-        client_id = question.client_id
-        way = "amqp" if client_id is None else "mqtt"
+        way = "amqp" if question.client_id is None else "mqtt"
         who = await self._tokens.log_in(question.user, question.password)
         if who is None:
             self._audit.refused(NOBODY, "login", way, "", "not-signed-in: unknown")
             return "login"
+        if reason := await self._no_entry(question):
+            self._audit.refused(who, "login", way, "", reason)
+            return reason
         self._audit.accepted(who, "login", way, "")
+        return None
+
+    async def _no_entry(self, question: Question) -> str | None:
+        """Return the reason why somebody with a good token may not log in all the same."""
+        client_id = question.client_id
         if client_id is not None and not permissions.is_own_session(question.user, client_id):
             return "client-id"
         if question.user in await self._management.users():

@@ -131,7 +131,7 @@ def connect(scene: Scene) -> Iterator[Callable[..., Session]]:
     for each in made:
         each.close()
     for name, client_id in durable:
-        if name in scene.secrets and scene.tokens.named(name):
+        if name in scene.secrets and scene.tokens.good(name):
             with closing(connect(name, client_id)):
                 pass
 

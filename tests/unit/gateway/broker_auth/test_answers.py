@@ -22,8 +22,8 @@ def secret(tokens: Tokens) -> str:
 
 
 @pytest.fixture
-def answers(token_names: TokenNames, management: SaidManagement) -> Answers:
-    return Answers(token_names, management, "/")
+def answers(token_names: TokenNames, management: SaidManagement, directory: Directory) -> Answers:
+    return Answers(token_names, management, directory.audit, "/")
 
 
 def login(secret: str, client_id: str | None = None, user: str = "ada") -> Question:
@@ -179,3 +179,17 @@ async def test_refusals_are_logged_without_what_may_be_a_secret(
     assert not any(
         secret in str(vars(each)) or "wrong-" in str(vars(each)) for each in caplog.records
     )
+
+
+async def test_logins_are_in_the_audit(answers: Answers, directory: Directory, secret: str) -> None:
+    assert await answers.answer(login(secret))
+    assert await answers.answer(login(secret, "ada:phone"))
+    assert not await answers.answer(login(secret, "bob"))
+    assert not await answers.answer(login("wrong", user="ada"))
+    noted = [deed for deed, _ in directory.audit._waiting]
+    assert [(each.principal, each.action, each.subject, each.outcome) for each in noted] == [
+        ("ada", "login", "amqp", "accepted"),
+        ("ada", "login", "mqtt", "accepted"),
+        ("ada", "login", "mqtt", "client-id"),
+        ("anonymous", "login", "amqp", "not-signed-in: unknown"),
+    ]

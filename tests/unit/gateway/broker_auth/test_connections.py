@@ -144,10 +144,10 @@ async def test_while_the_history_is_away_nobody_is_closed_and_then_they_are(
     def away(_name: str) -> None:
         raise HistoryUnavailable("away")
 
-    ask, tokens.named = tokens.named, away
+    ask, tokens.good = tokens.good, away
     for _ in range(3):
         assert not await connections._look()
-    tokens.named = ask
+    tokens.good = ask
     assert management.closed == []
     assert [each.getMessage() for each in caplog.records] == ["broker_auth.cannot_look"]
     assert await connections._look()
