@@ -39,6 +39,7 @@ log = logging.getLogger(__name__)
 @options.trusted_proxies
 @options.tls
 @options.limits
+@options.broker_auth
 @click.option(
     "--backlog-kib",
     envvar="BUILDFEED_BACKLOG_KIB",
@@ -84,6 +85,7 @@ def main(log_level: str, anonymous: Grants | None, **given: Any) -> None:  # noq
     """Serve the page, the API and socket.io to browsers."""
     everybody = options.check(given["host"], anonymous, given["database_url"], given["tokens"])
     options.check_tls(given["tls_cert"], given["tls_key"], given["workers"])
+    options.check_broker_auth(given)
     settings = Settings(**given, anonymous=everybody)
     configure(log_level)
     if not is_loopback(settings.host) and everybody != Grants():
@@ -93,7 +95,7 @@ def main(log_level: str, anonymous: Grants | None, **given: Any) -> None:  # noq
         Store(settings.database_url).close()  # else each process would say that it cannot
         serve(settings, log_level)
     except CannotListen as exc:
-        raise options.cannot_listen(exc) from exc
+        raise options.cannot_listen(exc, settings.broker_auth) from exc
     except BuildfeedError as exc:
         raise click.ClickException(str(exc)) from exc
 

@@ -10,6 +10,7 @@ import contextlib
 import logging
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from urllib.parse import unquote, urlsplit
 
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
@@ -28,6 +29,8 @@ from gateway.access.paths import Paths
 from gateway.access.proxies import Proxies
 from gateway.access.refusals import Refusals
 from gateway.access.token_file import TokenFile
+from gateway.broker_auth.broker_auth import BrokerAuth
+from gateway.broker_auth.listener import Address
 from gateway.commands.admission import Admission, Most
 from gateway.commands.commands import Commands
 from gateway.commands.publisher import AmqpPublisher, MqttPublisher
@@ -202,6 +205,7 @@ class Gateway:
             new_session=self.handover.new_session,
         )
         self.socket_io.server.admission = clients
+        self._broker_auth = _broker_auth(settings, store, self.directory)
         # For operators.
         self._loop_lag = LoopLag(HANG_SECONDS if settings.workers > 1 else None)
         metrics = Metrics(live, self._counters, self._vitals)
@@ -235,7 +239,8 @@ class Gateway:
         siblings: list[Part] = [self.handover] if settings.shared else []
         operations: list[Part] = [self._loop_lag, *self._operations.siblings]
         files: list[Part] = [self._certificate] if self._certificate else []
-        parts = [*sources, *access, *self._transports, *operations, *siblings, *files]
+        logins = self._broker_auth.parts if self._broker_auth else ()
+        parts = [*sources, *access, *self._transports, *operations, *siblings, *files, *logins]
         for link in self._links():
             link.start()
         try:
@@ -330,6 +335,7 @@ class Gateway:
             },
             audit_waiting=self._audit.waiting,
             audit_lost=self._audit.lost,
+            broker_auth=self._broker_auth.counts() if self._broker_auth else {},
         )
 
 
@@ -354,6 +360,20 @@ def _most(settings: Settings) -> Most:
         address=STARTS_OF_ADDRESS * project if address is None else address,
         in_all=STARTS_IN_ALL * project if in_all is None else in_all,
         unfinished=settings.max_unfinished,
+    )
+
+
+def _broker_auth(settings: Settings, store: Store, directory: Directory) -> BrokerAuth | None:
+    """Return the parts that answer RabbitMQ, None if it does not ask here."""
+    if settings.broker_auth is None:
+        return None
+    host, port = settings.broker_auth
+    return BrokerAuth(
+        store.tokens(),
+        directory,
+        Address(host, port, settings.broker_auth_secret, shared=settings.workers > 1),
+        management_url=settings.management_url,
+        vhost=unquote(urlsplit(settings.amqp_url or "").path[1:]) or "/",
     )
 
 

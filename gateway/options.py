@@ -1,9 +1,10 @@
 """The command line options that `buildfeed gateway` and `buildfeed up` share."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import Any, Final, TypeVar, cast
+from urllib.parse import urlsplit
 
 import click
 import idna
@@ -52,6 +53,9 @@ _LIMITS: Final = (
     ("head-seconds", 10, 1, "Seconds in which the head of a request has to arrive."),
     ("body-seconds", 30, 1, "Seconds in which the body of a request has to arrive."),
 )
+
+_SECRET: Final = re.compile(r"[A-Za-z0-9_-]{16,128}")
+_BROKER_AUTH: Final = "broker_auth", "broker_auth_secret", "management_url"
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -140,6 +144,53 @@ def limits(command: Command) -> Command:
     return command
 
 
+def broker_auth(command: Command) -> Command:
+    """Add the options of logins by token at RabbitMQ, given by their own names.
+
+    `broker_auth` is a host and a port, or None; the others are texts, empty when they are absent.
+    """
+    for option in (
+        click.option(
+            "--management-url",
+            envvar="BUILDFEED_MANAGEMENT_URL",
+            default="",
+            callback=_management_url,
+            help="RabbitMQ's management API, http://user:password@host:15672 of an administrator, "
+            "which closes the connections of tokens that were revoked.",
+        ),
+        click.option(
+            "--broker-auth-secret",
+            envvar="BUILDFEED_BROKER_AUTH_SECRET",
+            default="",
+            callback=_secret,
+            help="What is in the paths that RabbitMQ asks at; best as the variable, since others "
+            "may see a command line.",
+        ),
+        click.option(
+            "--broker-auth",
+            envvar="BUILDFEED_BROKER_AUTH",
+            metavar="HOST:PORT",
+            callback=_address,
+            help="Where RabbitMQ, and nobody else, asks about those who log in with a token.",
+        ),
+    ):
+        command = option(command)
+    return command
+
+
+def check_broker_auth(given: Mapping[str, object]) -> None:
+    """Raise click.UsageError if only some of the options of logins at RabbitMQ are given."""
+    missing = [name for name in _BROKER_AUTH if not given[name]]
+    if 0 < len(missing) < len(_BROKER_AUTH):
+        option = f"--{missing[0].replace('_', '-')}"
+        raise click.UsageError(
+            f"Logins by token at RabbitMQ need {option} too: --broker-auth, --broker-auth-secret "
+            "and --management-url belong together."
+        )
+    if (address := given["broker_auth"]) and cast(tuple[str, int], address)[1] == given["port"]:
+        raise click.UsageError("--port and the port of --broker-auth are the same: choose two.")
+
+
 def trusted_proxies(command: Command) -> Command:
     """Add `--trusted-proxy`, given to the command as `trusted_proxies`: a tuple."""
     return click.option(
@@ -190,8 +241,12 @@ def root_path(command: Command) -> Command:
     )(command)
 
 
-def cannot_listen(exc: CannotListen) -> click.ClickException:
+def cannot_listen(
+    exc: CannotListen, broker_auth: tuple[str, int] | None = None
+) -> click.ClickException:
     """Return the error of a command whose server cannot listen; it says what to do."""
+    if (exc.host, exc.port) == broker_auth:
+        return click.ClickException(f"{exc} Choose another address with --broker-auth.")
     if exc.taken:
         return click.ClickException(
             f"Port {exc.port} is taken: choose another with --port or PORT=."
@@ -278,6 +333,34 @@ def _root_path(_context: click.Context, _option: click.Parameter, value: str) ->
         raise click.BadParameter(
             f"{value!r} is no path to be served below: {exc}, as in /ci."
         ) from exc
+
+
+def _address(
+    _context: click.Context, _option: click.Parameter, value: str | None
+) -> tuple[str, int] | None:
+    found = hosts.host(_ascii(value)) if value else None
+    if value and (found is None or not found.port):
+        raise click.BadParameter(f"{value!r} is no address: write it as 127.0.0.1:8001.")
+    return (found.unmapped, int(found.port or 0)) if found else None
+
+
+def _secret(_context: click.Context, _option: click.Parameter, value: str) -> str:
+    if value and not _SECRET.fullmatch(value):  # it is not quoted: it is a secret
+        raise click.BadParameter("it has 16 to 128 letters, digits, - and _, and nothing else.")
+    return value
+
+
+def _management_url(_context: click.Context, _option: click.Parameter, value: str) -> str:
+    text = value.strip()
+    try:
+        parts = urlsplit(text)
+        is_url = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
+        valid = is_url and parts.username and not (parts.path.strip("/") or parts.query)
+    except ValueError:
+        valid = False
+    if text and not valid:  # nor is this: it has a password
+        raise click.BadParameter("it is not http://user:password@host:port of an administrator.")
+    return text
 
 
 def _ascii(text: str) -> str:

@@ -69,6 +69,8 @@ def serve(settings: Settings, log_level: str) -> None:
     core_dumps.forbid()
     most = descriptors.fitting(settings.max_connections, raise_limit())
     settings = msgspec.structs.replace(settings, max_connections=most)
+    if settings.broker_auth:  # a process listens there later, and tries for ever
+        listeners.check(*settings.broker_auth)
     if settings.workers == 1:
         signals.as_terminations()
         sockets = listeners.bind(settings.host, settings.port)

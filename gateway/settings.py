@@ -33,6 +33,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     its body. `trusted_proxies` are addresses and networks of proxies that say who their clients
     are. A connection is kept for `idle_seconds` after an answer. With `tls_cert` and `tls_key` the
     only process speaks TLS itself.
+
+    RabbitMQ asks at `broker_auth`, a host and a port, about those who log in there with a token, by
+    paths with `broker_auth_secret` in them, and its management API at `management_url` closes their
+    connections. All three are given, or none.
     """
 
     mqtt_url: str
@@ -66,3 +70,6 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     idle_seconds: int = 125
     tls_cert: Path | None = None
     tls_key: Path | None = None
+    broker_auth: tuple[str, int] | None = None
+    broker_auth_secret: str = ""
+    management_url: str = ""

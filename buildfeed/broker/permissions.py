@@ -17,6 +17,9 @@ SEPARATOR: Final = ":"
 """Stands between a token's name and the rest of a client id. No name has it, so that nobody takes
 over the session of somebody whose name begins like his own."""
 
+_OF_SERVICES: Final = "gateway", "worker", "recorder"
+"""What the client ids of services begin with. None of them has the separator."""
+
 
 def may_read(grants: Grants, filter_: str) -> bool:
     """Tell whether somebody may subscribe to an MQTT filter.
@@ -53,8 +56,14 @@ def may_publish(name: str, grants: Grants, topic: str) -> bool:
 
 
 def is_own_session(name: str, client_id: str) -> bool:
-    """Tell whether an MQTT session is one of somebody of a name: `ada`, `ada:phone`."""
-    return client_id == name or client_id.startswith(f"{name}{SEPARATOR}")
+    """Tell whether an MQTT session is one of somebody of a name: `ada`, `ada:phone`.
+
+    Whoever is called like a service has no session without the separator: it would be the
+    service's.
+    """
+    if client_id.startswith(f"{name}{SEPARATOR}"):
+        return True
+    return client_id == name and not name.startswith(_OF_SERVICES)
 
 
 def _named(topic: str, first: str, last: str) -> str | None:

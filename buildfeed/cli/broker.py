@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import logging
 import secrets
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Final
@@ -48,7 +48,8 @@ class Urls(msgspec.Struct, frozen=True):
 
     `mqtt` and `amqp` are for our own processes. Subscribers are told `shown_mqtt` and `shown_amqp`,
     with which nobody can publish. `password_file` has the password of `user`, who can. With
-    `by_token` one logs in with a token only, so that no login is shown.
+    `by_token` one logs in with a token only, so that no login is shown. `logins` is the environment
+    with which a gateway lets people in at RabbitMQ by their tokens.
     """
 
     mqtt: str
@@ -58,6 +59,7 @@ class Urls(msgspec.Struct, frozen=True):
     user: str = _USER
     password_file: Path | None = None
     by_token: bool = False
+    logins: Mapping[str, str] = {}
 
 
 @asynccontextmanager
@@ -98,6 +100,11 @@ async def _private_rabbitmq(rabbitmq: PrivateRabbitMQ) -> AsyncIterator[Urls]:
                 rabbitmq.reader_mqtt_url,
                 rabbitmq.reader_amqp_url,
                 password_file=rabbitmq.password_file,
+                logins={
+                    "BUILDFEED_BROKER_AUTH": rabbitmq.broker_auth,
+                    "BUILDFEED_BROKER_AUTH_SECRET": rabbitmq.broker_auth_secret,
+                    "BUILDFEED_MANAGEMENT_URL": rabbitmq.management_url,
+                },
             )
         finally:
             watching.cancel()

@@ -172,6 +172,7 @@ def _environment(settings: Settings, urls: Urls, mark: str) -> dict[str, str]:
         "BUILDFEED_TLS_KEY": str(settings.tls_key or "") or None,
         "BUILDFEED_WORKERS": str(settings.workers),
         "BUILDFEED_LOG_LEVEL": settings.log_level,
+        **urls.logins,
     }
     environment = {key: value for key, value in os.environ.items() if key not in settled}
     return environment | {key: value for key, value in settled.items() if value is not None}

@@ -9,7 +9,8 @@ UP: Final = "BUILDFEED_UP"
 """The variable that marks all processes of one `up`."""
 SETTINGS: Final = frozenset(
     (
-        *("AMQP_URL", "ANONYMOUS", "BACKLOG_KIB", "BODY_SECONDS", "BROKER", "CONCURRENCY"),
+        *("AMQP_URL", "ANONYMOUS", "BACKLOG_KIB", "BODY_SECONDS", "BROKER", "BROKER_AUTH"),
+        *("BROKER_AUTH_SECRET", "CONCURRENCY", "MANAGEMENT_URL"),
         *("DATABASE_URL", "DATA_DIR", "DRAIN_SECONDS", "FRAME_MS", "HEAD_SECONDS", "HOST"),
         *(
             "IDLE_SECONDS",

@@ -90,6 +90,8 @@ class Directory:
         """When a use was noted last."""
         self._tasks = Tasks()
         self._looks = 0
+        self.on_change: Callable[[list[Token]], object] = lambda _tokens: None
+        """Called with tokens that are new, revoked, or have other grants."""
         self._here: dict[Hashable, tuple[Principal, Leave]] = {}
         self._number: int | None = None
         self._ahead = datetime.now(UTC) - _awake()
@@ -268,6 +270,11 @@ class Directory:
         """Return the time of the database, as of the last look and by our own clock since."""
         return self._ahead + _awake()
 
+    @property
+    def has_looked(self) -> bool:
+        """Whether it hears of changes: those before its first look it does not."""
+        return self._number is not None
+
     # Who is here.
 
     def enter(self, holder: Hashable, principal: Principal, leave: Leave) -> None:
@@ -300,6 +307,10 @@ class Directory:
     def in_file(self) -> int:
         """How many tokens the file has."""
         return len(self._file)
+
+    def of_file(self, name: str) -> Token | None:
+        """Return the token of a name in the file."""
+        return self._file.of_name(name)
 
     async def run(self) -> None:
         """Look for changes, of the history every 3 s, until cancelled."""
@@ -337,6 +348,8 @@ class Directory:
     def _take(self, tokens: dict[str, Token], sessions: dict[str, Session]) -> None:
         """Take note of what has changed: tokens by their ids, and sessions by their hashes."""
         self._looks += 1
+        if tokens:
+            self.on_change(list(tokens.values()))
         for hash_, principal in list(self._known.items()):
             token = tokens.get(principal.token)
             if principal.session in sessions or (token and _is_other(token, principal)):

@@ -48,6 +48,7 @@ class TokenFile:
         self._path = path
         self._by_hash: dict[str, Token] = {}
         self._by_id: dict[str, Token] = {}
+        self._by_name: dict[str, Token] = {}
         self._seen: _Stamp | None = None
         self._taken: _Stamp | None = None
         self._said = ""
@@ -71,6 +72,10 @@ class TokenFile:
     def of_id(self, id_: str) -> Token | None:
         """Return the token of an id."""
         return self._by_id.get(id_)
+
+    def of_name(self, name: str) -> Token | None:
+        """Return the token of a name."""
+        return self._by_name.get(name)
 
     def look(self) -> list[Token] | None:
         """Read the file if it has changed; return the tokens that were in it before, as now.
@@ -99,6 +104,7 @@ class TokenFile:
         now = datetime.now(UTC)
         before, after = self._by_id, {each.id: each for each in (_token(e, now) for e in entries)}
         self._by_id, self._by_hash = after, {each.hash: each for each in after.values()}
+        self._by_name = {each.name: each for each in after.values()}
         gone = [
             msgspec.structs.replace(token, revoked=now)
             for id_, token in before.items()

@@ -49,6 +49,7 @@ class Vitals(msgspec.Struct, frozen=True, kw_only=True):
     tokens_known: dict[str, int]
     audit_waiting: int
     audit_lost: int
+    broker_auth: dict[str, int]
 
 
 class Metrics(Collector):
@@ -197,6 +198,8 @@ def _of_access(vitals: Vitals) -> Iterator[Metric]:
     yield _counters("failed_sign_ins", what, "outcome", vitals.sign_ins)
     yield _gauges("tokens_known", "Tokens known to the process", "source", vitals.tokens_known)
     yield _gauge("audit_waiting", "Rows of the audit not recorded yet", vitals.audit_waiting)
+    asked = vitals.broker_auth
+    yield _counters("broker_auth", "Questions of RabbitMQ about tokens", "outcome", asked)
     yield _counter("audit_lost", "Rows of the audit that were not recorded", vitals.audit_lost)
 
 

@@ -24,8 +24,10 @@ from buildfeed.broker.amqp.topology import (
     SESSION_POLICY,
     SUBSCRIBER_PERMISSIONS,
     SUBSCRIBER_TOPICS,
+    TOKEN_POLICY,
     queue_limit,
 )
+from buildfeed.broker.local.instance import LOGIN_SETTINGS, PLUGINS, paths
 from buildfeed.cli import commands
 from hatch_build import MANIFEST
 
@@ -140,15 +142,15 @@ def test_everybody_may_do_everything_where_only_this_machine_reaches() -> None:
 
 def test_every_user_has_permissions_and_topic_permissions() -> None:
     permissions = {each["user"] for each in DEFINITIONS["permissions"]}
-    assert permissions == users().keys() == {*OURS, "mobile", "operator"}
+    assert permissions == users().keys() == {*OURS, "mobile", "closer", "operator"}
     # A user without them may use all topics.
     topics = {each["user"] for each in DEFINITIONS["topic_permissions"]}
     assert topics == users().keys() - {"operator"}
     assert all(each["exchange"] == "amq.topic" for each in DEFINITIONS["topic_permissions"])
 
 
-def test_only_the_operator_is_an_administrator() -> None:
-    assert {name for name, user in users().items() if user["tags"]} == {"operator"}
+def test_only_the_operator_and_the_closer_of_connections_are_administrators() -> None:
+    assert {name for name, user in users().items() if user["tags"]} == {"operator", "closer"}
 
 
 def test_there_is_no_password_in_git() -> None:
@@ -159,7 +161,7 @@ def test_there_is_no_password_in_git() -> None:
 
 
 def test_sessions_are_bounded_as_on_a_private_rabbitmq() -> None:
-    assert DEFINITIONS["policies"] == [SESSION_POLICY]
+    assert DEFINITIONS["policies"] == [SESSION_POLICY, TOKEN_POLICY]
 
 
 def test_subscribers_of_a_private_rabbitmq_have_the_permissions_of_mobile() -> None:
@@ -175,6 +177,27 @@ def test_users_who_are_no_services_have_limits() -> None:
 
 def test_the_recorder_of_an_installation_of_before_keeps_its_session() -> None:
     assert OURS["recorder"]["environment"]["BUILDFEED_RECORDER_ID"] == "${RECORDER_ID:-recorder}"
+
+
+# Logins by token
+
+
+def test_rabbitmq_asks_the_gateway_about_those_with_a_token() -> None:
+    secret = "${BROKER_AUTH_SECRET:?start with deploy/up.sh}"
+    port = OURS["gateway"]["environment"]["BUILDFEED_BROKER_AUTH"].rpartition(":")[2]
+    settings = COMPOSE["configs"]["broker-auth"]["content"].splitlines()
+    assert settings == paths(f"gateway:{port}", secret)
+    assert OURS["gateway"]["environment"]["BUILDFEED_BROKER_AUTH_SECRET"] == secret
+    mounted = {each["source"]: each["target"] for each in SERVICES["rabbitmq"]["configs"]}
+    assert mounted["broker-auth"] == "/etc/rabbitmq/conf.d/91-broker-auth.conf"
+    assert not any(published.endswith(f":{port}") for published in OURS["gateway"]["ports"])
+
+
+def test_it_asks_as_a_private_rabbitmq_does() -> None:
+    settings = (ROOT / "deploy/rabbitmq/rabbitmq.conf").read_text().splitlines()
+    assert set(LOGIN_SETTINGS) <= set(settings)
+    plugins = (ROOT / "deploy/rabbitmq/enabled_plugins").read_text()
+    assert plugins == f"[{','.join(PLUGINS)}].\n"
 
 
 # deploy/up.sh
@@ -209,11 +232,16 @@ def test_one_command_makes_a_password_for_each_user(up: Path) -> None:
     assert environment.stat().st_mode & 0o777 == 0o600
 
 
-def test_it_keeps_the_passwords_that_are_there(up: Path) -> None:
+def test_it_keeps_the_passwords_that_are_there_and_adds_what_is_new(up: Path) -> None:
     environment = up.parents[1] / ".env"
-    environment.write_text("MINE=1\n")
+    environment.write_text("MINE=1\nWORKER_PASSWORD=mine\n")
     run(up)
-    assert environment.read_text() == "MINE=1\n"
+    made = environment.read_text()
+    assert made.startswith("MINE=1\nWORKER_PASSWORD=mine\nGATEWAY_PASSWORD=")
+    assert made.count("WORKER_PASSWORD") == 1
+    assert "RECORDER_ID" not in made  # its session would be another's
+    run(up)
+    assert environment.read_text() == made
 
 
 def test_it_starts_everything_and_waits(up: Path) -> None:

@@ -47,6 +47,7 @@ class ComposeRabbitMQ:
         (directory / "conf.d").mkdir()
         (directory / "conf.d" / "90-buildfeed.conf").write_text(settings)
         self.server = server(directory)
+        """Its own configuration has the addresses of `91-broker-auth.conf`."""
 
     @contextmanager
     def channel(self, user: str, password: str | None = None) -> Iterator[BlockingChannel]:

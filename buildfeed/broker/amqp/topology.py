@@ -80,6 +80,13 @@ SESSION_POLICY: Final[dict[str, Any]] = {
 """A policy, as definitions.json has it. Sessions of recorders have no limit: they must not lose a
 message."""
 
+TOKEN_POLICY: Final[dict[str, Any]] = SESSION_POLICY | {
+    "name": "token-queues",
+    "pattern": "^[a-z0-9_-]+:",
+}
+"""The same for queues that people and apps with a token make by AMQP: they begin with its name and
+a colon."""
+
 SUBSCRIBER_PERMISSIONS: Final = {
     "configure": r"^mqtt-subscription-(?!gateway|worker|recorder)[A-Za-z0-9._:-]{1,64}qos[01]\z",
     "write": r"^mqtt-subscription-(?!gateway|worker|recorder)[A-Za-z0-9._:-]{1,64}qos[01]\z",

@@ -18,6 +18,7 @@ from buildfeed.broker.amqp.topology import (
     SESSION_POLICY,
     SUBSCRIBER_PERMISSIONS,
     SUBSCRIBER_TOPICS,
+    TOKEN_POLICY,
     queue_limit,
 )
 from buildfeed.broker.local.ports import LOOPBACK
@@ -26,10 +27,10 @@ from buildfeed.broker.local.users import User
 _NODE_NAME: Final = (
     "buildfeed@localhost"  # part of the names of its files; each instance has its own epmd
 )
-_LISTENERS: Final = ("amqp", "mqtt", "dist", "epmd")
+_LISTENERS: Final = ("amqp", "mqtt", "dist", "epmd", "management")
 
-BLOCK: Final = len(_LISTENERS)
-"""Number of ports of one instance, which are in a row."""
+BLOCK: Final = len(_LISTENERS) + 1
+"""Number of ports of one instance, which are in a row; at the last one it asks about logins."""
 
 HERE: Final = "/proc/self/cwd"
 """The working directory of the process that reads it (proc(5))."""
@@ -40,6 +41,21 @@ _NAMES: Final = '{lookup, [file, native]}.\n{host, {127,0,0,1}, ["localhost"]}.\
 LOOPBACK_ONLY: Final = "-kernel inet_dist_use_interface {127,0,0,1}"
 """Arguments for Erlang: its distribution listens on loopback."""
 
+PLUGINS: Final = (
+    *("rabbitmq_auth_backend_cache", "rabbitmq_auth_backend_http"),
+    *("rabbitmq_management", "rabbitmq_mqtt"),
+)
+
+LOGIN_SETTINGS: Final = (
+    "auth_backends.1 = internal",
+    "auth_backends.2 = cache",
+    "auth_cache.cached_backend = http",
+    "auth_cache.cache_ttl = 1000",
+    "auth_http.http_method = post",
+)
+"""Our own users first, so that services need no gateway; then that is asked, and its answers are
+remembered for a second, as RabbitMQ asks some questions twice. By POST, as no token must be in an
+address."""
 
 _MAX_QUEUES: Final = 1000
 """Queues of one instance; each MQTT session has one or two."""
@@ -64,13 +80,18 @@ class Instance(msgspec.Struct, frozen=True):
         return msgspec.structs.replace(self, base=base)
 
     def port(self, listener: str) -> int:
-        """Return the port of `amqp`, `mqtt`, `dist` (Erlang's distribution) or `epmd`."""
+        """Return the port of a listener: `dist` is that of Erlang's distribution."""
         return self.base + _LISTENERS.index(listener)
 
     @property
     def ports(self) -> dict[str, int]:
         """The ports by the names of their listeners, as in `port`."""
         return {listener: self.port(listener) for listener in _LISTENERS}
+
+    @property
+    def broker_auth(self) -> str:
+        """HOST:PORT of the gateway's listener, where it asks about those who log in by a token."""
+        return f"{LOOPBACK}:{self.base + BLOCK - 1}"
 
     @property
     def mark(self) -> str:
@@ -103,16 +124,21 @@ class Instance(msgspec.Struct, frozen=True):
             "RUNNING_UNDER_SYSTEMD": "true",
         }
 
-    def files(self, version: tuple[int, int], users: Sequence[User], salt: bytes) -> dict[str, str]:
-        """Return its configuration files, text by name; `salt` is 4 random bytes."""
+    def files(
+        self, version: tuple[int, int], users: Sequence[User], salt: bytes, secret: str
+    ) -> dict[str, str]:
+        """Return its configuration files, text by name.
+
+        `salt` is 4 random bytes, and `secret` in the paths of what it asks about logins.
+        """
         return {
-            "rabbitmq.conf": self._settings(version),
-            "enabled_plugins": "[rabbitmq_mqtt].\n",
+            "rabbitmq.conf": self._settings(version, secret),
+            "enabled_plugins": f"[{','.join(PLUGINS)}].\n",
             "inetrc": _NAMES,
             "definitions.json": json.dumps(_definitions(users, salt), indent=1),
         }
 
-    def _settings(self, version: tuple[int, int]) -> str:
+    def _settings(self, version: tuple[int, int], secret: str) -> str:
         # RabbitMQ does not boot with an unknown key, so each version gets those that it knows.
         if version >= (3, 13):
             of_version = [
@@ -125,6 +151,10 @@ class Instance(msgspec.Struct, frozen=True):
         settings = [
             f"listeners.tcp.1 = {LOOPBACK}:{self.port('amqp')}",
             f"mqtt.listeners.tcp.1 = {LOOPBACK}:{self.port('mqtt')}",
+            f"management.tcp.ip = {LOOPBACK}",
+            f"management.tcp.port = {self.port('management')}",
+            *LOGIN_SETTINGS,
+            *paths(self.broker_auth, secret),
             "mqtt.allow_anonymous = false",
             "mqtt.prefetch = 1000",
             *of_version,
@@ -133,6 +163,14 @@ class Instance(msgspec.Struct, frozen=True):
             f"load_definitions = {HERE}/definitions.json",
         ]
         return "\n".join(settings) + "\n"
+
+
+def paths(address: str, secret: str) -> list[str]:
+    """Return the settings that say where RabbitMQ asks its four questions."""
+    return [
+        f"auth_http.{subject}_path = http://{address}/{secret}/{subject}"
+        for subject in ("user", "vhost", "resource", "topic")
+    ]
 
 
 def _definitions(users: Sequence[User], salt: bytes) -> dict[str, object]:
@@ -145,7 +183,7 @@ def _definitions(users: Sequence[User], salt: bytes) -> dict[str, object]:
         "topic_permissions": [
             {"user": reader, "vhost": "/", **SUBSCRIBER_TOPICS} for reader in readers
         ],
-        "policies": [SESSION_POLICY],
+        "policies": [SESSION_POLICY, TOKEN_POLICY],
         "parameters": [queue_limit(_MAX_QUEUES)],
     }
 

@@ -78,6 +78,7 @@ class PrivateRabbitMQ:
         self.password = kept(self.password_file, secrets.token_urlsafe(16))
         self._owner = User(self.user, self.password)
         self._reader = User.reader(kept(directory / "reader-password", secrets.token_urlsafe(16)))
+        self.broker_auth_secret = kept(directory / "broker-auth-secret", secrets.token_urlsafe(24))
         self._console = directory / "log" / "console.log"
         self._process: subprocess.Popen[bytes] | None = None
         self._lock = FolderLock(directory / "lock", "A private RabbitMQ", "end it first")
@@ -113,6 +114,16 @@ class PrivateRabbitMQ:
     def reader_mqtt_url(self) -> str:
         """The same for subscribers, which may publish nothing."""
         return f"mqtt://{self._at(self._reader, self.mqtt_port)}"
+
+    @property
+    def broker_auth(self) -> str:
+        """HOST:PORT where it asks the gateway about logins, by paths with `broker_auth_secret`."""
+        return self._instance.broker_auth
+
+    @property
+    def management_url(self) -> str:
+        """http://user:password@host:port of its management API, from the first start on."""
+        return f"http://{self._at(self._owner, self._instance.port('management'))}"
 
     def _at(self, user: User, port: int) -> str:
         return f"{user.name}:{user.password}@{ports.LOOPBACK}:{port}"
@@ -206,7 +217,8 @@ class PrivateRabbitMQ:
         # Erlang's own can be guessed.
         kept(directory / "home" / ".erlang.cookie", secrets.token_urlsafe(16))
         users = self._owner, self._reader
-        files = self._instance.files(version, users, secrets.token_bytes(4))
+        salt, secret = secrets.token_bytes(4), self.broker_auth_secret
+        files = self._instance.files(version, users, salt, secret)
         for name, text in files.items():
             (directory / name).write_text(text, encoding="utf-8")
 

@@ -37,6 +37,7 @@ VITALS = Vitals(
     tokens_known={"history": 13, "file": 14},
     audit_waiting=15,
     audit_lost=16,
+    broker_auth={"allowed": 4, "grants": 5},
 )
 
 Samples = dict[tuple[str, ...], float]
