@@ -85,8 +85,8 @@ def test_a_failed_start_shows_why_and_leaves_nothing_behind(private_rabbitmq: Ma
 class UnknownSetting(module.Instance):
     """What a version of RabbitMQ would see that has dropped one of our settings."""
 
-    def _settings(self, version: tuple[int, int]) -> str:
-        return super()._settings(version) + "nonsense = 1\n"
+    def _settings(self, version: tuple[int, int], secret: str) -> str:
+        return super()._settings(version, secret) + "nonsense = 1\n"
 
 
 def test_a_start_that_takes_too_long_leaves_nothing_behind(
@@ -172,5 +172,5 @@ def test_a_crashed_run_is_ended_and_its_data_goes_on(tmp_path: Path) -> None:
 
     began = time.monotonic()
     broker.stop()
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < 8  # of which the management plugin of 3.10 waits for 5
     assert not processes(broker)
