@@ -21,7 +21,7 @@ MAX_KEPT: Final = 3
 """Sessions and queues of one token that the broker keeps while their client is away."""
 MAX_SESSIONS: Final = 5
 """Sessions and queues of one token, those included that end with their connection."""
-_MADE_SECONDS: Final = 2.0
+_MADE_SECONDS: Final = 0.5
 """Seconds after which a session that was allowed is there, or will not be made."""
 _LOGGED: Final = 20
 NOBODY: Final = Principal(name=ANONYMOUS, grants=Grants())

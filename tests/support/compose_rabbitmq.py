@@ -27,9 +27,7 @@ OLD_KEYS = {
 class ComposeRabbitMQ:
     """A RabbitMQ with the configuration of compose.yaml; each user's password is the user name."""
 
-    def __init__(
-        self, directory: Path, server: type[ControlledRabbitMQ] = ControlledRabbitMQ
-    ) -> None:
+    def __init__(self, directory: Path) -> None:
         definitions = directory / "definitions"
         definitions.mkdir()
         users = yaml.safe_load((ROOT / "compose.yaml").read_text())["configs"]["users"]["content"]
@@ -46,7 +44,7 @@ class ComposeRabbitMQ:
                 settings = settings.replace(new, old)
         (directory / "conf.d").mkdir()
         (directory / "conf.d" / "90-buildfeed.conf").write_text(settings)
-        self.server = server(directory)
+        self.server = ControlledRabbitMQ(directory)
         """Its own configuration has the addresses of `91-broker-auth.conf`."""
 
     @contextmanager

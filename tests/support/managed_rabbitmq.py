@@ -8,7 +8,6 @@ from urllib.parse import quote
 import httpx
 from click.testing import CliRunner, Result
 
-from buildfeed.broker.local import ports
 from buildfeed.cli.doctor import main
 from support.compose_rabbitmq import ComposeRabbitMQ
 from support.rabbitmq import ControlledRabbitMQ
@@ -17,33 +16,16 @@ from support.service import HTTP
 USERS: Final = "gateway", "worker", "recorder", "mobile"
 
 
-class ManagedRabbitMQ(ControlledRabbitMQ):
-    """A controlled RabbitMQ that also has the plugin for management."""
-
-    management_port = 0
-
-    def _configure(self, version: tuple[int, int]) -> None:
-        super()._configure(version)
-        directory = self._instance.directory
-        self.management_port = self.management_port or ports.free_block(1, 7919) or 0
-        settings = ("tcp.ip = 127.0.0.1", f"tcp.port = {self.management_port}")
-        text = "".join(f"management.{line}\n" for line in settings)
-        (directory / "conf.d").mkdir(exist_ok=True)
-        (directory / "conf.d" / "80-management.conf").write_text(text)
-        (directory / "enabled_plugins").write_text("[rabbitmq_management,rabbitmq_mqtt].\n")
-
-
 class Patient:
     """A RabbitMQ of compose.yaml, whose configuration a test may spoil before it starts."""
 
     def __init__(self, directory: Path) -> None:
-        self.broker = ComposeRabbitMQ(directory, ManagedRabbitMQ)
+        self.broker = ComposeRabbitMQ(directory)
         self.definitions = directory / "definitions" / "2-permissions.json"
         self.settings = directory / "conf.d" / "90-buildfeed.conf"
 
     @property
-    def server(self) -> ManagedRabbitMQ:
-        assert isinstance(self.broker.server, ManagedRabbitMQ)
+    def server(self) -> ControlledRabbitMQ:
         return self.broker.server
 
     def defined(self) -> dict[str, Any]:
@@ -61,7 +43,7 @@ class Patient:
 
     @property
     def management_url(self) -> str:
-        return f"http://operator:operator@127.0.0.1:{self.server.management_port}"
+        return f"http://operator:operator@{self.server.management_url.rpartition('@')[2]}"
 
     def examined(self, *users: str) -> Result:
         """Return what the command says, as these users by MQTT and as the gateway by AMQP."""
