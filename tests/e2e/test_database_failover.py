@@ -63,12 +63,13 @@ def test_a_standby_that_is_promoted_goes_on_where_its_primary_ended(
 
     until(lambda: start(web, "three") == 503, "a start is refused")
     until(
-        lambda: "session is read-only" in readiness(web),
+        lambda: "History has been behind" in readiness(web),
         "readiness says that it lasts",
         DEMOTED_SECONDS,
     )
     metrics = HTTP.get(f"{web.url}/metrics").text
     assert "buildfeed_ready 0.0" in metrics
+    assert "session is read-only" in web.text  # strangers who ask /readyz are not told
     assert "history.needed" in web.text
 
     standby.restore()
