@@ -18,6 +18,7 @@ from buildfeed.broker.amqp.topology import (
 )
 from support.compose_rabbitmq import Session
 from support.managed_rabbitmq import USERS, Patient, lines
+from support.service import until
 
 ANY = ".*"
 FAULTS = {
@@ -61,6 +62,8 @@ def said_of_ill(ill: Patient) -> Result:
 
 def running(patient: Patient) -> Iterator[Patient]:
     patient.server.start()
+    node = lambda: patient.manage("GET", "nodes").json()[0]  # noqa: E731
+    until(lambda: node().get("enabled_plugins"), "the management API knows its node")
     with patient.broker.channel("operator") as channel:
         assert_topology(channel)
         assert_stream(channel.connection)
