@@ -5,6 +5,7 @@ import logging
 import os
 import secrets
 import shutil
+import signal
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
@@ -17,6 +18,7 @@ from buildfeed.history.store import Store
 from support.postgresql import PostgreSQL
 from support.rabbitmq import ControlledRabbitMQ
 
+_LEVEL = logging.root.level
 PROXIES = ("http_proxy", "https_proxy", "ws_proxy", "wss_proxy", "all_proxy", "no_proxy")
 
 
@@ -42,6 +44,9 @@ def pytest_configure() -> None:
     for name in PROXIES:
         os.environ.pop(name, None)
         os.environ.pop(name.upper(), None)
+    for number in (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT):
+        if signal.getsignal(number) is signal.SIG_IGN:  # as below nohup, or in the background
+            signal.signal(number, signal.SIG_DFL)  # services under test would inherit it
     if process := os.environ.get("PYTEST_XDIST_WORKER"):  # gw0, gw1, …
         number, count = int(process[2:]), int(os.environ["PYTEST_XDIST_WORKER_COUNT"])
         share = (ports._LAST - ports._FIRST) // count
@@ -51,8 +56,9 @@ def pytest_configure() -> None:
 
 @pytest.fixture(autouse=True)
 def _logging_as_before() -> Iterator[None]:
-    """Undo what a command under test did to logging in this process."""
-    handlers, level = logging.root.handlers[:], logging.root.level
+    """Undo what a command under test did to logging in this process, also for a whole module."""
+    handlers, level = logging.root.handlers[:], _LEVEL
+    logging.root.setLevel(level)
     yield
     logging.root.handlers[:] = handlers
     logging.root.setLevel(level)
