@@ -280,50 +280,67 @@ PATHS = {
 }
 
 
-@pytest.mark.parametrize("what", PATHS)
-def test_no_time_tells_whether_something_is_there(
-    world: World, what: str, capsys: pytest.CaptureFixture[str]
-) -> None:
-    """Rounds in a random order, one request of each kind, so that the machine treats all alike."""
-    seed = random.randrange(2**32)
-    chance = random.Random(seed)
-    hidden, nothing = HIDDEN, "n" + HIDDEN[1:]  # as long
-    cases = {
-        "on the board": (hidden, world.running),
-        "in history": (hidden, "0001-00042"),
-        "no build": (hidden, world.running[:-1] + "_"),
-        "no project": (nothing, world.running[:-1] + "_"),
-        "no project again": (nothing, world.running[:-2] + "__"),
-    }
+CASES = "on the board", "in history", "no build", "no project", "no project again"
+TIMES = 3
+"""Measurements that have to show the same: on a busy machine a single one may be off."""
+
+
+def measured(world: World, what: str, chance: random.Random) -> dict[str, list[float]]:
+    """Return the seconds of answers to somebody who may know none of CASES.
+
+    Rounds in a random order, one request of each kind, so that the machine treats all alike.
+    """
+    hidden, nothing, gone = HIDDEN, "n" + HIDDEN[1:], world.running[:-1] + "_"  # as long
+    builds = world.running, "0001-00042", gone, gone, world.running[:-2] + "__"
+    projects = hidden, hidden, hidden, nothing, nothing
+    cases = dict(zip(CASES, zip(projects, builds, strict=True), strict=True))
     times: dict[str, list[float]] = {case: [] for case in cases}
     with closing(Timed(world)) as timed:
         for number in range(ROUNDS + 20):
-            for case in chance.sample(list(cases), len(cases)):
+            for case in chance.sample(CASES, len(CASES)):
                 project, build = cases[case]
                 took = timed.seconds(PATHS[what].format(project=project, build=build))
                 if number >= 20:
                     times[case].append(took)
-    nothing_there = times["no project"]
-    scores = {case: rank_sum(each, nothing_there) for case, each in times.items()}
-    medians = {case: statistics.median(each) * 1e6 for case, each in times.items()}
-    with capsys.disabled():
-        told = ", ".join(f"{c}: {medians[c]:.0f} µs, z {scores[c]:+.1f}" for c in cases)
-        print(f"\n{what} ({ROUNDS} rounds): {told}")  # noqa: T201
-    for case in ("on the board", "in history", "no build"):
-        # By chance it is over 5 once in a million runs; a look-up of the history is over 20.
-        assert abs(scores[case]) < 5, (seed, what, scores, medians)
-        assert abs(medians[case] - medians["no project"]) < 0.1 * medians["no project"], (
-            seed,
-            what,
-            medians,
-        )
+    return times
+
+
+@pytest.mark.parametrize("what", PATHS)
+def test_no_time_tells_whether_something_is_there(
+    world: World, what: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    seed = random.randrange(2**32)
+    chance = random.Random(seed)
+    for attempt in range(TIMES):
+        times = measured(world, what, chance)
+        nothing_there = times["no project"]
+        scores = {case: rank_sum(each, nothing_there) for case, each in times.items()}
+        medians = {case: statistics.median(each) * 1e6 for case, each in times.items()}
+        with capsys.disabled():
+            told = ", ".join(f"{c}: {medians[c]:.0f} µs, z {scores[c]:+.1f}" for c in CASES)
+            print(f"\n{what} ({ROUNDS} rounds): {told}")  # noqa: T201
+        # By chance a score is over 5 once in a million runs; a look-up of the history is over 20.
+        off = [
+            case
+            for case in ("on the board", "in history", "no build")
+            if abs(scores[case]) > 5
+            or abs(medians[case] - medians["no project"]) > 0.1 * medians["no project"]
+        ]
+        if not off:
+            return
+    pytest.fail(f"seed {seed}, {attempt + 1} times: {what}: {off}, {scores}, {medians}")
 
 
 def test_a_look_up_would_be_told_by_its_time(world: World) -> None:
     """The yardstick: with a grant, what is there and what is not differ."""
-    with closing(Timed(world)) as timed:
-        timed._authorization = world.of("ada")["Authorization"]
-        path = f"/api/projects/{HIDDEN}/builds/{{}}"
-        there = [timed.seconds(path.format(world.running)) for _ in range(ROUNDS)]
-        gone = [timed.seconds(path.format(world.running[:-1] + "_")) for _ in range(ROUNDS)]
-    assert abs(rank_sum(there, gone)) > 10
+    scores = []
+    for _ in range(TIMES):
+        with closing(Timed(world)) as timed:
+            timed._authorization = world.of("ada")["Authorization"]
+            path = f"/api/projects/{HIDDEN}/builds/{{}}"
+            there = [timed.seconds(path.format(world.running)) for _ in range(ROUNDS)]
+            gone = [timed.seconds(path.format(world.running[:-1] + "_")) for _ in range(ROUNDS)]
+        scores.append(abs(rank_sum(there, gone)))
+        if scores[-1] > 10:
+            return
+    pytest.fail(f"it does not tell: {scores}")

@@ -62,8 +62,7 @@ def said_of_ill(ill: Patient) -> Result:
 
 def running(patient: Patient) -> Iterator[Patient]:
     patient.server.start()
-    node = lambda: patient.manage("GET", "nodes").json()[0]  # noqa: E731
-    until(lambda: node().get("enabled_plugins"), "the management API knows its node")
+    until(patient.knows_its_node, "the management API knows its node", 60)
     with patient.broker.channel("operator") as channel:
         assert_topology(channel)
         assert_stream(channel.connection)

@@ -201,7 +201,7 @@ def test_mosquitto_sub_reads_with_a_token(scene: Scene, connect: Connect) -> Non
         assert program.returncode == 0
     command = ["mosquitto_sub", "-L", f"{url}/builds/other/#", "-i", "ada:other", "-W", "2"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert done.returncode != 0
+    assert done.returncode != 0 or "denied" in done.stderr  # 2.1 is content with that
     assert done.stdout == ""
 
 

@@ -35,6 +35,12 @@ class Patient:
     def define(self, definitions: dict[str, Any]) -> None:
         self.definitions.write_text(json.dumps(definitions))
 
+    def knows_its_node(self) -> bool:
+        """Tell whether the management API answers, and what its node is like; it begins late."""
+        answer = HTTP.get(f"{self.management_url}/api/nodes")
+        nodes = answer.json() if answer.is_success else []
+        return bool(nodes and nodes[0].get("enabled_plugins"))
+
     def manage(self, method: str, path: str, **options: Any) -> httpx.Response:
         url = f"{self.management_url}/api/{path}"
         answer = HTTP.request(method, url, **options)
