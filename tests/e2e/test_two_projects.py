@@ -311,7 +311,7 @@ def test_no_time_tells_whether_something_is_there(
 ) -> None:
     seed = random.randrange(2**32)
     chance = random.Random(seed)
-    for attempt in range(TIMES):
+    for _ in range(TIMES):
         times = measured(world, what, chance)
         nothing_there = times["no project"]
         scores = {case: rank_sum(each, nothing_there) for case, each in times.items()}
@@ -328,7 +328,7 @@ def test_no_time_tells_whether_something_is_there(
         ]
         if not off:
             return
-    pytest.fail(f"seed {seed}, {attempt + 1} times: {what}: {off}, {scores}, {medians}")
+    pytest.fail(f"seed {seed}, each of {TIMES} times: {what}: {off}, {scores}, {medians}")
 
 
 def test_a_look_up_would_be_told_by_its_time(world: World) -> None:
