@@ -97,7 +97,9 @@ def spoil(patient: Patient) -> None:
     patient.define(definitions)
     settings = patient.settings.read_text()
     settings = re.sub(r"(?m)^consumer_timeout = .*$", "consumer_timeout = 1800000", settings)
-    settings = re.sub(r"(?m)^max_message_size = .*$", "max_message_size = 32768", settings)
+    # RabbitMQ 4.3 does not boot when a packet of MQTT may be larger than a message.
+    size = r"(?m)^(mqtt.max_packet_size_authenticated|max_message_size) = .*$"
+    settings = re.sub(size, r"\1 = 32768", settings)
     settings = settings.replace("loopback_users.guest = true", "loopback_users.guest = false")
     patient.settings.write_text(settings)
 
