@@ -2,7 +2,8 @@
 
 To wake a thread costs more than to read a message. A reader that is woken again and again within
 moments leaves what comes next in the kernel for REST_SECONDS. Then it is woken once for all of it.
-At 2000 messages a second a gateway takes a third less CPU time so (benchmarks/fanout.py, "busy").
+At 2000 messages a second a gateway takes less than half of the CPU time so, and by making bodies of
+states only when they leave (benchmarks/fanout.py, "busy": 17 % of a core instead of 38).
 """
 
 from typing import Final
