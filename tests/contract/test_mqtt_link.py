@@ -4,6 +4,7 @@ import logging
 import socket
 import time
 from concurrent.futures import wait
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -32,6 +33,25 @@ def test_a_publish_reaches_every_subscriber(
         watcher.until(lambda watcher=watcher: watcher.messages)
         (message,) = watcher.messages
         assert (message.topic, message.payload, message.retain) == (f"{root}/a", b"hello", False)
+
+
+@pytest.mark.parametrize("broker", ["mosquitto"], indirect=True)
+def test_messages_that_come_fast_are_read_several_at_a_time(
+    broker_url: str, connect: Connect, root: str
+) -> None:
+    count, arrived = 300, []
+    watcher = connect(
+        broker_url,
+        subscriptions=[(f"{root}/#", 0)],
+        handle=lambda _link, _message: arrived.append(time.monotonic()),
+    )
+    publisher = connect(broker_url)
+    for _ in range(count):
+        publisher.link.publish(f"{root}/a", b"a" * 200, qos=0)
+        time.sleep(0.001)  # their pace
+    watcher.until(lambda: len(arrived) == count)
+    reads = sum(later - before > 0.001 for before, later in pairwise(arrived))
+    assert reads < count / 2
 
 
 def test_wildcards_match_as_the_standard_says(broker_url: str, connect: Connect, root: str) -> None:
