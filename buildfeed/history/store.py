@@ -9,6 +9,7 @@ from sqlalchemy import (
     ColumnElement,
     Connection,
     Select,
+    bindparam,
     delete,
     false,
     func,
@@ -39,6 +40,13 @@ _FORGET_MALFORMED: Final = delete(malformed).where(
     malformed.c.number <= select(func.max(malformed.c.number)).scalar_subquery() - MAX_KEPT
 )
 _CHANGE_NOTHING: Final = update(counter).values(n=counter.c.n)
+_TAKE_NO_WRITE: Final = _CHANGE_NOTHING.where(false())
+_CHANGES: Final = (
+    select(*STATE)
+    .where(builds.c.changed > bindparam("since"))
+    .order_by(builds.c.changed)
+    .limit(bindparam("most"))
+)
 _MAX_STATUSES: Final = 100  # a build has three and its stops
 
 
@@ -100,7 +108,7 @@ class Store:
         """
         doubtful = self._database.doubtful
         with self._database.transaction() as connection:
-            connection.execute(_CHANGE_NOTHING if doubtful else _CHANGE_NOTHING.where(false()))
+            connection.execute(_CHANGE_NOTHING if doubtful else _TAKE_NO_WRITE)
         if doubtful:
             self._database.trust()
 
@@ -119,12 +127,11 @@ class Store:
 
         The second value is `since` for the next call.
         """
-        query = select(*STATE).where(builds.c.changed > since).order_by(builds.c.changed)
         with self._database.transaction() as connection:
             # Read before the rows, so as to miss none. It is below `since` after a backup was
             # restored; then reading goes on from there.
             position = turns.position(connection)
-            found = connection.execute(query.limit(limit)).all()
+            found = connection.execute(_CHANGES, {"since": since, "most": limit}).all()
         return rows.states(found), found[-1].changed if found else position
 
     def offered(self) -> list[tuple[Activity, BuildState]]:

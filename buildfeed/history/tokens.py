@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import msgspec
-from sqlalchemy import Connection, Row, Select, func, insert, make_url, select, update
+from sqlalchemy import Connection, Row, Select, bindparam, func, insert, make_url, select, update
 
 from buildfeed import names
 from buildfeed.errors import BuildfeedError, HistoryUnavailable, InvalidGrant
@@ -41,6 +41,9 @@ log = logging.getLogger(__name__)
 
 LINK_NAME: Final = "share-"
 """What the names of links begin with."""
+_CHANGED_TOKENS: Final = select(tokens).where(tokens.c.changed > bindparam("since"))
+_CHANGED_SESSIONS: Final = select(sessions).where(sessions.c.changed > bindparam("since"))
+"""Built once: to build a statement costs more than to run it."""
 _CHARACTERS: Final = string.digits + string.ascii_letters
 _LENGTH: Final = 32
 
@@ -233,11 +236,9 @@ class Tokens:
         with self._database.transaction() as connection:
             # Read first, so as to miss none. It is below `since` after a backup was restored.
             number = turns.position(connection)
-            since = number if since is None else min(since, number)
-            changed = connection.execute(select(tokens).where(tokens.c.changed > since))
-            found = [_token(row) for row in changed]
-            of_sessions = connection.execute(select(sessions).where(sessions.c.changed > since))
-            ended = [_session(row) for row in of_sessions]
+            known = {"since": number if since is None else min(since, number)}
+            found = [_token(row) for row in connection.execute(_CHANGED_TOKENS, known)]
+            ended = [_session(row) for row in connection.execute(_CHANGED_SESSIONS, known)]
             return Changes(found, ended, number, self._now(connection))
 
     def _named(self, connection: Connection, name: str) -> list[Token]:

@@ -10,6 +10,7 @@ from sqlalchemy import Connection, bindparam, select, update
 
 from buildfeed.history.schema import counter
 
+_POSITION: Final = select(counter.c.n)
 _TAKE: Final = update(counter).values(n=counter.c.n + bindparam("changes")).returning(counter.c.n)
 
 
@@ -21,5 +22,5 @@ def take(connection: Connection, changes: int = 0) -> int:
 
 def position(connection: Connection) -> int:
     """Return the number of the newest change."""
-    number: int = connection.execute(select(counter.c.n)).scalar_one()
+    number: int = connection.execute(_POSITION).scalar_one()
     return number

@@ -78,6 +78,7 @@ class Directory:
         self.attempts = Attempts()
         self.audit = audit or Audit()
         self._tokens = tokens
+        self._looking = False
         self._file = file or TokenFile(None)
         self._made = Attempts(_MOST_MADE)
         self._known: OrderedDict[str, Principal] = OrderedDict()
@@ -90,7 +91,7 @@ class Directory:
         """When a use was noted last."""
         self._tasks = Tasks()
         self._looks = 0
-        self.on_change: Callable[[list[Token]], object] = lambda _tokens: None
+        self.on_change: Callable[[list[Token]], object] | None = None
         """Called with tokens that are new, revoked, or have other grants."""
         self._here: dict[Hashable, tuple[Principal, Leave]] = {}
         self._number: int | None = None
@@ -168,7 +169,7 @@ class Directory:
         in_file = self._file.find(hash_) is not None  # no history is needed then
         looks = -1
         while looks != self._looks:  # a change that was read meanwhile must not be missed
-            if self._number is None and not in_file:
+            if not self._looking and not in_file:
                 await self.look()
             looks = self._looks
             try:
@@ -316,7 +317,7 @@ class Directory:
         """Look for changes, of the history every 3 s, until cancelled."""
         try:
             async with asyncio.TaskGroup() as looking:
-                looking.create_task(_keep_looking(self.look, LOOK_SECONDS))
+                looking.create_task(_keep_looking(self._look_for_those_known, LOOK_SECONDS))
                 if self._file.exists:  # apart, as a look at a frozen database takes 10 s
                     looking.create_task(_keep_looking(self.look_at_file, FILE_LOOK_SECONDS))
         finally:
@@ -332,6 +333,12 @@ class Directory:
                     _remember(self._over, token.hash, ("revoked", token.name))
             self._take({token.id: token for token in changed}, {})
 
+    async def _look_for_those_known(self) -> None:
+        """Look, unless it is for nobody: a thread that asks costs the events sent meanwhile."""
+        self._looking = bool(self._known or self._here or self.on_change)
+        if self._looking:
+            await self.look()
+
     async def look(self) -> None:
         """Read what changed since the last look, and close what has to end."""
         try:
@@ -340,6 +347,7 @@ class Directory:
             log.debug("token.no_news", extra={"reason": exc.reason})
         else:
             self._number = changes.number
+            self._looking = True
             self._ahead = changes.now - _awake()
             tokens = {token.id: token for token in changes.tokens}
             self._take(tokens, {session.hash: session for session in changes.sessions})
@@ -348,7 +356,7 @@ class Directory:
     def _take(self, tokens: dict[str, Token], sessions: dict[str, Session]) -> None:
         """Take note of what has changed: tokens by their ids, and sessions by their hashes."""
         self._looks += 1
-        if tokens:
+        if tokens and self.on_change:
             self.on_change(list(tokens.values()))
         for hash_, principal in list(self._known.items()):
             token = tokens.get(principal.token)

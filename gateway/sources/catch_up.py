@@ -10,7 +10,7 @@ import asyncio
 import contextlib
 import logging
 
-from buildfeed.board import MAX_UNFINISHED
+from buildfeed.board import MAX_UNFINISHED, BuildState
 from buildfeed.errors import HistoryUnavailable
 from buildfeed.history.store import Store
 from gateway.state.live import Live
@@ -82,24 +82,34 @@ class CatchUp:
 
         Raises HistoryUnavailable.
         """
-        identity = await asyncio.to_thread(self._store.identity)
-        position = self._position
-        if position is None or identity != self._identity:
-            position = await self._read_anew(identity)
         more = True
         while more:
-            states, read = await asyncio.to_thread(self._store.changes, position, PAGE)
-            self._live.heal(states)
-            if read < position:  # e.g. a backup was restored in place
+            identity, states, read = await asyncio.to_thread(self._ask)
+            anew = read is None or read < (self._position or 0)
+            if anew:
                 read = await self._read_anew(identity)
-            self._position = position = read
-            more = len(states) == PAGE  # a page that is not full was the last one for now
+            self._live.heal(states)
+            self._position = read
+            more = anew or len(states) == PAGE  # a page that is not full was the last one for now
         for key in list(self._live.unverified):
             if state := await asyncio.to_thread(self._store.get, *key):
                 self._live.heal([state])
             self._live.unverified.discard(key)
         # Without it a server that was demoted would be read for ever, and starts would be refused.
         await asyncio.to_thread(self._store.check)
+
+    def _ask(self) -> tuple[object, list[BuildState], int | None]:
+        """Return which history it is, what changed in it, and the number of the last change.
+
+        No number if it is another than before, and a lower one than the last if e.g. a backup was
+        restored in place. All is asked in one turn of a thread: each delays the events that are
+        sent meanwhile.
+        """
+        identity, position = self._store.identity(), self._position
+        if position is None or identity != self._identity:
+            return identity, [], None
+        states, read = self._store.changes(position, PAGE)
+        return identity, states, read
 
     async def _read_anew(self, identity: object) -> int:
         """Read as at first, a history that is another than before, if there was one."""
