@@ -1,5 +1,6 @@
 """Fixtures of the whole path: services as processes, and pages in a real Chromium."""
 
+import re
 import secrets
 import shutil
 from collections.abc import Callable, Iterator
@@ -14,6 +15,7 @@ from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_play
 from buildfeed.broker.amqp.topology import BUILDS, BUILDS_HIGH, assert_topology
 from buildfeed.broker.local import ports
 from buildfeed.broker.local.rabbitmq import PrivateRabbitMQ
+from support.people import People
 from support.service import Service, Web
 
 CHROMIUM = ("chromium", "chromium-browser", "google-chrome")
@@ -49,6 +51,27 @@ def up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Web]:
     port = free_block(2)
     with Web("up", directory, port=port, mqtt_port=port + 1) as web:
         yield web.until_ready()
+
+
+@pytest.fixture(scope="session")
+def closed_up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Web]:
+    """The same, where a stranger may do nothing."""
+    directory = tmp_path_factory.mktemp("closed-up")
+    port = free_block(2)
+    with Web("up", directory, port=port, mqtt_port=port + 1, anonymous="none") as web:
+        yield web.until_ready()
+
+
+@pytest.fixture(scope="session")
+def people(closed_up: Web) -> People:
+    """Those who have tokens at `closed_up`."""
+    return People(closed_up)
+
+
+@pytest.fixture
+def name(request: pytest.FixtureRequest) -> str:
+    """Give each test a person and a project of its own."""
+    return re.sub("[^a-z0-9]+", "-", request.node.name.lower())[-40:].strip("-")
 
 
 @pytest.fixture(scope="session")

@@ -1,14 +1,12 @@
-"""Signing in on the page, in a real Chromium: who one is, and what happens when that ends."""
+"""Signing in on the page, in a real Chromium: how one comes in, and what is shown to whom."""
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import pytest
 from playwright.sync_api import Page, Request, expect
 
-from buildfeed.broker.local import ports
 from support.axe import problems
-from support.browsers import NEWER_FUNCTIONS
 from support.people import People, enter, expect_live, expect_signed_in
 from support.service import HTTP, Service, Web
 
@@ -18,30 +16,13 @@ Run = Callable[..., Service]
 SLOW = {"seconds": 60, "steps": 60, "errors": []}
 ALL = "operator"
 FIRST = "Sign in to see what is built here."
-HTML = "text/html"
 WIDTHS = 360, 768, 1280
 UNKNOWN = "bf_" + "0" * 32
 
 
-@pytest.fixture(scope="module")
-def web(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Web]:
-    """Everything by one command, where a stranger may do nothing."""
-    port = ports.free_block(2, 31)
-    assert port
-    directory = tmp_path_factory.mktemp("up")
-    with Web("up", directory, port=port, mqtt_port=port + 1, anonymous="none") as web:
-        yield web.until_ready()
-
-
-@pytest.fixture(scope="module")
-def people(web: Web) -> People:
-    return People(web)
-
-
 @pytest.fixture
-def name(request: pytest.FixtureRequest) -> str:
-    """Give each test a person and a project of its own."""
-    return re.sub("[^a-z0-9]+", "-", request.node.name.lower())[-40:].strip("-")
+def web(closed_up: Web) -> Web:
+    return closed_up
 
 
 def test_a_token_signs_one_in_where_one_is(
@@ -192,124 +173,6 @@ def test_a_project_that_one_may_not_read_says_which_grant_is_missing(
     expect(page.locator("#connection-status")).to_contain_text("Refused")
 
 
-def test_a_session_that_ends_asks_to_sign_in_and_the_picture_stays(
-    web: Web, people: People, new_page: NewPage, name: str
-) -> None:
-    token = people.token(name, f"builder@{name}")
-    people.start(token, name, script=SLOW)
-    page = new_page()
-    page.goto(f"{web.url}/login?back=/projects/{name}#{token}")
-    expect_live(page)
-    card = page.locator(".build-card")
-    expect(card.get_by_role("button", name="Stop")).to_be_visible()
-    page.get_by_text("Options").click()
-    page.get_by_label("Seconds", exact=True).fill("7.5")
-    card.evaluate("(card) => (card.marked = true)")
-    people.tokens.revoke(name)
-    why = page.get_by_role("alert").filter(has_text="signed in with was revoked")
-    expect(why).to_be_visible(timeout=6000)
-    expect(card).to_have_attribute("data-stale", "true")
-    expect(card.get_by_role("button")).to_have_count(0)
-    expect(page.locator("#start-form")).to_be_hidden()
-    expect(page.get_by_role("link", name="Sign in")).to_be_hidden()  # one way is enough
-    enter(page, people.token(name, f"builder@{name}"))
-    expect_live(page)
-    expect(page.locator("#sign-in")).to_be_hidden()
-    expect(card).to_have_attribute("data-stale", "false")
-    assert card.evaluate("(card) => card.marked")
-    expect(page.get_by_label("Seconds", exact=True)).to_have_value("7.5")
-    card.get_by_role("button", name="Stop").click()
-    expect(card.get_by_text(re.compile("^Stopped"))).to_be_visible()
-
-
-def test_somebody_else_gets_a_picture_of_their_own(
-    web: Web, people: People, new_page: NewPage, name: str
-) -> None:
-    token = people.token(name, f"builder@{name}")
-    build = people.start(token, name, script=SLOW)["build"]
-    page = new_page()
-    page.goto(f"{web.url}/login#{token}")
-    expect(page.locator(".build-card")).to_have_count(1)
-    people.tokens.revoke(name)
-    expect(page.get_by_role("alert").filter(has_text="was revoked")).to_be_visible(timeout=6000)
-    enter(page, people.token(f"{name}-2", "viewer@others"))
-    expect_signed_in(page, f"{name}-2")
-    expect_live(page)
-    expect(page.locator(".build-card")).to_have_count(0)
-    assert build not in page.content()
-
-
-def test_other_grants_are_shown_without_a_reload(
-    web: Web, people: People, new_page: NewPage, name: str
-) -> None:
-    page = new_page()
-    page.goto(f"{web.url}/login#{people.token(name, f'viewer@{name}')}")
-    expect_live(page)
-    expect(page.locator("#start-form")).to_be_hidden()
-    people.tokens.revoke(name)
-    expect(page.locator("#sign-in")).to_be_visible(timeout=6000)
-    enter(page, people.token(name, f"builder@{name}"))
-    expect_live(page)
-    expect(page.locator("#start-form")).to_be_visible()
-
-
-def test_sign_out_ends_the_session_in_every_tab(
-    web: Web, people: People, new_page: NewPage, name: str
-) -> None:
-    token = people.token(name, f"builder@{name}")
-    people.start(token, name, script=SLOW)
-    page = new_page()
-    page.goto(f"{web.url}/login#{token}")
-    other = page.context.new_page()
-    other.goto(f"{web.url}/projects/{name}")
-    for tab in (page, other):
-        expect_live(tab)
-        expect(tab.locator(".build-card")).to_have_count(1)
-    page.bring_to_front()
-    page.get_by_role("button", name="Sign out").click()
-    for tab in (page, other):
-        expect(tab.locator("#sign-in")).to_be_visible()
-        expect(tab.locator(".build-card")).to_have_count(0)
-        expect(tab.get_by_role("button", name="Sign out")).to_be_hidden()
-    assert page.context.cookies() == []
-    enter(page, token)
-    for tab in (page, other):  # the other one tries again by itself, and finds the cookie
-        expect_signed_in(tab, name)
-        expect_live(tab)
-        expect(tab.locator(".build-card")).to_have_count(1)
-
-
-def test_a_refused_press_asks_to_sign_in_before_the_connection_ends(
-    web: Web, people: People, new_page: NewPage, name: str
-) -> None:
-    token = people.token(name, f"builder@{name}")
-    people.start(token, name, script=SLOW)
-    page = new_page()
-    page.goto(f"{web.url}/login?back=/projects/{name}#{token}")
-    expect_live(page)
-    page.context.clear_cookies()
-    page.get_by_role("button", name="Stop").click()
-    expect(page.locator("#sign-in")).to_be_visible()
-    expect(page.get_by_role("alert").filter(has_text="You are signed out")).to_be_visible()
-
-
-def test_one_who_polls_is_asked_to_sign_in_too(
-    web: Web, people: People, new_page: NewPage, name: str
-) -> None:
-    page = new_page()
-    page.add_init_script("""
-        window.WebSocket = class extends WebSocket {
-          constructor() { super(`ws://${location.hostname}:1/`); }
-        };
-    """)
-    page.goto(f"{web.url}/login#{people.token(name, ALL)}")
-    expect_live(page)
-    people.tokens.revoke(name)
-    expect(page.get_by_role("alert").filter(has_text="was revoked")).to_be_visible(timeout=8000)
-    enter(page, people.token(name, ALL))
-    expect_live(page)
-
-
 def test_a_stranger_sees_what_everybody_may_and_a_way_to_sign_in(
     run: Run, free_port: Callable[[], int], new_page: NewPage
 ) -> None:
@@ -379,96 +242,6 @@ def test_a_page_that_does_not_start_says_so(web: Web, new_page: NewPage) -> None
     expect(page.get_by_text("This page could not start.")).to_be_visible()
     expect(page).to_have_url(f"{web.url}/login")
     expect(page.locator("form")).to_be_hidden()
-
-
-def test_one_signs_in_and_shares_in_the_oldest_browser(
-    web: Web, people: People, new_page: NewPage, name: str
-) -> None:
-    token = people.token(name, f"builder@{name}")
-    build = people.start(token, name, script=SLOW)["build"]
-    page = new_page()
-    without = """
-        for (const path of %s) {
-          const names = path.split(".");
-          const last = names.pop();
-          let holder = globalThis;
-          for (const name of names) holder = holder?.[name];
-          if (holder) delete holder[last];
-        }
-    """
-    page.add_init_script(without % NEWER_FUNCTIONS)
-    page.goto(f"{web.url}/projects/{name}/builds/{build}")
-    enter(page, token)
-    expect_live(page)
-    page.get_by_text("Share", exact=True).click()
-    page.get_by_role("button", name="Make a link").click()
-    expect(page.get_by_role("textbox", name="Link")).to_have_value(re.compile("/s/bl_"))
-    page.get_by_role("button", name="Sign out").click()
-    expect(page.locator("#sign-in")).to_be_visible()
-
-
-def test_a_link_shows_one_build_to_a_stranger(
-    web: Web, people: People, new_page: NewPage, name: str
-) -> None:
-    token = people.token(name, f"builder@{name}")
-    build = people.start(token, name, script=SLOW)["build"]
-    people.start(token, name, script=SLOW)
-    page = new_page(permissions=["clipboard-read", "clipboard-write"])
-    page.goto(f"{web.url}/login?back=/projects/{name}/builds/{build}#{token}")
-    expect_live(page)
-    page.get_by_text("Share", exact=True).click()
-    page.get_by_label("Hours").fill("0")
-    page.get_by_role("button", name="Make a link").click()
-    expect(page.get_by_label("Hours")).to_have_js_property("validity.valid", value=False)
-    page.get_by_label("Hours").fill("2")
-    page.get_by_role("button", name="Make a link").click()
-    expect(page.get_by_text("Whoever has it sees this build until")).to_be_visible()
-    link = page.get_by_role("textbox", name="Link").input_value()
-    assert link.startswith(f"{web.url}/s/bl_")
-    page.get_by_role("button", name="Copy").click()
-    expect(page.get_by_text("Copied.")).to_be_visible()
-    assert page.evaluate("navigator.clipboard.readText()") == link
-
-    stranger = new_page()
-    stranger.goto(link)
-    expect(stranger).to_have_url(f"{web.url}/projects/{name}/builds/{build}")
-    expect_live(stranger)
-    expect(stranger.locator(".build-card")).to_have_count(1)
-    expect(stranger.get_by_text("You came by a link that shows this one build")).to_be_visible()
-    expect(stranger.get_by_role("link", name="Sign in")).to_be_visible()
-    expect(stranger.get_by_role("button", name=re.compile("Stop|Sign out"))).to_have_count(0)
-    expect(stranger.locator("#share")).to_be_hidden()
-    stranger.get_by_role("link", name="All builds").click()
-    expect_live(stranger)
-    expect(stranger.locator(".build-card")).to_have_count(1)
-    expect(stranger.get_by_text("You came by a link")).to_be_visible()
-    stranger.get_by_role("link", name="Sign in").click()
-    enter(stranger, people.token(f"{name}-2", f"viewer@{name}"))
-    expect_signed_in(stranger, f"{name}-2")
-    expect(stranger.locator(".build-card")).to_have_count(2)
-
-
-def test_a_link_on_another_site_signs_nobody_out(
-    web: Web, people: People, new_page: NewPage, name: str
-) -> None:
-    token = people.token(name, f"builder@{name}")
-    build = people.start(token, name, script=SLOW)["build"]
-    path = f"{web.url}/api/projects/{name}/builds/{build}/share"
-    answer = HTTP.post(path, json={}, headers={"Authorization": f"Bearer {token}"})
-    chat = f'<a href="{answer.json()["url"]}">the build</a>'
-    for page, note in ((new_page(), 0), (new_page(), 1)):
-        if not note:
-            page.goto(f"{web.url}/login#{token}")
-            expect_signed_in(page, name)
-        page.route(
-            "http://chat.example/", lambda route: route.fulfill(body=chat, content_type=HTML)
-        )
-        page.goto("http://chat.example/")
-        page.get_by_role("link", name="the build").click()
-        expect(page).to_have_url(f"{web.url}/projects/{name}/builds/{build}")
-        expect_live(page)
-        expect(page.get_by_text("You came by a link")).to_have_count(note)
-        expect(page.get_by_text(f"Signed in as {name}")).to_have_count(1 - note)
 
 
 def test_axe_finds_nothing_and_nothing_is_cut_off(
