@@ -13,7 +13,7 @@ from buildfeed.doctor import clocks
 from buildfeed.doctor.finding import Finding, fault, ok, warning
 from buildfeed.errors import HistoryUnavailable
 from buildfeed.history import schema, sqlite
-from buildfeed.history.database import DIALECTS, Database
+from buildfeed.history.database import Database, dialect_of
 from buildfeed.history.dialect import Dialect
 
 _SLOW_MS: Final = 100.0
@@ -36,7 +36,7 @@ def findings(url: str) -> Iterator[Finding]:
         return
     try:
         with engine.connect() as connection:
-            yield from _of(connection, DIALECTS[engine.dialect.name])
+            yield from _of(connection, dialect_of(engine))
     except SQLAlchemyError as exc:
         said = str(exc.orig if isinstance(exc, DBAPIError) and exc.orig else exc)
         meaning = f"it fails: {said.strip().partition(chr(10))[0]}."

@@ -18,15 +18,17 @@ their machines may differ.
 
 from collections.abc import Callable
 from datetime import timedelta
-from typing import Final, Literal
+from typing import TYPE_CHECKING, Final, Literal
 
 import msgspec
 from sqlalchemy import Table, bindparam, delete, or_, select, update
 from sqlalchemy.sql.dml import ReturningInsert
 
 from buildfeed.history.database import Database
-from buildfeed.history.dialect import Insert
 from buildfeed.history.schema import starts
+
+if TYPE_CHECKING:
+    from buildfeed.history.dialect import Insert
 
 KEY_LIFETIME: Final = timedelta(hours=24)
 """A key belongs to its build for this time; then it is free."""
@@ -62,7 +64,7 @@ _END: Final = {
 }
 
 
-def _taking(insert: Callable[[Table], Insert]) -> ReturningInsert[str]:
+def _taking(insert: "Callable[[Table], Insert]") -> ReturningInsert[str]:
     """Return the statement that inserts a row of `starts`, or takes over its turn if that is free.
 
     It returns the build of the row, and no row when the turn is another's, or the body differs.

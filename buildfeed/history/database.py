@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, Final
 
-from sqlalchemy import Connection, ExceptionContext, create_engine, event, make_url
+from sqlalchemy import Connection, Engine, ExceptionContext, create_engine, event, make_url
 from sqlalchemy.exc import (
     ArgumentError,
     DataError,
@@ -21,12 +21,10 @@ from sqlalchemy.exc import (
 )
 
 from buildfeed.errors import HistoryRefused, HistoryUnavailable
-from buildfeed.history import postgresql, schema, sqlite
+from buildfeed.history import schema, sqlite
 from buildfeed.history.dialect import Dialect
 from buildfeed.history.url import whole_number
 from buildfeed.machine.folder import FolderUnusable
-
-DIALECTS: Final[dict[str, Dialect]] = {"sqlite": sqlite, "postgresql": postgresql}
 
 POOL_SIZE: Final = 10
 """Most connections of one process, unless its URL has another `pool_size`; made when needed."""
@@ -52,10 +50,8 @@ class Database:
                 max_overflow=0,
                 pool_timeout=_POOL_SECONDS,
             )
-            self.dialect = DIALECTS[self.engine.dialect.name]
+            self.dialect = dialect_of(self.engine)
             self.dialect.prepare(self.engine)
-        except KeyError as exc:
-            raise HistoryUnavailable(f"{exc.args[0]} is neither SQLite nor PostgreSQL") from exc
         except TypeError as exc:  # the pool of a database in memory takes none of these options
             raise HistoryUnavailable("a history needs a file") from exc
         except FolderUnusable as exc:
@@ -100,6 +96,18 @@ class Database:
     def close(self) -> None:
         """Close the connections."""
         self.engine.dispose()
+
+
+def dialect_of(engine: Engine) -> Dialect:
+    """Return the dialect of an engine; raise HistoryUnavailable when it is of another database."""
+    if engine.dialect.name == "sqlite":
+        return sqlite
+    if engine.dialect.name == "postgresql":
+        # Only now: no process on SQLite waits until it is imported, a tenth of its start.
+        from buildfeed.history import postgresql  # noqa: PLC0415
+
+        return postgresql
+    raise HistoryUnavailable(f"{engine.dialect.name} is neither SQLite nor PostgreSQL")
 
 
 def _without_pool_size(

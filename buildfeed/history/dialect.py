@@ -6,21 +6,23 @@
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from datetime import datetime
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from sqlalchemy import Connection, Engine, Table
-from sqlalchemy.dialects import postgresql, sqlite
 
 from buildfeed.activity import Key
 from buildfeed.history.rows import AnyRow, Values
 
-Insert = sqlite.Insert | postgresql.Insert
+if TYPE_CHECKING:  # `postgresql` is imported where it is used
+    from sqlalchemy.dialects import postgresql, sqlite
+
+    Insert = sqlite.Insert | postgresql.Insert
 
 
 class Dialect(Protocol):
     """One kind of database. Its functions raise DBAPIError when the database fails."""
 
-    def insert(self, table: Table) -> Insert:
+    def insert(self, table: Table) -> "Insert":
         """Return an INSERT that can have an ON CONFLICT, which is no part of standard SQL."""
 
     def prepare(self, engine: Engine) -> None:
