@@ -110,7 +110,7 @@ def test_a_history_that_is_away_is_told_until_it_is_back(
     expect(page.locator(ALERT)).to_contain_text("history")
     postgresql.start()
     expect(light(page)).to_have_attribute("data-state", "live")
-    expect(page.locator(ALERT)).to_be_hidden(timeout=2000)
+    expect(page.locator(ALERT)).to_be_hidden()
 
 
 def test_commands_that_the_broker_does_not_take_are_refused_at_once(
@@ -128,7 +128,7 @@ def test_commands_that_the_broker_does_not_take_are_refused_at_once(
         assert press_start(page, "cut") < 2
         firewall.mend()
         expect(light(page)).not_to_contain_text("takes no starts", timeout=10_000)
-        expect(page.locator(ALERT)).to_be_hidden(timeout=2000)
+        expect(page.locator(ALERT)).to_be_hidden()
 
 
 def test_what_was_refused_is_forgotten_once_it_is_changed(up: Web, new_page: NewPage) -> None:

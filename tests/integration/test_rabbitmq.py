@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import pika
@@ -54,6 +55,19 @@ def in_the_queue(broker: PrivateRabbitMQ) -> int:
     with pika.BlockingConnection(pika.URLParameters(broker.amqp_url)) as connection:
         channel = connection.channel()
         return channel.queue_declare("kept", durable=True).method.message_count
+
+
+def stored(broker: PrivateRabbitMQ, name: str) -> bool:
+    """Whether a name is on the disk, where RabbitMQ writes what there is a while after it says so.
+
+    Its confirm of a message is of the message alone: of a queue that is not stored yet a crash
+    leaves nothing.
+    """
+    for path in (broker._instance.directory / "mnesia").rglob("*"):
+        with suppress(FileNotFoundError):  # a log that was closed meanwhile
+            if path.is_file() and name.encode() in path.read_bytes():
+                return True
+    return False
 
 
 def test_without_rabbitmq_it_says_how_to_install_it(
@@ -160,6 +174,7 @@ def test_a_crashed_run_is_ended_and_its_data_goes_on(tmp_path: Path) -> None:
             channel = connection.channel()
             channel.confirm_delivery()
             channel.queue_declare("kept", durable=True)
+            until(lambda: stored(broker, "kept"), "the queue is stored")
             channel.basic_publish("", "kept", b"", pika.BasicProperties(delivery_mode=2))
         crashed.kill()
     leftovers = processes(broker)

@@ -481,4 +481,4 @@ async def test_a_second_signal_ends_it_at_once(
         process.signal(signal.SIGINT)
         await asyncio.sleep(0.2)
         process.signal(signal.SIGINT)
-        assert await process.until_ended(seconds=1) == -signal.SIGINT
+        assert await process.until_ended() == -signal.SIGINT

@@ -46,7 +46,7 @@ async def test_a_signal_begins_it_and_reaches_the_server_too(
 
     signal.raise_signal(number)
 
-    async with asyncio.timeout(2):
+    async with asyncio.timeout(10):
         await turn
     assert begun.is_set()
     assert signals == [number]

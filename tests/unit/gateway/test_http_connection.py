@@ -24,7 +24,7 @@ async def test_a_client_is_gone_that_is_lost_or_has_to_go(
         waiting = asyncio.create_task(below.gone())
         await asyncio.sleep(0)
         end()
-        await asyncio.wait_for(waiting, 1)
+        await asyncio.wait_for(waiting, 10)
 
 
 async def test_a_server_that_stops_lets_a_request_wait(below: HttpConnection) -> None:
