@@ -284,12 +284,13 @@ def test_garbage_does_not_end_the_link(
 @pytest.fixture(scope="module")
 def restricted(rabbitmq: ControlledRabbitMQ) -> Iterator[str]:
     """Return the URL of a user who may use topics below `builds/` only."""
-    rabbitmq.ctl("add_user", "restricted", "secret")
-    rabbitmq.ctl("set_permissions", "restricted", ".*", ".*", ".*")
-    below = r"^builds\..*"
-    rabbitmq.ctl("set_topic_permissions", "restricted", "amq.topic", below, below)
+    rabbitmq.manage("PUT", "users/restricted", {"password": "secret", "tags": ""})
+    everything = {"configure": ".*", "write": ".*", "read": ".*"}
+    rabbitmq.manage("PUT", "permissions/%2F/restricted", everything)
+    below = {"exchange": "amq.topic", "write": r"^builds\..*", "read": r"^builds\..*"}
+    rabbitmq.manage("PUT", "topic-permissions/%2F/restricted", below)
     yield re.sub("//.*@", "//restricted:secret@", rabbitmq.mqtt_url)
-    rabbitmq.ctl("delete_user", "restricted")
+    rabbitmq.manage("DELETE", "users/restricted")
 
 
 @pytest.mark.usefixtures("_hasty")

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
+from e2e.conftest import free_block
 
 from buildfeed.cli.doctor import main
 from support.managed_rabbitmq import lines
@@ -108,12 +109,16 @@ def test_a_proxy_that_holds_back(
     assert subject in subjects(result, level), result.output
 
 
-def test_a_proxy_that_is_set_up_right(
-    nginx: Callable[..., NginxLocation], run: Run, free_port: Callable[[], int]
-) -> None:
-    trusting = run("up", trusted_proxies="127.0.0.1", mqtt_port=free_port())
-    assert isinstance(trusting, Web)
-    proxy = nginx(f"{HOST} {ADDS}", trusting.until_ready())
+@pytest.fixture(scope="module")
+def trusting(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Web]:
+    port = free_block(2)
+    options = {"port": port, "mqtt_port": port + 1, "trusted_proxies": "127.0.0.1"}
+    with Web("up", tmp_path_factory.mktemp("trusting"), **options) as web:
+        yield web.until_ready()
+
+
+def test_a_proxy_that_is_set_up_right(nginx: Callable[..., NginxLocation], trusting: Web) -> None:
+    proxy = nginx(f"{HOST} {ADDS}", trusting)
     result = examined(f"--url={proxy.url}")
     assert lines(result, "fault") == []
     assert lines(result, "warning") == []
@@ -121,11 +126,9 @@ def test_a_proxy_that_is_set_up_right(
 
 
 def test_a_proxy_that_believes_its_clients(
-    nginx: Callable[..., NginxLocation], run: Run, free_port: Callable[[], int]
+    nginx: Callable[..., NginxLocation], trusting: Web
 ) -> None:
-    trusting = run("up", trusted_proxies="127.0.0.1", mqtt_port=free_port())
-    assert isinstance(trusting, Web)
-    result = examined(f"--url={nginx(HOST, trusting.until_ready()).url}")
+    result = examined(f"--url={nginx(HOST, trusting).url}")
     assert "addresses of clients" in subjects(result, "fault"), result.output
 
 
@@ -144,10 +147,8 @@ def test_where_nobody_listens(free_port: Callable[[], int]) -> None:
     assert "secret" not in result.output
 
 
-def test_a_token_is_needed_where_nobody_else_may_watch(run: Run, tmp_path: Path) -> None:
-    closed = run("up", anonymous="none", no_worker="1")
-    assert isinstance(closed, Web)
-    result = examined(f"--url={closed.until_ready().url}")
+def test_a_token_is_needed_where_nobody_else_may_watch(closed_up: Web) -> None:
+    result = examined(f"--url={closed_up.url}")
     assert "live events" in subjects(result, "left out")
     assert lines(result, "fault") == []
 

@@ -38,7 +38,8 @@ def open_to_others(
             urls = {"mqtt_url": broker.mqtt_url, "amqp_url": broker.amqp_url}
             web = run("gateway", host="0.0.0.0", workers=2, **urls, **options)
         else:
-            web = run("up", host="0.0.0.0", mqtt_port=free_port(), log_level="info", **options)
+            own = {"mqtt_port": free_port(), "log_level": "info", "no_worker": True}
+            web = run("up", host="0.0.0.0", **own, **options)
         assert isinstance(web, Web)
         return web
 

@@ -132,7 +132,7 @@ def test_it_asks_its_own_gateway_and_no_proxy(
 ) -> None:
     for name in ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"):
         monkeypatch.setenv(name, "http://127.0.0.1:9")
-    served = run("up", mqtt_port=free_port())
+    served = run("up", mqtt_port=free_port(), no_worker=True)
     served.until_logged("Buildfeed is ready")
     served.until_logged("MQTT clients:")
 

@@ -44,7 +44,8 @@ def test_what_is_no_decision_is_told_in_one_sentence(run: Run, command: str) -> 
 
 
 def test_with_a_decision_it_says_once_what_it_means(run: Run, free_port: Callable[[], int]) -> None:
-    web = run("up", host="0.0.0.0", anonymous="all", mqtt_port=free_port(), log_level="warning")
+    options = {"host": "0.0.0.0", "anonymous": "all", "log_level": "warning", "no_worker": True}
+    web = run("up", mqtt_port=free_port(), **options)
     assert isinstance(web, Web)
     web.until_ready()
     (line,) = [line for line in web.text.splitlines() if OPEN_TO_ALL in line]
@@ -58,8 +59,8 @@ def test_on_loopback_it_needs_no_decision(
 ) -> None:
     if host == "::1" and not has_ipv6():
         pytest.skip("no IPv6 here")
-    mqtt_port = free_port()
-    web = run("up", mqtt_port=mqtt_port, **({"host": host} if host else {}))
+    options = {"host": host} if host else {}
+    web = run("up", mqtt_port=free_port(), no_worker=True, **options)
     url = f"http://{'[::1]' if host == '::1' else '127.0.0.1'}:{web.options['port']}"
     web.until_logged(
         f"Buildfeed is ready: http://{'[::1]' if host == '::1' else host or '127.0.0.1'}"

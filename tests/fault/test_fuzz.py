@@ -53,7 +53,7 @@ def scene(
     rabbitmq: ControlledRabbitMQ, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Scene]:
     directory = tmp_path_factory.mktemp("fuzz")
-    host = VirtualHost(rabbitmq, "fuzz", directory)
+    host = VirtualHost(rabbitmq, "fuzz")
     url = f"sqlite:///{directory / 'history.db'}"
     with closing(Database(url)) as database:
         tokens = Tokens(database)

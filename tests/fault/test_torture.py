@@ -12,10 +12,10 @@ from pathlib import Path
 import pytest
 
 from buildfeed.activity import Key
-from buildfeed.broker.local.rabbitmq import PrivateRabbitMQ
 from support.fleet import Fleet
 from support.load import Load
 from support.proxy import Proxy
+from support.rabbitmq import ControlledRabbitMQ
 from support.service import until
 from support.torture import Torture, watching
 from support.verdict import Verdict, confirmed, table
@@ -36,9 +36,9 @@ STARTS_A_SECOND = 2.0
 
 
 @pytest.fixture
-def broker(rabbitmq: PrivateRabbitMQ, tmp_path: Path) -> VirtualHost:
+def broker(rabbitmq: ControlledRabbitMQ) -> VirtualHost:
     """A part of that of all tests: workers of others would take its builds, and it theirs."""
-    return VirtualHost(rabbitmq, "torture", tmp_path)
+    return VirtualHost(rabbitmq, "torture")
 
 
 @pytest.mark.timeout(3600)
@@ -101,7 +101,8 @@ def settle(fleet: Fleet, viewers: list[Viewer], directory: Path) -> list[Verdict
     assert journal
 
     def judge() -> list[Verdict]:
-        return [Verdict(viewer, journal, truth(fleet)) for viewer in viewers]
+        history = truth(fleet)
+        return [Verdict(viewer, journal, history) for viewer in viewers]
 
     try:
         until(lambda: all(verdict.good for verdict in judge()), "all pictures are right")

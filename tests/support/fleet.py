@@ -36,6 +36,7 @@ class Fleet:
         )
         options = {"port": ports.free_block(1, 0), **self._urls, **gateway}
         self.gateway = Web("gateway", directory, **options)
+        self._history = Store(f"sqlite:///{directory}/history.db")
         self._born = 0
 
     @classmethod
@@ -45,6 +46,7 @@ class Fleet:
     ) -> Iterator[Self]:
         with ExitStack() as stack:
             fleet = cls(broker, directory, **gateway)
+            stack.callback(fleet._history.close)
             stack.callback(fleet.ear.link.stop)
             fleet.ear.link.start()
             stack.enter_context(fleet.recorder)
@@ -98,11 +100,7 @@ class Fleet:
 
     def states(self) -> list[BuildState]:
         """The state of every build in the history."""
-        store = Store(f"sqlite:///{self._directory}/history.db")
-        try:
-            return store.newest(limit=100_000)
-        finally:
-            store.close()
+        return self._history.newest(limit=100_000)
 
     def until_quiet(self, seconds: float) -> None:
         """Wait until every build in the history has ended."""
