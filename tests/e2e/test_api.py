@@ -18,7 +18,7 @@ FAST = {"seconds": 0.5, "steps": 5, "errors": [70]}
 SLOW = {"seconds": 30, "steps": 30, "errors": []}
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def api(gateway: Web) -> Iterator[httpx.Client]:
     with httpx.Client(base_url=gateway.url, timeout=30) as client:
         yield client

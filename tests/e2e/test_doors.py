@@ -11,7 +11,7 @@ import httpx
 import pytest
 import socketio
 import websocket
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from support.service import HTTP, Web
@@ -38,7 +38,7 @@ hostile_in_a_filter = pytest.mark.parametrize(
 )
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def api(gateway: Web) -> Iterator[httpx.Client]:
     with httpx.Client(base_url=gateway.url, timeout=10) as client:
         yield client
@@ -115,12 +115,7 @@ def test_a_bad_start_says_which_field(
         assert answer.json()["errors"][0]["pointer"].startswith(pointer)
 
 
-@settings(
-    max_examples=150,
-    deadline=None,
-    print_blob=True,
-    suppress_health_check=[HealthCheck.function_scoped_fixture],
-)
+@settings(max_examples=150, deadline=None, print_blob=True)
 @given(
     method=st.sampled_from(["GET", "POST", "PUT", "DELETE", "PATCH", "OPTIONS", "HEAD"]),
     path=st.lists(

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Final, Self
 
 import psycopg
-from sqlalchemy import create_engine, text
+from sqlalchemy import make_url
 
 from buildfeed.history.schema import metadata
 from buildfeed.history.store import Store
@@ -131,20 +131,18 @@ class PostgreSQL:
         if self._emptied is None:
             self._emptied = self.new_database()
             Store(self._emptied).position()
-        engine = create_engine(self._emptied)
-        with engine.begin() as connection:
-            tables = ", ".join(metadata.tables)
-            connection.execute(text(f"TRUNCATE {tables} RESTART IDENTITY"))
-            connection.execute(text("INSERT INTO counter (n) VALUES (0)"))
-        engine.dispose()
+        tables = ", ".join(metadata.tables)
+        with self._connect(str(make_url(self._emptied).database)) as connection:
+            connection.execute(f"TRUNCATE {tables} RESTART IDENTITY".encode())
+            connection.execute("INSERT INTO counter (n) VALUES (0)")
         return self._emptied
 
     def log(self) -> str:
         """Return its log."""
         return (self.folder / "log").read_text()
 
-    def _connect(self) -> psycopg.Connection:
-        return psycopg.connect(host=str(self.folder), user=USER, dbname="postgres", autocommit=True)
+    def _connect(self, database: str = "postgres") -> psycopg.Connection:
+        return psycopg.connect(host=str(self.folder), user=USER, dbname=database, autocommit=True)
 
     def _run(self, program: str, *arguments: object) -> subprocess.Popen[bytes]:
         # setpriv: PostgreSQL ends with a test run that is killed.
