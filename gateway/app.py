@@ -325,10 +325,7 @@ class Gateway:
                 **self.patience.refused,
             },
             snapshots_waiting=self._snapshot.waiting,
-            sign_ins={
-                "failed": self.directory.attempts.counted,
-                "refused": self.directory.attempts.refused,
-            },
+            sign_ins=self.directory.sign_ins,
             tokens_known={
                 "history": self.directory.remembered,
                 "file": self.directory.in_file,

@@ -7,7 +7,8 @@ from typing import Final
 
 from buildfeed.broker.local.users import Holder
 from buildfeed.grants import Grants
-from buildfeed.history.tokens import BEARER, Tokens
+from buildfeed.history.tokens import Tokens
+from buildfeed.secret_kinds import BEARER
 from gateway.access.audit import Audit, outcome
 from gateway.access.directory import Directory
 from gateway.access.principal import Principal
@@ -72,11 +73,11 @@ class Logins:
         """Take note that a holder is here; `leave` is called when that has to end."""
 
         def left(_why: str) -> None:
-            self._directory.leave(holder.name)
+            self._directory.visitors.leave(holder.name)
             self._found.pop(holder.token, None)
             leave()
 
-        self._directory.enter(holder.name, self._found[holder.token], left)
+        self._directory.visitors.enter(holder.name, self._found[holder.token], left)
 
     def _tell(self, problem: Problem, address: str) -> None:
         """Log a refusal, without the name: it may be a token, in the wrong field."""

@@ -20,7 +20,8 @@ from buildfeed.grants import Grants
 from buildfeed.history.audit import Deed
 from buildfeed.history.options import MAX_DAYS, database_url, missing_file, place
 from buildfeed.history.store import Store
-from buildfeed.history.tokens import BEARER, NameInUse, Token, digest, new_secret
+from buildfeed.history.tokens import NameInUse, Token, digest, new_secret
+from buildfeed.secret_kinds import BEARER
 from gateway import options
 from gateway.access.token_entries import Entry
 

@@ -25,6 +25,7 @@ from buildfeed.grants import Grants
 from buildfeed.history import turns
 from buildfeed.history.database import Database
 from buildfeed.history.schema import sessions, tokens
+from buildfeed.secret_kinds import BEARER, COOKIE, LINK
 
 SLIDING: Final = timedelta(days=30)
 """A session that is not used for so long has ended."""
@@ -33,10 +34,6 @@ LONGEST: Final = timedelta(days=90)
 _TOUCHED_AFTER: Final = timedelta(hours=1)
 """How old the note of the last use may be, so that few requests write."""
 
-BEARER: Final = "bf_"
-COOKIE: Final = "bs_"
-LINK: Final = "bl_"
-"""What the secrets of tokens, of sessions and of links begin with: scanners for secrets find it."""
 log = logging.getLogger(__name__)
 
 LINK_NAME: Final = "share-"

@@ -12,6 +12,7 @@ for both would sign people out of it.
 from collections.abc import Iterator
 from typing import Final, NamedTuple
 
+from buildfeed.secret_kinds import BEARER, LINK
 from gateway.access import hosts
 from gateway.access.anonymous import is_loopback
 
@@ -25,7 +26,7 @@ PLAIN_LINK: Final = "buildfeed-link"
 """The cookie of a link on the loopback."""
 HEADERS: Final = "authorization", "cookie", "host"
 """The headers that `shown` is asked about, in this order."""
-_OURS: Final = "bf_", "bl_"
+_OURS: Final = BEARER, LINK
 """What our tokens begin with: those of people and apps, and those of links."""
 _LONGEST: Final = 200
 """Characters of a credential; more is none."""

@@ -7,7 +7,8 @@ from collections.abc import Callable
 from typing import Final
 
 from buildfeed import names
-from buildfeed.history.tokens import BEARER, Token, Tokens, digest
+from buildfeed.history.tokens import Token, Tokens, digest
+from buildfeed.secret_kinds import BEARER
 from gateway.access.directory import Directory
 from gateway.access.principal import Principal
 from gateway.answered import answered

@@ -13,9 +13,9 @@ from typing import Any, Final
 
 import msgspec
 
-from gateway.commands.rate_limit import RateLimits
 from gateway.log_limit import LogLimit
 from gateway.problems import Problem
+from gateway.rate_limit import RateLimits
 
 PROJECT: Final = "starts-per-minute"
 ADDRESS: Final = "starts-per-address"

@@ -43,11 +43,11 @@ class SignIn:
             await self._app(scope, receive, send)
             return
         below, request = http_connection.of(scope), object()
-        directory.enter(request, who, lambda _why: below.dismiss())
+        directory.visitors.enter(request, who, lambda _why: below.dismiss())
         try:
             await self._app(scope, receive, send)
         finally:
-            directory.leave(request)
+            directory.visitors.leave(request)
             if below.dismissed:
                 below.close()
 

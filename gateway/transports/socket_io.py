@@ -148,7 +148,7 @@ class SocketIoTransport:
 
     def disconnect(self, connection: Connection, reason: str) -> None:
         """Forget a watcher; a connect on the same connection is a new one."""
-        self._directory.leave(connection)
+        self._directory.visitors.leave(connection)
         self._subscriptions.leave(connection.sid)
         self._fan_out.leave(connection)
         self._questions.pop(connection, None)
@@ -193,13 +193,13 @@ class SocketIoTransport:
 
     def _hold(self, connection: Connection, who: Principal) -> None:
         """Close the connection when its principal has to go."""
-        self._directory.enter(
+        self._directory.visitors.enter(
             connection, who, lambda why: connection.close(frames.POLICY, WHY[why])
         )
 
     async def _renew(self, connection: Connection, arguments: Sequence[object]) -> Body:
         """Return the ack of `auth`: the watcher goes on by another token of its principal."""
-        sid, before = connection.sid, self._directory.here(connection)
+        sid, before = connection.sid, self._directory.visitors.here(connection)
         try:
             who = await self._directory.find(_token(arguments), connection.client)
             if before is None or who.name != before.name:
@@ -232,7 +232,7 @@ class SocketIoTransport:
 
     def _note_watch(self, connection: Connection, body: Body) -> None:
         """Note the answer to a `watch` in the audit, if it is a refusal for who asks."""
-        who = self._directory.here(connection)
+        who = self._directory.visitors.here(connection)
         if who and (error := body.get("error")) and error["code"] in REFUSALS:
             code, subject = error["code"], error.get("grant", "")
             self._directory.audit.refused(who, "watch", subject, connection.client, code)

@@ -16,7 +16,8 @@ import pytest
 from buildfeed.broker.local import users
 from buildfeed.grants import Grants
 from buildfeed.history.database import Database
-from buildfeed.history.tokens import LINK, Tokens
+from buildfeed.history.tokens import Tokens
+from buildfeed.secret_kinds import LINK
 from support.brokers import Embedded
 from support.peers import Connect
 from support.programs import lines

@@ -17,9 +17,6 @@ from buildfeed.history import tokens as module
 from buildfeed.history.database import Database
 from buildfeed.history.schema import tokens
 from buildfeed.history.tokens import (
-    BEARER,
-    COOKIE,
-    LINK,
     LONGEST,
     SLIDING,
     NameInUse,
@@ -30,6 +27,7 @@ from buildfeed.history.tokens import (
     digest,
     new_secret,
 )
+from buildfeed.secret_kinds import BEARER, COOKIE, LINK
 from support.samples import NOW
 
 VIEWER = Grants.parse(["viewer@acme"])

@@ -8,7 +8,8 @@ import pytest
 
 from buildfeed.errors import HistoryUnavailable
 from buildfeed.grants import EVERYTHING, Grants
-from buildfeed.history.tokens import BEARER, LINK, Tokens, digest, new_secret
+from buildfeed.history.tokens import Tokens, digest, new_secret
+from buildfeed.secret_kinds import BEARER, LINK
 from gateway.access.directory import Directory
 from gateway.access.token_file import TokenFile
 from gateway.broker_auth.token_names import TokenNames

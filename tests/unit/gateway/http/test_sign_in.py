@@ -10,8 +10,7 @@ from starlette.routing import Route
 from buildfeed.grants import Grants
 from buildfeed.history.tokens import digest, new_secret
 from gateway.access import principal
-from gateway.access.attempts import MOST
-from gateway.access.directory import Directory
+from gateway.access.directory import MOST_FAILURES, Directory
 from gateway.access.principal import SCOPE
 from support.held_tokens import Held
 from support.signed_in import Application, bearer
@@ -80,14 +79,14 @@ async def test_a_login_of_a_proxy_in_front_is_none_of_ours(site: Site) -> None:
 
 async def test_where_nobody_asks_nothing_is_looked_up(site: Site, tokens: Held) -> None:
     async with site.app.client() as client:
-        for _ in range(2 * MOST):
+        for _ in range(2 * MOST_FAILURES):
             assert (await client.get("/", headers=bearer(new_secret("bf_")))).text == "False"
     assert tokens.asked == []
 
 
 async def test_who_guesses_too_often_is_told_when_to_come_back(site: Site) -> None:
     async with site.app.client() as client:
-        for _ in range(MOST):
+        for _ in range(MOST_FAILURES):
             await client.get("/api/who", headers=bearer(new_secret("bf_")))
         answer = await client.get("/api/who", headers=bearer(new_secret("bf_")))
     assert answer.status_code == 429

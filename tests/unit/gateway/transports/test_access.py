@@ -299,7 +299,7 @@ async def test_a_token_of_somebody_else_changes_nothing(
     for wrong in ([], [""], [1], [secret, secret], [None], [{"token": secret}]):
         assert (await watcher.ask("auth", *wrong))["error"]["code"] == "bad-auth", wrong
     assert (await watcher.ask("watch", "builds/#"))["watching"] == ["builds/acme/#"]
-    assert site.directory.here(watcher.connection) == await site.directory.find(secret, "")
+    assert site.directory.visitors.here(watcher.connection) == await site.directory.find(secret, "")
 
 
 async def test_a_new_token_whose_parts_are_too_many_changes_nothing(
@@ -366,9 +366,9 @@ async def test_a_connect_whose_token_is_revoked_meanwhile_is_refused(
 async def test_what_a_watcher_leaves_is_not_held(site: Site, by: str, secret: str) -> None:
     watcher = Watcher(site, by)
     await watcher.connect(token=secret, watch="builds/#")
-    assert site.directory.here(watcher.connection)
+    assert site.directory.visitors.here(watcher.connection)
     await watcher.say("41")
-    assert site.directory.here(watcher.connection) is None
+    assert site.directory.visitors.here(watcher.connection) is None
     assert site.subscriptions._here == {}
 
 

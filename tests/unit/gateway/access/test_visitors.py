@@ -1,0 +1,144 @@
+"""Who is here: what is open of those who have to go is closed."""
+
+import asyncio
+from datetime import timedelta
+
+import pytest
+
+from buildfeed.grants import Grants
+from buildfeed.history.tokens import SLIDING
+from gateway.access.directory import Directory
+from support.held_tokens import Held
+from support.principals import Open, refused
+
+HERE = "192.0.2.1"
+NOTHING = Grants()
+VIEWER = Grants.parse(["viewer@acme"])
+BUILDER = Grants.parse(["builder@acme"])
+HOUR = timedelta(hours=1)
+
+
+@pytest.fixture
+async def directory(tokens: Held) -> Directory:
+    return Directory(tokens, NOTHING)
+
+
+async def test_what_is_revoked_is_closed_and_nothing_else(
+    tokens: Held, directory: Directory
+) -> None:
+    _, of_ada = tokens.add("ada", VIEWER)
+    _, of_bob = tokens.add("bob", VIEWER)
+    ada, bob = [Open(directory, await directory.find(each, HERE)) for each in (of_ada, of_bob)]
+    stranger = Open(directory, await directory.find("", HERE))
+    await directory.look()
+    assert ada.closed == bob.closed == []
+    tokens.revoke("ada")
+    await directory.look()
+    assert ada.closed == ["revoked"]
+    assert bob.closed == stranger.closed == []
+    assert await refused(directory, of_ada) == "revoked"
+
+
+async def test_other_grants_close_what_is_open_and_hold_from_then_on(
+    tokens: Held, directory: Directory
+) -> None:
+    _, secret = tokens.add("ada", BUILDER)
+    ada = Open(directory, await directory.find(secret, HERE))
+    tokens.regrant("ada", "read:builds/acme/#")
+    await directory.look()
+    assert ada.closed == ["changed"]
+    assert (await directory.find(secret, HERE)).grants == VIEWER
+
+
+async def test_what_has_expired_is_closed_by_the_clock_of_the_database(
+    tokens: Held, directory: Directory
+) -> None:
+    _, secret = tokens.add("ada", VIEWER, HOUR)
+    ada = Open(directory, await directory.find(secret, HERE))
+    tokens.at += HOUR - timedelta(minutes=1)
+    await directory.look()
+    assert ada.closed == []
+    tokens.at += timedelta(minutes=1)
+    await directory.look()
+    assert ada.closed == ["expired"]
+
+
+async def test_a_session_that_was_used_elsewhere_goes_on(
+    tokens: Held, directory: Directory
+) -> None:
+    token, secret = tokens.add("ada", VIEWER)
+    _, who = await directory.sign_in(await directory.find(secret, HERE))
+    ada = Open(directory, who)
+    tokens.at += SLIDING - HOUR
+    tokens.use(token.id, who.session)
+    tokens.at += 2 * HOUR
+    await directory.look()
+    assert ada.closed == []
+    tokens.at += SLIDING
+    await directory.look()
+    assert ada.closed == ["ended"]
+
+
+async def test_to_sign_out_closes_what_this_session_has_open(
+    tokens: Held, directory: Directory
+) -> None:
+    _, secret = tokens.add("ada", VIEWER)
+    who = await directory.find(secret, HERE)
+    (one, first), (_, second) = [await directory.sign_in(who) for _ in range(2)]
+    mine, other, by_token = [Open(directory, each) for each in (first, second, who)]
+    await directory.sign_out(first.session)
+    assert mine.closed == ["ended"]
+    await directory.look()
+    assert other.closed == by_token.closed == []
+    assert await refused(directory, one) == "ended"
+
+
+async def test_to_sign_out_elsewhere_closes_it_here(tokens: Held) -> None:
+    here, there = Directory(tokens, NOTHING), Directory(tokens, NOTHING)
+    _, secret = tokens.add("ada", VIEWER)
+    session, who = await here.sign_in(await here.find(secret, HERE))
+    ada = Open(there, await there.find(session, HERE))
+    await here.sign_out(who.session)
+    await there.look()
+    assert ada.closed == ["ended"]
+
+
+async def test_what_is_revoked_between_the_look_up_and_the_entry_has_to_go(
+    tokens: Held, directory: Directory
+) -> None:
+    _, secret = tokens.add("ada", VIEWER)
+    who = await directory.find(secret, HERE)
+    tokens.revoke("ada")
+    await directory.look()
+    ada = Open(directory, who)
+    await asyncio.sleep(0)
+    assert ada.closed == ["changed"]
+
+
+async def test_a_history_that_is_gone_closes_nothing_that_may_go_on(
+    tokens: Held, directory: Directory
+) -> None:
+    _, secret = tokens.add("ada", VIEWER)
+    _, who = await directory.sign_in(await directory.find(secret, HERE))
+    ada = Open(directory, who)
+    tokens.at += 2 * SLIDING
+    tokens.down = True
+    directory._ahead += 2 * SLIDING  # so much time has passed by our own clock
+    await directory.look()
+    assert ada.closed == []
+    tokens.down = False
+    await directory.look()
+    assert ada.closed == ["ended"]
+
+
+async def test_what_has_left_is_held_no_more(tokens: Held, directory: Directory) -> None:
+    _, secret = tokens.add("ada", VIEWER)
+    who = await directory.find(secret, HERE)
+    one, two = Open(directory, who), Open(directory, who)
+    assert directory.visitors.here(one) == who
+    directory.visitors.leave(one)
+    directory.visitors.leave(one)
+    assert directory.visitors.here(one) is None
+    assert directory.visitors.here(two) == who
+    stranger = Open(directory, directory.anonymous)
+    assert directory.visitors.here(stranger) is None  # and so nobody asks for another of its tokens
