@@ -74,7 +74,7 @@ from gateway.transports.transport import Newest, Transport
 CLOSE_SECONDS = 3.0
 READY_SECONDS = 3.0
 STUCK_MORE_SECONDS = 5.0
-STARTS_OF_ADDRESS, STARTS_IN_ALL = 2, 10
+STARTS_OF_ONE, STARTS_IN_ALL = 2, 10
 """By how much the limits of starts are higher than that of a project, unless they are given."""
 LAGGING_SECONDS = 10.0
 """Seconds of lag from which history counts as behind; the page says so from then on, too."""
@@ -192,7 +192,11 @@ class Gateway:
         newest = Newest(live, builds.find, self._feed.body)
         self._audit = Audit(store.audit().append)
         self.directory = Directory(
-            store.tokens(), settings.anonymous, self._audit, TokenFile(settings.tokens)
+            store.tokens(),
+            settings.anonymous,
+            self._audit,
+            TokenFile(settings.tokens),
+            max_per_principal=settings.max_per_principal,
         )
         self._snapshot = Snapshot(live, store, settings.snapshot_queries)
         self.handover = Handover(settings.shared)
@@ -318,7 +322,10 @@ class Gateway:
             watchers_stuck=sum(each.stuck for each in self._transports),
             activities_refused=self._subscriber.refused,
             connections=self._clients.open,
-            connections_refused=self._clients.refused,
+            connections_refused={
+                **self._clients.refused,
+                "principal": self.directory.visitors.refused,
+            },
             limits_reached={
                 **self._admission.reached,
                 **self.socket_io.server.limited,
@@ -349,12 +356,14 @@ def _is_in_api(route: BaseRoute) -> bool:
 
 
 def _most(settings: Settings) -> Most:
-    """Return the limits of commands; those of an address and in all grow with a project's."""
+    """Return the limits of commands; unless they are given they grow with that of a project."""
     project = settings.starts_per_minute
     address, in_all = settings.starts_per_address, settings.starts_in_all
+    principal = settings.starts_per_principal
     return Most(
         project=project,
-        address=STARTS_OF_ADDRESS * project if address is None else address,
+        address=STARTS_OF_ONE * project if address is None else address,
+        principal=STARTS_OF_ONE * project if principal is None else principal,
         in_all=STARTS_IN_ALL * project if in_all is None else in_all,
         unfinished=settings.max_unfinished,
     )

@@ -27,6 +27,10 @@ _LIMITS: Final = (
     ),
     ("max-per-address", 1000, 0, "How many of them one address may have; 0: no limit."),
     (
+        *("max-per-principal", 1000, 0),
+        "How many WebSockets, streams and sessions that poll one principal has; 0: no limit.",
+    ),
+    (
         *("idle-seconds", 125, 1),
         "Seconds that a connection is kept for a further request: longer than a proxy keeps it.",
     ),
@@ -37,6 +41,10 @@ _LIMITS: Final = (
     (
         *("starts-per-address", None, 0),
         "The same for each address, and for stops; 0: no limit.  [default: twice as many]",
+    ),
+    (
+        *("starts-per-principal", None, 0),
+        "The same for each principal, and for stops; 0: no limit.  [default: twice as many]",
     ),
     (
         *("starts-in-all", None, 0),

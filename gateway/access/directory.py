@@ -56,7 +56,8 @@ T = TypeVar("T")
 class Directory:
     """Knows who a credential stands for; `anonymous` are the grants of those without one.
 
-    What they do and are refused is noted in `audit`. A `file` may have tokens too.
+    What they do and are refused is noted in `audit`. A `file` may have tokens too. A principal may
+    have `max_per_principal` connections open; 0: no limit.
     """
 
     def __init__(
@@ -65,6 +66,8 @@ class Directory:
         anonymous: Grants,
         audit: Audit | None = None,
         file: TokenFile | None = None,
+        *,
+        max_per_principal: int = 0,
     ) -> None:
         self.anonymous = Principal(name=ANONYMOUS, grants=anonymous)
         self.audit = audit or Audit()
@@ -87,7 +90,7 @@ class Directory:
         self._looks = 0
         self.on_change: Callable[[list[Token]], object] | None = None
         """Called with tokens that are new, revoked, or have other grants."""
-        self.visitors = Visitors(lambda who: self._known.get(who.hash) is who)
+        self.visitors = Visitors(lambda who: self._known.get(who.hash) is who, max_per_principal)
         self._number: int | None = None
         self._ahead = datetime.now(UTC) - _awake()
 

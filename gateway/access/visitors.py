@@ -5,11 +5,21 @@ embedded broker) is a holder, whatever object that is, and has a principal and a
 """
 
 import asyncio
+import logging
 from collections.abc import Callable, Hashable, Iterator, Mapping
 from datetime import datetime
+from typing import Final
 
 from buildfeed.history.tokens import Session, Token
+from gateway.access.clients import too_many
+from gateway.access.connection_limit import ConnectionLimit
 from gateway.access.principal import Principal
+from gateway.log_limit import LogLimit
+from gateway.problems import Problem
+
+_LOGGED_A_MINUTE: Final = 20
+
+log = logging.getLogger(__name__)
 
 Close = Callable[[str], object]
 """Closes what is open, for a reason of `principal.WHY`."""
@@ -18,24 +28,36 @@ Close = Callable[[str], object]
 class Visitors:
     """What is open of those who are signed in.
 
-    `is_known` tells whether a principal is still what a credential stands for.
+    `is_known` tells whether a principal is still what a credential stands for. Of one principal at
+    most `most_of_one` connections that count are open at a time; 0: no limit.
     """
 
-    def __init__(self, is_known: Callable[[Principal], bool]) -> None:
+    def __init__(self, is_known: Callable[[Principal], bool], most_of_one: int = 0) -> None:
         self._is_known = is_known
+        self._limit = ConnectionLimit(0, most_of_one)
+        self._logged = LogLimit(_LOGGED_A_MINUTE)
+        self.refused = 0
+        """How many connections were refused as one principal had too many."""
         self._here: dict[Hashable, tuple[Principal, Close]] = {}
 
     def __len__(self) -> int:
         return len(self._here)
 
-    def enter(self, holder: Hashable, principal: Principal, close: Close) -> None:
+    def enter(
+        self, holder: Hashable, principal: Principal, close: Close, *, counts: bool = False
+    ) -> None:
         """Take note of what a principal has open; `close` is called when that has to end.
 
         That may be soon: who was asked for a moment ago may be known no more. Somebody anonymous
-        never has to go.
+        never has to go. What `counts` is a connection to the limit of one principal; raises Problem
+        when that is reached.
         """
         if principal.anonymous:
             return
+        if counts:
+            self._limit.leave(holder)
+            if self._limit.enter(holder, principal.name):
+                raise self._refusal(principal.name)
         self._here[holder] = principal, close
         if not self._is_known(principal):
             asyncio.get_running_loop().call_soon(close, "changed")
@@ -43,6 +65,16 @@ class Visitors:
     def leave(self, holder: Hashable) -> None:
         """Take note that something is open no more."""
         self._here.pop(holder, None)
+        self._limit.leave(holder)
+
+    def _refusal(self, name: str) -> Problem:
+        """Return the refusal of a connection of a principal who has too many, and log it."""
+        self.refused += 1
+        left_out = self._logged.take(name, asyncio.get_running_loop().time())
+        if left_out is not None:
+            facts = {"reason": "principal", "principal": name, "left_out": left_out}
+            log.warning("http.too_many_connections", extra=facts)
+        return too_many(f"of {name}")
 
     def here(self, holder: Hashable) -> Principal | None:
         """Return the principal who has something open."""

@@ -132,12 +132,14 @@ class SocketIoTransport:
         sid = connection.sid
         try:
             filters = self._subscriptions.enter(sid, packet.data, who)
+            self._hold(connection, who)
         except (InvalidFilter, Problem) as exc:
+            self._subscriptions.leave(sid)
             self._note(connection, "connect", exc, who)
             return str(exc), refusal(exc)["error"]
-        self._hold(connection, who)
         self._fan_out.enter(connection)
-        log.debug("watcher.connected", extra={"sid": sid, "client": connection.client})
+        facts = {"sid": sid, "client": connection.client, "principal": who.name}
+        log.debug("watcher.connected", extra=facts)
         self._start(connection, self._greet(connection, sid, filters))
         return None
 
@@ -192,9 +194,9 @@ class SocketIoTransport:
         del self._questions[connection]
 
     def _hold(self, connection: Connection, who: Principal) -> None:
-        """Close the connection when its principal has to go."""
+        """Close the connection when its principal has to go; raises Problem if one has too many."""
         self._directory.visitors.enter(
-            connection, who, lambda why: connection.close(frames.POLICY, WHY[why])
+            connection, who, lambda why: connection.close(frames.POLICY, WHY[why]), counts=True
         )
 
     async def _renew(self, connection: Connection, arguments: Sequence[object]) -> Body:

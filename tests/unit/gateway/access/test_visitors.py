@@ -8,6 +8,8 @@ import pytest
 from buildfeed.grants import Grants
 from buildfeed.history.tokens import SLIDING
 from gateway.access.directory import Directory
+from gateway.access.principal import Principal
+from gateway.problems import Problem
 from support.held_tokens import Held
 from support.principals import Open, refused
 
@@ -142,3 +144,37 @@ async def test_what_has_left_is_held_no_more(tokens: Held, directory: Directory)
     assert directory.visitors.here(two) == who
     stranger = Open(directory, directory.anonymous)
     assert directory.visitors.here(stranger) is None  # and so nobody asks for another of its tokens
+
+
+# --- how much
+
+
+async def test_a_principal_has_so_many_connections_and_no_more(
+    tokens: Held, caplog: pytest.LogCaptureFixture
+) -> None:
+    directory = Directory(tokens, NOTHING, max_per_principal=2)
+    visitors = directory.visitors
+    token, secret = tokens.add("ada", VIEWER)
+    _, of_bob = tokens.add("bob", VIEWER)
+    by_token, bob = [await directory.find(each, HERE) for each in (secret, of_bob)]
+    by_cookie = await directory.find(tokens.sign_in(token.id), "192.0.2.2")
+
+    def enter(holder: str, who: Principal, *, counts: bool = True) -> None:
+        visitors.enter(holder, who, str, counts=counts)
+
+    enter("1", by_token)
+    enter("2", by_cookie)
+    enter("2", by_token)  # it has shown another token: it is one connection still
+    with pytest.raises(Problem) as problem:
+        enter("3", by_cookie)
+    assert (problem.value.status, problem.value.slug) == (503, "too-many-connections")
+    assert problem.value.detail.startswith("There are too many connections of ada:")
+    assert visitors.here("3") is None
+    assert visitors.refused == 1
+    assert [vars(each)["principal"] for each in caplog.records] == ["ada"]
+    enter("4", by_token, counts=False)  # a short request is no connection
+    enter("5", bob)
+    for number in range(10):
+        enter(f"stranger {number}", directory.anonymous)
+    visitors.leave("1")
+    enter("3", by_token)

@@ -2,6 +2,7 @@
 
 import asyncio
 
+import httpx
 import pytest
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
@@ -23,10 +24,11 @@ class Site:
     """A place that says who asks, and one that waits until the test lets it answer."""
 
     def __init__(self, tokens: Held) -> None:
-        self.directory = Directory(tokens, Grants())
+        self.directory = Directory(tokens, Grants(), max_per_principal=1)
         self.go_on = asyncio.Event()
         self.waits = 0
-        routes = [Route("/api/who", self._who), Route("/api/wait", self._wait), Route("/", _open)]
+        waiting = [Route(path, self._wait) for path in ("/api/wait", "/api/events")]
+        routes = [Route("/api/who", self._who), *waiting, Route("/", _open)]
         self.app = Application(self.directory, routes)
 
     async def _who(self, request: Request) -> Response:
@@ -126,3 +128,23 @@ async def test_a_request_that_is_over_is_not_held(site: Site, tokens: Held) -> N
     await who(site, **bearer(secret))
     assert not site.app.below.closed
     assert site.directory._here == {}
+
+
+async def test_streams_are_connections_of_their_principal_and_other_requests_are_not(
+    site: Site, tokens: Held
+) -> None:
+    _, secret = tokens.add("ada", VIEWER)
+    async with site.app.client() as client:
+
+        def ask(path: str) -> "asyncio.Task[httpx.Response]":
+            return asyncio.create_task(client.get(path, headers=bearer(secret)))
+
+        waiting = [ask("/api/events"), ask("/api/wait"), ask("/api/wait")]
+        await until(lambda: site.waits == len(waiting))
+        refused = await client.get("/api/events", headers=bearer(secret))
+        assert refused.status_code == 503
+        assert refused.json()["type"] == "urn:buildfeed:problem:too-many-connections"
+        assert refused.headers["retry-after"] == "10"
+        site.go_on.set()
+        assert {(await each).status_code for each in waiting} == {200}
+        assert (await client.get("/api/events", headers=bearer(secret))).status_code == 200

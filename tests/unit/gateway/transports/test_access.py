@@ -125,6 +125,31 @@ async def test_while_the_history_is_away_nobody_new_comes_in(
     assert (await Watcher(site, by).connect(token=secret))["code"] == "history-unavailable"
 
 
+@BY
+async def test_beyond_the_connections_of_one_it_is_told_so(by: str, tokens: Held) -> None:
+    site = Site(directory=Directory(tokens, Grants(), max_per_principal=1))
+    _, secret = tokens.add("ada", VIEWER)
+    first, second = Watcher(site, by), Watcher(site, by)
+    assert "sid" in await first.connect(token=secret, watch="builds/#")
+    refused = await second.connect(token=secret, watch="builds/#")
+    assert refused["code"] == "too-many-connections"
+    assert "of ada" in refused["message"]
+    assert site.transport.watchers == len(site.subscriptions._here) == 1
+    assert (await first.ask("auth", secret))["name"] == "ada"
+    await first.say("41")
+    assert "sid" in await second.connect(token=secret, watch="builds/#")
+
+
+@BY
+async def test_the_log_of_a_connect_says_who(
+    site: Site, by: str, secret: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("DEBUG")
+    await Watcher(site, by).connect(token=secret)
+    (line,) = [vars(each) for each in caplog.records if each.msg == "watcher.connected"]
+    assert line["principal"] == "ada"
+
+
 # --- what is watched
 
 
