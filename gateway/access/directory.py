@@ -343,7 +343,7 @@ class Directory:
             token = tokens.get(principal.token)
             if principal.session in sessions or (token and differs(token, principal)):
                 del self._known[hash_]
-        self.visitors.take(tokens, sessions)
+        self.visitors.take(tokens, sessions, self.now())
 
     async def _end_expired(self) -> None:
         """Close what has expired; a session that was used meanwhile goes on."""

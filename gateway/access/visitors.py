@@ -10,6 +10,8 @@ from collections.abc import Callable, Hashable, Iterator, Mapping
 from datetime import datetime
 from typing import Final
 
+import msgspec
+
 from buildfeed.history.tokens import Session, Token
 from gateway.access.clients import too_many
 from gateway.access.connection_limit import ConnectionLimit
@@ -91,14 +93,25 @@ class Visitors:
         if found := self._here.get(holder):
             self._here[holder] = principal, found[1]
 
-    def take(self, tokens: Mapping[str, Token], sessions: Mapping[str, Session]) -> None:
-        """Close what has to end by what changed: tokens by their ids, sessions by their hashes."""
-        for principal, close in list(self._here.values()):
+    def take(
+        self, tokens: Mapping[str, Token], sessions: Mapping[str, Session], now: datetime
+    ) -> None:
+        """Close what has to end by what changed: tokens by their ids, sessions by their hashes.
+
+        A token that ends earlier than was known, as one does that was renewed, goes on until then.
+        """
+        for holder, (principal, close) in list(self._here.items()):
             token, session = tokens.get(principal.token), sessions.get(principal.session)
-            if token and differs(token, principal):
-                close("revoked" if token.revoked else "changed")
+            if token and token.revoked:
+                close("revoked")
+            elif token and token.grants != principal.grants:
+                close("changed")
             elif session and session.ended:
                 close("ended")
+            elif token and ends_earlier(token, principal):
+                self.renew(holder, msgspec.structs.replace(principal, expires=token.expires))
+                if token.expires and token.expires <= now:
+                    close("expired")
 
     def end(self, session: str) -> None:
         """Close what a session has open: its owner has signed out."""
@@ -115,6 +128,11 @@ class Visitors:
 
 def differs(token: Token, principal: Principal) -> bool:
     """Tell whether a token is revoked, or does not grant any more what it did when looked up."""
+    same_grants = token.grants == principal.grants
+    return token.revoked is not None or not same_grants or ends_earlier(token, principal)
+
+
+def ends_earlier(token: Token, principal: Principal) -> bool:
+    """Tell whether a token ends before what was known when its principal was looked up."""
     ends, known = token.expires, principal.expires
-    ends_earlier = ends is not None and (known is None or known > ends)
-    return token.revoked is not None or token.grants != principal.grants or ends_earlier
+    return ends is not None and (known is None or known > ends)

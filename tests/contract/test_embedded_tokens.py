@@ -240,6 +240,25 @@ def test_a_revoked_token_is_closed_with_all_it_has(
     assert heir.subscribe("builds/acme/#") == REFUSED
 
 
+def test_a_renewed_token_takes_over_its_session_and_the_old_one_ends_alone(
+    broker: Embedded, tokens: Tokens, ada: str, raw: Connecting, connect: Connect
+) -> None:
+    session = {"subscriptions": [("builds/acme/#", 1)], "durable_id": "ada:app"}
+    app, phone = connect(ada, **session), raw(ada, "ada:phone")
+    assert phone.connack == ACCEPTED
+    _, secret, _ = tokens.renew("ada", None, timedelta(seconds=4))
+    app.link.stop()
+    connect(broker.url).link.publish(TOPIC, b"meanwhile", qos=1).result(5)
+    renewed = connect(broker.url_of("ada", secret), **session)
+    renewed.until(lambda: renewed.payloads == [b"meanwhile"])
+    assert phone.is_open()
+    assert raw(ada, "ada:tablet").connack == ACCEPTED  # the old one is good still
+    assert phone.receive(1) == b""  # until it is not
+    assert raw(ada, "ada:phone").connack == NOT_AUTHORIZED
+    connect(broker.url).link.publish(TOPIC, b"after", qos=1).result(5)
+    renewed.until(lambda: renewed.payloads == [b"meanwhile", b"after"])
+
+
 def test_an_expired_token_is_closed(broker: Embedded, tokens: Tokens, raw: Connecting) -> None:
     _, secret = tokens.add("short", Grants.parse(["viewer@acme"]), timedelta(seconds=2))
     client = raw(broker.url_of("short", secret), "short")

@@ -146,6 +146,36 @@ async def test_what_has_left_is_held_no_more(tokens: Held, directory: Directory)
     assert directory.visitors.here(stranger) is None  # and so nobody asks for another of its tokens
 
 
+async def test_what_a_renewed_token_has_open_goes_on_until_it_ends(
+    tokens: Held, directory: Directory
+) -> None:
+    token, old = tokens.add("ada", VIEWER)
+    by_token, by_cookie = [
+        Open(directory, await directory.find(each, HERE))
+        for each in (old, tokens.sign_in(token.id))
+    ]
+    _, new, _ = tokens.renew("ada", None, HOUR)
+    await directory.look()
+    assert by_token.closed == by_cookie.closed == []
+    assert (await directory.find(old, HERE)).expires == tokens.at + HOUR
+    renewed = Open(directory, await directory.find(new, HERE))
+    tokens.at += HOUR
+    await directory.look()
+    assert by_token.closed == by_cookie.closed == ["expired"]
+    assert renewed.closed == []
+    assert await refused(directory, old) == "expired"
+
+
+async def test_what_is_renewed_without_an_overlap_is_closed_at_once(
+    tokens: Held, directory: Directory
+) -> None:
+    _, old = tokens.add("ada", VIEWER)
+    ada = Open(directory, await directory.find(old, HERE))
+    tokens.renew("ada", None, timedelta())
+    await directory.look()
+    assert ada.closed[0] == "expired"
+
+
 # --- how much
 
 

@@ -341,6 +341,26 @@ async def test_a_new_token_whose_parts_are_too_many_changes_nothing(
     assert len(site.live.hub.filters(watcher.connection.sid)) == len(asked) < MAX_FILTERS
 
 
+@BY
+async def test_by_a_renewed_token_one_goes_on_when_the_old_one_ends(
+    site: Site, by: str, tokens: Held, secret: str
+) -> None:
+    watcher, other = Watcher(site, by), Watcher(site, by)
+    for each in (watcher, other):
+        await each.connect(token=secret, watch="builds/#")
+    _, renewed, _ = tokens.renew("ada", None, timedelta(hours=1))
+    await site.directory.look()
+    await site.receive(start("b1"))
+    assert (await watcher.ask("auth", renewed))["name"] == "ada"
+    await site.receive(start("b2"))
+    tokens.at += timedelta(hours=1)
+    await site.directory.look()
+    assert other.connection.closing
+    assert not watcher.connection.closing
+    await site.receive(start("b3"))
+    assert await watcher.builds() == [("acme", f"b{number}") for number in (1, 2, 3)]
+
+
 # --- who has to go
 
 
