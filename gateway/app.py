@@ -90,7 +90,9 @@ def create(settings: Settings) -> ASGIApp:
         drain = Drain(settings.drain_seconds)
         drain.heed_signals()
         store = await asyncio.to_thread(Store, settings.database_url)
-        gateway = Gateway(settings, store, drain, clients, links, certificate=certificate)
+        gateway = Gateway(
+            settings, store, drain, clients, access, paths=paths, certificate=certificate
+        )
         drain.on_begin = gateway.handover.leave
         app.router.routes.extend(gateway.routes())
         app.router.redirect_slashes = False  # `Spelling` knows one spelling only
@@ -112,7 +114,6 @@ def create(settings: Settings) -> ASGIApp:
     certificate = _certificate(settings)
     access = Access(settings.origins, settings.host, has_tls=certificate is not None)
     refusals, paths = Refusals(access), Paths(settings.root_path)
-    links = Links(access, paths)
     proxies = Proxies(settings.trusted_proxies)
     clients = Clients(proxies, settings.max_connections, settings.max_per_address)
 
@@ -138,8 +139,9 @@ class Gateway:
         store: Store,
         drain: Drain,
         clients: Clients,
-        links: Links,
+        access: Access,
         *,
+        paths: Paths,
         certificate: Certificate | None = None,
     ) -> None:
         self._settings = settings
@@ -152,6 +154,7 @@ class Gateway:
             settings.stuck_seconds + STUCK_MORE_SECONDS,
         )
         self._store = store
+        links = Links(access, paths)
         # The state, and the sources that fill it.
         self._clock = AwakeClock()
         self._live = live = Live(self._send, self._clock.time)
@@ -197,6 +200,7 @@ class Gateway:
             self._audit,
             TokenFile(settings.tokens),
             max_per_principal=settings.max_per_principal,
+            is_private=lambda host: settings.tokens_by_http or access.is_private(host),
         )
         self._snapshot = Snapshot(live, store, settings.snapshot_queries)
         self.handover = Handover(settings.shared)

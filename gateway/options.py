@@ -225,6 +225,16 @@ def tls(command: Command) -> Command:
     return command
 
 
+def tokens_by_http(command: Command) -> Command:
+    """Add `--tokens-by-http`, given to the command as `tokens_by_http`."""
+    return click.option(
+        "--tokens-by-http",
+        envvar="BUILDFEED_TOKENS_BY_HTTP",
+        is_flag=True,
+        help="Take tokens from other machines by http too, where everybody on the way reads them.",
+    )(command)
+
+
 def check_tls(cert: Path | None, key: Path | None, workers: int) -> None:
     """Raise click.UsageError, one sentence of advice, if TLS is not possible that way."""
     if bool(cert) != bool(key):

@@ -34,7 +34,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     time. A request has `head_seconds` for its head and `body_seconds` for its body.
     `trusted_proxies` are addresses and networks of proxies that say who their clients are. A
     connection is kept for `idle_seconds` after an answer. With `tls_cert` and `tls_key` the only
-    process speaks TLS itself.
+    process speaks TLS itself. With `tokens_by_http` tokens are also taken from other machines by
+    http.
 
     RabbitMQ asks at `broker_auth`, a host and a port, about those who log in there with a token, by
     paths with `broker_auth_secret` in them, and its management API at `management_url` closes their
@@ -74,6 +75,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     idle_seconds: int = 125
     tls_cert: Path | None = None
     tls_key: Path | None = None
+    tokens_by_http: bool = False
     broker_auth: tuple[str, int] | None = None
     broker_auth_secret: str = ""
     management_url: str = ""

@@ -33,10 +33,14 @@ _LONGEST: Final = 200
 
 
 class Shown(NamedTuple):
-    """What a request shows of who asks: a token, or cookies; the first good one of these counts."""
+    """What a request shows of who asks: a token, or cookies; the first good one of these counts.
+
+    `host` is that to which it was sent, by the header `Host`.
+    """
 
     token: str = ""
     cookies: tuple[str, ...] = ()
+    host: str = ""
 
     @property
     def first(self) -> str:
@@ -76,8 +80,8 @@ def cookies(header: str, host: str) -> tuple[str, ...]:
 def shown(authorization: str, cookie: str, host: str) -> Shown:
     """Return what the headers `Authorization`, `Cookie` and `Host` show; a token goes first."""
     if token := bearer(authorization):
-        return Shown(token)
-    return Shown(cookies=cookies(cookie, host))
+        return Shown(token, host=host)
+    return Shown(cookies=cookies(cookie, host), host=host)
 
 
 def _pairs(header: str) -> Iterator[tuple[str, str]]:

@@ -28,7 +28,7 @@ from buildfeed.history.tokens import LINK_NAME, Session, Token, Tokens, TooManyL
 from buildfeed.secret_kinds import COOKIE, LINK
 from gateway.access.audit import Audit
 from gateway.access.credentials import Shown
-from gateway.access.principal import ANONYMOUS, Principal, not_signed_in
+from gateway.access.principal import ANONYMOUS, Principal, in_the_clear, not_signed_in
 from gateway.access.proxies import owner
 from gateway.access.token_file import LOOK_SECONDS as FILE_LOOK_SECONDS
 from gateway.access.token_file import TokenFile
@@ -57,7 +57,8 @@ class Directory:
     """Knows who a credential stands for; `anonymous` are the grants of those without one.
 
     What they do and are refused is noted in `audit`. A `file` may have tokens too. A principal may
-    have `max_per_principal` connections open; 0: no limit.
+    have `max_per_principal` connections open; 0: no limit. `is_private` tells whether a token may
+    be sent to a host.
     """
 
     def __init__(
@@ -68,10 +69,12 @@ class Directory:
         file: TokenFile | None = None,
         *,
         max_per_principal: int = 0,
+        is_private: Callable[[str], bool] = lambda _host: True,
     ) -> None:
         self.anonymous = Principal(name=ANONYMOUS, grants=anonymous)
         self.audit = audit or Audit()
         self._tokens = tokens
+        self._is_private = is_private
         self._looking = False
         self._file = file or TokenFile(None)
         self._failures = RateLimit(MOST_FAILURES)
@@ -93,6 +96,10 @@ class Directory:
         self.visitors = Visitors(lambda who: self._known.get(who.hash) is who, max_per_principal)
         self._number: int | None = None
         self._ahead = datetime.now(UTC) - _awake()
+
+    def at_once(self, shown: Shown) -> Principal | None:
+        """Return what `recognise` does, if that can be said without a look-up."""
+        return None if self._is_in_the_clear(shown) else self.known(shown.first)
 
     def known(self, credential: str) -> Principal | None:
         """Return the principal of a credential if that can be said without a look-up."""
@@ -122,8 +129,11 @@ class Directory:
         """Return the principal of what a request shows, which comes from `address`.
 
         A browser sends its cookies, whether its page wants to or not: with none that is good
-        somebody is as anonymous as without. Raises as `find` does.
+        somebody is as anonymous as without. Raises as `find` does, and Problem 400 for a token that
+        others may have read on its way.
         """
+        if self._is_in_the_clear(shown):
+            raise in_the_clear(shown.host)
         if shown.token:
             return await self.find(shown.token, address)
         why = "missing"
@@ -135,6 +145,9 @@ class Directory:
                     raise
                 why = problem.extra["reason"]
         return msgspec.structs.replace(self.anonymous, why=why)
+
+    def _is_in_the_clear(self, shown: Shown) -> bool:
+        return bool(shown.token) and not self._is_private(shown.host)
 
     async def _look_up(self, credential: str, address: str) -> Principal:
         """Return the principal of a credential, and remember it; raises as `find` does.

@@ -114,7 +114,7 @@ class SocketIoTransport:
     def connect(self, connection: Connection, packet: Packet) -> Answer | Awaitable[Answer]:
         """Take a watcher, or refuse it or its filters."""
         shown = _shown(connection, packet)
-        who = self._directory.known(shown.first)
+        who = self._directory.at_once(shown)
         return self._take(connection, packet, who) if who else self._admit(connection, packet)
 
     async def _admit(self, connection: Connection, packet: Packet) -> Answer:
@@ -203,7 +203,8 @@ class SocketIoTransport:
         """Return the ack of `auth`: the watcher goes on by another token of its principal."""
         sid, before = connection.sid, self._directory.visitors.here(connection)
         try:
-            who = await self._directory.find(_token(arguments), connection.client)
+            shown = Shown(_token(arguments), host=_host(connection))
+            who = await self._directory.recognise(shown, connection.client)
             if before is None or who.name != before.name:
                 raise other_principal()
         except Problem as problem:
@@ -260,8 +261,13 @@ def _shown(connection: Connection, packet: Packet) -> Shown:
     """Return what the client of a connect shows: a token there, or what its handshake had."""
     token = packet.data.get("token") if isinstance(packet.data, dict) else None
     if token is not None:
-        return Shown(str(token))
+        return Shown(str(token), host=_host(connection))
     return connection.shown if isinstance(connection.shown, Shown) else Shown()
+
+
+def _host(connection: Connection) -> str:
+    """Return the host to which a connection was made."""
+    return connection.shown.host if isinstance(connection.shown, Shown) else ""
 
 
 def _token(arguments: Sequence[object]) -> str:

@@ -52,6 +52,13 @@ def asked(web: Web, token: str, path: str = "/api/builds") -> int:
     return HTTP.get(f"{web.url}{path}", headers={"Authorization": f"Bearer {token}"}).status_code
 
 
+def by_http(web: Web, token: str) -> tuple[int, str]:
+    """Return how a token is answered that comes from another machine, as its Host header says."""
+    headers = {"Authorization": f"Bearer {token}", "Host": f"192.0.2.1:{web.options['port']}"}
+    answer = HTTP.get(f"{web.url}/api/builds", headers=headers)
+    return answer.status_code, answer.json().get("type", "").rpartition(":")[2]
+
+
 def processes(web: Web) -> int:
     return int(str(web.options.get("workers", 1)))
 
@@ -69,6 +76,7 @@ def test_a_token_opens_the_door_and_its_revocation_closes_it(
     assert HTTP.get(f"{web.url}/api/builds").status_code == 401
     token = terminal.token("bob", "viewer@*")
     assert asked(web, token) == 200  # at once
+    assert by_http(web, token) == (400, "needs-https")
     assert asked(web, token, "/api/overview") == 403
     with web_socket(web, token) as socket, stream(web, token) as events:
         terminal.says("token", "revoke", "bob")
@@ -81,6 +89,16 @@ def test_a_token_opens_the_door_and_its_revocation_closes_it(
     answer = HTTP.get(f"{web.url}/api/builds", headers={"Authorization": f"Bearer {token}"})
     assert answer.json()["reason"] == "revoked"
     assert "bf_" not in web.text.replace(web.url, "")
+
+
+def test_in_a_network_that_one_trusts_tokens_are_taken_by_http(
+    run: Run, terminal: Terminal, free_port: Callable[[], int]
+) -> None:
+    token = terminal.token("ada", "viewer@*")
+    options = {"mqtt_port": free_port(), "no_worker": True, "tokens_by_http": True}
+    web = run("up", host="0.0.0.0", **options)
+    assert isinstance(web, Web)
+    assert by_http(web.until_ready(), token) == (200, "")
 
 
 def test_a_file_of_tokens_is_read_again_when_it_changes(

@@ -95,6 +95,24 @@ async def test_a_token_that_is_no_good_makes_nobody_anonymous(directory: Directo
         await directory.recognise(Shown("bf_nobody"), HERE)
 
 
+async def test_a_token_that_others_may_have_read_on_its_way_is_not_taken(tokens: Held) -> None:
+    directory = Directory(tokens, VIEWER, is_private=lambda host: host == "builds.example")
+    token, secret = tokens.add("ada", VIEWER)
+    private = Shown(secret, host="builds.example")
+    assert (await directory.recognise(private, HERE)).name == "ada"
+    assert directory.at_once(private) is not None
+    for known in (secret, new_secret("bf_")):
+        clear = Shown(known, host="192.0.2.1:8000")
+        assert directory.at_once(clear) is None
+        with pytest.raises(Problem, match=r"--origin https://192\.0\.2\.1;") as problem:
+            await directory.recognise(clear, HERE)
+        assert (problem.value.status, problem.value.slug) == (400, "needs-https")
+    nothing = Shown(host="192.0.2.1:8000")
+    assert (await directory.recognise(nothing, HERE)).anonymous
+    cookie = Shown(cookies=(tokens.sign_in(token.id),), host="192.0.2.1:8000")
+    assert (await directory.recognise(cookie, HERE)).name == "ada"  # which browsers do not send
+
+
 # --- guessing
 
 

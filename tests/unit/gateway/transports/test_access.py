@@ -150,6 +150,24 @@ async def test_the_log_of_a_connect_says_who(
     assert line["principal"] == "ada"
 
 
+@BY
+async def test_a_token_by_http_is_refused_wherever_it_is_shown(by: str, tokens: Held) -> None:
+    directory = Directory(tokens, Grants(), is_private=lambda host: host == "builds.example")
+    site = Site(directory=directory)
+    token, secret = tokens.add("ada", VIEWER)
+    cookie = tokens.sign_in(token.id)
+    private = Watcher(site, by, Shown(host="builds.example"))
+    assert "sid" in await private.connect(token=secret)
+    assert (await private.ask("auth", secret))["name"] == "ada"
+    in_header = Watcher(site, by, Shown(secret, host="192.0.2.1"))
+    assert (await in_header.connect())["code"] == "needs-https"
+    in_packet = Watcher(site, by, Shown(host="192.0.2.1"))
+    assert (await in_packet.connect(token=secret))["code"] == "needs-https"
+    by_cookie = Watcher(site, by, Shown(cookies=(cookie,), host="192.0.2.1"))
+    assert "sid" in await by_cookie.connect()
+    assert (await by_cookie.ask("auth", secret))["error"]["code"] == "needs-https"
+
+
 # --- what is watched
 
 
