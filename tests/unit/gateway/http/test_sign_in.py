@@ -111,7 +111,7 @@ async def test_a_request_that_lasts_is_sent_away_with_its_principal(
     async with site.app.client() as client:
         asking = asyncio.create_task(client.get("/api/wait", headers=bearer(secret)))
         await until(lambda: site.waits)
-        assert len(site.directory._here) == 1
+        assert len(site.directory.visitors) == 1
         tokens.revoke("ada")
         await site.directory.look()
         below = site.app.below
@@ -120,14 +120,14 @@ async def test_a_request_that_lasts_is_sent_away_with_its_principal(
         site.go_on.set()
         await asking
     assert below.closed
-    assert site.directory._here == {}
+    assert not site.directory.visitors
 
 
 async def test_a_request_that_is_over_is_not_held(site: Site, tokens: Held) -> None:
     _, secret = tokens.add("ada", VIEWER)
     await who(site, **bearer(secret))
     assert not site.app.below.closed
-    assert site.directory._here == {}
+    assert not site.directory.visitors
 
 
 async def test_streams_are_connections_of_their_principal_and_other_requests_are_not(

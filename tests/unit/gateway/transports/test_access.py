@@ -137,7 +137,7 @@ async def test_beyond_the_connections_of_one_it_is_told_so(by: str, tokens: Held
     assert site.transport.watchers == len(site.subscriptions._here) == 1
     assert (await first.ask("auth", secret))["name"] == "ada"
     await first.say("41")
-    assert "sid" in await second.connect(token=secret, watch="builds/#")
+    assert "sid" in await Watcher(site, by).connect(token=secret, watch="builds/#")
 
 
 @BY
