@@ -54,7 +54,12 @@ class Side:
             with closing(Store(f"sqlite:///{folder}/history.db")) as store:
                 _, self._token = store.tokens().add("bench", Grants.parse(grants.split()))
         port = ports.free_block(1, secrets.randbelow(100_000))
-        limits = {"max_connections": 100_000, "max_per_address": 0, "frame_ms": 0}
+        limits = {
+            "max_connections": 100_000,
+            "max_per_address": 0,
+            "max_per_principal": 0,
+            "frame_ms": 0,
+        }
         anonymous = "none" if grants else "all"
         web = Web("gateway", folder, mqtt_url=url, port=port, anonymous=anonymous, **limits)
         with on_core(SERVER_CORE):

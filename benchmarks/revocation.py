@@ -1,9 +1,10 @@
 """Measures how soon a revoked token has nothing open: many watchers at several processes.
 
 Watchers come by WebSocket, by polling, and by Server-Sent Events, all with one token. It is revoked
-in the history, as `buildfeed token revoke` does; each watcher notes when it was closed. Between the
-rounds the broker or the gateway restarts, or both; in the last a process of the gateway is frozen
-for a while when the token is revoked.
+in the history, as `buildfeed token revoke` does; each watcher notes when it was closed. Before a
+round the broker or the gateway restarts, or both; or that happens between the coming of the
+watchers and the revocation, and those who were cut off come again. In the last round a process of
+the gateway is frozen for a while when the token is revoked.
 usage: python benchmarks/revocation.py --help
 """
 
@@ -15,9 +16,11 @@ import signal
 import sys
 import tempfile
 import time
+from collections import Counter
 from collections.abc import Callable
 from contextlib import ExitStack, closing
 from pathlib import Path
+from typing import NamedTuple
 
 sys.path += [str(Path(__file__).parents[1]), str(Path(__file__).parents[1] / "tests")]
 
@@ -52,6 +55,7 @@ class Place:
             workers=processes,
             anonymous="none",
             max_per_address=0,
+            max_per_principal=0,
         )
         stack.enter_context(self.web)
         self.web.until_ready()
@@ -76,15 +80,47 @@ class Place:
         self.web.start()
         self.web.until_ready()
 
-    def processes(self) -> list[int]:
-        """Return the processes of the gateway that serve (proc(5), `children`)."""
-        pid = self.web.pid
-        below = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-        return [int(each) for each in below]
+    def kill_one(self) -> None:
+        """Kill a process of the gateway; its successor serves when this returns."""
+        self.web.kill_one()
+
+    def kill_one_and_restart_broker(self) -> None:
+        """Kill a process of the gateway while the broker is away."""
+        self.broker.stop()
+        self.web.kill_one()
+        self.broker.start()
+        self.web.until_ready()
 
 
-async def revoke(place: Place, name: str, watchers: int, *, freeze: bool) -> dict[str, object]:
+def nothing(_place: Place) -> None:
+    """Do nothing."""
+
+
+class Round(NamedTuple):
+    """What happens before the watchers come, and what before their token is revoked."""
+
+    before: Callable[[Place], None] = nothing
+    meanwhile: Callable[[Place], None] = nothing
+    freezes: bool = False
+
+
+ROUNDS = {
+    "nothing": Round(),
+    "before: the gateway restarted": Round(before=Place.restart_gateway),
+    "before: the broker restarted": Round(before=Place.restart_broker),
+    "before: both restarted": Round(before=Place.restart_both),
+    "meanwhile: a process killed": Round(meanwhile=Place.kill_one),
+    "meanwhile: the broker restarted": Round(meanwhile=Place.restart_broker),
+    "meanwhile: a process killed, the broker restarted": Round(
+        meanwhile=Place.kill_one_and_restart_broker
+    ),
+    "meanwhile: a process frozen": Round(freezes=True),
+}
+
+
+async def revoke(place: Place, name: str, watchers: int, kind: Round) -> dict[str, object]:
     """Let watchers in, revoke their token, and return how soon they were closed."""
+    await asyncio.to_thread(kind.before, place)
     _, secret = place.tokens.add(name, Grants.parse(["viewer@*"]))
     share = watchers // 5
     counts = {"websocket": watchers - 2 * share, "polling": share, "sse": share}
@@ -92,7 +128,12 @@ async def revoke(place: Place, name: str, watchers: int, *, freeze: bool) -> dic
     there = await gathered(place.port, secret, counts)
     connected = time.monotonic() - began
     assert not [each for each in there if each.closed]
-    frozen = place.processes()[-1] if freeze else 0
+    await asyncio.to_thread(kind.meanwhile, place)
+    await asyncio.sleep(1)  # those who poll learn by their next request that they were cut off
+    cut = Counter(each.way for each in there if each.closed)
+    there = [each for each in there if not each.closed]
+    there += await gathered(place.port, secret, cut)
+    frozen = place.web.processes[-1] if kind.freezes else 0
     if frozen:
         os.kill(frozen, signal.SIGSTOP)
     try:
@@ -109,6 +150,7 @@ async def revoke(place: Place, name: str, watchers: int, *, freeze: bool) -> dic
     again = [await refused(place.port, secret, way) for way in WAYS]
     return {
         "watchers": len(took),
+        "came again": cut.total(),
         "connected_seconds": round(connected, 2),
         "p50": round(took[len(took) // 2], 2),
         "p99": round(took[int(0.99 * len(took))], 2),
@@ -127,19 +169,10 @@ def main() -> None:
     asked = parser.parse_args()
     with tempfile.TemporaryDirectory() as name, ExitStack() as stack:
         place = Place(Path(name), asked.processes, stack)
-        kinds: dict[str, Callable[[], None]] = {
-            "nothing": lambda: None,
-            "the gateway restarted": place.restart_gateway,
-            "the broker restarted": place.restart_broker,
-            "both restarted": place.restart_both,
-            "a process frozen meanwhile": lambda: None,
-        }
         for number in range(asked.rounds):
-            for kind, before in kinds.items():
-                before()
-                freeze = "frozen" in kind
-                found = asyncio.run(revoke(place, f"r{number}", asked.watchers, freeze=freeze))
-                print(json.dumps({"before": kind, **found}), flush=True)
+            for what, kind in ROUNDS.items():
+                found = asyncio.run(revoke(place, f"r{number}", asked.watchers, kind))
+                print(json.dumps({"round": what, **found}), flush=True)
 
 
 if __name__ == "__main__":

@@ -17,6 +17,7 @@ from datetime import UTC, datetime
 from typing import Final
 
 from buildfeed.activity import timestamp
+from buildfeed.secret_kinds import ANY
 from buildfeed.text import printable
 
 _CHATTY: Final = ("alembic", "amqtt", "transitions")
@@ -28,7 +29,7 @@ _OWN_ATTRIBUTES: Final = frozenset(
 
 
 _SECRETS: Final = re.compile(
-    r"""(?<![\w-])(b[fls]_)[0-9A-Za-z]{12,}  # tokens, links and sessions of ours
+    rf"""(?<![\w-])({ANY})[0-9A-Za-z]{{12,}}  # tokens, links and sessions of ours
     | (\beyJ[\w-]+\.)[\w-]+\.[\w-]*  # the claims of a JWT, and its signature
     | (://[^\s/:@]*:)[^\s/]+(?=@)  # the password in a URL
     """,

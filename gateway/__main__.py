@@ -38,6 +38,7 @@ log = logging.getLogger(__name__)
 @options.root_path
 @options.trusted_proxies
 @options.tls
+@options.tokens_by_http
 @options.limits
 @options.broker_auth
 @click.option(

@@ -74,7 +74,7 @@ from gateway.transports.transport import Newest, Transport
 CLOSE_SECONDS = 3.0
 READY_SECONDS = 3.0
 STUCK_MORE_SECONDS = 5.0
-STARTS_OF_ADDRESS, STARTS_IN_ALL = 2, 10
+STARTS_OF_ONE, STARTS_IN_ALL = 2, 10
 """By how much the limits of starts are higher than that of a project, unless they are given."""
 LAGGING_SECONDS = 10.0
 """Seconds of lag from which history counts as behind; the page says so from then on, too."""
@@ -90,7 +90,9 @@ def create(settings: Settings) -> ASGIApp:
         drain = Drain(settings.drain_seconds)
         drain.heed_signals()
         store = await asyncio.to_thread(Store, settings.database_url)
-        gateway = Gateway(settings, store, drain, clients, links, certificate=certificate)
+        gateway = Gateway(
+            settings, store, drain, clients, access, paths=paths, certificate=certificate
+        )
         drain.on_begin = gateway.handover.leave
         app.router.routes.extend(gateway.routes())
         app.router.redirect_slashes = False  # `Spelling` knows one spelling only
@@ -112,7 +114,6 @@ def create(settings: Settings) -> ASGIApp:
     certificate = _certificate(settings)
     access = Access(settings.origins, settings.host, has_tls=certificate is not None)
     refusals, paths = Refusals(access), Paths(settings.root_path)
-    links = Links(access, paths)
     proxies = Proxies(settings.trusted_proxies)
     clients = Clients(proxies, settings.max_connections, settings.max_per_address)
 
@@ -138,8 +139,9 @@ class Gateway:
         store: Store,
         drain: Drain,
         clients: Clients,
-        links: Links,
+        access: Access,
         *,
+        paths: Paths,
         certificate: Certificate | None = None,
     ) -> None:
         self._settings = settings
@@ -152,6 +154,7 @@ class Gateway:
             settings.stuck_seconds + STUCK_MORE_SECONDS,
         )
         self._store = store
+        links = Links(access, paths)
         # The state, and the sources that fill it.
         self._clock = AwakeClock()
         self._live = live = Live(self._send, self._clock.time)
@@ -192,7 +195,12 @@ class Gateway:
         newest = Newest(live, builds.find, self._feed.body)
         self._audit = Audit(store.audit().append)
         self.directory = Directory(
-            store.tokens(), settings.anonymous, self._audit, TokenFile(settings.tokens)
+            store.tokens(),
+            settings.anonymous,
+            self._audit,
+            TokenFile(settings.tokens),
+            max_per_principal=settings.max_per_principal,
+            is_private=lambda host: settings.tokens_by_http or access.is_private(host),
         )
         self._snapshot = Snapshot(live, store, settings.snapshot_queries)
         self.handover = Handover(settings.shared)
@@ -318,17 +326,17 @@ class Gateway:
             watchers_stuck=sum(each.stuck for each in self._transports),
             activities_refused=self._subscriber.refused,
             connections=self._clients.open,
-            connections_refused=self._clients.refused,
+            connections_refused={
+                **self._clients.refused,
+                "principal": self.directory.visitors.refused,
+            },
             limits_reached={
                 **self._admission.reached,
                 **self.socket_io.server.limited,
                 **self.patience.refused,
             },
             snapshots_waiting=self._snapshot.waiting,
-            sign_ins={
-                "failed": self.directory.attempts.counted,
-                "refused": self.directory.attempts.refused,
-            },
+            sign_ins=self.directory.sign_ins,
             tokens_known={
                 "history": self.directory.remembered,
                 "file": self.directory.in_file,
@@ -352,12 +360,14 @@ def _is_in_api(route: BaseRoute) -> bool:
 
 
 def _most(settings: Settings) -> Most:
-    """Return the limits of commands; those of an address and in all grow with a project's."""
+    """Return the limits of commands; unless they are given they grow with that of a project."""
     project = settings.starts_per_minute
     address, in_all = settings.starts_per_address, settings.starts_in_all
+    principal = settings.starts_per_principal
     return Most(
         project=project,
-        address=STARTS_OF_ADDRESS * project if address is None else address,
+        address=STARTS_OF_ONE * project if address is None else address,
+        principal=STARTS_OF_ONE * project if principal is None else principal,
         in_all=STARTS_IN_ALL * project if in_all is None else in_all,
         unfinished=settings.max_unfinished,
     )

@@ -27,6 +27,10 @@ _LIMITS: Final = (
     ),
     ("max-per-address", 1000, 0, "How many of them one address may have; 0: no limit."),
     (
+        *("max-per-principal", 1000, 0),
+        "How many WebSockets, streams and sessions that poll one principal has; 0: no limit.",
+    ),
+    (
         *("idle-seconds", 125, 1),
         "Seconds that a connection is kept for a further request: longer than a proxy keeps it.",
     ),
@@ -37,6 +41,10 @@ _LIMITS: Final = (
     (
         *("starts-per-address", None, 0),
         "The same for each address, and for stops; 0: no limit.  [default: twice as many]",
+    ),
+    (
+        *("starts-per-principal", None, 0),
+        "The same for each principal, and for stops; 0: no limit.  [default: twice as many]",
     ),
     (
         *("starts-in-all", None, 0),
@@ -215,6 +223,16 @@ def tls(command: Command) -> Command:
             help=f"{what}, a file in PEM, read again when it changes.  [default: none]",
         )(command)
     return command
+
+
+def tokens_by_http(command: Command) -> Command:
+    """Add `--tokens-by-http`, given to the command as `tokens_by_http`."""
+    return click.option(
+        "--tokens-by-http",
+        envvar="BUILDFEED_TOKENS_BY_HTTP",
+        is_flag=True,
+        help="Take tokens from other machines by http too, where everybody on the way reads them.",
+    )(command)
 
 
 def check_tls(cert: Path | None, key: Path | None, workers: int) -> None:

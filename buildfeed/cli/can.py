@@ -96,7 +96,7 @@ def _found(url: str, file: Path | None, name: str) -> list[tuple[Grants, str]]:
         with opened(url, failure=NoAnswer) as store:
             good = store.tokens().good(name)
             known = [each for each in store.tokens().all() if each.name == name]
-        found = [(good.grants, "")] if good else [(each.grants, _over(each)) for each in known]
+        found = [(each.grants, "") for each in good] or [(e.grants, _over(e)) for e in known]
     now = datetime.now(UTC)
     for each in token_file.read(file) if file else ():
         if each.name == name:

@@ -7,7 +7,8 @@ from typing import Final
 
 from buildfeed.broker.local.users import Holder
 from buildfeed.grants import Grants
-from buildfeed.history.tokens import BEARER, Tokens
+from buildfeed.history.tokens import Tokens
+from buildfeed.secret_kinds import BEARER
 from gateway.access.audit import Audit, outcome
 from gateway.access.directory import Directory
 from gateway.access.principal import Principal
@@ -68,15 +69,15 @@ class Logins:
             raise self._directory.failed(address)
         return who
 
-    def enter(self, holder: Holder, leave: Callable[[], None]) -> None:
-        """Take note that a holder is here; `leave` is called when that has to end."""
+    def enter(self, holder: Holder, leave: Callable[[str], None]) -> None:
+        """Take note that a holder is here; `leave` is called when that has to end, and says why."""
 
-        def left(_why: str) -> None:
-            self._directory.leave(holder.name)
+        def left(why: str) -> None:
+            self._directory.visitors.leave(holder.token)
             self._found.pop(holder.token, None)
-            leave()
+            leave(why)
 
-        self._directory.enter(holder.name, self._found[holder.token], left)
+        self._directory.visitors.enter(holder.token, self._found[holder.token], left)
 
     def _tell(self, problem: Problem, address: str) -> None:
         """Log a refusal, without the name: it may be a token, in the wrong field."""

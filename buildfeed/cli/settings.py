@@ -25,7 +25,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     `amqp_url`; else it starts the `broker`. `workers` is the number of gateway processes. Without
     an `mqtt_port` the embedded broker takes MQTT_PORT, or another that is free. `anonymous` are the
     grants of those who are not signed in; `tokens` is a file of tokens. With `tls_cert` and
-    `tls_key` the gateway speaks TLS.
+    `tls_key` the gateway speaks TLS; with `tokens_by_http` it takes tokens without it too.
     """
 
     broker: str
@@ -44,6 +44,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     trusted_proxies: tuple[str, ...]
     tls_cert: Path | None
     tls_key: Path | None
+    tokens_by_http: bool
     workers: int
     mqtt_port: int | None
     no_worker: bool
@@ -88,6 +89,7 @@ _OPTIONS: Final = (
     options.root_path,
     options.trusted_proxies,
     options.tls,
+    options.tokens_by_http,
     click.option(
         "--workers",
         envvar="BUILDFEED_WORKERS",

@@ -20,17 +20,32 @@ from buildfeed.grants import Grants
 from buildfeed.history.audit import Deed
 from buildfeed.history.options import MAX_DAYS, database_url, missing_file, place
 from buildfeed.history.store import Store
-from buildfeed.history.tokens import BEARER, NameInUse, Token, digest, new_secret
+from buildfeed.history.tokens import (
+    NameInUse,
+    NoGoodToken,
+    RenewedAlready,
+    Token,
+    digest,
+    new_secret,
+)
+from buildfeed.secret_kinds import BEARER
 from gateway import options
 from gateway.access.token_entries import Entry
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
+_MOST_OVERLAP: Final = 24 * 90
 _HEADINGS: Final = ("NAME", "GRANTS", "CREATED", "EXPIRES", "USED", "REVOKED")
 
 
 def _new(command: Command) -> Command:
     """Add the arguments and options of a new token."""
+    grants = click.argument("grants", nargs=-1, required=True, callback=_grants, metavar="GRANT...")
+    return click.argument("name", callback=_name)(grants(_secret(command)))
+
+
+def _secret(command: Command) -> Command:
+    """Add the options of a new secret and its link."""
     command = click.option(
         "--days",
         type=click.IntRange(0, MAX_DAYS),
@@ -39,7 +54,7 @@ def _new(command: Command) -> Command:
         help="Days after which it expires; 0: never.",
     )(command)
     command = options.root_path(options.origins(command))
-    command = click.option(
+    return click.option(
         "--port",
         envvar="BUILDFEED_PORT",
         default=8000,
@@ -47,8 +62,6 @@ def _new(command: Command) -> Command:
         type=click.IntRange(1, 65535),
         help="Port of the page on this machine, for the login link if --origin names no other.",
     )(command)
-    grants = click.argument("grants", nargs=-1, required=True, callback=_grants, metavar="GRANT...")
-    return click.argument("name", callback=_name)(grants(command))
 
 
 def _name(_context: click.Context, _argument: click.Parameter, value: str) -> str:
@@ -69,7 +82,7 @@ def _grants(_context: click.Context, _argument: click.Parameter, value: tuple[st
 
 @click.group("token")
 def main() -> None:
-    """Make, list and revoke the tokens by which people and programs sign in."""
+    """Make, renew, list and revoke the tokens by which people and programs sign in."""
 
 
 @main.command()
@@ -96,6 +109,42 @@ def add(
         _note(store, "token-add", f"{name} {_listed(token.grants)}")
     where = f"kept in {place(database_url)}{', which is new' if is_new else ''}"
     _tell(token.name, token.grants, token.expires, where)
+    click.echo(secret)
+    click.echo(_link(secret, **link))
+
+
+@main.command()
+@database_url
+@click.argument("name")
+@_secret
+@click.option(
+    "--overlap-hours",
+    type=click.IntRange(0, _MOST_OVERLAP),
+    default=24,
+    show_default=True,
+    help="Hours for which the old token is good too; 0: it ends at once.",
+)
+def renew(
+    database_url: str,
+    name: str,
+    days: int,
+    overlap_hours: int,
+    **link: Any,  # noqa: ANN401 - click names and types them
+) -> None:
+    """Make a new token for NAME with the same grants, and let the old one end after a while.
+
+    Both are good until then, so that nothing that has the old one is cut off before it has the new
+    one. Browsers that have signed in by the old one sign in again.
+    """
+    overlap = timedelta(hours=overlap_hours)
+    with opened(database_url) as store:
+        try:
+            token, secret, ends = store.tokens().renew(name, timedelta(days=days), overlap)
+        except (NoGoodToken, RenewedAlready) as exc:
+            raise click.ClickException(str(exc)) from exc
+        _note(store, "token-renew", f"{name} {_listed(token.grants)}")
+    old = f"the old one is good until {_date(ends)}" if overlap else "the old one has ended"
+    _tell(token.name, token.grants, token.expires, old)
     click.echo(secret)
     click.echo(_link(secret, **link))
 
@@ -139,10 +188,13 @@ def list_(database_url: str, *, as_json: bool) -> None:
 @database_url
 @click.argument("name")
 def revoke(database_url: str, name: str) -> None:
-    """Revoke the token NAME: gateways refuse it, and close what it has open, within 5 s."""
+    """Revoke the token NAME: gateways refuse it, and close what it has open, within 5 s.
+
+    If it was renewed, the old and the new one.
+    """
     with opened(database_url) as store:
         if not store.tokens().revoke(name):
-            raise click.ClickException(f"There is no token {name[:80]!r} that is good.")
+            raise click.ClickException(str(NoGoodToken(name)))
         _note(store, "token-revoke", name)
     click.echo(f"The token {name} is revoked; what it has open is closed within 5 s.")
 

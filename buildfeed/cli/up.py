@@ -170,6 +170,7 @@ def _environment(settings: Settings, urls: Urls, mark: str) -> dict[str, str]:
         "BUILDFEED_TRUSTED_PROXIES": " ".join(settings.trusted_proxies) or None,
         "BUILDFEED_TLS_CERT": str(settings.tls_cert or "") or None,
         "BUILDFEED_TLS_KEY": str(settings.tls_key or "") or None,
+        "BUILDFEED_TOKENS_BY_HTTP": "1" if settings.tokens_by_http else None,
         "BUILDFEED_WORKERS": str(settings.workers),
         "BUILDFEED_LOG_LEVEL": settings.log_level,
         **urls.logins,

@@ -25,6 +25,7 @@ from buildfeed.grants import Grants
 from buildfeed.history import turns
 from buildfeed.history.database import Database
 from buildfeed.history.schema import sessions, tokens
+from buildfeed.secret_kinds import BEARER, COOKIE, LINK
 
 SLIDING: Final = timedelta(days=30)
 """A session that is not used for so long has ended."""
@@ -33,10 +34,6 @@ LONGEST: Final = timedelta(days=90)
 _TOUCHED_AFTER: Final = timedelta(hours=1)
 """How old the note of the last use may be, so that few requests write."""
 
-BEARER: Final = "bf_"
-COOKIE: Final = "bs_"
-LINK: Final = "bl_"
-"""What the secrets of tokens, of sessions and of links begin with: scanners for secrets find it."""
 log = logging.getLogger(__name__)
 
 LINK_NAME: Final = "share-"
@@ -65,8 +62,31 @@ class NameInUse(BuildfeedError):
     """There is a token of this `name` already."""
 
     def __init__(self, name: str) -> None:
-        super().__init__(f"There is a token {name!r} already: revoke it, or choose another name.")
+        super().__init__(
+            f"There is a token {name!r} already: renew it, revoke it, or choose another name."
+        )
         self.name = name
+
+
+class NoGoodToken(BuildfeedError):
+    """There is no token of this `name` that is good."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"There is no token {name[:80]!r} that is good.")
+        self.name = name
+
+
+class RenewedAlready(BuildfeedError):
+    """A token of this `name` was renewed, and the old one is good until `expires`."""
+
+    def __init__(self, name: str, expires: datetime) -> None:
+        super().__init__(
+            f"The token {name!r} was renewed, and its old secret is good until "
+            f"{expires.astimezone(UTC):%Y-%m-%dT%H:%MZ}: wait until then, or end both at once by "
+            "--overlap-hours 0."
+        )
+        self.name = name
+        self.expires = expires
 
 
 class Token(msgspec.Struct, frozen=True, kw_only=True):
@@ -144,17 +164,35 @@ class Tokens:
                 raise NameInUse(name)
             if kind == LINK and _good_links(connection, now) >= MOST_LINKS:
                 raise TooManyLinks
-            token = Token(
-                id=secrets.token_hex(8),
-                name=name,
-                grants=grants,
-                created=now,
-                expires=now + lifetime if lifetime else None,
-                hash=digest(secret),
-            )
-            row = msgspec.structs.asdict(token) | {"grants": " ".join(map(str, grants))}
-            connection.execute(insert(tokens), row | {"changed": number})
+            token = _new(name, grants, now, lifetime, secret)
+            _insert(connection, token, number)
         return token, secret
+
+    def renew(
+        self, name: str, lifetime: timedelta | None, overlap: timedelta
+    ) -> tuple[Token, str, datetime]:
+        """Make a second token of a name with the grants of the first, which ends after `overlap`.
+
+        Returns the new one, its secret, and when the old one ends. Two are good at a time and no
+        more: without an overlap both end at once. Raises NoGoodToken, and RenewedAlready.
+        """
+        secret = new_secret(BEARER)
+        with self._database.transaction() as connection:
+            number = turns.take(connection, changes=1)
+            now = self._now(connection)
+            good = [each for each in self._named(connection, name) if _is_good(each, now)]
+            if not good:
+                raise NoGoodToken(name)
+            if overlap and len(good) > 1:
+                raise RenewedAlready(name, min(each.expires for each in good if each.expires))
+            ends = now + overlap
+            for old in good:
+                change = update(tokens).where(tokens.c.id == old.id)
+                expires = min(old.expires or ends, ends)
+                connection.execute(change.values(expires=expires, changed=number))
+            token = _new(name, good[0].grants, now, lifetime, secret)
+            _insert(connection, token, number)
+        return token, secret, expires
 
     def all(self) -> list[Token]:
         """Return all tokens, also those that are good no more, oldest first."""
@@ -162,12 +200,11 @@ class Tokens:
             query = select(tokens).order_by(tokens.c.created, tokens.c.id)
             return [_token(row) for row in connection.execute(query)]
 
-    def good(self, name: str) -> Token | None:
-        """Return the token of a name that is good now; None if there is none."""
+    def good(self, name: str) -> list[Token]:
+        """Return the tokens of a name that are good now, the newest first: two at most."""
         with self._database.transaction() as connection:
             now = self._now(connection)
-            found = [each for each in self._named(connection, name) if _is_good(each, now)]
-            return next(iter(found), None)
+            return [each for each in self._named(connection, name) if _is_good(each, now)]
 
     def revoke(self, name: str) -> int:
         """Revoke the tokens of a name; return how many were good."""
@@ -242,11 +279,29 @@ class Tokens:
             return Changes(found, ended, number, self._now(connection))
 
     def _named(self, connection: Connection, name: str) -> list[Token]:
-        query = select(tokens).where(tokens.c.name == name)
+        query = select(tokens).where(tokens.c.name == name).order_by(tokens.c.created.desc())
         return [_token(row) for row in connection.execute(query)]
 
     def _now(self, connection: Connection) -> datetime:
         return self._database.dialect.now(connection)
+
+
+def _new(
+    name: str, grants: Grants, now: datetime, lifetime: timedelta | None, secret: str
+) -> Token:
+    return Token(
+        id=secrets.token_hex(8),
+        name=name,
+        grants=grants,
+        created=now,
+        expires=now + lifetime if lifetime else None,
+        hash=digest(secret),
+    )
+
+
+def _insert(connection: Connection, token: Token, number: int) -> None:
+    row = msgspec.structs.asdict(token) | {"grants": " ".join(map(str, token.grants))}
+    connection.execute(insert(tokens), row | {"changed": number})
 
 
 def any_is_good(url: str) -> bool:

@@ -6,6 +6,7 @@ from http import HTTPStatus
 from typing import Final
 
 from gateway.access import hosts
+from gateway.access.anonymous import is_loopback
 from gateway.access.hosts import Origin
 from gateway.problems import Problem
 
@@ -33,6 +34,7 @@ class Access:
 
         self.is_own = functools.lru_cache(_REMEMBERED)(self._is_own)
         self.is_secure = functools.lru_cache(_REMEMBERED)(self._is_secure)
+        self.is_private = functools.lru_cache(_REMEMBERED)(self._is_private)
 
     def _is_own(self, host: str, origin: str | None) -> bool:
         """Tell whether a command to `host` is ours: of no page, or of a page of that host."""
@@ -50,6 +52,15 @@ class Access:
         if named is None or named.is_fixed:
             return False
         return self._has_tls or (address is not None and address.scheme == "https")
+
+    def _is_private(self, host: str) -> bool:
+        """Tell whether nobody on the way reads what is sent to `host`, as far as was said.
+
+        So it is by https, and on this machine.
+        """
+        named, address = hosts.host(host), self.address(host)
+        is_here = named is not None and is_loopback(named.name)
+        return self._has_tls or is_here or (address is not None and address.scheme == "https")
 
     def allows(self, origin: str) -> bool:
         """Tell whether pages of `origin` may command and read, besides those of the host itself."""

@@ -18,6 +18,7 @@ from typing import Final
 
 from buildfeed.errors import HistoryRefused, HistoryUnavailable
 from buildfeed.history.audit import MAX_TEXT, Deed
+from buildfeed.secret_kinds import ANY
 from gateway.access.principal import Principal
 from gateway.access.proxies import owner
 from gateway.log_limit import MINUTE, LogLimit
@@ -38,7 +39,7 @@ _GATHER_SECONDS: Final = 0.2
 """Pause after a write: what is done meanwhile is written together."""
 _RETRY_SECONDS: Final = 3.0
 _CLOSE_SECONDS: Final = 2.0
-_SECRET: Final = re.compile(r"\bb([fsl])_\w{8,}", re.ASCII)
+_SECRET: Final = re.compile(rf"\b({ANY})\w{{8,}}", re.ASCII)
 
 log = logging.getLogger(__name__)
 
@@ -162,7 +163,7 @@ class Audit:
 
 
 def _deed(principal: str, action: str, subject: str, address: str, outcome: str) -> Deed:
-    subject = _SECRET.sub(r"b\1_…", subject)[:MAX_TEXT]
+    subject = _SECRET.sub(r"\1…", subject)[:MAX_TEXT]
     return Deed(
         principal=principal, action=action, subject=subject, address=address, outcome=outcome
     )

@@ -86,14 +86,18 @@ class Clients:
         if left_out is not None:
             facts = {"reason": excess, "client": client, "open": self.open, "left_out": left_out}
             log.warning("http.too_many_connections", extra=facts)
-        whose = "to this gateway" if excess == "total" else f"from the address {client}"
-        return Problem(
-            HTTPStatus.SERVICE_UNAVAILABLE,
-            "too-many-connections",
-            f"There are too many connections {whose}: close some, or try again later.",
-            headers={"Retry-After": str(RETRY_SECONDS)},
-        )
+        return too_many("to this gateway" if excess == "total" else f"from the address {client}")
 
     def _owner(self, address: str) -> str:
         """Return what the limit of one address counts; empty for a proxy, which has no such."""
         return "" if self._proxies.trusts(address) else owner(address)
+
+
+def too_many(whose: str) -> Problem:
+    """Return the refusal of a connection that is one too many; `whose` is a part of a sentence."""
+    return Problem(
+        HTTPStatus.SERVICE_UNAVAILABLE,
+        "too-many-connections",
+        f"There are too many connections {whose}: close some, or try again later.",
+        headers={"Retry-After": str(RETRY_SECONDS)},
+    )

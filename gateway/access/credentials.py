@@ -12,6 +12,7 @@ for both would sign people out of it.
 from collections.abc import Iterator
 from typing import Final, NamedTuple
 
+from buildfeed.secret_kinds import BEARER, LINK
 from gateway.access import hosts
 from gateway.access.anonymous import is_loopback
 
@@ -25,17 +26,21 @@ PLAIN_LINK: Final = "buildfeed-link"
 """The cookie of a link on the loopback."""
 HEADERS: Final = "authorization", "cookie", "host"
 """The headers that `shown` is asked about, in this order."""
-_OURS: Final = "bf_", "bl_"
+_OURS: Final = BEARER, LINK
 """What our tokens begin with: those of people and apps, and those of links."""
 _LONGEST: Final = 200
 """Characters of a credential; more is none."""
 
 
 class Shown(NamedTuple):
-    """What a request shows of who asks: a token, or cookies; the first good one of these counts."""
+    """What a request shows of who asks: a token, or cookies; the first good one of these counts.
+
+    `host` is that to which it was sent, by the header `Host`.
+    """
 
     token: str = ""
     cookies: tuple[str, ...] = ()
+    host: str = ""
 
     @property
     def first(self) -> str:
@@ -75,8 +80,8 @@ def cookies(header: str, host: str) -> tuple[str, ...]:
 def shown(authorization: str, cookie: str, host: str) -> Shown:
     """Return what the headers `Authorization`, `Cookie` and `Host` show; a token goes first."""
     if token := bearer(authorization):
-        return Shown(token)
-    return Shown(cookies=cookies(cookie, host))
+        return Shown(token, host=host)
+    return Shown(cookies=cookies(cookie, host), host=host)
 
 
 def _pairs(header: str) -> Iterator[tuple[str, str]]:

@@ -1,10 +1,10 @@
-"""The directory: which principal a credential stands for, and who of them is here.
+"""The directory: which principal a credential stands for.
 
 Tokens are in the history, or in a file; sessions are in the history. What was looked up is
-remembered; every 3 s the changes since the last look are read, so that a token that was revoked, or
-has other grants, is known in every process, and its open connections are closed. While the history
-is away, those who are remembered are still served, and nobody else can come but by a token of the
-file.
+remembered; every 3 s the changes since the last look are read, so that a token that was revoked,
+or has other grants, is known in every process, and `visitors` close what it has open. While the
+history is away, those who are remembered are still served, and nobody else can come but by a token
+of the file.
 
 Everything expires by the clock of the database, which all gateways share.
 """
@@ -13,8 +13,8 @@ import asyncio
 import logging
 import secrets
 import time
-from collections import OrderedDict
-from collections.abc import Awaitable, Callable, Hashable
+from collections import Counter, OrderedDict
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
 from typing import Final, TypeVar
@@ -24,25 +24,18 @@ import msgspec
 
 from buildfeed.errors import HistoryUnavailable
 from buildfeed.grants import Area, Grant, Grants
-from buildfeed.history.tokens import (
-    COOKIE,
-    LINK,
-    LINK_NAME,
-    Session,
-    Token,
-    Tokens,
-    TooManyLinks,
-    digest,
-)
-from gateway.access.attempts import Attempts
+from buildfeed.history.tokens import LINK_NAME, Session, Token, Tokens, TooManyLinks, digest
+from buildfeed.secret_kinds import COOKIE, LINK
 from gateway.access.audit import Audit
 from gateway.access.credentials import Shown
-from gateway.access.principal import ANONYMOUS, Principal, not_signed_in
+from gateway.access.principal import ANONYMOUS, Principal, in_the_clear, not_signed_in
 from gateway.access.proxies import owner
 from gateway.access.token_file import LOOK_SECONDS as FILE_LOOK_SECONDS
 from gateway.access.token_file import TokenFile
+from gateway.access.visitors import Visitors, differs
 from gateway.answered import ANSWER_SECONDS, answered
 from gateway.problems import Problem
+from gateway.rate_limit import RateLimit
 from gateway.tasks import Tasks
 
 LOOK_SECONDS: Final = 3.0
@@ -50,6 +43,8 @@ _REMEMBERED: Final = 10_000
 """Credentials that are remembered, those that were used last."""
 _USE_NOTED_SECONDS: Final = 600.0
 """How long a use need not be noted again."""
+MOST_FAILURES: Final = 10
+"""Failures of an address at once, and a minute from then on."""
 _MOST_MADE: Final = 30
 """Sessions and links that a principal may make in a minute: each is a write of the history."""
 
@@ -57,14 +52,13 @@ log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
-Leave = Callable[[str], None]
-"""Closes what is open, for a reason of `principal.WHY`."""
-
 
 class Directory:
     """Knows who a credential stands for; `anonymous` are the grants of those without one.
 
-    What they do and are refused is noted in `audit`. A `file` may have tokens too.
+    What they do and are refused is noted in `audit`. A `file` may have tokens too. A principal may
+    have `max_per_principal` connections open; 0: no limit. `is_private` tells whether a token may
+    be sent to a host.
     """
 
     def __init__(
@@ -73,14 +67,20 @@ class Directory:
         anonymous: Grants,
         audit: Audit | None = None,
         file: TokenFile | None = None,
+        *,
+        max_per_principal: int = 0,
+        is_private: Callable[[str], bool] = lambda _host: True,
     ) -> None:
         self.anonymous = Principal(name=ANONYMOUS, grants=anonymous)
-        self.attempts = Attempts()
         self.audit = audit or Audit()
         self._tokens = tokens
+        self._is_private = is_private
         self._looking = False
         self._file = file or TokenFile(None)
-        self._made = Attempts(_MOST_MADE)
+        self._failures = RateLimit(MOST_FAILURES)
+        self.sign_ins = Counter(failed=0, refused=0)
+        """Attempts with what is no credential, and those that were refused as too many."""
+        self._made = RateLimit(_MOST_MADE)
         self._known: OrderedDict[str, Principal] = OrderedDict()
         """Principals by the hashes of their credentials."""
         self._over: OrderedDict[str, tuple[str, str]] = OrderedDict()
@@ -93,11 +93,13 @@ class Directory:
         self._looks = 0
         self.on_change: Callable[[list[Token]], object] | None = None
         """Called with tokens that are new, revoked, or have other grants."""
-        self._here: dict[Hashable, tuple[Principal, Leave]] = {}
+        self.visitors = Visitors(lambda who: self._known.get(who.hash) is who, max_per_principal)
         self._number: int | None = None
         self._ahead = datetime.now(UTC) - _awake()
 
-    # Who it is.
+    def at_once(self, shown: Shown) -> Principal | None:
+        """Return what `recognise` does, if that can be said without a look-up."""
+        return None if self._is_in_the_clear(shown) else self.known(shown.first)
 
     def known(self, credential: str) -> Principal | None:
         """Return the principal of a credential if that can be said without a look-up."""
@@ -127,8 +129,11 @@ class Directory:
         """Return the principal of what a request shows, which comes from `address`.
 
         A browser sends its cookies, whether its page wants to or not: with none that is good
-        somebody is as anonymous as without. Raises as `find` does.
+        somebody is as anonymous as without. Raises as `find` does, and Problem 400 for a token that
+        others may have read on its way.
         """
+        if self._is_in_the_clear(shown):
+            raise in_the_clear(shown.host)
         if shown.token:
             return await self.find(shown.token, address)
         why = "missing"
@@ -140,6 +145,9 @@ class Directory:
                     raise
                 why = problem.extra["reason"]
         return msgspec.structs.replace(self.anonymous, why=why)
+
+    def _is_in_the_clear(self, shown: Shown) -> bool:
+        return bool(shown.token) and not self._is_private(shown.host)
 
     async def _look_up(self, credential: str, address: str) -> Principal:
         """Return the principal of a credential, and remember it; raises as `find` does.
@@ -164,8 +172,7 @@ class Directory:
         hash_, by_session, now = digest(credential), credential.startswith(COOKIE), time.monotonic()
         if over := self._over.get(hash_):
             raise not_signed_in(*over)
-        if wait := self.attempts.wait(address, now):
-            raise too_many(wait)
+        self._refuse_guesses(address, now)
         in_file = self._file.find(hash_) is not None  # no history is needed then
         looks = -1
         while looks != self._looks:  # a change that was read meanwhile must not be missed
@@ -177,7 +184,7 @@ class Directory:
             except Problem as problem:
                 why = problem.extra["reason"]
                 if why == "unknown":
-                    self.attempts.fail(address, now)
+                    self._fail(address, now)
                 if why != "unknown" or by_session:  # browsers repeat a cookie again and again
                     _remember(self._over, hash_, (why, problem.principal))
                 raise
@@ -227,10 +234,22 @@ class Directory:
     def failed(self, address: str) -> Problem:
         """Return the refusal of what cannot be a credential, and count the attempt."""
         now = time.monotonic()
-        if wait := self.attempts.wait(owner(address), now):
-            return too_many(wait)
-        self.attempts.fail(owner(address), now)
+        try:
+            self._refuse_guesses(owner(address), now)
+        except Problem as problem:
+            return problem
+        self._fail(owner(address), now)
         return not_signed_in("unknown")
+
+    def _refuse_guesses(self, address: str, now: float) -> None:
+        """Raise Problem if an address has failed too often."""
+        if wait := self._failures.wait(address, now):
+            self.sign_ins["refused"] += 1
+            raise too_many(wait)
+
+    def _fail(self, address: str, now: float) -> None:
+        self.sign_ins["failed"] += 1
+        self._failures.take(address, now)
 
     async def sign_in(self, who: Principal) -> tuple[str, Principal]:
         """Begin a session of a principal; return its secret, and the principal in it.
@@ -262,10 +281,8 @@ class Directory:
             raise Problem(HTTPStatus.TOO_MANY_REQUESTS, "too-many-links", str(exc)) from exc
 
     def _count_made(self, who: Principal) -> None:
-        now = time.monotonic()
-        if wait := self._made.wait(who.name, now):
+        if wait := self._made.take(who.name, time.monotonic()):
             raise too_many(wait)
-        self._made.fail(who.name, now)
 
     def now(self) -> datetime:
         """Return the time of the database, as of the last look and by our own clock since."""
@@ -275,29 +292,6 @@ class Directory:
     def has_looked(self) -> bool:
         """Whether it hears of changes: those before its first look it does not."""
         return self._number is not None
-
-    # Who is here.
-
-    def enter(self, holder: Hashable, principal: Principal, leave: Leave) -> None:
-        """Take note of what a principal has open; `leave` is called when that has to end.
-
-        That may be soon: who was asked for a moment ago may be known no more. Somebody anonymous
-        never has to go.
-        """
-        if principal.anonymous:
-            return
-        self._here[holder] = principal, leave
-        if self._known.get(principal.hash) is not principal:
-            asyncio.get_running_loop().call_soon(leave, "changed")
-
-    def leave(self, holder: Hashable) -> None:
-        """Take note that something is open no more."""
-        self._here.pop(holder, None)
-
-    def here(self, holder: Hashable) -> Principal | None:
-        """Return the principal who has something open."""
-        found = self._here.get(holder)
-        return found[0] if found else None
 
     @property
     def remembered(self) -> int:
@@ -335,7 +329,7 @@ class Directory:
 
     async def _look_for_those_known(self) -> None:
         """Look, unless it is for nobody: a thread that asks costs the events sent meanwhile."""
-        self._looking = bool(self._known or self._here or self.on_change)
+        self._looking = bool(self._known or self.visitors or self.on_change)
         if self._looking:
             await self.look()
 
@@ -360,38 +354,28 @@ class Directory:
             self.on_change(list(tokens.values()))
         for hash_, principal in list(self._known.items()):
             token = tokens.get(principal.token)
-            if principal.session in sessions or (token and _is_other(token, principal)):
+            if principal.session in sessions or (token and differs(token, principal)):
                 del self._known[hash_]
-        for principal, leave in list(self._here.values()):
-            token, session = tokens.get(principal.token), sessions.get(principal.session)
-            if token and _is_other(token, principal):
-                leave("revoked" if token.revoked else "changed")
-            elif session and session.ended:
-                leave("ended")
+        self.visitors.take(tokens, sessions, self.now())
 
     async def _end_expired(self) -> None:
         """Close what has expired; a session that was used meanwhile goes on."""
-        for holder, (principal, leave) in list(self._here.items()):
-            if not self._is_over(principal):
-                continue
+        for holder, principal in self.visitors.over(self.now()):
             try:
                 if not principal.session:
                     raise not_signed_in("expired")
                 fresh = await self._read(principal.session, by_session=True)
             except Problem as problem:
-                leave(problem.extra["reason"])
+                self.visitors.close(holder, problem.extra["reason"])
             except HistoryUnavailable:
                 continue  # nobody knows: it is asked again
             else:
-                if holder in self._here:
-                    self._here[holder] = fresh, leave
+                self.visitors.renew(holder, fresh)
 
     def forget(self, session: str) -> None:
         """Close what a session has open here at once: its owner has signed out."""
         self._known.pop(session, None)
-        for principal, leave in list(self._here.values()):
-            if principal.session == session:
-                leave("ended")
+        self.visitors.end(session)
 
 
 def too_many(wait: float) -> Problem:
@@ -420,13 +404,6 @@ def _principal(hash_: str, token: Token, session: Session | None) -> Principal:
         session=session.hash if session else "",
         expires=min(ends, default=None),
     )
-
-
-def _is_other(token: Token, principal: Principal) -> bool:
-    """Tell whether a token is revoked, or does not grant any more what it did when looked up."""
-    ends, known = token.expires, principal.expires
-    ends_earlier = ends is not None and (known is None or known > ends)
-    return token.revoked is not None or token.grants != principal.grants or ends_earlier
 
 
 async def _keep_looking(look: Callable[[], Awaitable[None]], seconds: float) -> None:

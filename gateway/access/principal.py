@@ -8,6 +8,7 @@ from typing import Any, Final, cast
 import msgspec
 
 from buildfeed.grants import Action, Area, Grant, Grants
+from gateway.access import hosts
 from gateway.problems import Problem, unknown_build
 
 ANONYMOUS: Final = "anonymous"
@@ -88,6 +89,18 @@ def not_signed_in(why: str, name: str = "") -> Problem:
     problem = Problem(HTTPStatus.UNAUTHORIZED, "not-signed-in", detail, headers=headers, reason=why)
     problem.principal = name
     return problem
+
+
+def in_the_clear(host: str) -> Problem:
+    """Return the refusal of a token that was sent to `host` by http, for others to read."""
+    named = hosts.host(host)
+    detail = (
+        "A token must not travel by http: ask by https, or on this machine as http://127.0.0.1. If "
+        "a proxy in front has https, start the gateway with --origin "
+        f"https://{named.name if named else 'builds.example'}; in a network that you trust, with "
+        "--tokens-by-http."
+    )
+    return Problem(HTTPStatus.BAD_REQUEST, "needs-https", detail)
 
 
 def other_principal() -> Problem:

@@ -7,7 +7,8 @@ from collections.abc import Callable
 from typing import Final
 
 from buildfeed import names
-from buildfeed.history.tokens import BEARER, Token, Tokens, digest
+from buildfeed.history.tokens import Token, Tokens, digest
+from buildfeed.secret_kinds import BEARER
 from gateway.access.directory import Directory
 from gateway.access.principal import Principal
 from gateway.answered import answered
@@ -19,15 +20,16 @@ _AT_ONCE: Final = 2
 
 
 class TokenNames:
-    """Knows the good token of a name, and forgets it when the directory hears that it changed.
+    """Knows the good tokens of a name, and forgets them when the directory hears of a change.
 
-    `on_change` is called with the names of tokens that were revoked or have other grants.
+    `on_change` is called with the names of tokens that were revoked, have ended while another of
+    the name is good, or have other grants: nobody knows by which token a client has logged in.
     """
 
     def __init__(self, tokens: Tokens, directory: Directory) -> None:
         self._tokens = tokens
         self._directory = directory
-        self._known: OrderedDict[str, Token] = OrderedDict()
+        self._known: OrderedDict[str, list[Token]] = OrderedDict()
         self._free = asyncio.Semaphore(_AT_ONCE)
         self._changes = 0
         self.on_change: Callable[[set[str]], object] = lambda _names: None
@@ -39,8 +41,8 @@ class TokenNames:
         A wrong secret costs no look-up. So there is no limit of attempts, which would keep out
         those who have the right one: RabbitMQ does not say from where somebody comes.
         """
-        token = await self.good(name) if secret.startswith(BEARER) else None
-        if token is None or not hmac.compare_digest(token.hash, digest(secret)):
+        found = await self._good(name) if secret.startswith(BEARER) else []
+        if not any(hmac.compare_digest(token.hash, digest(secret)) for token in found):
             return None
         try:
             return await self._directory.find(secret, "")  # notes that it is used
@@ -48,32 +50,42 @@ class TokenNames:
             return None  # it was revoked in this moment
 
     async def good(self, name: str) -> Token | None:
-        """Return the good token of a name, None if there is none; raises HistoryUnavailable.
+        """Return the newest good token of a name, None without one; raises HistoryUnavailable."""
+        return next(iter(await self._good(name)), None)
 
-        One in the file of tokens goes before one in the history.
+    async def _good(self, name: str) -> list[Token]:
+        """Return the good tokens of a name, the newest first; raises HistoryUnavailable.
+
+        One in the file of tokens goes before those in the history.
         """
-        if token := self._directory.of_file(name):
-            self._remember(token)
+        if in_file := self._directory.of_file(name):
+            found: list[Token] | None = [in_file]
+            self._remember(name, [in_file])
         else:
-            token = self._known.get(name)
-        if token is None and names.is_name(name):
-            token = await self._look_up(name)
-        if token and token.expires and token.expires <= self._directory.now():
-            return None
-        return token
+            found = self._known.get(name)
+        if found is None:
+            found = await self._look_up(name) if names.is_name(name) else []
+        good = [token for token in found if not self._is_over(token)]
+        if 0 < len(good) < len(found):
+            self._remember(name, good)
+            self.on_change({name})
+        return good
 
-    async def _look_up(self, name: str) -> Token | None:
+    def _is_over(self, token: Token) -> bool:
+        return token.expires is not None and token.expires <= self._directory.now()
+
+    async def _look_up(self, name: str) -> list[Token]:
         async with self._free:
             if not self._directory.has_looked:  # it would not hear of the first change
                 await self._directory.look()
             changes = self._changes
-            token = await answered(self._tokens.good, name)
-        if token and changes == self._changes:
-            self._remember(token)
-        return token
+            found = await answered(self._tokens.good, name)
+        if found and changes == self._changes:
+            self._remember(name, found)
+        return found
 
-    def _remember(self, token: Token) -> None:
-        self._known[token.name] = token
+    def _remember(self, name: str, found: list[Token]) -> None:
+        self._known[name] = found
         if len(self._known) > _REMEMBERED:
             self._known.popitem(last=False)
 
@@ -81,7 +93,8 @@ class TokenNames:
         self._changes += 1
         changed = set()
         for token in tokens:
-            known = self._known.pop(token.name, None)
-            if token.revoked or (known and known.grants != token.grants):
+            known = self._known.pop(token.name, [])
+            regranted = any(each.grants != token.grants for each in known)
+            if token.revoked or self._is_over(token) or regranted:
                 changed.add(token.name)
         self.on_change(changed)

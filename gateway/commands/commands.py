@@ -27,7 +27,7 @@ from buildfeed.board import BuildState
 from buildfeed.errors import BrokerUnavailable
 from buildfeed.history.claims import Claim
 from buildfeed.history.store import Store
-from gateway.commands.admission import Admission
+from gateway.commands.admission import NOBODY, Admission, Caller
 from gateway.commands.in_flight import InFlight
 from gateway.commands.lease import Lease, Leases
 from gateway.commands.publisher import AWAY_SECONDS, CONFIRM_SECONDS, Publisher, confirmed
@@ -75,21 +75,19 @@ class Commands:
         self._tasks = Tasks()
 
     async def start(
-        self, project: str, request: StartRequest, key: str | None, client: str = ""
+        self, project: str, request: StartRequest, key: str | None, caller: Caller = NOBODY
     ) -> BuildState:
         """Return the new build once the broker has it; with `key` the same build each time.
-
-        `client` is the address of the owner who asks, empty if there is none.
 
         Raises Problem: 409 when the key was used with another body, 429 when there are too many
         starts or builds, 503 when the broker cannot take the start. After a 503 nothing was sent,
         or the build is stopped when the broker answers again, and then `key` is free.
         """
         build = build_ids.new(after=self._live.newest_id_time)
-        if not self._admission.passes(project, client, self._unfinished) and (
+        if not self._admission.passes(project, caller, self._unfinished) and (
             key is None or not await self._leases.known(project, key)
         ):
-            self._admission.check(project, client, self._unfinished)
+            self._admission.check(project, caller, self._unfinished)
         claim = await self._claim(project, key, build, request) if key is not None else None
         if claim:
             build = claim.build
@@ -110,14 +108,14 @@ class Commands:
             lease = self._leases.hold(claim)
         try:
             if not joins:
-                await self._admit(project, client, claim, lease)
+                await self._admit(project, caller, claim, lease)
             await self._in_flight.publish(offer, lease)
         except BrokerUnavailable as exc:
             raise _unavailable(exc, offer) from exc
         return self._live.board.get(project, build) or BuildState(offer)
 
-    async def stop(self, project: str, build: str, by: str, client: str = "") -> BuildState:
-        """Return the build once the broker has the stop; `client` is as for `start`.
+    async def stop(self, project: str, build: str, by: str, caller: Caller = NOBODY) -> BuildState:
+        """Return the build once the broker has the stop.
 
         Raises Problem: 404 for an unknown build, 409 for an ended one, 429 for too many stops, 503
         when the broker cannot take the stop.
@@ -128,7 +126,7 @@ class Commands:
         if state and state.ended:
             detail = f"Build {build} has ended already: {state.newest.object.status}."
             raise Problem(HTTPStatus.CONFLICT, "already-ended", detail)
-        self._admission.stop(project, client)
+        self._admission.stop(project, caller)
         known = state.newest.object if state else command.unknown(project, build)
         undo = command.stop(known, _now(), by=by, uuid=uuid.uuid4().hex)
         try:
@@ -176,12 +174,12 @@ class Commands:
         await confirmed(self._publisher.submit(stop))
 
     async def _admit(
-        self, project: str, client: str, claim: Claim | None, lease: Lease | None
+        self, project: str, caller: Caller, claim: Claim | None, lease: Lease | None
     ) -> None:
         """Return if a start may be sent now, else end its lease; see `start` and `_reach`."""
         try:
             await self._reach()
-            self._admission.start(project, client, self._unfinished)
+            self._admission.start(project, caller, self._unfinished)
         except BrokerUnavailable:
             if lease:
                 lease.end("unsent")

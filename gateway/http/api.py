@@ -19,6 +19,7 @@ from gateway import http_connection
 from gateway.access import principal
 from gateway.access.principal import Principal, not_signed_in
 from gateway.access.proxies import owner
+from gateway.commands.admission import Caller
 from gateway.commands.commands import Commands
 from gateway.commands.requests import StartRequest, StopRequest
 from gateway.drain import Drain
@@ -76,7 +77,7 @@ class Api:
             key = requests.idempotency_key(_header(request, "idempotency-key"))
             if key and not who.anonymous:
                 key = f"{who.name} {key}"  # no key has a space: it belongs to this principal
-            state = await self._commands.start(project, wanted, key, _client(request))
+            state = await self._commands.start(project, wanted, key, _caller(request))
             asked.subject = f"{project}/{state.newest.object.build}"
         status = HTTPStatus.ACCEPTED
         place = f"/api/projects/{project}/builds/{state.newest.object.build}"
@@ -97,7 +98,7 @@ class Api:
             requests.no_query(request.query_params.multi_items())
             wanted = requests.body(await payload(request), StopRequest)
             by = who.acts_as(wanted.by)
-            state = await self._commands.stop(project, build, by, _client(request))
+            state = await self._commands.stop(project, build, by, _caller(request))
         return self._one(state, HTTPStatus.ACCEPTED)
 
     async def build(self, request: Request) -> Response:
@@ -184,9 +185,11 @@ def _counted(outcomes: Counter[str]) -> Iterator[None]:
     outcomes["accepted"] += 1
 
 
-def _client(request: Request) -> str:
-    """Return the address that limits count: of the client behind a trusted proxy, its owner's."""
-    return owner(request.client.host) if request.client else ""
+def _caller(request: Request) -> Caller:
+    """Return whom limits count: the owner of the client's address, and who is signed in."""
+    who = principal.of(request.scope)
+    address = owner(request.client.host) if request.client else ""
+    return Caller(address, "" if who.anonymous else who.name)
 
 
 def _json(

@@ -16,7 +16,8 @@ from starlette.routing import BaseRoute, Route
 
 from buildfeed.activity import timestamp
 from buildfeed.grants import Area, Grant
-from buildfeed.history.tokens import BEARER, LINK, LONGEST
+from buildfeed.history.tokens import LONGEST
+from buildfeed.secret_kinds import BEARER, LINK
 from gateway.access import principal
 from gateway.access.anonymous import is_loopback
 from gateway.access.credentials import PLAIN_COOKIE, PLAIN_LINK, SECURE_COOKIE, SECURE_LINK

@@ -1,7 +1,8 @@
 """ASGI middleware: finds out who asks, and puts the principal into the scope.
 
 A request may last, as a stream does, or a start that waits for its build. So it is noted in the
-directory from here on, and sent away when its principal has to go.
+directory from here on, and sent away when its principal has to go. A stream of Server-Sent Events
+is a connection of its principal besides, of which one has so many and no more.
 """
 
 from typing import Final
@@ -16,6 +17,7 @@ from gateway.access import credentials
 from gateway.access.directory import Directory
 from gateway.access.principal import SCOPE, Principal
 from gateway.http import failures
+from gateway.http.proxied_streams import STREAMS
 from gateway.problems import Problem
 
 _ASKED: Final = "/api/", "/metrics", "/s/"
@@ -43,11 +45,17 @@ class SignIn:
             await self._app(scope, receive, send)
             return
         below, request = http_connection.of(scope), object()
-        directory.enter(request, who, lambda _why: below.dismiss())
+        try:
+            directory.visitors.enter(
+                request, who, lambda _why: below.dismiss(), counts=scope["path"] == STREAMS
+            )
+        except Problem as problem:
+            await failures.response(problem, scope)(scope, receive, send)
+            return
         try:
             await self._app(scope, receive, send)
         finally:
-            directory.leave(request)
+            directory.visitors.leave(request)
             if below.dismissed:
                 below.close()
 

@@ -114,7 +114,7 @@ class SocketIoTransport:
     def connect(self, connection: Connection, packet: Packet) -> Answer | Awaitable[Answer]:
         """Take a watcher, or refuse it or its filters."""
         shown = _shown(connection, packet)
-        who = self._directory.known(shown.first)
+        who = self._directory.at_once(shown)
         return self._take(connection, packet, who) if who else self._admit(connection, packet)
 
     async def _admit(self, connection: Connection, packet: Packet) -> Answer:
@@ -132,12 +132,14 @@ class SocketIoTransport:
         sid = connection.sid
         try:
             filters = self._subscriptions.enter(sid, packet.data, who)
+            self._hold(connection, who)
         except (InvalidFilter, Problem) as exc:
+            self._subscriptions.leave(sid)
             self._note(connection, "connect", exc, who)
             return str(exc), refusal(exc)["error"]
-        self._hold(connection, who)
         self._fan_out.enter(connection)
-        log.debug("watcher.connected", extra={"sid": sid, "client": connection.client})
+        facts = {"sid": sid, "client": connection.client, "principal": who.name}
+        log.debug("watcher.connected", extra=facts)
         self._start(connection, self._greet(connection, sid, filters))
         return None
 
@@ -148,7 +150,7 @@ class SocketIoTransport:
 
     def disconnect(self, connection: Connection, reason: str) -> None:
         """Forget a watcher; a connect on the same connection is a new one."""
-        self._directory.leave(connection)
+        self._directory.visitors.leave(connection)
         self._subscriptions.leave(connection.sid)
         self._fan_out.leave(connection)
         self._questions.pop(connection, None)
@@ -192,16 +194,17 @@ class SocketIoTransport:
         del self._questions[connection]
 
     def _hold(self, connection: Connection, who: Principal) -> None:
-        """Close the connection when its principal has to go."""
-        self._directory.enter(
-            connection, who, lambda why: connection.close(frames.POLICY, WHY[why])
+        """Close the connection when its principal has to go; raises Problem if one has too many."""
+        self._directory.visitors.enter(
+            connection, who, lambda why: connection.close(frames.POLICY, WHY[why]), counts=True
         )
 
     async def _renew(self, connection: Connection, arguments: Sequence[object]) -> Body:
         """Return the ack of `auth`: the watcher goes on by another token of its principal."""
-        sid, before = connection.sid, self._directory.here(connection)
+        sid, before = connection.sid, self._directory.visitors.here(connection)
         try:
-            who = await self._directory.find(_token(arguments), connection.client)
+            shown = Shown(_token(arguments), host=_host(connection))
+            who = await self._directory.recognise(shown, connection.client)
             if before is None or who.name != before.name:
                 raise other_principal()
         except Problem as problem:
@@ -232,7 +235,7 @@ class SocketIoTransport:
 
     def _note_watch(self, connection: Connection, body: Body) -> None:
         """Note the answer to a `watch` in the audit, if it is a refusal for who asks."""
-        who = self._directory.here(connection)
+        who = self._directory.visitors.here(connection)
         if who and (error := body.get("error")) and error["code"] in REFUSALS:
             code, subject = error["code"], error.get("grant", "")
             self._directory.audit.refused(who, "watch", subject, connection.client, code)
@@ -258,8 +261,13 @@ def _shown(connection: Connection, packet: Packet) -> Shown:
     """Return what the client of a connect shows: a token there, or what its handshake had."""
     token = packet.data.get("token") if isinstance(packet.data, dict) else None
     if token is not None:
-        return Shown(str(token))
+        return Shown(str(token), host=_host(connection))
     return connection.shown if isinstance(connection.shown, Shown) else Shown()
+
+
+def _host(connection: Connection) -> str:
+    """Return the host to which a connection was made."""
+    return connection.shown.host if isinstance(connection.shown, Shown) else ""
 
 
 def _token(arguments: Sequence[object]) -> str:

@@ -96,7 +96,7 @@ class SseTransport:
         """200 and events until either side ends it: the snapshot, `feed`, then every event."""
         who = principal.of(request.scope)
         filters = _asked(request.query_params.multi_items(), who)
-        return _Answer(self, filters, request.headers.get("last-event-id", ""))
+        return _Answer(self, filters, request.headers.get("last-event-id", ""), who.name)
 
     def deliver(self, event: Event) -> None:
         """Put an event, encoded once, into the backlogs of its watchers here."""
@@ -148,11 +148,13 @@ class SseTransport:
         last: str,
         below: HttpConnection,
         client: str,
+        name: str,
         send: Send,
     ) -> None:
         """Send events until the reader goes, is given up or sent away, or the server stops.
 
-        `last` is the id that the reader has seen last, empty when there is none.
+        `last` is the id that the reader has seen last, empty when there is none; `name` is that of
+        its principal.
         """
         now = asyncio.get_running_loop().time()
         sid = secrets.token_urlsafe(15)
@@ -168,7 +170,7 @@ class SseTransport:
             frame_seconds=self._frame_seconds,
         )
         self._streams[sid] = stream
-        log.debug("watcher.connected", extra={"sid": sid, "client": client})
+        log.debug("watcher.connected", extra={"sid": sid, "client": client, "principal": name})
         reason = "server stopping"
         try:
             await stream.greet(self._greet(sid, stream, filters, ids.number(last)))
@@ -218,7 +220,7 @@ class _Answer(Response):
 
     media_type = "text/event-stream"
 
-    def __init__(self, events: SseTransport, filters: list[Filter], last: str) -> None:
+    def __init__(self, events: SseTransport, filters: list[Filter], last: str, name: str) -> None:
         super().__init__(
             headers={
                 "Cache-Control": "no-cache, no-transform",
@@ -229,6 +231,7 @@ class _Answer(Response):
         self._events = events
         self._filters = filters
         self._last = last
+        self._name = name
 
     async def __call__(self, scope: Scope, _receive: Receive, send: Send) -> None:
         """Send it (ASGI)."""
@@ -238,7 +241,12 @@ class _Answer(Response):
         if scope["method"] == "GET":
             client = scope["client"][0] if scope.get("client") else ""
             await self._events.serve(
-                self._filters, last=self._last, below=below, client=client, send=send
+                self._filters,
+                last=self._last,
+                below=below,
+                client=client,
+                name=self._name,
+                send=send,
             )
         if not below.lost:
             await send({"type": "http.response.body"})

@@ -16,7 +16,8 @@ import pytest
 from buildfeed.broker.local import users
 from buildfeed.grants import Grants
 from buildfeed.history.database import Database
-from buildfeed.history.tokens import LINK, Tokens
+from buildfeed.history.tokens import Tokens
+from buildfeed.secret_kinds import LINK
 from support.brokers import Embedded
 from support.peers import Connect
 from support.programs import lines
@@ -83,6 +84,15 @@ def until_accepted(connect: Callable[[], Raw]) -> Raw:
         assert client.connack == UNAVAILABLE
         assert time.monotonic() < deadline, "it is not let in"
     return client
+
+
+def until_refused(connect: Callable[[], Raw]) -> None:
+    """Wait until a token is good no more."""
+    deadline = time.monotonic() + 2 * CLOSED_SECONDS
+    while (client := connect()).connack != NOT_AUTHORIZED:
+        assert client.connack == ACCEPTED
+        assert time.monotonic() < deadline, "it is let in"
+        client.close()
 
 
 def test_mosquitto_sub_hears_what_its_token_may_read(
@@ -237,6 +247,29 @@ def test_a_revoked_token_is_closed_with_all_it_has(
     assert heir.connack == ACCEPTED  # without a session from before, and nothing waits for it
     assert heir.is_open()
     assert heir.subscribe("builds/acme/#") == REFUSED
+
+
+def test_a_renewed_token_takes_over_its_session_and_the_old_one_ends_alone(
+    broker: Embedded,
+    tokens: Tokens,
+    ada: str,
+    raw: Connecting,
+    connect: Connect,
+) -> None:
+    session = {"subscriptions": [("builds/acme/#", 1)], "durable_id": "ada:app"}
+    app, phone = connect(ada, **session), raw(ada, "ada:phone")
+    assert phone.connack == ACCEPTED
+    _, secret, _ = tokens.renew("ada", None, timedelta(seconds=4))
+    app.link.stop()
+    connect(broker.url).link.publish(TOPIC, b"meanwhile", qos=1).result(5)
+    renewed = connect(broker.url_of("ada", secret), **session)
+    renewed.until(lambda: renewed.payloads == [b"meanwhile"])
+    assert phone.is_open()
+    assert raw(ada, "ada:tablet").connack == ACCEPTED  # the old one is good still
+    until_refused(lambda: raw(ada, "ada:tablet"))
+    assert phone.receive(1) == b""
+    connect(broker.url).link.publish(TOPIC, b"after", qos=1).result(5)
+    renewed.until(lambda: renewed.payloads == [b"meanwhile", b"after"])
 
 
 def test_an_expired_token_is_closed(broker: Embedded, tokens: Tokens, raw: Connecting) -> None:

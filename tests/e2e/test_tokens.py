@@ -3,7 +3,8 @@
 import re
 import time
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import closing, suppress
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,8 @@ import httpx
 import pytest
 from paho.mqtt import client as mqtt
 
+from buildfeed.history.database import Database
+from buildfeed.history.tokens import Tokens
 from support.held_open import stream, web_socket
 from support.rabbitmq import ControlledRabbitMQ
 from support.service import HTTP, Service, Web, until
@@ -50,6 +53,13 @@ def asked(web: Web, token: str, path: str = "/api/builds") -> int:
     return HTTP.get(f"{web.url}{path}", headers={"Authorization": f"Bearer {token}"}).status_code
 
 
+def by_http(web: Web, token: str) -> tuple[int, str]:
+    """Return how a token is answered that comes from another machine, as its Host header says."""
+    headers = {"Authorization": f"Bearer {token}", "Host": f"192.0.2.1:{web.options['port']}"}
+    answer = HTTP.get(f"{web.url}/api/builds", headers=headers)
+    return answer.status_code, answer.json().get("type", "").rpartition(":")[2]
+
+
 def processes(web: Web) -> int:
     return int(str(web.options.get("workers", 1)))
 
@@ -67,6 +77,7 @@ def test_a_token_opens_the_door_and_its_revocation_closes_it(
     assert HTTP.get(f"{web.url}/api/builds").status_code == 401
     token = terminal.token("bob", "viewer@*")
     assert asked(web, token) == 200  # at once
+    assert by_http(web, token) == (400, "needs-https")
     assert asked(web, token, "/api/overview") == 403
     with web_socket(web, token) as socket, stream(web, token) as events:
         terminal.says("token", "revoke", "bob")
@@ -79,6 +90,16 @@ def test_a_token_opens_the_door_and_its_revocation_closes_it(
     answer = HTTP.get(f"{web.url}/api/builds", headers={"Authorization": f"Bearer {token}"})
     assert answer.json()["reason"] == "revoked"
     assert "bf_" not in web.text.replace(web.url, "")
+
+
+def test_in_a_network_that_one_trusts_tokens_are_taken_by_http(
+    run: Run, terminal: Terminal, free_port: Callable[[], int]
+) -> None:
+    token = terminal.token("ada", "viewer@*")
+    options = {"mqtt_port": free_port(), "no_worker": True, "tokens_by_http": True}
+    web = run("up", host="0.0.0.0", **options)
+    assert isinstance(web, Web)
+    assert by_http(web.until_ready(), token) == (200, "")
 
 
 def test_a_file_of_tokens_is_read_again_when_it_changes(
@@ -232,6 +253,43 @@ def test_refusals_of_socket_io_are_in_the_audit(
 
     until(lambda: len(rows()) >= len(expected), "all rows")
     assert rows() == expected
+
+
+def test_a_watcher_goes_over_to_a_renewed_token_and_misses_nothing(
+    run: Run, terminal: Terminal, tmp_path: Path, free_port: Callable[[], int]
+) -> None:
+    import socketio  # noqa: PLC0415 - it takes a second
+
+    old = terminal.token("ada", "builder@acme")
+    web = run("up", anonymous="none", mqtt_port=free_port(), no_worker=True)
+    assert isinstance(web, Web)
+    web.until_ready()
+    started: list[str] = []
+
+    def start(token: str) -> None:
+        place = f"{web.url}/api/projects/acme/builds"
+        answer = HTTP.post(place, headers={"Authorization": f"Bearer {token}"})
+        assert answer.status_code == 202
+        started.append(answer.json()["build"])
+
+    heard: set[str] = set()
+    closed: list[str] = []
+    with socketio.Client(reconnection=False) as client:
+        client.on("build", lambda body: heard.add(body["build"]))
+        client.on("disconnect", closed.append)
+        auth = {"token": old, "watch": "builds/acme/#"}
+        client.connect(web.url, transports=["websocket"], auth=auth)
+        start(old)
+        with closing(Database(f"sqlite:///{tmp_path}/history.db")) as database:
+            _, new, _ = Tokens(database).renew("ada", None, timedelta(seconds=3))
+        start(new)
+        start(old)  # both are good
+        assert client.call("auth", new) == {"name": "ada", "expires": None}
+        start(old)
+        until(lambda: asked(web, old) == 401, "the end of the old one", 3 + SECONDS)
+        start(new)
+        until(lambda: heard == set(started), "all builds", SECONDS)
+    assert closed == ["client disconnect"]
 
 
 def test_a_token_of_a_file_logs_in_at_the_embedded_broker(

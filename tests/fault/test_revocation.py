@@ -88,6 +88,24 @@ async def test_what_is_revoked_is_closed_at_every_process(place: Place, restarte
         each.close()
 
 
+async def test_a_process_that_was_killed_and_a_broker_that_was_away_leave_nobody_inside(
+    place: Place,
+) -> None:
+    secret, there = await let_in(place, "ada")
+    place.broker.stop()
+    await asyncio.to_thread(place.web.kill_one)
+    place.broker.start()
+    place.web.until_ready()
+    _, more = await let_in(place, "bob")
+    there += await gathered(place.port, secret, dict.fromkeys(WAYS, EACH_WAY))
+    left = [each for each in there if each.closed is None]
+    assert len(left) >= 3 * EACH_WAY
+    await assert_closed_soon(place, "ada", secret, left)
+    assert not [each for each in more if each.closed]
+    for each in more:
+        each.close()
+
+
 async def test_what_is_revoked_while_the_gateway_is_away_is_refused_when_it_is_back(
     place: Place,
 ) -> None:

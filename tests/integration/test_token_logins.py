@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -483,6 +484,28 @@ def test_a_revoked_token_is_closed_and_comes_back_no_more(scene: Scene, connect:
     assert not connect("zoe", "zoe:app", clean=False).accepted
     assert not other._refused
     until(lambda: not logs_in_by_amqp(scene, "zoe"), "by AMQP too", SECONDS)
+
+
+def test_a_renewed_token_takes_over_its_session_and_the_old_one_ends(
+    scene: Scene, connect: Connect, eventually: Callable[..., None]
+) -> None:
+    scene.add("uma", "viewer@acme")
+    old = scene.secrets["uma"]
+    app = connect("uma", "uma:app", clean=False)
+    assert app.subscribe("builds/acme/+/status")
+    _, scene.secrets["uma"], _ = scene.tokens.renew("uma", None, timedelta(seconds=6))
+    left = connect("uma", "uma:left", old)
+    assert left.accepted  # the old one is good still
+    app.close()
+    worker = connect("worker", "worker-1")
+    assert worker.publish("builds/acme/b3/status")
+    again = connect("uma", "uma:app", clean=False)
+    eventually(lambda: again.received == ["builds/acme/b3/status"])
+    until(lambda: left._refused, "the old one is closed", 6 + SECONDS)
+    until(lambda: not connect("uma", "uma:left", old).accepted, "it is refused", SECONDS)
+    assert worker.publish("builds/acme/b4/status")
+    last = connect("uma", "uma:app", clean=False)  # RabbitMQ does not say by which one came
+    eventually(lambda: "builds/acme/b4/status" in [*again.received, *last.received])
 
 
 def test_while_the_gateway_is_away_services_go_on_and_nobody_new_comes(

@@ -114,6 +114,18 @@ class Web(Service):
             raise AssertionError(f"{exc}\n{self.text[-4000:]}") from None
         return self
 
+    @property
+    def processes(self) -> list[int]:
+        """The processes of a gateway of several that serve (proc(5), `children`)."""
+        below = Path(f"/proc/{self.pid}/task/{self.pid}/children").read_text()
+        return [int(each) for each in below.split()]
+
+    def kill_one(self) -> None:
+        """Kill one of several processes, and wait until its successor serves."""
+        begun = self.text.count("gateway.started")
+        os.kill(self.processes[-1], signal.SIGKILL)
+        until(lambda: self.text.count("gateway.started") > begun, "a successor", 60)
+
     def _ready(self) -> bool:
         try:
             return HTTP.get(f"{self.url}/readyz", timeout=2).status_code == httpx.codes.OK

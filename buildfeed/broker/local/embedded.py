@@ -71,8 +71,11 @@ class Logins(Protocol):
     async def find(self, name: str, password: str, address: str) -> Holder | None:
         """Return who logs in from an address, None for nobody; raises HistoryUnavailable."""
 
-    def enter(self, holder: Holder, leave: Callable[[], None]) -> None:
-        """Take note that somebody is here; `leave` is called when that has to end."""
+    def enter(self, holder: Holder, leave: Callable[[str], None]) -> None:
+        """Take note that somebody is here; `leave` is called when that has to end.
+
+        It is told why: `expired`, or another word.
+        """
 
 
 class EmbeddedBroker:
@@ -90,6 +93,8 @@ class EmbeddedBroker:
         self._logins = logins
         self._accounts: dict[str, Account] = {**self._users}
         """Those who may be here: the users, and holders of tokens from their first login on."""
+        self._holders: dict[str, Holder] = {}
+        """Holders by the ids of their tokens; a name that is renewed has two for a while."""
         self._leaving: dict[str, asyncio.Task[None]] = {}
         """Holders whose connections and sessions are being ended, by their names."""
         self._clients: set[asyncio.Task[None]] = set()
@@ -163,7 +168,8 @@ class EmbeddedBroker:
                 return
             stream = ReplayingReader(reader, first + body)
             is_durable = not connect.clean_session_flag
-            connection = _Connection(stream, writer, found.name, durable=is_durable)
+            token = found.token if isinstance(found, Holder) else ""
+            connection = _Connection(stream, writer, found.name, token, durable=is_durable)
             await self._take_over(connect.client_id, connection)
         except (OSError, EOFError, MalformedConnect):
             log.debug("embedded.client_lost", exc_info=True)
@@ -196,16 +202,17 @@ class EmbeddedBroker:
     def _entered(self, holder: Holder) -> Account | bytes:
         """Take note of the holder of a token; return it, or the CONNACK that puts it off.
 
-        A new token of a name gets nothing of the one before: that one's sessions are ended first.
+        A token with other grants gets nothing of the one before: that one's sessions are ended
+        first. One with the same grants was renewed, and both have the same sessions.
         """
         known = self._accounts.get(holder.name)
-        if isinstance(known, Holder) and known.token != holder.token:
+        if isinstance(known, Holder) and known.grants != holder.grants:
             self._dismiss(known.name)
         if holder.name in self._leaving:
             return _UNAVAILABLE
-        if known != holder and self._logins:
-            self._accounts[holder.name] = holder
-            self._logins.enter(holder, partial(self._dismiss, holder.name))
+        if holder.token not in self._holders and self._logins:
+            self._accounts[holder.name] = self._holders[holder.token] = holder
+            self._logins.enter(holder, partial(self._left, holder))
         return holder
 
     def _refusal(self, connect: ConnectPacket, account: Account) -> bytes | None:
@@ -250,8 +257,20 @@ class EmbeddedBroker:
             if self._connections.get(client_id) is connection:
                 del self._connections[client_id]
 
+    def _left(self, holder: Holder, why: str) -> None:
+        """End what a token has here; what belongs to its name stays if that was renewed."""
+        if self._holders.pop(holder.token, None) is None:
+            return  # it has been dismissed
+        renewed = any(each.name == holder.name for each in self._holders.values())
+        if why != "expired" or not renewed:
+            self._dismiss(holder.name)
+            return
+        for each in list(self._connections.values()):
+            if each.token == holder.token:
+                each.close()
+
     def _dismiss(self, name: str) -> None:
-        """End what the holder of a token has here."""
+        """End what the holders of tokens of a name have here."""
         if name not in self._leaving:
             self._leaving[name] = asyncio.create_task(self._end(name))
 
@@ -266,18 +285,26 @@ class EmbeddedBroker:
             await self._broker.forget(name)
         finally:
             self._accounts.pop(name, None)
+            self._holders = {k: each for k, each in self._holders.items() if each.name != name}
             del self._leaving[name]
 
 
 class _Connection:
-    """A connection of somebody of a `name`, who has logged in."""
+    """A connection of somebody of a `name`, who has logged in, if by a token by that of an id."""
 
     def __init__(
-        self, reader: ReplayingReader, writer: asyncio.StreamWriter, name: str, *, durable: bool
+        self,
+        reader: ReplayingReader,
+        writer: asyncio.StreamWriter,
+        name: str,
+        token: str,
+        *,
+        durable: bool,
     ) -> None:
         self.reader = reader
         self.writer = writer
         self.name = name
+        self.token = token
         self.durable = durable
         self.closed = False
         self.ended = asyncio.Event()

@@ -4,7 +4,8 @@ import re
 import pytest
 
 from buildfeed import log
-from buildfeed.history.tokens import BEARER, COOKIE, LINK, new_secret
+from buildfeed.history.tokens import new_secret
+from buildfeed.secret_kinds import BEARER, COOKIE, LINK
 
 LINE = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z ")
 

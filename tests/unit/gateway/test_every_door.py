@@ -20,7 +20,6 @@ from gateway.access.paths import SOCKETS, Paths
 from gateway.access.proxies import Proxies
 from gateway.app import Gateway
 from gateway.drain import Drain
-from gateway.http.links import Links
 from gateway.settings import Settings
 from gateway.transports.socket_io import EVENTS
 from gateway.transports.subscriptions import Subscriptions
@@ -69,7 +68,7 @@ class World:
         )
         paths = Paths()
         clients = Clients(Proxies([]), 0, 0)
-        self.gateway = Gateway(settings, store, Drain(0), clients, Links(Access([]), paths))
+        self.gateway = Gateway(settings, store, Drain(0), clients, Access([]), paths=paths)
         self.gateway.directory._tokens = tokens
         self.routes = list(self.gateway.routes())
         self.app = Application(self.gateway.directory, self.routes)

@@ -104,7 +104,8 @@ def test_wrong_input_is_told_in_one_sentence_and_makes_nothing(
 def test_a_name_in_use_is_refused_until_it_is_revoked(terminal: Terminal) -> None:
     terminal.says("token", "add", "ada", "operator")
     told = terminal.says("token", "add", "ada", "operator", code=1)
-    assert told == "Error: There is a token 'ada' already: revoke it, or choose another name.\n"
+    sentence = "There is a token 'ada' already: renew it, revoke it, or choose another name."
+    assert told == f"Error: {sentence}\n"
     terminal.says("token", "revoke", "ada")
     terminal.says("token", "add", "ada", "operator")
     revoked = [token.revoked is not None for token in terminal.store.tokens().all()]
@@ -117,6 +118,28 @@ def test_what_is_not_there_cannot_be_revoked(terminal: Terminal) -> None:
     for name in ("ada", "bob"):
         told = terminal.says("token", "revoke", name, code=1)
         assert told == f"Error: There is no token '{name}' that is good.\n"
+
+
+def test_a_token_is_renewed_and_both_are_listed(terminal: Terminal) -> None:
+    terminal.says("token", "add", "ada", "viewer@acme")
+    result = terminal.run("token", "renew", "ada", "--days", "30")
+    secret, link = result.stdout.split()
+    assert link == f"http://127.0.0.1:8000/login#{secret}"
+    assert "viewer@acme" not in result.stderr
+    assert re.search(
+        r"The token ada: read:builds/acme/#, until .*, the old one is good until 2", result.stderr
+    )
+    old, new = json.loads(terminal.says("token", "list", "--json"))
+    assert (old["name"], old["grants"]) == (new["name"], new["grants"])
+    assert old["expires"] < new["expires"]
+    told = terminal.says("token", "renew", "ada", code=1)
+    assert told.startswith("Error: The token 'ada' was renewed, and its old secret is good until 2")
+    assert "has ended" in terminal.run("token", "renew", "ada", "--overlap-hours", "0").stderr
+    terminal.says("can", "ada", "read", "builds/acme/#")
+    terminal.says("token", "revoke", "ada")
+    told = terminal.says("token", "renew", "ada", code=1)
+    assert told == "Error: There is no token 'ada' that is good.\n"
+    assert '"action":"token-renew"' in terminal.says("audit", "--json")
 
 
 @pytest.mark.parametrize(

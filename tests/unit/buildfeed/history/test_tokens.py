@@ -17,12 +17,11 @@ from buildfeed.history import tokens as module
 from buildfeed.history.database import Database
 from buildfeed.history.schema import tokens
 from buildfeed.history.tokens import (
-    BEARER,
-    COOKIE,
-    LINK,
     LONGEST,
     SLIDING,
     NameInUse,
+    NoGoodToken,
+    RenewedAlready,
     Token,
     Tokens,
     TooManyLinks,
@@ -30,6 +29,7 @@ from buildfeed.history.tokens import (
     digest,
     new_secret,
 )
+from buildfeed.secret_kinds import BEARER, COOKIE, LINK
 from support.samples import NOW
 
 VIEWER = Grants.parse(["viewer@acme"])
@@ -131,6 +131,41 @@ def test_to_revoke_ends_the_good_ones_of_a_name(known: Clocked) -> None:
     assert known.revoke("nobody") == 0
     assert found(known, secret).revoked == NOW
     assert found(known, other).revoked is None
+
+
+def test_a_name_that_is_renewed_has_two_tokens_until_the_old_one_ends(known: Clocked) -> None:
+    _, old = known.add("ada", VIEWER, DAY)
+    known.at += timedelta(minutes=1)
+    token, secret, ends = known.renew("ada", 90 * DAY, HOUR)
+    assert (token.grants, token.created, token.expires) == (VIEWER, known.at, known.at + 90 * DAY)
+    assert found(known, old).expires == ends == known.at + HOUR
+    assert [each.id for each in known.good("ada")] == [token.id, found(known, old).id]
+    with pytest.raises(RenewedAlready, match="good until 2026-"):
+        known.renew("ada", None, HOUR)
+    known.at += HOUR
+    assert [each.id for each in known.good("ada")] == [token.id]
+    assert found(known, secret) == token
+    forever, _, _ = known.renew("ada", None, HOUR)
+    assert forever.expires is None
+    assert known.revoke("ada") == 2
+    with pytest.raises(NoGoodToken):
+        known.renew("ada", None, HOUR)
+
+
+def test_an_old_token_lasts_no_longer_by_being_renewed(known: Clocked) -> None:
+    _, old = known.add("ada", VIEWER, HOUR)
+    assert known.renew("ada", None, DAY)[2] == NOW + HOUR
+    assert found(known, old).expires == NOW + HOUR
+
+
+def test_without_an_overlap_all_that_a_name_had_ends_at_once(known: Clocked) -> None:
+    known.add("ada", VIEWER)
+    known.renew("ada", None, HOUR)
+    before = known.changes(None).number
+    token, _, ends = known.renew("ada", None, timedelta())
+    assert ends == NOW
+    assert [each.id for each in known.good("ada")] == [token.id]
+    assert len(known.changes(before).tokens) == 3  # whoever looks hears of each
 
 
 # --- changes

@@ -49,8 +49,8 @@ def test_odd_cookies_of_other_programs_do_not_hide_ours(odd: str) -> None:
 def test_a_session_goes_before_a_link_and_a_token_before_both() -> None:
     header = "buildfeed-link=bl_1; buildfeed=bs_1"
     assert cookies(header, HERE) == ("bs_1", "bl_1")
-    assert shown("Bearer bf_1", header, HERE) == Shown("bf_1")
-    assert shown("Basic x", header, HERE) == Shown(cookies=("bs_1", "bl_1"))
+    assert shown("Bearer bf_1", header, HERE) == Shown("bf_1", host=HERE)
+    assert shown("Basic x", header, HERE) == Shown(cookies=("bs_1", "bl_1"), host=HERE)
 
 
 @pytest.mark.parametrize("host", [THERE, "192.0.2.1", "localhost.evil.example", "", "a b"])

@@ -10,10 +10,10 @@ import pytest
 
 from buildfeed.grants import Grants
 from buildfeed.history.store import Store
-from buildfeed.history.tokens import BEARER, digest, new_secret
-from gateway.access.attempts import MOST
+from buildfeed.history.tokens import digest, new_secret
+from buildfeed.secret_kinds import BEARER
 from gateway.access.audit import Audit
-from gateway.access.directory import Directory
+from gateway.access.directory import MOST_FAILURES, Directory
 from gateway.access.token_file import TokenFile
 from gateway.problems import Problem
 
@@ -47,7 +47,7 @@ class Site:
 
     async def enter(self, secret: str) -> None:
         who = await self.directory.find(secret, ADDRESS)
-        self.directory.enter(object(), who, self.left.append)
+        self.directory.visitors.enter(object(), who, self.left.append)
 
 
 @pytest.fixture
@@ -120,8 +120,10 @@ def test_other_grants_close_what_is_open(site: Site) -> None:
 def test_an_earlier_end_closes_what_is_open_and_a_later_one_is_good_again(site: Site) -> None:
     async def test(site: Site) -> None:
         await site.enter(ADA)
+        await site.edit(entry("ada", ADA, more="expires = 2098-01-01T00:00:00Z"))
+        assert site.left == []
         await site.edit(entry("ada", ADA, more="expires = 2020-01-01T00:00:00Z"))
-        assert site.left == ["changed"]
+        assert site.left == ["expired"]
         assert await site.refused(ADA) == "expired"
         await site.edit(entry("ada", ADA, more="expires = 2099-01-01T00:00:00Z"))
         assert (await site.directory.find(ADA, ADDRESS)).expires
@@ -163,9 +165,9 @@ def test_both_sources_are_asked(site: Site) -> None:
 
 def test_failures_are_counted(site: Site) -> None:
     async def test(site: Site) -> None:
-        for _ in range(MOST + 3):
+        for _ in range(MOST_FAILURES + 3):
             await site.refused(new_secret(BEARER))
-        assert site.directory.attempts.counted == MOST
-        assert site.directory.attempts.refused == 3
+        assert site.directory.sign_ins["failed"] == MOST_FAILURES
+        assert site.directory.sign_ins["refused"] == 3
 
     run(test, site)

@@ -8,7 +8,8 @@ import pytest
 
 from buildfeed.errors import HistoryUnavailable
 from buildfeed.grants import EVERYTHING, Grants
-from buildfeed.history.tokens import BEARER, LINK, Tokens, digest, new_secret
+from buildfeed.history.tokens import Tokens, digest, new_secret
+from buildfeed.secret_kinds import BEARER, LINK
 from gateway.access.directory import Directory
 from gateway.access.token_file import TokenFile
 from gateway.broker_auth.token_names import TokenNames
@@ -96,13 +97,13 @@ async def test_one_revoked_while_it_is_looked_up_is_not_remembered(
     await directory.look()
     before = tokens.good("ada")
     assert before
-    token_names._change([before])  # hears of it while the next line is on its way
+    token_names._change(before)  # hears of it while the next line is on its way
     assert await token_names.good("ada")
     assert "ada" in token_names._known
     token_names._known.clear()
 
     def named(name: str) -> object:
-        token_names._change([before])
+        token_names._change(before)
         return before
 
     tokens.good = named
@@ -144,3 +145,34 @@ async def test_tokens_of_the_file_log_in_and_what_changes_there_is_told(
     write("viewer@another", "bob")
     assert await looked() == [{"ada"}]
     assert not await token_names.log_in("ada", secret)
+
+
+async def test_both_tokens_of_a_renewed_name_log_in_until_the_old_one_ends(
+    tokens: Tokens, directory: Directory, token_names: TokenNames
+) -> None:
+    _, old = tokens.add("ada", GRANTS)
+    assert await token_names.log_in("ada", old)
+    _, new, _ = tokens.renew("ada", None, timedelta(hours=1))
+    heard: list[set[str]] = []
+    token_names.on_change = heard.append
+    await directory.look()
+    assert await token_names.log_in("ada", old)
+    assert await token_names.log_in("ada", new)
+    assert heard == [set()]
+    directory._ahead += timedelta(hours=1)
+    assert not await token_names.log_in("ada", old)
+    assert await token_names.log_in("ada", new)
+    assert heard == [set(), {"ada"}]  # nobody knows who has come by which
+
+
+async def test_one_renewed_without_an_overlap_is_told_at_once(
+    tokens: Tokens, directory: Directory, token_names: TokenNames
+) -> None:
+    _, old = tokens.add("ada", GRANTS)
+    assert await token_names.log_in("ada", old)
+    heard: list[set[str]] = []
+    token_names.on_change = heard.append
+    tokens.renew("ada", None, timedelta())
+    await directory.look()
+    assert heard == [{"ada"}]
+    assert not await token_names.log_in("ada", old)

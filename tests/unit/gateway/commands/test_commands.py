@@ -29,7 +29,7 @@ from gateway.queries.builds import Builds
 from support.scene import Scene
 
 WISH = StartRequest()
-MOST = Most(project=1, address=0, in_all=0, unfinished=0)
+MOST = Most(project=1, address=0, principal=0, in_all=0, unfinished=0)
 
 
 class Broker:
@@ -291,7 +291,9 @@ async def test_refused_starts_leave_no_keys_behind(
 async def test_builds_that_are_about_to_be_count_as_unfinished(
     broker: Broker, processes: list[Commands]
 ) -> None:
-    processes[0]._admission = Admission(Most(project=0, address=0, in_all=0, unfinished=2))
+    processes[0]._admission = Admission(
+        Most(project=0, address=0, principal=0, in_all=0, unfinished=2)
+    )
     two = [asyncio.create_task(processes[0].start("acme", WISH, None)) for _ in range(2)]
     await submitted(broker, 2)
     with pytest.raises(Problem) as refusal:

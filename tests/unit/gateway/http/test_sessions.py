@@ -9,8 +9,7 @@ import pytest
 from buildfeed.activity import timestamp
 from buildfeed.grants import EVERYTHING, Grants
 from buildfeed.history.tokens import LONGEST, SLIDING, digest, new_secret
-from gateway.access.attempts import MOST
-from gateway.access.directory import Directory
+from gateway.access.directory import MOST_FAILURES, Directory
 from gateway.http.sessions import Sessions
 from support.held_tokens import Held
 from support.samples import NOW
@@ -138,7 +137,7 @@ async def test_what_is_no_token_signs_nobody_in(site: Site, tokens: Held, kind: 
     token, _ = tokens.add("ada", VIEWER)
     made = {"bs_": tokens.sign_in(token.id)}.get(kind) or new_secret(kind)
     async with site.client() as client:
-        for _ in range(MOST):
+        for _ in range(MOST_FAILURES):
             answer = await client.post("/api/session", json={"token": made})
             assert (answer.status_code, slug(answer)) == (401, "not-signed-in")
         answer = await client.post("/api/session", json={"token": made})

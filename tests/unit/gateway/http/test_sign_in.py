@@ -2,6 +2,7 @@
 
 import asyncio
 
+import httpx
 import pytest
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
@@ -10,8 +11,7 @@ from starlette.routing import Route
 from buildfeed.grants import Grants
 from buildfeed.history.tokens import digest, new_secret
 from gateway.access import principal
-from gateway.access.attempts import MOST
-from gateway.access.directory import Directory
+from gateway.access.directory import MOST_FAILURES, Directory
 from gateway.access.principal import SCOPE
 from support.held_tokens import Held
 from support.signed_in import Application, bearer
@@ -24,10 +24,11 @@ class Site:
     """A place that says who asks, and one that waits until the test lets it answer."""
 
     def __init__(self, tokens: Held) -> None:
-        self.directory = Directory(tokens, Grants())
+        self.directory = Directory(tokens, Grants(), max_per_principal=1)
         self.go_on = asyncio.Event()
         self.waits = 0
-        routes = [Route("/api/who", self._who), Route("/api/wait", self._wait), Route("/", _open)]
+        waiting = [Route(path, self._wait) for path in ("/api/wait", "/api/events")]
+        routes = [Route("/api/who", self._who), *waiting, Route("/", _open)]
         self.app = Application(self.directory, routes)
 
     async def _who(self, request: Request) -> Response:
@@ -80,14 +81,14 @@ async def test_a_login_of_a_proxy_in_front_is_none_of_ours(site: Site) -> None:
 
 async def test_where_nobody_asks_nothing_is_looked_up(site: Site, tokens: Held) -> None:
     async with site.app.client() as client:
-        for _ in range(2 * MOST):
+        for _ in range(2 * MOST_FAILURES):
             assert (await client.get("/", headers=bearer(new_secret("bf_")))).text == "False"
     assert tokens.asked == []
 
 
 async def test_who_guesses_too_often_is_told_when_to_come_back(site: Site) -> None:
     async with site.app.client() as client:
-        for _ in range(MOST):
+        for _ in range(MOST_FAILURES):
             await client.get("/api/who", headers=bearer(new_secret("bf_")))
         answer = await client.get("/api/who", headers=bearer(new_secret("bf_")))
     assert answer.status_code == 429
@@ -110,7 +111,7 @@ async def test_a_request_that_lasts_is_sent_away_with_its_principal(
     async with site.app.client() as client:
         asking = asyncio.create_task(client.get("/api/wait", headers=bearer(secret)))
         await until(lambda: site.waits)
-        assert len(site.directory._here) == 1
+        assert len(site.directory.visitors) == 1
         tokens.revoke("ada")
         await site.directory.look()
         below = site.app.below
@@ -119,11 +120,31 @@ async def test_a_request_that_lasts_is_sent_away_with_its_principal(
         site.go_on.set()
         await asking
     assert below.closed
-    assert site.directory._here == {}
+    assert not site.directory.visitors
 
 
 async def test_a_request_that_is_over_is_not_held(site: Site, tokens: Held) -> None:
     _, secret = tokens.add("ada", VIEWER)
     await who(site, **bearer(secret))
     assert not site.app.below.closed
-    assert site.directory._here == {}
+    assert not site.directory.visitors
+
+
+async def test_streams_are_connections_of_their_principal_and_other_requests_are_not(
+    site: Site, tokens: Held
+) -> None:
+    _, secret = tokens.add("ada", VIEWER)
+    async with site.app.client() as client:
+
+        def ask(path: str) -> "asyncio.Task[httpx.Response]":
+            return asyncio.create_task(client.get(path, headers=bearer(secret)))
+
+        waiting = [ask("/api/events"), ask("/api/wait"), ask("/api/wait")]
+        await until(lambda: site.waits == len(waiting))
+        refused = await client.get("/api/events", headers=bearer(secret))
+        assert refused.status_code == 503
+        assert refused.json()["type"] == "urn:buildfeed:problem:too-many-connections"
+        assert refused.headers["retry-after"] == "10"
+        site.go_on.set()
+        assert {(await each).status_code for each in waiting} == {200}
+        assert (await client.get("/api/events", headers=bearer(secret))).status_code == 200

@@ -125,6 +125,49 @@ async def test_while_the_history_is_away_nobody_new_comes_in(
     assert (await Watcher(site, by).connect(token=secret))["code"] == "history-unavailable"
 
 
+@BY
+async def test_beyond_the_connections_of_one_it_is_told_so(by: str, tokens: Held) -> None:
+    site = Site(directory=Directory(tokens, Grants(), max_per_principal=1))
+    _, secret = tokens.add("ada", VIEWER)
+    first, second = Watcher(site, by), Watcher(site, by)
+    assert "sid" in await first.connect(token=secret, watch="builds/#")
+    refused = await second.connect(token=secret, watch="builds/#")
+    assert refused["code"] == "too-many-connections"
+    assert "of ada" in refused["message"]
+    assert site.transport.watchers == len(site.subscriptions._here) == 1
+    assert (await first.ask("auth", secret))["name"] == "ada"
+    await first.say("41")
+    assert "sid" in await Watcher(site, by).connect(token=secret, watch="builds/#")
+
+
+@BY
+async def test_the_log_of_a_connect_says_who(
+    site: Site, by: str, secret: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("DEBUG")
+    await Watcher(site, by).connect(token=secret)
+    (line,) = [vars(each) for each in caplog.records if each.msg == "watcher.connected"]
+    assert line["principal"] == "ada"
+
+
+@BY
+async def test_a_token_by_http_is_refused_wherever_it_is_shown(by: str, tokens: Held) -> None:
+    directory = Directory(tokens, Grants(), is_private=lambda host: host == "builds.example")
+    site = Site(directory=directory)
+    token, secret = tokens.add("ada", VIEWER)
+    cookie = tokens.sign_in(token.id)
+    private = Watcher(site, by, Shown(host="builds.example"))
+    assert "sid" in await private.connect(token=secret)
+    assert (await private.ask("auth", secret))["name"] == "ada"
+    in_header = Watcher(site, by, Shown(secret, host="192.0.2.1"))
+    assert (await in_header.connect())["code"] == "needs-https"
+    in_packet = Watcher(site, by, Shown(host="192.0.2.1"))
+    assert (await in_packet.connect(token=secret))["code"] == "needs-https"
+    by_cookie = Watcher(site, by, Shown(cookies=(cookie,), host="192.0.2.1"))
+    assert "sid" in await by_cookie.connect()
+    assert (await by_cookie.ask("auth", secret))["error"]["code"] == "needs-https"
+
+
 # --- what is watched
 
 
@@ -299,7 +342,7 @@ async def test_a_token_of_somebody_else_changes_nothing(
     for wrong in ([], [""], [1], [secret, secret], [None], [{"token": secret}]):
         assert (await watcher.ask("auth", *wrong))["error"]["code"] == "bad-auth", wrong
     assert (await watcher.ask("watch", "builds/#"))["watching"] == ["builds/acme/#"]
-    assert site.directory.here(watcher.connection) == await site.directory.find(secret, "")
+    assert site.directory.visitors.here(watcher.connection) == await site.directory.find(secret, "")
 
 
 async def test_a_new_token_whose_parts_are_too_many_changes_nothing(
@@ -314,6 +357,26 @@ async def test_a_new_token_whose_parts_are_too_many_changes_nothing(
     _, narrow = tokens.add("ada", Grants(Grant("read", Area(f"p{n}")) for n in range(60)))
     assert (await watcher.ask("auth", narrow))["error"]["code"] == "invalid-filter"
     assert len(site.live.hub.filters(watcher.connection.sid)) == len(asked) < MAX_FILTERS
+
+
+@BY
+async def test_by_a_renewed_token_one_goes_on_when_the_old_one_ends(
+    site: Site, by: str, tokens: Held, secret: str
+) -> None:
+    watcher, other = Watcher(site, by), Watcher(site, by)
+    for each in (watcher, other):
+        await each.connect(token=secret, watch="builds/#")
+    _, renewed, _ = tokens.renew("ada", None, timedelta(hours=1))
+    await site.directory.look()
+    await site.receive(start("b1"))
+    assert (await watcher.ask("auth", renewed))["name"] == "ada"
+    await site.receive(start("b2"))
+    tokens.at += timedelta(hours=1)
+    await site.directory.look()
+    assert other.connection.closing
+    assert not watcher.connection.closing
+    await site.receive(start("b3"))
+    assert await watcher.builds() == [("acme", f"b{number}") for number in (1, 2, 3)]
 
 
 # --- who has to go
@@ -366,9 +429,9 @@ async def test_a_connect_whose_token_is_revoked_meanwhile_is_refused(
 async def test_what_a_watcher_leaves_is_not_held(site: Site, by: str, secret: str) -> None:
     watcher = Watcher(site, by)
     await watcher.connect(token=secret, watch="builds/#")
-    assert site.directory.here(watcher.connection)
+    assert site.directory.visitors.here(watcher.connection)
     await watcher.say("41")
-    assert site.directory.here(watcher.connection) is None
+    assert site.directory.visitors.here(watcher.connection) is None
     assert site.subscriptions._here == {}
 
 

@@ -1,15 +1,21 @@
-"""The limits of commands a minute: token buckets. Pure; time is passed in, in seconds."""
+"""Limits a minute, each of many names: token buckets. Pure; time is passed in, in seconds.
+
+Of commands, by projects, addresses and principals; of sign-ins that fail, by addresses; of sessions
+and links, by principals.
+"""
 
 from collections.abc import Mapping
 from typing import Final
 
 MINUTE: Final = 60.0
+_REMEMBERED: Final = 10_000
+"""Names that are remembered, those that were counted last: strangers make some up."""
 
 
 class RateLimit:
-    """Lets each name have `per_minute` commands at once, and as many a minute from then on.
+    """Lets each name have `per_minute` at once, and as many a minute from then on.
 
-    A bucket is stored as the moment at which it is full again (GCRA): each start moves that moment
+    A bucket is stored as the moment at which it is full again (GCRA): each one moves that moment
     by the time in which one token comes. A full bucket need not be stored.
     """
 
@@ -19,15 +25,19 @@ class RateLimit:
         self._swept = 0.0
 
     def wait(self, name: str, now: float) -> float:
-        """Return the seconds until the next command is allowed, 0 when it is."""
+        """Return the seconds until the next one is allowed, 0 when it is."""
         wait = self._after(name, now) - now - MINUTE
         return wait if wait > self._interval / 1000 else 0.0  # rounding: one on time is allowed
 
     def take(self, name: str, now: float) -> float:
-        """Count a command and return 0, or return the seconds until the next one is allowed."""
+        """Count one and return 0, or return the seconds until the next one is allowed."""
         self._sweep(now)
         if not (wait := self.wait(name, now)):
-            self._full_at[name] = self._after(name, now)
+            full_at = self._after(name, now)
+            self._full_at.pop(name, None)
+            self._full_at[name] = full_at
+            if len(self._full_at) > _REMEMBERED:
+                del self._full_at[next(iter(self._full_at))]
         return wait
 
     def _after(self, name: str, now: float) -> float:

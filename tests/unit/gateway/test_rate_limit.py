@@ -1,9 +1,10 @@
-"""How often a project may start builds."""
+"""How often something may be done in a minute, by each of many."""
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.commands.rate_limit import RateLimit
+from gateway import rate_limit as module
+from gateway.rate_limit import RateLimit
 
 
 def test_so_many_may_start_at_once_and_no_more() -> None:
@@ -41,6 +42,15 @@ def test_idle_projects_are_forgotten_and_busy_ones_are_not() -> None:
     assert rate_limit.take("other", 170) == 0
     assert set(rate_limit._full_at) == {"acme", "other"}
     assert rate_limit.take("acme", 170)
+
+
+def test_few_are_remembered_and_of_those_the_last() -> None:
+    rate_limit = RateLimit(1)
+    rate_limit.take("first", 0)
+    for number in range(module._REMEMBERED):
+        rate_limit.take(f"p{number}", 1)
+    assert len(rate_limit._full_at) == module._REMEMBERED
+    assert (rate_limit.wait("first", 1), rate_limit.wait("p0", 1)) == (0, 60)
 
 
 @given(

@@ -1,0 +1,12 @@
+"""What our secrets begin with, so that people, logs and scanners know them at sight. Pure."""
+
+from typing import Final
+
+BEARER: Final = "bf_"
+"""A token of a person or an app."""
+COOKIE: Final = "bs_"
+"""A session of a browser."""
+LINK: Final = "bl_"
+"""A link that shows a build."""
+ANY: Final = f"{BEARER}|{COOKIE}|{LINK}"
+"""Each of them, in a regular expression."""
