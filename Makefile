@@ -18,7 +18,7 @@ run: .venv/run
 # Tests often wait, so three processes share them: each takes file after file, in the order of
 # pyproject.toml, and starts brokers of its own.
 test: .venv/test node_modules static
-	@setup/packages.sh rabbitmq-server chromium libatomic1 haproxy \
+	@setup/packages.sh rabbitmq-server chromium-headless-shell libatomic1 haproxy \
 		mosquitto mosquitto-clients nginx-light openssl pgbouncer postgresql
 	pytest -n 3 --dist loadfile --no-loadscope-reorder
 
