@@ -103,7 +103,7 @@ def dialect_of(engine: Engine) -> Dialect:
     if engine.dialect.name == "sqlite":
         return sqlite
     if engine.dialect.name == "postgresql":
-        # Only now: no process on SQLite waits until it is imported, a tenth of its start.
+        # Only now: no process on SQLite needs it, nor the part of SQLAlchemy that it imports.
         from buildfeed.history import postgresql  # noqa: PLC0415
 
         return postgresql
