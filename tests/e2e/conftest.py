@@ -96,7 +96,8 @@ def gateway(rabbitmq: PrivateRabbitMQ, tmp_path_factory: pytest.TempPathFactory)
 @pytest.fixture(scope="session")
 def chromium() -> Iterator[Browser]:
     path = next(filter(None, map(shutil.which, CHROMIUM)), None)
-    assert path, "Chromium is missing: run `sudo apt-get install chromium-headless-shell libatomic1`."
+    missing = "Chromium is missing: run `sudo apt-get install chromium-headless-shell libatomic1`."
+    assert path, missing
     expect.set_options(timeout=15_000)  # the machine may be busy; a test says less where it counts
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(
