@@ -40,6 +40,7 @@ log = logging.getLogger(__name__)
 @options.tls
 @options.limits
 @options.broker_auth
+@options.mqtt_public_urls
 @click.option(
     "--backlog-kib",
     envvar="BUILDFEED_BACKLOG_KIB",
