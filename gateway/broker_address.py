@@ -30,16 +30,13 @@ class BrokerAddress(msgspec.Struct, frozen=True):
     def parse(cls, text: str) -> Self:
         """Return the address of a URL; raise ValueError, also for one with a login."""
         parts = urlsplit(text.strip())
-        name, port = parts.hostname or "", parts.port
-        found = hosts.host(f"[{name}]" if ":" in name else name) if name else Host("")
-        is_address = parts.scheme in _PORTS and found is not None and port != 0 and parts.netloc
-        beyond = parts.username is not None or parts.query or parts.fragment
-        if not is_address or found is None or beyond:
-            raise ValueError(text)
-        if parts.scheme not in _WEB_SOCKETS and parts.path.strip("/"):
-            raise ValueError(text)
-        path = parts.path if parts.scheme in _WEB_SOCKETS else ""
-        return cls(parts.scheme, found.name, port or _PORTS[parts.scheme], path)
+        is_web_socket, path = parts.scheme in _WEB_SOCKETS, parts.path.rstrip("/")
+        extra = parts.username is not None or parts.query or parts.fragment
+        host = _host(parts.hostname)
+        fits = parts.scheme in _PORTS and parts.netloc and host and parts.port != 0
+        if not fits or host is None or extra or (path and not is_web_socket):
+            raise ValueError("it is no address of MQTT")
+        return cls(parts.scheme, host.name, parts.port or _PORTS[parts.scheme], path)
 
     @property
     def tls(self) -> bool:
@@ -62,3 +59,10 @@ class BrokerAddress(msgspec.Struct, frozen=True):
 
     def __str__(self) -> str:
         return f"{self.scheme}://{Host(self.host, self.port)}{self.path}"
+
+
+def _host(name: str | None) -> Host | None:
+    """Return a host of a URL, an empty one if there is none; None if it is wrong."""
+    if not name:
+        return Host("")
+    return hosts.host(f"[{name}]" if ":" in name else name)
