@@ -30,7 +30,7 @@ def test_an_address_is_written_with_its_port(text: str, written: str) -> None:
     ],
 )
 def test_what_is_no_address_is_refused(text: str) -> None:
-    with pytest.raises(ValueError, match="no address|[Pp]ort"):
+    with pytest.raises(ValueError, match=r"no address|[Pp]ort"):
         BrokerAddress.parse(text)
 
 
