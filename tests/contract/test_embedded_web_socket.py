@@ -157,8 +157,9 @@ def test_text_is_no_mqtt(opened: Opened) -> None:
 def test_a_message_too_large_is_not_read(opened: Opened, *, in_pieces: bool) -> None:
     page = opened()
     if in_pieces:
-        page.send_frame(ABNF.create_frame(b"\x82" * MAX_PACKET_BYTES, ABNF.OPCODE_BINARY, 0))
-        page.send_frame(ABNF.create_frame(b"\x10" * 6, ABNF.OPCODE_CONT, 1))
+        begin = b"\x10\x80\x80\x20" + bytes(MAX_PACKET_BYTES - 4)  # of 512 KiB and 4 bytes
+        page.send_frame(ABNF.create_frame(begin, ABNF.OPCODE_BINARY, 0))
+        page.send_frame(ABNF.create_frame(bytes(6), ABNF.OPCODE_CONT, 1))
     else:
         page.sock.sendall(b"\x82\xff" + (MAX_PACKET_BYTES + 6).to_bytes(8) + bytes(4))
     assert closed_with(page) == MESSAGE_TOO_BIG

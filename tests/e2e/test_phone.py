@@ -108,7 +108,7 @@ def test_what_is_copied_runs(
     page.keyboard.press("Enter")
     expect(page.get_by_text("The program is copied.")).to_be_attached()
     program = page.evaluate("navigator.clipboard.readText()")
-    page.get_by_role("button", name="Copy Host").click()
+    page.get_by_role("button", name="Copy Host", exact=True).click()
     expect(page.get_by_text("Host is copied.")).to_be_attached()
     assert page.evaluate("navigator.clipboard.readText()") == "127.0.0.1"
     page.reload()  # a phone has an id of its own

@@ -115,7 +115,8 @@ def test_a_last_will_on_a_foreign_topic_is_not_published(
         runner.connect("127.0.0.1", port)
         runner.loop_start()
         assert connected.wait(10)
-        runner.socket().shutdown(socket.SHUT_RDWR)  # without a DISCONNECT
+        below = getattr(runner.socket(), "_socket", runner.socket())
+        below.shutdown(socket.SHUT_RDWR)  # without a DISCONNECT
         runner.loop_stop()
     eventually(lambda: reader.received == ["builds/acme/b1/status"])
 
@@ -161,19 +162,19 @@ def test_strangers_and_wrong_tokens_are_refused(scene: Scene, connect: Connect) 
 # What docs/phones.md gives to copy.
 
 
-@pytest.mark.parametrize("by", ["mqtt", "mqtts"])
-def test_mosquitto_sub_reads_as_documented(scene: Scene, connect: Connect, by: str) -> None:
+@pytest.mark.parametrize("door", ["mqtt", "mqtts"])
+def test_mosquitto_sub_reads_as_documented(scene: Scene, connect: Connect, door: str) -> None:
     port, file = scene.broker.server.mqtt_port, None
-    if by == "mqtts":
+    if door == "mqtts":
         port, file = scene.mqtts_port, scene.certificate
     with mosquitto_sub(scene.secrets["ada"], port, file) as heard:
         until_heard(connect, heard)
     assert set(heard) == {"builds/acme/b1/status {}\n"}
 
 
-@pytest.mark.parametrize("by", ["mqtt", "ws", "mqtts", "wss"])
+@pytest.mark.parametrize("door", ["mqtt", "ws", "mqtts", "wss"])
 def test_mqtt_js_reads_as_documented(
-    scene: Scene, connect: Connect, by: str, tmp_path: Path
+    scene: Scene, connect: Connect, door: str, tmp_path: Path
 ) -> None:
     server = scene.broker.server
     url = {
@@ -182,7 +183,7 @@ def test_mqtt_js_reads_as_documented(
         "mqtts": f"mqtts://localhost:{scene.mqtts_port}",
         "wss": f"wss://localhost:{scene.wss_port}/mqtt",
     }
-    with mqtt_js(scene.secrets["ada"], url[by], tmp_path, scene.certificate) as heard:
+    with mqtt_js(scene.secrets["ada"], url[door], tmp_path, scene.certificate) as heard:
         until_heard(connect, heard)
     assert set(heard) == {"builds/acme/b1/status {}\n"}
 
