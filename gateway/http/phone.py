@@ -26,7 +26,7 @@ UNKNOWN: Final = (
     "the address, as in mqtts://broker.example:8883."
 )
 HERE: Final = (
-    "A phone cannot reach MQTT, which listens on this machine alone: start `buildfeed up` with "
+    "A phone cannot reach MQTT, which listens on this machine alone: start “buildfeed up” with "
     "--host and an address of this machine, or say with --mqtt-public-url where a proxy or another "
     "broker takes phones."
 )

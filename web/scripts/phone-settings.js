@@ -78,4 +78,6 @@ const client = mqtt.connect("${url}", {
   clientId: "${clientId}",
 });
 client.on("connect", () => client.subscribe("${topic}", { qos: 1 }));
-client.on("message", (topic, payload) => console.log(topic, payload.toString()));`;
+client.on("message", (topic, payload) => {
+  console.log(topic, payload.toString());
+});`;
