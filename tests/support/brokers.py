@@ -24,8 +24,9 @@ from buildfeed.history.tokens import Tokens
 from gateway.http.certificate import Certificate
 
 
-def free_port() -> int:
-    port = ports.free_block(1, secrets.randbelow(100_000))
+def free_port(count: int = 1) -> int:
+    """Return a free port, the first of so many in a row."""
+    port = ports.free_block(count, secrets.randbelow(100_000))
     assert port
     return port
 
@@ -57,10 +58,10 @@ class Embedded:
         owner, reader = User("us er", "p@ss/w:rd"), User.reader("only")
         self._logins = Logins(tokens) if tokens else None
         tls = certificate.context if certificate else None
+        ways = {"mqtt": None, "ws": None, **({"mqtts": tls, "wss": tls} if tls else {})}
         self._at = {
-            scheme: Listener("127.0.0.1", free_port(), scheme.startswith("ws"), context)
-            for scheme, context in (("mqtt", None), ("ws", None), ("mqtts", tls), ("wss", tls))
-            if tls or scheme in ("mqtt", "ws")
+            scheme: Listener("127.0.0.1", port, scheme.startswith("ws"), context)
+            for port, (scheme, context) in enumerate(ways.items(), free_port(len(ways)))
         }
         self._broker = EmbeddedBroker(
             at=[*self._at.values()], users=[owner, reader], logins=self._logins
