@@ -41,6 +41,7 @@ log = logging.getLogger(__name__)
 @options.tokens_by_http
 @options.limits
 @options.broker_auth
+@options.mqtt_public_urls
 @click.option(
     "--backlog-kib",
     envvar="BUILDFEED_BACKLOG_KIB",

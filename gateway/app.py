@@ -47,6 +47,7 @@ from gateway.http.health import Health
 from gateway.http.links import Links
 from gateway.http.openapi import OpenApi
 from gateway.http.pages import pages
+from gateway.http.phone import Phone
 from gateway.http.proxied_streams import ProxiedStreams
 from gateway.http.sessions import Sessions
 from gateway.http.sign_in import SignIn
@@ -221,6 +222,7 @@ class Gateway:
         self._operations = Operations(live, metrics, queues, settings.shared)
         self._health = Health(self._missing)
         self._sessions = Sessions(self.directory, links)
+        self._phone = Phone(live, settings.mqtt_public_urls)
         self._api = Api(live, builds, self._commands, self._counters, drain, links=links)
 
     def routes(self) -> Iterator[BaseRoute]:
@@ -228,6 +230,7 @@ class Gateway:
         api = [
             *self._api.routes(),
             *self._sessions.routes(),
+            *self._phone.routes(),
             *self._health.routes(),
             *self._operations.routes(),
         ]

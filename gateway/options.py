@@ -16,6 +16,7 @@ from gateway.access import hosts, paths, proxies
 from gateway.access.anonymous import ALL_INTERFACES, decided, is_loopback, parse, refusal
 from gateway.access.token_entries import InvalidTokens
 from gateway.access.token_file import read
+from gateway.broker_address import BrokerAddress
 
 _LIMITS: Final = (
     # option, default, least, help
@@ -199,6 +200,19 @@ def check_broker_auth(given: Mapping[str, object]) -> None:
         raise click.UsageError("--port and the port of --broker-auth are the same: choose two.")
 
 
+def mqtt_public_urls(command: Command) -> Command:
+    """Add `--mqtt-public-url`, given to the command as `mqtt_public_urls`: a tuple."""
+    return click.option(
+        "--mqtt-public-url",
+        "mqtt_public_urls",
+        envvar="BUILDFEED_MQTT_PUBLIC_URLS",
+        multiple=True,
+        callback=_mqtt_public_urls,
+        help="Address at which phones reach the broker, for the page `/phone`: "
+        "mqtts://broker.example:8883 or wss://broker.example/mqtt; repeatable.",
+    )(command)
+
+
 def trusted_proxies(command: Command) -> Command:
     """Add `--trusted-proxy`, given to the command as `trusted_proxies`: a tuple."""
     return click.option(
@@ -299,6 +313,22 @@ def _trusted_proxy(text: str) -> str:
         raise click.BadParameter(
             f"{text!r} is no address and no network of a proxy: write it as 192.0.2.7 or "
             "10.0.0.0/8; every address is 0.0.0.0/0 and ::/0."
+        ) from None
+
+
+def _mqtt_public_urls(
+    _context: click.Context, _option: click.Parameter, values: tuple[str, ...]
+) -> tuple[BrokerAddress, ...]:
+    return tuple(map(_mqtt_public_url, values))
+
+
+def _mqtt_public_url(text: str) -> BrokerAddress:
+    try:
+        return BrokerAddress.parse(_ascii(text))
+    except ValueError:  # it is not quoted: it may have a password
+        raise click.BadParameter(
+            "it is no address of MQTT: write it as mqtts://broker.example:8883 or "
+            "wss://broker.example/mqtt, without a user and a password."
         ) from None
 
 

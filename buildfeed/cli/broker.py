@@ -4,7 +4,8 @@ import asyncio
 import contextlib
 import logging
 import secrets
-from collections.abc import AsyncIterator, Mapping
+import ssl
+from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Final
@@ -16,10 +17,11 @@ import msgspec
 from buildfeed import listeners
 from buildfeed.broker.amqp.link import AmqpLink
 from buildfeed.broker.local import ports
+from buildfeed.broker.local.listener import Listener
 from buildfeed.broker.local.rabbitmq import PrivateRabbitMQ, RabbitMQFailed
 from buildfeed.broker.local.users import User
 from buildfeed.cli.logins import Logins
-from buildfeed.cli.settings import MQTT_PORT, Settings
+from buildfeed.cli.settings import USUAL_PORTS, Settings
 from buildfeed.errors import BuildfeedError, CannotListen
 from buildfeed.history.audit import AuditLog
 from buildfeed.history.database import Database
@@ -29,6 +31,7 @@ from buildfeed.machine.folder import kept
 from buildfeed.machine.output import say
 from gateway.access.audit import Audit
 from gateway.access.token_file import TokenFile
+from gateway.http.certificate import Certificate
 
 _USER: Final = "buildfeed"
 
@@ -46,16 +49,19 @@ log = logging.getLogger(__name__)
 class Urls(msgspec.Struct, frozen=True):
     """Where the broker is. Without `amqp` commands travel by MQTT and history is the queue.
 
-    `mqtt` and `amqp` are for our own processes. Subscribers are told `shown_mqtt` and `shown_amqp`,
-    with which nobody can publish. `password_file` has the password of `user`, who can. With
-    `by_token` one logs in with a token only, so that no login is shown. `logins` is the environment
-    with which a gateway lets people in at RabbitMQ by their tokens.
+    `mqtt` and `amqp` are for our own processes. Subscribers are told `shown_mqtt`,
+    `shown_web_socket` and `shown_amqp`, with which nobody can publish. Phones reach it at the
+    `public` addresses. `password_file` has the password of `user`, who can publish. With `by_token`
+    one logs in with a token only, so that no login is shown. `logins` is the environment with which
+    a gateway lets people in at RabbitMQ by their tokens.
     """
 
     mqtt: str
     amqp: str | None
     shown_mqtt: str
+    shown_web_socket: str | None = None
     shown_amqp: str | None = None
+    public: tuple[str, ...] = ()
     user: str = _USER
     password_file: Path | None = None
     by_token: bool = False
@@ -98,7 +104,9 @@ async def _private_rabbitmq(rabbitmq: PrivateRabbitMQ) -> AsyncIterator[Urls]:
                 rabbitmq.mqtt_url,
                 rabbitmq.amqp_url,
                 rabbitmq.reader_mqtt_url,
+                rabbitmq.reader_web_socket_url,
                 rabbitmq.reader_amqp_url,
+                public=rabbitmq.public_urls,
                 password_file=rabbitmq.password_file,
                 logins={
                     "BUILDFEED_BROKER_AUTH": rabbitmq.broker_auth,
@@ -154,28 +162,55 @@ async def _embedded(settings: Settings) -> AsyncIterator[Urls]:
     owner = User(_USER, kept(password_file, secrets.token_urlsafe(12)))
     reader = _reader(settings)
     users = [owner, reader] if reader else [owner]
+    certificate = _certificate(settings)
+    mine, *others = _listeners(settings, certificate.context if certificate else None)
+    shown = [each for each in (mine, *others) if bool(each.tls) == bool(certificate)]
     database = Database(settings.database_url)
     audit = Audit(AuditLog(database).append)
     logins = Logins(Tokens(database), audit, TokenFile(settings.tokens))
-    embedded = EmbeddedBroker(
-        host=settings.host, port=_mqtt_port(settings), users=users, logins=logins
-    )
+    embedded = EmbeddedBroker(at=[mine, *others], users=users, logins=logins)
     await embedded.start()
-    failed = "embedded.logins_failed"
-    looking = asyncio.create_task(keep_running(logins.run, log, failed))
+    running = [asyncio.create_task(keep_running(logins.run, log, "embedded.logins_failed"))]
+    if certificate:
+        running.append(asyncio.create_task(certificate.run()))
+    shown_mqtt, shown_web_socket = (each.url(reader) for each in shown)
     try:
         yield Urls(
-            embedded.url(owner),
+            mine.url(owner),
             None,
-            embedded.url(reader),
+            shown_mqtt,
+            shown_web_socket,
+            public=tuple(each.public_url() for each in shown),
             password_file=password_file,
             by_token=reader is None,
         )
     finally:
-        looking.cancel()
-        await asyncio.wait([looking])
+        for task in running:
+            task.cancel()
+        await asyncio.wait(running)
         await embedded.stop()
         database.close()
+
+
+def _certificate(settings: Settings) -> Certificate | None:
+    """Return the certificate, None without TLS; raises CertificateUnusable."""
+    if settings.tls_cert and settings.tls_key:
+        return Certificate(settings.tls_cert, settings.tls_key)
+    return None
+
+
+def _listeners(settings: Settings, tls: ssl.SSLContext | None) -> list[Listener]:
+    """Return where the embedded broker listens: first for our own processes.
+
+    With TLS these are on the loopback, and everybody else comes encrypted.
+    """
+    choice = _Ports(settings)
+    clear = listeners.LOOPBACK if tls else settings.host
+    found = [Listener(clear, choice.port("mqtt", clear))]
+    if tls:
+        found.append(Listener(settings.host, choice.port("mqtts", settings.host), tls=tls))
+    port = choice.port("mqtt-ws", settings.host)
+    return [*found, Listener(settings.host, port, web_socket=True, tls=tls)]
 
 
 def _reader(settings: Settings) -> User | None:
@@ -193,19 +228,36 @@ def _without_login(url: str) -> str:
     return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
 
 
-def _mqtt_port(settings: Settings) -> int:
-    if settings.mqtt_port is not None:
-        if not _is_free(settings.host, settings.mqtt_port):
-            raise click.ClickException(
-                f"Port {settings.mqtt_port} is taken: choose another with --mqtt-port."
-            )
-        return settings.mqtt_port
-    if settings.port != MQTT_PORT and _is_free(settings.host, MQTT_PORT):
-        return MQTT_PORT
-    port = ports.free_block(1, settings.port)
-    if port is None:
+class _Ports:
+    """The ports of the embedded broker: those that were chosen, the usual ones, or free ones."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._taken = {settings.port, *filter(None, map(self._chosen, USUAL_PORTS))}
+
+    def port(self, name: str, host: str) -> int:
+        """Return the port of a listener on a host; raises click.ClickException if none is free."""
+        port = self._chosen(name)
+        if port is not None:
+            if not _is_free(host, port):
+                raise click.ClickException(
+                    f"Port {port} is taken: choose another with --{name}-port."
+                )
+            return port
+        for each in self._candidates(name):
+            if each and each not in self._taken and _is_free(host, each):
+                self._taken.add(each)
+                return each
         raise click.ClickException("No port is free for the broker: end something that listens.")
-    return port
+
+    def _candidates(self, name: str) -> Iterator[int | None]:
+        yield USUAL_PORTS[name]
+        for number in range(len(self._taken) + 1):  # so many may not be bound yet
+            yield ports.free_block(1, self._settings.port + number)
+
+    def _chosen(self, name: str) -> int | None:
+        port: int | None = getattr(self._settings, f"{name.replace('-', '_')}_port")
+        return port
 
 
 def _is_free(host: str, port: int) -> bool:

@@ -7,15 +7,22 @@ from typing import Any, Final, TypeVar
 import click
 import msgspec
 
+from buildfeed.broker.local.listener import MQTT_PORT, MQTTS_PORT, WEB_SOCKET_PORT
 from buildfeed.broker.options import LEVELS, check_url
 from buildfeed.grants import Grants
 from buildfeed.history.options import data_dir, database_url, keep
 from gateway import options
+from gateway.broker_address import BrokerAddress
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
-MQTT_PORT: Final = 1883
-"""The port that is registered for MQTT."""
+USUAL_PORTS: Final = {"mqtt": MQTT_PORT, "mqtts": MQTTS_PORT, "mqtt-ws": WEB_SOCKET_PORT}
+"""The ports of the embedded broker when nobody says others, by what begins their options."""
+_FOR: Final = {
+    "mqtt": "for MQTT",
+    "mqtts": "for MQTT by TLS, with --tls-cert",
+    "mqtt-ws": "for MQTT over WebSocket, by TLS with --tls-cert",
+}
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
@@ -23,9 +30,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 
     With an `mqtt_url` it uses the broker there, and the AMQP of that broker if it has an
     `amqp_url`; else it starts the `broker`. `workers` is the number of gateway processes. Without
-    an `mqtt_port` the embedded broker takes MQTT_PORT, or another that is free. `anonymous` are the
-    grants of those who are not signed in; `tokens` is a file of tokens. With `tls_cert` and
-    `tls_key` the gateway speaks TLS; with `tokens_by_http` it takes tokens without it too.
+    an `mqtt_port`, an `mqtts_port` or an `mqtt_ws_port` the embedded broker takes the usual one, or
+    another that is free. Others reach a broker at `mqtt_public_urls`, if any are given. `anonymous`
+    are the grants of those who are not signed in; `tokens` is a file of tokens. With `tls_cert` and
+    `tls_key` the gateway and the embedded broker speak TLS; with `tokens_by_http` the gateway takes
+    tokens without it too.
     """
 
     broker: str
@@ -47,6 +56,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     tokens_by_http: bool
     workers: int
     mqtt_port: int | None
+    mqtts_port: int | None
+    mqtt_ws_port: int | None
+    mqtt_public_urls: tuple[BrokerAddress, ...]
     no_worker: bool
     log_level: str
 
@@ -98,12 +110,17 @@ _OPTIONS: Final = (
         show_default=True,
         help="Gateway processes that share the port.",
     ),
-    click.option(
-        "--mqtt-port",
-        envvar="BUILDFEED_MQTT_PORT",
-        type=click.IntRange(1, 65535),
-        help=f"Port of the embedded broker.  [default: {MQTT_PORT}, another when it is taken]",
+    *(
+        click.option(
+            f"--{name}-port",
+            envvar=f"BUILDFEED_{name.replace('-', '_').upper()}_PORT",
+            type=click.IntRange(1, 65535),
+            help=f"Port of the embedded broker {_FOR[name]}.  [default: {port}, another when it "
+            "is taken]",
+        )
+        for name, port in USUAL_PORTS.items()
     ),
+    options.mqtt_public_urls,
     click.option(
         "--no-worker",
         envvar="BUILDFEED_NO_WORKER",
@@ -140,11 +157,25 @@ def settings_of(*, anonymous: Grants | None, **given: Any) -> Settings:  # noqa:
         raise click.UsageError("--amqp-url names a running broker: give its --mqtt-url too.")
     if found.mqtt_url and _was_typed("broker"):
         raise click.UsageError("--mqtt-url names a running broker: leave out --broker.")
-    if _was_typed("mqtt_port") and (found.mqtt_url or found.broker != "embedded"):
-        raise click.UsageError("--mqtt-port is that of the embedded broker: leave it out.")
-    if found.mqtt_port == found.port:
-        raise click.UsageError(f"--port and --mqtt-port are both {found.port}: choose two.")
+    _check_ports(found)
     return found
+
+
+def _check_ports(settings: Settings) -> None:
+    """Raise click.UsageError for a port of the embedded broker that it cannot have."""
+    is_embedded = not settings.mqtt_url and settings.broker == "embedded"
+    taken = {settings.port: "--port"}
+    for name in USUAL_PORTS:
+        option, field = f"--{name}-port", f"{name.replace('-', '_')}_port"
+        if _was_typed(field) and not is_embedded:
+            raise click.UsageError(f"{option} is that of the embedded broker: leave it out.")
+        port = getattr(settings, field)
+        if port in taken:
+            raise click.UsageError(f"{taken[port]} and {option} are both {port}: choose two.")
+        if port:
+            taken[port] = option
+    if _was_typed("mqtts_port") and not settings.tls_cert:
+        raise click.UsageError("--mqtts-port is for TLS: say --tls-cert and --tls-key too.")
 
 
 def _was_typed(option: str) -> bool:

@@ -10,7 +10,7 @@ import os
 import secrets
 import socket
 import ssl
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, closing, suppress
 from http import HTTPStatus
 from http.client import HTTPConnection, HTTPException, HTTPSConnection
@@ -171,12 +171,18 @@ def _environment(settings: Settings, urls: Urls, mark: str) -> dict[str, str]:
         "BUILDFEED_TLS_CERT": str(settings.tls_cert or "") or None,
         "BUILDFEED_TLS_KEY": str(settings.tls_key or "") or None,
         "BUILDFEED_TOKENS_BY_HTTP": "1" if settings.tokens_by_http else None,
+        "BUILDFEED_MQTT_PUBLIC_URLS": " ".join(_public(settings, urls)) or None,
         "BUILDFEED_WORKERS": str(settings.workers),
         "BUILDFEED_LOG_LEVEL": settings.log_level,
         **urls.logins,
     }
     environment = {key: value for key, value in os.environ.items() if key not in settled}
     return environment | {key: value for key, value in settled.items() if value is not None}
+
+
+def _public(settings: Settings, urls: Urls) -> Iterable[str]:
+    """Return the addresses at which phones reach the broker: those that were said, or its own."""
+    return map(str, settings.mqtt_public_urls) if settings.mqtt_public_urls else urls.public
 
 
 async def _announce(settings: Settings, urls: Urls) -> None:
@@ -191,6 +197,8 @@ async def _announce(settings: Settings, urls: Urls) -> None:
         await asyncio.sleep(0.05)
     say(f"Buildfeed is ready: {page}")
     say(f"MQTT clients:       {urls.shown_mqtt}")
+    if urls.shown_web_socket:
+        say(f"In a WebSocket:     {urls.shown_web_socket}")
     if urls.by_token:
         say("Log in there:       with the name of a token, and the token for a password")
     if urls.shown_amqp:

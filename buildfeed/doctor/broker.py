@@ -38,7 +38,7 @@ def by_mqtt(urls: Sequence[str], *, amqp: bool) -> Iterator[Finding]:
         address = Address.parse(url)
         user, subject = address.user or "nobody", f"MQTT as {address.user or 'nobody'}"
         role = roles.of(user)
-        prefix = role.client_id if role and role.client_id else "doctor-"
+        prefix = role.client_id if role else "doctor-"
         try:
             session, version = opened(address, f"{prefix}{secrets.token_hex(4)}")
         except Unreachable as exc:

@@ -51,12 +51,10 @@ def subscribing(user: str, address: Address, version: MQTTProtocolVersion) -> It
     prefix = role.client_id if role else f"{user.rpartition(':')[2]}:doctor-"
 
     def granted(filter_: str) -> bool:
-        with MqttSession(address, _client_id(prefix or ""), version) as session:
+        with MqttSession(address, _client_id(prefix), version) as session:
             return session.accepted and session.subscribe(filter_)
 
-    if prefix is None:
-        yield left_out(subject, "only its owner knows the names of its sessions.")
-    elif role is None:
+    if role is None:
         yield _odd_filters(subject, granted)
     else:
         lacking = [each for each in role.subscribes if not granted(each)]
@@ -83,7 +81,7 @@ def publishing_by_mqtt(
         return
     may = set()
     for topic in sorted(roles.REPORTED):
-        with MqttSession(address, _client_id(role.client_id or "doctor-"), version) as session:
+        with MqttSession(address, _client_id(role.client_id), version) as session:
             # A broker may acknowledge what it throws away, so it has to come back.
             heard = session.accepted and session.subscribe(topic)
             if heard and session.publish(topic, _PAYLOAD) and session.hears():

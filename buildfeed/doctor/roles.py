@@ -4,7 +4,6 @@ The users are those of deploy/rabbitmq/definitions.json and of a private RabbitM
 topics are made up for the examination.
 """
 
-import re
 from typing import Final
 
 import msgspec
@@ -44,11 +43,11 @@ ODD_FILTERS: Final = "#", "+/#", f"builds/{NAME}.secret/#", f"builds/*/{NAME}/#"
 class Role(msgspec.Struct, frozen=True, kw_only=True):
     """What a kind of user may do.
 
-    `client_id` begins the ids of its MQTT sessions, None where it cannot be made up. `publishes`
-    are of TOPICS, `takes` of QUEUES. `subscribes` has to be granted, `refused` has not.
+    `client_id` begins the ids of its MQTT sessions. `publishes` are of TOPICS, `takes` of QUEUES.
+    `subscribes` has to be granted, `refused` has not.
     """
 
-    client_id: str | None
+    client_id: str
     publishes: frozenset[str] = frozenset()
     subscribes: tuple[str, ...] = ()
     refused: tuple[str, ...] = ()
@@ -92,14 +91,12 @@ _ROLES: Final = {
     "mobile": _READER,
     "reader": _READER,
 }
-_PHONE: Final = Role(client_id=None, refused=("#",), takes=(STREAM,))
-"""A login of deploy/phone.sh: nobody can guess the ids of its sessions."""
 
 
 def of(user: str) -> Role | None:
     """Return the role of a user by its name; None for one whose name says nothing."""
     name = user.rpartition(":")[2]  # in front of it, MQTT names the virtual host
-    return _PHONE if re.match(r"phone-", name) else _ROLES.get(name)
+    return _ROLES.get(name)
 
 
 def key(topic: str) -> str:

@@ -5,7 +5,7 @@ Tests hold the fields together.
 """
 
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, Literal
 
 import msgspec
 from msgspec import Meta
@@ -89,6 +89,28 @@ class ShareAnswer(msgspec.Struct, frozen=True):
     url: str
     name: str
     expires: datetime | None
+
+
+class AddressAnswer(msgspec.Struct, frozen=True):
+    """An address of the broker: `tls`, whether it is encrypted; `here`, only for this machine."""
+
+    url: str
+    scheme: Literal["mqtt", "mqtts", "ws", "wss"]
+    host: str
+    port: int
+    path: str
+    tls: bool
+    here: bool
+
+
+class PhoneAnswer(msgspec.Struct, frozen=True):
+    """What one puts into an app of MQTT; `name` is null for whoever has no token for a broker."""
+
+    name: str | None
+    clientId: str | None  # noqa: N815 - as it is written
+    addresses: list[AddressAnswer]
+    unreachable: str | None
+    topics: list[str]
 
 
 class HealthAnswer(msgspec.Struct, frozen=True):

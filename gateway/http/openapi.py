@@ -26,6 +26,7 @@ from gateway.http.answers import (
     BuildsAnswer,
     HealthAnswer,
     OverviewAnswer,
+    PhoneAnswer,
     ProblemAnswer,
     SessionAnswer,
     ShareAnswer,
@@ -98,6 +99,7 @@ _OPERATIONS: Final = {
     ("get", "/api/events"): _Operation(
         parameters=(_WATCH, _LAST_EVENT), answers={200: "text/event-stream"}
     ),
+    ("get", "/api/phone"): _Operation(answers={200: PhoneAnswer}),
     ("get", "/api/overview"): _Operation(answers={200: OverviewAnswer}),
     ("get", "/metrics"): _Operation(answers={200: "text/plain"}),
     ("get", "/healthz"): _Operation(answers={200: HealthAnswer}),

@@ -46,6 +46,10 @@ def pages(root: str) -> list[BaseRoute]:
         html = (WEB / "login.html").read_text()
         return HTMLResponse(_below(root, html), headers=_LOGIN_HEADERS)
 
+    async def phone(_: Request) -> Response:
+        """Serve the page that says how a phone hears of builds."""
+        return HTMLResponse(_below(root, (WEB / "phone.html").read_text()))
+
     static = [
         Mount(f"/{folder}", StaticFiles(directory=WEB / folder, check_dir=False))
         for folder in ("scripts", "styles", "vendor")
@@ -55,6 +59,7 @@ def pages(root: str) -> list[BaseRoute]:
         Route("/projects/{project}", page),
         Route("/projects/{project}/builds/{build}", page),
         Route("/login", login),
+        Route("/phone", phone),
         Route("/favicon.svg", favicon),
         *static,
     ]

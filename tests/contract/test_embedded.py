@@ -11,6 +11,7 @@ import pytest
 from amqtt.session import OutgoingApplicationMessage
 
 from buildfeed.broker.local.embedded import EmbeddedBroker
+from buildfeed.broker.local.listener import Listener
 from buildfeed.broker.local.users import User
 from buildfeed.errors import CannotListen
 from support.brokers import Embedded, free_port
@@ -22,10 +23,14 @@ READER = User.reader("secret")
 
 @pytest.fixture
 async def started() -> AsyncIterator[EmbeddedBroker]:
-    broker = EmbeddedBroker(host="127.0.0.1", port=free_port(), users=[OWNER, READER])
+    broker = EmbeddedBroker(at=[Listener("127.0.0.1", free_port())], users=[OWNER, READER])
     await broker.start()
     yield broker
     await broker.stop()
+
+
+def url(broker: EmbeddedBroker) -> str:
+    return broker._listeners[0].url(OWNER)
 
 
 def raw(url: str) -> socket.socket:
@@ -34,12 +39,12 @@ def raw(url: str) -> socket.socket:
 
 
 async def test_it_starts_and_stops_in_a_moment_even_with_clients(connect: Connect) -> None:
-    broker = EmbeddedBroker(host="127.0.0.1", port=free_port(), users=[OWNER, READER])
+    broker = EmbeddedBroker(at=[Listener("127.0.0.1", free_port())], users=[OWNER, READER])
     began = time.monotonic()
     await broker.start()
     assert time.monotonic() - began < 0.5
-    clients = [await asyncio.to_thread(connect, broker.url(OWNER)) for _ in range(5)]
-    silent = raw(broker.url(OWNER))
+    clients = [await asyncio.to_thread(connect, url(broker)) for _ in range(5)]
+    silent = raw(url(broker))
     began = time.monotonic()
     await broker.stop()
     assert time.monotonic() - began < 1
@@ -53,10 +58,10 @@ async def test_it_starts_and_stops_in_a_moment_even_with_clients(connect: Connec
 async def test_a_taken_port_is_told_and_leaves_nothing_behind(
     started: EmbeddedBroker,
 ) -> None:
-    port = urlsplit(started.url(OWNER)).port
+    port = urlsplit(url(started)).port
     assert port
     before = asyncio.all_tasks()
-    second = EmbeddedBroker(host="127.0.0.1", port=port, users=[OWNER, READER])
+    second = EmbeddedBroker(at=[Listener("127.0.0.1", port)], users=[OWNER, READER])
     with pytest.raises(CannotListen, match="address already in use"):
         await second.start()
     assert asyncio.all_tasks() == before
@@ -140,8 +145,8 @@ async def test_a_message_comes_with_the_lower_qos_and_only_qos_1_is_kept(
         for qos in (0, 1):
             publisher.link.publish(root, f"{payload} {qos}".encode(), qos=qos).result(5)
 
-    here = await asyncio.to_thread(connect, started.url(OWNER), **app)
-    publisher = await asyncio.to_thread(connect, started.url(OWNER))
+    here = await asyncio.to_thread(connect, url(started), **app)
+    publisher = await asyncio.to_thread(connect, url(started))
     await asyncio.to_thread(publish, "here")
     await asyncio.to_thread(here.until, lambda: len(here.messages) == 2)
     assert [(each.payload, each.qos) for each in here.messages] == [(b"here 0", 0), (b"here 1", 1)]
@@ -149,7 +154,7 @@ async def test_a_message_comes_with_the_lower_qos_and_only_qos_1_is_kept(
     await asyncio.to_thread(here.link.stop)
     await asyncio.to_thread(here.until, lambda: session().transitions.state == "disconnected")
     await asyncio.to_thread(publish, "away")
-    back = await asyncio.to_thread(connect, started.url(OWNER), **app)
+    back = await asyncio.to_thread(connect, url(started), **app)
     await asyncio.to_thread(back.until, lambda: back.payloads == [b"away 1"])
 
 
@@ -178,9 +183,8 @@ async def test_a_message_that_cannot_be_sent_holds_up_no_other(
         return real(message, **given)
 
     monkeypatch.setattr(OutgoingApplicationMessage, "build_publish_packet", build)
-    url = started.url(OWNER)
-    listener = await asyncio.to_thread(connect, url, subscriptions=[("a/#", 1)])
-    sender = await asyncio.to_thread(connect, url)
+    listener = await asyncio.to_thread(connect, url(started), subscriptions=[("a/#", 1)])
+    sender = await asyncio.to_thread(connect, url(started))
     for payload in (b"one", b"poison", b"two"):
         sender.link.publish("a/b", payload, qos=1)
     await asyncio.to_thread(listener.until, lambda: listener.payloads == [b"one", b"two"])

@@ -1,5 +1,6 @@
 """People and apps at the embedded broker, with tokens: the rules of docs/access.md."""
 
+import itertools
 import json
 import subprocess
 import threading
@@ -9,6 +10,7 @@ from contextlib import AbstractContextManager, closing, contextmanager
 from datetime import timedelta
 from pathlib import Path
 from typing import Final
+from urllib.parse import urlsplit
 
 import paho.mqtt.client as paho
 import pytest
@@ -18,7 +20,9 @@ from buildfeed.grants import Grants
 from buildfeed.history.database import Database
 from buildfeed.history.tokens import Tokens
 from buildfeed.secret_kinds import LINK
+from gateway.http.certificate import Certificate
 from support.brokers import Embedded
+from support.certificates import certificate as make_certificate
 from support.peers import Connect
 from support.programs import lines
 from support.raw_mqtt import (
@@ -36,6 +40,16 @@ CLOSED_SECONDS: Final = 5.0
 TOPIC: Final = "builds/acme/01a1/status"
 
 
+every_door = pytest.mark.parametrize("scheme", ["mqtt", "ws"])
+"""By MQTT, and by MQTT over WebSocket: what one may is the same."""
+
+
+@pytest.fixture(scope="module")
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The certificate of the broker, with its key beside it."""
+    return make_certificate(tmp_path_factory.mktemp("tls"))
+
+
 @pytest.fixture(scope="module")
 def tokens(tmp_path_factory: pytest.TempPathFactory, sqlite_template: Path) -> Iterator[Tokens]:
     path = tmp_path_factory.mktemp("tokens") / "history.db"
@@ -45,8 +59,8 @@ def tokens(tmp_path_factory: pytest.TempPathFactory, sqlite_template: Path) -> I
 
 
 @pytest.fixture
-def broker(tokens: Tokens) -> Iterator[Embedded]:
-    broker = Embedded(tokens)
+def broker(tokens: Tokens, certificate: Path) -> Iterator[Embedded]:
+    broker = Embedded(tokens, Certificate(certificate, certificate.with_suffix(".key")))
     broker.start()
     yield broker
     broker.stop()
@@ -54,11 +68,20 @@ def broker(tokens: Tokens) -> Iterator[Embedded]:
 
 
 @pytest.fixture
-def ada(tokens: Tokens, broker: Embedded) -> Iterator[str]:
+def scheme() -> str:
+    return "mqtt"
+
+
+@pytest.fixture
+def ada(tokens: Tokens, broker: Embedded, scheme: str) -> Iterator[str]:
     """The URL with the login of ada, who may read and publish in acme."""
     _, secret = tokens.add("ada", Grants.parse(["runner@acme"]))
-    yield broker.url_of("ada", secret)
+    yield broker.url_of("ada", secret, scheme)
     tokens.revoke("ada")
+
+
+def token_of(url: str) -> str:
+    return urlsplit(url).password or ""
 
 
 @pytest.fixture
@@ -119,6 +142,7 @@ def test_mosquitto_sub_is_refused_what_reaches_further(ada: str, filter_: str) -
     assert "All subscription requests were denied" in done.stdout + done.stderr
 
 
+@every_door
 def test_one_publishes_builds_of_ones_projects_and_nothing_else(
     broker: Embedded, ada: str, connect: Connect, raw: Connecting
 ) -> None:
@@ -138,9 +162,10 @@ def test_one_publishes_builds_of_ones_projects_and_nothing_else(
         dying = raw(ada, "ada", will=(topic, "forged"))
         assert dying.is_open()
         dying.close()
+    runner = raw(ada, "ada")
     for topic in allowed:
-        command = ["mosquitto_pub", "-L", f"{ada}/{topic}", "-q", "1", "-m", topic]
-        subprocess.run(command, capture_output=True, check=True, timeout=10)
+        runner.send(0x32, text(topic) + b"\x00\x01" + topic.encode())  # QoS 1
+        assert runner.receive(4)[0] == 0x40
     watcher.until(lambda: len(watcher.messages) >= len(allowed))
     assert [each.topic for each in watcher.messages] == allowed
 
@@ -155,12 +180,14 @@ def test_paho_with_a_session_of_its_own_misses_nothing(
     back.until(lambda: back.payloads == [b"meanwhile"])
 
 
+@every_door
 @pytest.mark.parametrize("client_id", ["bob", "bob:phone", "ada-phone", "worker-1", "adam"])
 def test_the_session_of_another_is_refused(ada: str, raw: Connecting, client_id: str) -> None:
     assert raw(ada, client_id).connack == REJECTED_ID
     assert raw(ada, client_id, clean=False).connack == REJECTED_ID
 
 
+@every_door
 def test_a_client_that_gives_no_id_gets_one(ada: str, raw: Connecting) -> None:
     assert [raw(ada, "").connack for _ in range(2)] == [ACCEPTED] * 2
 
@@ -171,15 +198,19 @@ def test_a_reader_without_a_token_takes_no_session_of_one(
     assert raw(broker.reader_url, "ada:phone").connack == REJECTED_ID
 
 
-def test_five_connections_at_a_time(ada: str, raw: Connecting) -> None:
-    several = [raw(ada, f"ada:{n}") for n in range(users.TOKEN_CONNECTIONS)]
+def test_five_connections_at_a_time(broker: Embedded, ada: str, raw: Connecting) -> None:
+    in_a_page = broker.url_of("ada", token_of(ada), "ws")
+    doors = itertools.cycle([ada, in_a_page])
+    several = [raw(next(doors), f"ada:{n}") for n in range(users.TOKEN_CONNECTIONS)]
     assert {each.connack for each in several} == {ACCEPTED}
     assert raw(ada, "ada:more").connack == UNAVAILABLE
+    assert raw(in_a_page, "ada:more").connack == UNAVAILABLE
     assert raw(ada, "ada:0").connack == ACCEPTED  # in place of the one that has this id
     several[1].close()
     assert until_accepted(lambda: raw(ada, "ada:more")).is_open()
 
 
+@every_door
 def test_three_durable_sessions(ada: str, raw: Connecting) -> None:
     for n in range(users.TOKEN_SESSIONS):
         client = raw(ada, f"ada:{n}", clean=False)
@@ -190,6 +221,7 @@ def test_three_durable_sessions(ada: str, raw: Connecting) -> None:
     assert raw(ada, "ada:1", clean=False).connack[3] == 0
 
 
+@every_door
 def test_of_sessions_that_come_at_once_no_more_are_let_in(ada: str, raw: Connecting) -> None:
     found: list[bytes] = []
 
@@ -205,11 +237,12 @@ def test_of_sessions_that_come_at_once_no_more_are_let_in(ada: str, raw: Connect
     assert found.count(UNAVAILABLE) == 10 - users.TOKEN_SESSIONS
 
 
+@every_door
 @pytest.mark.parametrize("wrong", ["name", "token", "link", "empty"])
 def test_who_has_no_good_token_is_refused(
     broker: Embedded, tokens: Tokens, ada: str, raw: Connecting, wrong: str
 ) -> None:
-    secret = ada.partition("://ada:")[2].partition("@")[0]
+    secret = token_of(ada)
     if wrong == "link":
         read = Grants.parse(["read:builds/acme/01a1/#"])
         _, secret = tokens.add("shared", read, timedelta(hours=1), LINK)
@@ -220,7 +253,7 @@ def test_who_has_no_good_token_is_refused(
         "link": ("shared", secret),
         "empty": ("ada", ""),
     }
-    url = broker.url_of(*logins[wrong])
+    url = broker.url_of(*logins[wrong], urlsplit(ada).scheme)
     assert raw(url, logins[wrong][0]).connack == NOT_AUTHORIZED
 
 
@@ -230,7 +263,12 @@ def test_a_revoked_token_is_closed_with_all_it_has(
     raw(ada, "ada:away", clean=False).subscribe("builds/acme/#")
     will = ("workers/ada/status", "offline")
     watcher = connect(broker.url, subscriptions=[("workers/ada/status", 1)])
-    several = [raw(ada, "ada:1", will=will), raw(ada, "ada:2", clean=False)]
+    in_a_page = broker.url_of("ada", token_of(ada), "ws")
+    several = [
+        raw(ada, "ada:1", will=will),
+        raw(ada, "ada:2", clean=False),
+        raw(in_a_page, "ada:3"),
+    ]
     for each in several:
         assert each.subscribe("builds/acme/#") == 1
     began = time.monotonic()
@@ -240,6 +278,7 @@ def test_a_revoked_token_is_closed_with_all_it_has(
     assert time.monotonic() - began < CLOSED_SECONDS
     watcher.until(lambda: watcher.payloads == [b"offline"])
     assert raw(ada, "ada:1").connack == NOT_AUTHORIZED
+    assert raw(in_a_page, "ada:1").connack == NOT_AUTHORIZED
 
     connect(broker.url).link.publish(TOPIC, b"secret", qos=1).result(5)
     _, secret = tokens.add("ada", Grants.parse(["viewer@other"]))
@@ -282,6 +321,7 @@ def test_an_expired_token_is_closed(broker: Embedded, tokens: Tokens, raw: Conne
     assert raw(broker.url_of("short", secret), "short").connack == NOT_AUTHORIZED
 
 
+@every_door
 def test_nothing_is_retained_but_presences_and_of_them_a_few(
     broker: Embedded, ada: str, raw: Connecting, connect: Connect, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -298,6 +338,7 @@ def test_nothing_is_retained_but_presences_and_of_them_a_few(
         late.link.publish(topic, b"", qos=1, retain=True).result(5)
 
 
+@every_door
 def test_a_session_has_a_limited_number_of_filters(
     ada: str, raw: Connecting, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -328,51 +369,70 @@ def test_guesses_are_limited_and_those_who_are_known_still_come_in(
 
 
 @contextmanager
-def phone(url: str, filter_: str) -> Iterator[tuple[list[int], list[str]]]:
+def phone(url: str, filter_: str, certificate: Path) -> Iterator[tuple[list[int], list[str]]]:
     """Give the codes of a SUBACK of paho, and the topics that came."""
-    address = url.removeprefix("mqtt://")
-    login, _, place = address.rpartition("@")
-    name, _, token = login.partition(":")
-    host, _, port = place.partition(":")
+    address = urlsplit(url)
     codes: list[int] = []
     topics: list[str] = []
-    client = paho.Client(paho.CallbackAPIVersion.VERSION2, client_id=f"{name}:phone")
-    client.username_pw_set(name, token)
+    client = paho.Client(
+        paho.CallbackAPIVersion.VERSION2,
+        client_id=f"{address.username}:phone",
+        transport="websockets" if address.scheme.startswith("ws") else "tcp",
+    )
+    client.username_pw_set(address.username or "", token_of(url))
+    if address.scheme in ("mqtts", "wss"):
+        client.tls_set(str(certificate))
     client.on_connect = lambda *_: client.subscribe(filter_, qos=1)
     client.on_subscribe = lambda *given: codes.extend(code.value for code in given[3])
     client.on_message = lambda _client, _data, message: topics.append(message.topic)
-    client.connect(host, int(port))
+    client.connect(address.hostname or "", address.port or 0)
     client.loop_start()
     yield codes, topics
     client.disconnect()
     client.loop_stop()
 
 
+every_way = pytest.mark.parametrize("scheme", ["mqtt", "ws", "mqtts", "wss"])
+
+
+@every_way
 def test_paho_is_told_by_its_suback(
-    broker: Embedded, ada: str, connect: Connect, eventually: Callable[..., None]
+    broker: Embedded,
+    ada: str,
+    connect: Connect,
+    certificate: Path,
+    eventually: Callable[..., None],
 ) -> None:
     publisher = connect(broker.url)
-    with phone(ada, "builds/+/+/status") as (codes, _):
+    with phone(ada, "builds/+/+/status", certificate) as (codes, _):
         eventually(lambda: codes == [REFUSED])
-    with phone(ada, "builds/acme/+/status") as (codes, topics):
+    with phone(ada, "builds/acme/+/status", certificate) as (codes, topics):
         eventually(lambda: codes == [1])
         publisher.link.publish(TOPIC, b"hello", qos=1).result(5)
         eventually(lambda: topics == [TOPIC])
 
 
-def test_mqtt_js_hears_and_publishes_as_far_as_its_token_goes(
-    ada: str, eventually: Callable[..., None]
+@every_way
+def test_mqtt_js_hears_and_publishes(
+    ada: str, certificate: Path, eventually: Callable[..., None]
 ) -> None:
-    with mqtt_js(ada, "ada:js", "builds/acme/#", TOPIC) as said:
-        eventually(lambda: told(said) == ["granted 1", f"heard {TOPIC}"])
-    with mqtt_js(ada, "ada:js", "builds/#") as said:
-        eventually(lambda: told(said) == ["refused Subscribe error: Unspecified error"])
-    with mqtt_js(ada, "bob:js", "builds/acme/#") as said:
-        eventually(lambda: told(said) == ["error 2"])  # identifier rejected
+    with mqtt_js(certificate, ada, "ada:js", "builds/acme/#", TOPIC) as said:
+        eventually(lambda: told(said) == ["granted 1", f"heard {TOPIC}"], 20)
 
 
-def mqtt_js(*arguments: str) -> AbstractContextManager[list[str]]:
-    return lines("node", "tests/support/mqtt_phone.mjs", *arguments)
+@pytest.mark.parametrize("scheme", ["ws"])
+def test_mqtt_js_is_told_how_far_its_token_goes(
+    ada: str, certificate: Path, eventually: Callable[..., None]
+) -> None:
+    with mqtt_js(certificate, ada, "ada:js", "builds/#") as said:
+        eventually(lambda: told(said) == ["refused Subscribe error: Unspecified error"], 20)
+    with mqtt_js(certificate, ada, "bob:js", "builds/acme/#") as said:
+        eventually(lambda: told(said) == ["error 2"], 20)  # identifier rejected
+
+
+def mqtt_js(certificate: Path, *arguments: str) -> AbstractContextManager[list[str]]:
+    trusting = f"NODE_EXTRA_CA_CERTS={certificate}"
+    return lines("env", trusting, "node", "tests/support/mqtt_phone.mjs", *arguments)
 
 
 def told(said: list[str]) -> list[str]:

@@ -13,7 +13,9 @@ from support.leaving import KINDS, leave
 from support.service import HTTP, Web, until
 
 CUTS = 4
-EXPECTED = re.compile(r" INFO |^Buildfeed is ready|^MQTT clients|^To publish|^Ctrl-C|^Stopping")
+EXPECTED = re.compile(
+    r" INFO |^Buildfeed is ready|^MQTT clients|^In a WebSocket|^To publish|^Ctrl-C|^Stopping"
+)
 
 
 @pytest.fixture(scope="module", params=[1, 2], ids=["one process", "two processes"])

@@ -1,14 +1,11 @@
 """Every user of compose.yaml can do its own job, and nobody else's."""
 
 import json
-import os
 import re
-import shlex
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import closing
-from pathlib import Path
 
 import pika
 import pytest
@@ -24,11 +21,9 @@ from buildfeed.broker.amqp.topology import (
     TOPIC_EXCHANGE,
     assert_topology,
 )
-from buildfeed.broker.local import rabbitmq
 from buildfeed.topics import ALL_BUILDS, ALL_WORKERS, STOPS
 from support.compose_rabbitmq import ComposeRabbitMQ, Session
 from support.packages import ROOT
-from support.rabbitmq import CTL
 
 CLIENT_IDS = {
     "gateway": "gateway-0123abcd",
@@ -304,62 +299,6 @@ def definitions(broker: ComposeRabbitMQ) -> dict[str, list[str]]:
     return {
         kind: sorted(json.dumps(each, sort_keys=True) for each in exported[kind]) for kind in kinds
     }
-
-
-# deploy/phone.sh
-
-
-@pytest.fixture
-def add_phone(broker: ComposeRabbitMQ, tmp_path: Path) -> Callable[..., str]:
-    """A function that runs phone.sh, with a `docker` that obeys on the RabbitMQ of this test."""
-    settings = {**broker.server._instance.environment(), **CTL}
-    docker = tmp_path / "docker"
-    exports = "".join(f"export {key}={shlex.quote(value)}\n" for key, value in settings.items())
-    words = "docker compose exec -T rabbitmq rabbitmqctl"
-    docker.write_text(
-        f'#!/bin/sh\n[ "docker $1 $2 $3 $4 $5" = "{words}" ] || exit 9\nshift 5\n{exports}'
-        f"cd {shlex.quote(str(broker.server._instance.directory))}\n"
-        f'exec {rabbitmq.BIN / "rabbitmqctl"} "$@"\n'
-    )
-    docker.chmod(0o755)
-
-    def add(name: str, *, status: int = 0) -> str:
-        done = subprocess.run(
-            ["sh", ROOT / "deploy/phone.sh", name],
-            env={"PATH": f"{tmp_path}:{os.environ['PATH']}"},
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        assert done.returncode == status, done.stderr
-        return done.stdout + done.stderr
-
-    return add
-
-
-def test_a_phone_of_its_own_reads_with_its_own_client_ids_and_no_others(
-    add_phone: Callable[..., str], connect: Connect, broker: ComposeRabbitMQ
-) -> None:
-    told = dict(re.findall(r"(\S.*):\s+(\S+)", add_phone("ada")))
-    user, password, own = told["user"], told["password"], told["client ids"]
-    for client_id in (own, f"{own}-1", f"{own}-2"):
-        phone = connect(user, client_id, password, clean=False)
-        assert phone.subscribe(ALL_BUILDS)
-        phone.close()
-    for client_id in (f"{own}-3", f"{own}x", "phone-1", "recorder", f"x{own}"):
-        assert not connect(user, client_id, password).subscribe(ALL_BUILDS)
-    assert not connect(user, own, password).publish("builds/acme/b1/status")
-    assert not connect(user, own, password).subscribe("gateways/#")
-    with broker.channel(user, password) as channel, pytest.raises(ChannelClosedByBroker):
-        channel.queue_purge(BUILDS)
-    assert "already exists" in add_phone("ada", status=70)
-
-
-@pytest.mark.parametrize("name", ["", "-x", "Ada", "a b", "a'b", "a$(id)", "*", "a.b", "ä"])
-def test_a_phone_with_a_name_that_means_something_else_is_refused(
-    add_phone: Callable[..., str], name: str
-) -> None:
-    assert "Usage" in add_phone(name, status=2)
 
 
 def test_the_connections_of_phones_are_limited(connect: Connect) -> None:

@@ -27,7 +27,8 @@ from buildfeed.broker.amqp.topology import (
     TOKEN_POLICY,
     queue_limit,
 )
-from buildfeed.broker.local.instance import LOGIN_SETTINGS, PLUGINS, paths
+from buildfeed.broker.local.instance import LOGIN_SETTINGS, PLUGINS, WEB_SOCKET_SETTINGS, paths
+from buildfeed.broker.local.listener import MQTT_PORT, WEB_SOCKET_PATH, WEB_SOCKET_PORT
 from buildfeed.cli import commands
 from hatch_build import MANIFEST
 
@@ -195,9 +196,18 @@ def test_rabbitmq_asks_the_gateway_about_those_with_a_token() -> None:
 
 def test_it_asks_as_a_private_rabbitmq_does() -> None:
     settings = (ROOT / "deploy/rabbitmq/rabbitmq.conf").read_text().splitlines()
-    assert set(LOGIN_SETTINGS) <= set(settings)
+    assert {*LOGIN_SETTINGS, *WEB_SOCKET_SETTINGS} <= set(settings)
     plugins = (ROOT / "deploy/rabbitmq/enabled_plugins").read_text()
     assert plugins == f"[{','.join(PLUGINS)}].\n"
+
+
+def test_phones_are_told_the_ports_that_are_published() -> None:
+    told = OURS["gateway"]["environment"]["BUILDFEED_MQTT_PUBLIC_URLS"]
+    for port in SERVICES["rabbitmq"]["ports"][:2]:
+        published, _, inside = port.rpartition(":")
+        assert f"//{published}" in told
+        assert inside in (str(MQTT_PORT), str(WEB_SOCKET_PORT))
+    assert f"{WEB_SOCKET_PATH}}}" in told
 
 
 # deploy/up.sh

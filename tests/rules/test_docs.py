@@ -20,11 +20,14 @@ from buildfeed.board import Board, BuildState
 from buildfeed.broker.amqp.stream import STREAM, STREAM_ARGUMENTS
 from buildfeed.presence import Presence, RunningBuild
 from buildfeed.topics import KINDS, Filter, Topic, watchable
+from gateway.broker_address import BrokerAddress
 from gateway.commands.requests import StartRequest, StopRequest
 from gateway.http import collection, requests
+from gateway.http.answers import AddressAnswer, PhoneAnswer
 from gateway.http.api import Api
 from gateway.http.health import Health
 from gateway.http.openapi import OpenApi
+from gateway.http.phone import MOST_TOPICS, Phone, shown
 from gateway.http.sessions import Sessions
 from gateway.operations.routes import Operations
 from gateway.queries.snapshot_page import Cursor
@@ -202,6 +205,14 @@ def is_a_page_before_others(value: Any) -> None:
     assert str(Cursor.parse(value["after"])) == value["after"]
 
 
+def is_phone(value: Any) -> None:
+    assert set(value) == keys(PhoneAnswer)
+    for address in value["addresses"]:
+        assert set(address) == keys(AddressAnswer)
+        assert address == shown(BrokerAddress.parse(address["url"]))
+    assert f"are {MOST_TOPICS} filters at most" in section("Phones").replace("\n", " ")
+
+
 CHECKS: dict[str, Callable[[Any], None]] = {
     "watch request": filters_may_be_watched,
     "watch answer": has_keys("watching", "builds", "more"),
@@ -214,6 +225,7 @@ CHECKS: dict[str, Callable[[Any], None]] = {
     "http list": has_keys("builds", "next"),
     "http activities": has_keys(*collection.page("", 1, 0, [(1, b"")] * 101)),
     "http overview": is_overview,
+    "http phone": is_phone,
     "http problem": has_keys("type", "title", "status", "detail"),
 }
 
@@ -269,6 +281,7 @@ def test_every_endpoint_is_described() -> None:
         events,
         Operations(*[None] * 4),
         Sessions(*[None] * 2),
+        Phone(*[None] * 2),
         OpenApi([], ""),
     ]
     for route in [route for api in apis for route in api.routes()]:

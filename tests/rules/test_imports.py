@@ -78,6 +78,7 @@ LIBRARIES = {
         *("buildfeed/doctor/amqp_trial.py", "examples/replay.py"),
     ],
     "amqtt": [f"{LOCAL}/embedded{part}.py" for part in ("", "_session", "_stream")],
+    "websockets": [f"{LOCAL}/embedded_web_socket.py"],
     "sqlalchemy": [
         *(f"{HISTORY}/*.py", f"{HISTORY}/migrations/*.py", "migrations/versions/*.py"),
         "buildfeed/doctor/database.py",
@@ -120,7 +121,8 @@ PURE = [
     *(f"buildfeed/worker/queues/{name}.py" for name in ("queue", "elsewhere")),
     "buildfeed/worker/handoff/kept_starts.py",
     *("fakebuild/runner.py", "fakebuild/script.py"),
-    *(f"gateway/{name}.py" for name in ("accept", "log_limit", "problem_page", "rate_limit")),
+    *(f"gateway/{name}.py" for name in ("accept", "broker_address", "log_limit", "problem_page")),
+    "gateway/rate_limit.py",
     "gateway/commands/requests.py",
     *(f"gateway/queries/{name}.py" for name in ("listing", "snapshot_page")),
     *(f"gateway/access/{name}.py" for name in ("anonymous", "connection_limit")),

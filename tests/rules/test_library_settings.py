@@ -9,7 +9,8 @@ from starlette.applications import Starlette
 
 from buildfeed import documents
 from buildfeed.broker.amqp.link import AmqpLink
-from buildfeed.broker.local import embedded
+from buildfeed.broker.local import embedded, embedded_web_socket
+from buildfeed.broker.local.embedded_stream import MAX_PACKET_BYTES
 from buildfeed.broker.mqtt.connection import Connection
 from buildfeed.broker.mqtt.session import Address, Session
 from buildfeed.broker.mqtt.version import V311
@@ -30,6 +31,7 @@ ELSEWHERE = {
     ("anyio", "threads for the files of the page"),
     ("asyncio", "threads for the history"),
     ("amqtt", "max_connections"),
+    ("websockets", "compression"),
     ("msgspec", "fields that are not known"),
     ("prometheus-client", "format by Accept"),
 }
@@ -54,7 +56,12 @@ CODE: dict[tuple[str, str], Callable[[], str]] = {
     ("pika", "heartbeat"): lambda: of_pika("heartbeat"),
     ("pika", "socket_timeout, stack_timeout"): lambda: of_pika("socket_timeout", "stack_timeout"),
     ("pika", "blocked_connection_timeout"): lambda: of_pika("blocked_connection_timeout"),
-    ("amqtt", "time for a CONNECT"): lambda: seconds(embedded._CONNECT_SECONDS),
+    ("amqtt", "time for a CONNECT"): lambda: (
+        f"{seconds(embedded._CONNECT_SECONDS)}, with TLS and WebSocket"
+    ),
+    ("websockets", "max_size of a message"): lambda: (
+        f"{MAX_PACKET_BYTES // 1024} KiB and {embedded_web_socket._MAX_MESSAGE_BYTES % 1024} bytes"
+    ),
     ("msgspec", "levels inside each other"): lambda: str(documents.MAX_DEPTH),
 }
 

@@ -16,14 +16,17 @@ from urllib.parse import urlsplit
 
 from buildfeed.broker.local import ports, rabbitmq
 from buildfeed.broker.local.embedded import EmbeddedBroker
+from buildfeed.broker.local.listener import Listener
 from buildfeed.broker.local.rabbitmq import PrivateRabbitMQ
 from buildfeed.broker.local.users import User
 from buildfeed.cli.logins import Logins
 from buildfeed.history.tokens import Tokens
+from gateway.http.certificate import Certificate
 
 
-def free_port() -> int:
-    port = ports.free_block(1, secrets.randbelow(100_000))
+def free_port(count: int = 1) -> int:
+    """Return a free port, the first of so many in a row."""
+    port = ports.free_block(count, secrets.randbelow(100_000))
     assert port
     return port
 
@@ -43,25 +46,34 @@ class Broker(Protocol):
 class Embedded:
     """The embedded broker in a thread with a loop of its own.
 
-    With a history, those who have a token in it may log in too.
+    With a history, those who have a token in it may log in too. With a certificate it has listeners
+    with TLS besides.
     """
 
     protocol = 4
 
-    def __init__(self, tokens: Tokens | None = None) -> None:
+    def __init__(
+        self, tokens: Tokens | None = None, certificate: Certificate | None = None
+    ) -> None:
         owner, reader = User("us er", "p@ss/w:rd"), User.reader("only")
         self._logins = Logins(tokens) if tokens else None
+        tls = certificate.context if certificate else None
+        ways = {"mqtt": None, "ws": None, **({"mqtts": tls, "wss": tls} if tls else {})}
+        self._at = {
+            scheme: Listener("127.0.0.1", port, scheme.startswith("ws"), context)
+            for port, (scheme, context) in enumerate(ways.items(), free_port(len(ways)))
+        }
         self._broker = EmbeddedBroker(
-            host="127.0.0.1", port=free_port(), users=[owner, reader], logins=self._logins
+            at=[*self._at.values()], users=[owner, reader], logins=self._logins
         )
-        self.url = self._broker.url(owner)
-        self.reader_url = self._broker.url(reader)
+        self.url = self._at["mqtt"].url(owner)
+        self.reader_url = self._at["mqtt"].url(reader)
         self._loop = asyncio.new_event_loop()
         threading.Thread(target=self._loop.run_forever, daemon=True).start()
 
-    def url_of(self, name: str, token: str) -> str:
-        """Return the URL with the login of a token."""
-        return self._broker.url(User(name, token))
+    def url_of(self, name: str, token: str, scheme: str = "mqtt") -> str:
+        """Return the URL with the login of a token, by `mqtt`, `ws`, `mqtts` or `wss`."""
+        return self._at[scheme].url(User(name, token))
 
     def start(self) -> None:
         self._call(self._broker.start())

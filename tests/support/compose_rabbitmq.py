@@ -64,13 +64,24 @@ class Session:
     """One MQTT connection. RabbitMQ closes it when it refuses something."""
 
     def __init__(
-        self, port: int, user: str, client_id: str, *, password: str, clean: bool = True
+        self,
+        port: int,
+        user: str,
+        client_id: str,
+        *,
+        password: str,
+        clean: bool = True,
+        web_socket: bool = False,
     ) -> None:
         self.received: list[str] = []
         self._refused = False
         self._answered = threading.Event()
         self._client = Client(
-            CallbackAPIVersion.VERSION2, client_id, clean, reconnect_on_failure=False
+            CallbackAPIVersion.VERSION2,
+            client_id,
+            clean,
+            transport="websockets" if web_socket else "tcp",
+            reconnect_on_failure=False,
         )
         self._client.username_pw_set(user, password)
         self._client.on_connect = self._answer

@@ -1,8 +1,11 @@
-"""A bare client of MQTT 3.1.1, for what no library would send."""
+"""A bare client of MQTT 3.1.1, for what no library would send; also in a WebSocket."""
 
 import socket
 import struct
+from typing import Protocol
 from urllib.parse import unquote, urlsplit
+
+import websocket
 
 ACCEPTED, REJECTED_ID = b"\x20\x02\x00\x00", b"\x20\x02\x00\x02"
 UNAVAILABLE, NOT_AUTHORIZED = b"\x20\x02\x00\x03", b"\x20\x02\x00\x05"
@@ -14,6 +17,47 @@ def text(value: str) -> bytes:
     return struct.pack("!H", len(value)) + value.encode()
 
 
+class Stream(Protocol):
+    """What carries the bytes of MQTT."""
+
+    def sendall(self, data: bytes) -> None: ...
+    def recv(self, size: int) -> bytes: ...
+    def close(self) -> None: ...
+
+
+class WebSocketStream:
+    """The bytes inside the binary messages of a WebSocket."""
+
+    def __init__(self, url: str) -> None:
+        self._socket = websocket.create_connection(url, timeout=5, subprotocols=["mqtt"])
+        self._read = b""
+
+    def sendall(self, data: bytes) -> None:
+        self._socket.send_binary(data)
+
+    def recv(self, size: int) -> bytes:
+        """Return the next bytes; nothing if the WebSocket has ended."""
+        while not self._read:
+            code, data = self._socket.recv_data()
+            if code == websocket.ABNF.OPCODE_CLOSE:
+                return b""
+            self._read = data
+        data, self._read = self._read[:size], self._read[size:]
+        return data
+
+    def close(self) -> None:
+        self._socket.shutdown()
+
+
+def stream(url: str) -> Stream:
+    """Open what carries MQTT to a broker, without the login in the URL."""
+    address = urlsplit(url)
+    if address.scheme == "ws":
+        place = address.netloc.rpartition("@")[2]
+        return WebSocketStream(f"ws://{place}{address.path}")
+    return socket.create_connection((address.hostname, address.port), timeout=5)
+
+
 class Raw:
     """A bare MQTT 3.1.1 client, which says exactly what it is told to."""
 
@@ -21,7 +65,7 @@ class Raw:
         self, url: str, client_id: str, *, clean: bool = True, will: tuple[str, str] | None = None
     ) -> None:
         address = urlsplit(url)
-        self._socket = socket.create_connection((address.hostname, address.port), timeout=5)
+        self._socket = stream(url)
         flags = 0xC0 | clean << 1 | (0x2C if will else 0)  # retained, QoS 1
         body = b"\x00\x04MQTT\x04" + bytes([flags]) + b"\x00\x3c" + text(client_id)
         body += b"".join(map(text, will or ()))
@@ -46,7 +90,7 @@ class Raw:
         """Return what comes next; nothing if the connection has ended."""
         try:
             return self._socket.recv(size)
-        except ConnectionError:
+        except (ConnectionError, websocket.WebSocketConnectionClosedException):
             return b""
 
     def subscribe(self, filter_: str) -> int:

@@ -1,13 +1,13 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { isList, isOverview, isPage, isProblem, isState } from "../../web/scripts/answers.js";
+import { isList, isOverview, isPage, isPhone, isProblem, isState } from "../../web/scripts/answers.js";
 import { stateOf } from "./states.js";
 
 const STRANGE = [null, undefined, "", "ok", 1, true, [], {}, [{}], { login: "/sign-in" }, { error: "no" }];
 
 test("what others answer in place of the gateway is not taken for its answer", () => {
-  for (const fits of [isState, isList, isOverview, isPage, isProblem]) {
+  for (const fits of [isState, isList, isOverview, isPage, isPhone, isProblem]) {
     for (const json of STRANGE) assert.equal(Boolean(fits(json)), false, JSON.stringify(json));
   }
 });

@@ -40,6 +40,15 @@ export const isSession = (json) =>
 /** A link that shares a build. */
 export const isShare = (json) => isText(json?.url) && isText(json.expires);
 
+/** What one puts into an app of MQTT. */
+export const isPhone = (json) =>
+  (json?.name === null || isText(json?.name)) &&
+  (json.unreachable === null || isText(json.unreachable)) &&
+  Array.isArray(json.topics) &&
+  json.topics.every(isText) &&
+  Array.isArray(json.addresses) &&
+  json.addresses.every(({ url, scheme, host, port }) => [url, scheme, host].every(isText) && Number.isInteger(port));
+
 /** A problem (RFC 9457) of the gateway, not of anything in front of it. */
 export const isProblem = (json) =>
   isText(json?.type) && json.type.startsWith("urn:buildfeed:problem:");

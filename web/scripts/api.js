@@ -1,6 +1,6 @@
 /** The only file that calls fetch: starts, stops, sessions, and reads of the API. */
 
-import { isList, isOverview, isPage, isProblem, isSession, isShare, isState } from "./answers.js";
+import { isList, isOverview, isPage, isPhone, isProblem, isSession, isShare, isState } from "./answers.js";
 import { reasonOf, sentenceOf, slugOf, strangerText } from "./problem.js";
 import { ROOT } from "./root.js";
 import { NOT_SIGNED_IN } from "./who.js";
@@ -46,6 +46,9 @@ export const readOverview = () => call("GET", `${ROOT}/api/overview`, isOverview
 /** Ask for a link that shows a build to everybody for so many hours: {url, name, expires}. */
 export const shareBuild = (place, hours) =>
   call("POST", `${buildUrl(place)}/share`, isShare, { body: { hours } });
+
+/** How one's own phone reaches the broker: the body of `GET /api/phone`. */
+export const readPhone = () => call("GET", `${ROOT}/api/phone`, isPhone);
 
 const SESSION = `${ROOT}/api/session`;
 

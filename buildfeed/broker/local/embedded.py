@@ -24,22 +24,22 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from hmac import compare_digest
 from typing import Final, Protocol
-from urllib.parse import quote
 
 from amqtt.contexts import BrokerConfig, ListenerConfig, ListenerType
 from amqtt.mqtt.connect import ConnectPacket
 
-from buildfeed import listeners
+from buildfeed.broker.local.embedded_listeners import accepted, bound, closed, opened
 from buildfeed.broker.local.embedded_session import LosslessBroker
 from buildfeed.broker.local.embedded_stream import (
     MQTT_5,
     MalformedConnect,
     PromptWriter,
     ReplayingReader,
+    Writer,
     parsed,
     read_connect,
 )
-from buildfeed.broker.local.ports import in_url
+from buildfeed.broker.local.listener import Listener
 from buildfeed.broker.local.users import Account, Holder, User
 from buildfeed.errors import HistoryUnavailable
 
@@ -47,7 +47,7 @@ log = logging.getLogger(__name__)
 
 _LISTENER: Final = "default"
 _CONNECT_SECONDS: Final = 5
-"""Seconds that a client has for its CONNECT, and we to find out whose it is."""
+"""Seconds that a client has for TLS, WebSocket and CONNECT, and we to find out whose it is."""
 
 MAX_CLIENTS: Final = 1000
 """Open connections; further ones are closed at once."""
@@ -79,16 +79,15 @@ class Logins(Protocol):
 
 
 class EmbeddedBroker:
-    """An MQTT broker on `host:port`, in the asyncio loop that starts it.
+    """An MQTT broker at some listeners, in the asyncio loop that starts it.
 
     It is for `users`, and for those whom `logins` find; no token has the login of a user.
     """
 
     def __init__(
-        self, *, host: str, port: int, users: Sequence[User], logins: Logins | None = None
+        self, *, at: Sequence[Listener], users: Sequence[User], logins: Logins | None = None
     ) -> None:
-        self._host = host
-        self._port = port
+        self._listeners = at
         self._users = {user.name: user for user in users}
         self._logins = logins
         self._accounts: dict[str, Account] = {**self._users}
@@ -103,21 +102,16 @@ class EmbeddedBroker:
         self._refused = 0
         self._told = -_TELL_SECONDS
 
-    def url(self, user: User | None = None) -> str:
-        """Return the URL for clients on this machine, with the login of a user if one is given."""
-        login = f"{quote(user.name, safe='')}:{quote(user.password, safe='')}@" if user else ""
-        return f"mqtt://{login}{in_url(listeners.reachable(self._host))}:{self._port}"
-
     async def start(self) -> None:
         """Listen; raise CannotListen, e.g. when the port is taken."""
-        for chatty in ("amqtt", "transitions"):
+        for chatty in ("amqtt", "transitions", "websockets"):
             logging.getLogger(chatty).setLevel(logging.WARNING)
         listener = ListenerConfig(type=ListenerType.EXTERNAL)
         config = BrokerConfig(listeners={_LISTENER: listener}, plugins={})
         self._broker = LosslessBroker(config, self._accounts)
         self._servers = [
-            await asyncio.start_server(self._accept, sock=sock, start_serving=False)
-            for sock in listeners.bind(self._host, self._port)
+            await asyncio.start_server(partial(self._accept, each), sock=sock, start_serving=False)
+            for each, sock in bound(self._listeners)
         ]
         await self._broker.start()
         for server in self._servers:
@@ -133,13 +127,16 @@ class EmbeddedBroker:
             task.cancel()
         await asyncio.gather(*ending, return_exceptions=True)
 
-    def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    def _accept(
+        self, listener: Listener, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> None:
         if len(self._clients) >= MAX_CLIENTS or self._strangers >= MAX_STRANGERS:
             writer.transport.abort()
             self._tell_refused()
             return
         self._strangers += 1
-        client = asyncio.create_task(self._serve(reader, writer))
+        accepted(listener, writer)
+        client = asyncio.create_task(self._serve(listener, reader, writer))
         self._clients.add(client)
         client.add_done_callback(self._clients.discard)
 
@@ -149,10 +146,14 @@ class EmbeddedBroker:
             log.warning("embedded.too_many_connections", extra={"times": self._refused})
             self._refused, self._told = 0, time.monotonic()
 
-    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def _serve(
+        self, listener: Listener, below: asyncio.StreamReader, socket_: asyncio.StreamWriter
+    ) -> None:
+        writer: Writer = socket_
         try:
             try:
                 async with asyncio.timeout(_CONNECT_SECONDS):
+                    reader, writer = await opened(listener, below, socket_)
                     first, body = await read_connect(reader)
                     if body.startswith(MQTT_5):
                         writer.write(_UNSUPPORTED_VERSION)
@@ -177,11 +178,9 @@ class EmbeddedBroker:
             writer.transport.abort()
             raise
         finally:
-            writer.close()
+            await closed(writer, socket_)
 
-    async def _log_in(
-        self, connect: ConnectPacket, writer: asyncio.StreamWriter
-    ) -> Account | bytes:
+    async def _log_in(self, connect: ConnectPacket, writer: Writer) -> Account | bytes:
         """Return who has logged in by a CONNECT, or the CONNACK that refuses it."""
         name, password = connect.username or "", connect.password or ""
         if name in self._users or not self._logins:
@@ -293,13 +292,7 @@ class _Connection:
     """A connection of somebody of a `name`, who has logged in, if by a token by that of an id."""
 
     def __init__(
-        self,
-        reader: ReplayingReader,
-        writer: asyncio.StreamWriter,
-        name: str,
-        token: str,
-        *,
-        durable: bool,
+        self, reader: ReplayingReader, writer: Writer, name: str, token: str, *, durable: bool
     ) -> None:
         self.reader = reader
         self.writer = writer

@@ -8,7 +8,7 @@ Relied on in amqtt, beside its documented interface: the adapters' `is_closed` a
 import asyncio
 import logging
 import struct
-from typing import Final
+from typing import Any, Final, Protocol
 
 from amqtt.adapters import BufferReader, StreamReaderAdapter, StreamWriterAdapter
 from amqtt.errors import AMQTTError, MQTTError, NoDataError
@@ -29,10 +29,37 @@ _MAX_FIXED_HEADER_BYTES: Final = 5
 
 
 class MalformedConnect(Exception):
-    """The first packet of a client is no CONNECT."""
+    """A client does not begin with a CONNECT, or with the WebSocket that it has to open."""
 
 
-async def read_connect(reader: asyncio.StreamReader) -> tuple[bytes, bytes]:
+class Reader(Protocol):
+    """Where packets are read: a stream of asyncio, or a WebSocket."""
+
+    async def readexactly(self, n: int) -> bytes:
+        """Return the next `n` bytes; raise asyncio.IncompleteReadError at the end."""
+
+
+class Writer(Protocol):
+    """Where packets are written: a stream of asyncio, or a WebSocket."""
+
+    @property
+    def transport(self) -> asyncio.WriteTransport:
+        """The transport below, which can be aborted."""
+
+    def get_extra_info(self, name: str) -> Any:  # noqa: ANN401 - as asyncio's
+        """Return a fact about the connection."""
+
+    def write(self, data: bytes) -> None:
+        """Send bytes."""
+
+    async def drain(self) -> None:
+        """Wait until the client takes more."""
+
+    def close(self) -> None:
+        """End the connection; what was written leaves first."""
+
+
+async def read_connect(reader: Reader) -> tuple[bytes, bytes]:
     """Return fixed header and rest of a CONNECT (MQTT 3.1.1 §2.2.3, §3.1).
 
     Raises MalformedConnect for any other packet.
@@ -66,7 +93,7 @@ class ReplayingReader(StreamReaderAdapter):  # type: ignore[misc]  # amqtt is no
     It ends at a packet over MAX_PACKET_BYTES, of which nothing more than its length is read.
     """
 
-    def __init__(self, reader: asyncio.StreamReader, first: bytes) -> None:
+    def __init__(self, reader: Reader, first: bytes) -> None:
         super().__init__(reader)
         self._first = first
         self._header = b""

@@ -21,13 +21,14 @@ from buildfeed.broker.amqp.topology import (
     TOKEN_POLICY,
     queue_limit,
 )
+from buildfeed.broker.local.listener import WEB_SOCKET_PATH
 from buildfeed.broker.local.ports import LOOPBACK
 from buildfeed.broker.local.users import User
 
 _NODE_NAME: Final = (
     "buildfeed@localhost"  # part of the names of its files; each instance has its own epmd
 )
-_LISTENERS: Final = ("amqp", "mqtt", "dist", "epmd", "management")
+_LISTENERS: Final = ("amqp", "mqtt", "dist", "epmd", "management", "web_mqtt")
 
 BLOCK: Final = len(_LISTENERS) + 1
 """Number of ports of one instance, which are in a row; at the last one it asks about logins."""
@@ -43,7 +44,7 @@ LOOPBACK_ONLY: Final = "-kernel inet_dist_use_interface {127,0,0,1}"
 
 PLUGINS: Final = (
     *("rabbitmq_auth_backend_cache", "rabbitmq_auth_backend_http"),
-    *("rabbitmq_management", "rabbitmq_mqtt"),
+    *("rabbitmq_management", "rabbitmq_mqtt", "rabbitmq_web_mqtt"),
 )
 
 LOGIN_SETTINGS: Final = (
@@ -56,6 +57,13 @@ LOGIN_SETTINGS: Final = (
 """Our own users first, so that services need no gateway; then that is asked, and its answers are
 remembered for a second, as RabbitMQ asks some questions twice. By POST, as no token must be in an
 address."""
+
+WEB_SOCKET_SETTINGS: Final = (
+    f"web_mqtt.ws_path = {WEB_SOCKET_PATH}",
+    "web_mqtt.ws_opts.idle_timeout = 3600000",
+)
+"""MQTT has pings of its own, every minute or less often: a WebSocket need not end before one, as it
+may by RabbitMQ's default of a minute."""
 
 _MAX_QUEUES: Final = 1000
 """Queues of one instance; each MQTT session has one or two."""
@@ -151,6 +159,10 @@ class Instance(msgspec.Struct, frozen=True):
         settings = [
             f"listeners.tcp.1 = {LOOPBACK}:{self.port('amqp')}",
             f"mqtt.listeners.tcp.1 = {LOOPBACK}:{self.port('mqtt')}",
+            f"web_mqtt.tcp.ip = {LOOPBACK}",
+            f"web_mqtt.tcp.port = {self.port('web_mqtt')}",
+            *WEB_SOCKET_SETTINGS,
+            f"web_mqtt.ws_opts.max_frame_size = {_MAX_MESSAGE_BYTES}",
             f"management.tcp.ip = {LOOPBACK}",
             f"management.tcp.port = {self.port('management')}",
             *LOGIN_SETTINGS,

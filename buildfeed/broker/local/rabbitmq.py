@@ -23,6 +23,7 @@ from typing import Final
 
 from buildfeed.broker.local import ports
 from buildfeed.broker.local.instance import BLOCK, Instance
+from buildfeed.broker.local.listener import WEB_SOCKET_PATH
 from buildfeed.broker.local.users import User
 from buildfeed.errors import BuildfeedError
 from buildfeed.machine import marked
@@ -116,6 +117,25 @@ class PrivateRabbitMQ:
         return f"mqtt://{self._at(self._reader, self.mqtt_port)}"
 
     @property
+    def web_socket_port(self) -> int:
+        """The port for clients of MQTT over WebSocket."""
+        return self._instance.port("web_mqtt")
+
+    @property
+    def reader_web_socket_url(self) -> str:
+        """ws://user:password@host:port/path of MQTT over WebSocket, for subscribers."""
+        return f"ws://{self._at(self._reader, self.web_socket_port)}{WEB_SOCKET_PATH}"
+
+    @property
+    def public_urls(self) -> tuple[str, ...]:
+        """Where clients of MQTT reach it, without a login."""
+        at = ports.LOOPBACK
+        return (
+            f"mqtt://{at}:{self.mqtt_port}",
+            f"ws://{at}:{self.web_socket_port}{WEB_SOCKET_PATH}",
+        )
+
+    @property
     def broker_auth(self) -> str:
         """HOST:PORT where it asks the gateway about logins, by paths with `broker_auth_secret`."""
         return self._instance.broker_auth
@@ -129,7 +149,7 @@ class PrivateRabbitMQ:
         return f"{user.name}:{user.password}@{ports.LOOPBACK}:{port}"
 
     def start(self) -> None:
-        """Return once AMQP and MQTT clients can connect.
+        """Return once clients of AMQP, MQTT, and MQTT over WebSocket can connect.
 
         Processes that a crashed run left in this directory are ended first. Raises RabbitMQMissing,
         FolderUnusable, or RabbitMQFailed with lines of the log, e.g. when clients cannot connect
@@ -237,7 +257,7 @@ class PrivateRabbitMQ:
 
     def _wait(self, deadline: float) -> None:
         # The exit code says nothing: 3.10 ends with 0 when its configuration is wrong.
-        while not (ports.accepts(self.amqp_port) and ports.accepts(self.mqtt_port)):
+        while not all(map(ports.accepts, (self.amqp_port, self.mqtt_port, self.web_socket_port))):
             if self._given_up.is_set():
                 raise RabbitMQFailed("it was told to stop while it started")
             if self._process and self._process.poll() is not None:

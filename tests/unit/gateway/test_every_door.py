@@ -34,6 +34,7 @@ OPEN_TO_ALL = {
     "/projects/{project}": "the page",
     "/projects/{project}/builds/{build}": "the page",
     "/login": "the page where one signs in",
+    "/phone": "a page that holds no data: it asks /api/phone",
     "/favicon.svg": "a file of the page",
     "/scripts": "files of the page",
     "/styles": "files of the page",

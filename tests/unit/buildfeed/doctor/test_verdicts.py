@@ -144,7 +144,7 @@ def test_the_roles_cover_every_kind() -> None:
 
 @pytest.mark.parametrize(
     ("user", "reads_only"),
-    [("mobile", True), ("phone-ada", True), ("vhost:reader", True), ("worker", False)],
+    [("mobile", True), ("vhost:reader", True), ("worker", False)],
 )
 def test_the_role_of_a_user(user: str, reads_only: bool) -> None:  # noqa: FBT001 - a parameter
     role = roles.of(user)
@@ -154,7 +154,6 @@ def test_the_role_of_a_user(user: str, reads_only: bool) -> None:  # noqa: FBT00
 
 def test_a_user_of_another_name_has_no_role() -> None:
     assert roles.of("ada") is None
-    assert roles.of("phones") is None
 
 
 def test_odd_topics_are_none_of_ours() -> None:

@@ -30,7 +30,16 @@ from gateway.state import event_bodies
 from gateway.state.overview import Overview, WorkerLoad
 from support.builders import start
 
-OF_THE_PAGE = "/", "/login", "/projects/", "/favicon.svg", "/scripts", "/styles", "/vendor"
+OF_THE_PAGE = (
+    "/",
+    "/login",
+    "/phone",
+    "/projects/",
+    "/favicon.svg",
+    "/scripts",
+    "/styles",
+    "/vendor",
+)
 """What begins the paths that are no part of the API; `/` is one by itself."""
 
 
