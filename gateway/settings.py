@@ -6,6 +6,7 @@ from typing import Final
 import msgspec
 
 from buildfeed.grants import EVERYTHING, Grants
+from gateway.oidc.settings import Oidc
 
 MAX_MESSAGE_BYTES: Final = 64 * 1024
 """Largest socket.io message of a watcher, in bytes."""
@@ -39,7 +40,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 
     RabbitMQ asks at `broker_auth`, a host and a port, about those who log in there with a token, by
     paths with `broker_auth_secret` in them, and its management API at `management_url` closes their
-    connections. All three are given, or none.
+    connections. All three are given, or none. People may come by the OpenID provider `oidc`.
     """
 
     mqtt_url: str
@@ -79,3 +80,4 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     broker_auth: tuple[str, int] | None = None
     broker_auth_secret: str = ""
     management_url: str = ""
+    oidc: Oidc | None = None

@@ -11,6 +11,8 @@ from buildfeed.broker.options import LEVELS, check_url
 from buildfeed.grants import Grants
 from buildfeed.history.options import data_dir, database_url, keep
 from gateway import options
+from gateway.oidc import options as oidc_options
+from gateway.oidc.settings import Oidc
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -25,7 +27,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     `amqp_url`; else it starts the `broker`. `workers` is the number of gateway processes. Without
     an `mqtt_port` the embedded broker takes MQTT_PORT, or another that is free. `anonymous` are the
     grants of those who are not signed in; `tokens` is a file of tokens. With `tls_cert` and
-    `tls_key` the gateway speaks TLS; with `tokens_by_http` it takes tokens without it too.
+    `tls_key` the gateway speaks TLS; with `tokens_by_http` it takes tokens without it too. People
+    may come by the OpenID provider `oidc`.
     """
 
     broker: str
@@ -45,6 +48,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     tls_cert: Path | None
     tls_key: Path | None
     tokens_by_http: bool
+    oidc: Oidc | None
     workers: int
     mqtt_port: int | None
     no_worker: bool
@@ -90,6 +94,7 @@ _OPTIONS: Final = (
     options.trusted_proxies,
     options.tls,
     options.tokens_by_http,
+    oidc_options.oidc,
     click.option(
         "--workers",
         envvar="BUILDFEED_WORKERS",
@@ -134,8 +139,11 @@ def settings_of(*, anonymous: Grants | None, **given: Any) -> Settings:  # noqa:
     Raises click.UsageError when options contradict each other, or nobody may be served.
     """
     options.check_tls(given["tls_cert"], given["tls_key"], given["workers"])
-    everybody = options.check(given["host"], anonymous, given["database_url"], given["tokens"])
-    found = Settings(data_dir=data_dir(), anonymous=everybody, **given)
+    oidc = oidc_options.taken(given)
+    everybody = options.check(
+        given["host"], anonymous, given["database_url"], given["tokens"], oidc
+    )
+    found = Settings(data_dir=data_dir(), anonymous=everybody, oidc=oidc, **given)
     if found.amqp_url and not found.mqtt_url:
         raise click.UsageError("--amqp-url names a running broker: give its --mqtt-url too.")
     if found.mqtt_url and _was_typed("broker"):

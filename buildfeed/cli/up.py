@@ -37,6 +37,7 @@ from buildfeed.machine.open_files import raise_limit
 from buildfeed.machine.output import say
 from gateway import options
 from gateway.access import anonymous
+from gateway.oidc import options as oidc
 
 
 @click.command("up")
@@ -171,6 +172,7 @@ def _environment(settings: Settings, urls: Urls, mark: str) -> dict[str, str]:
         "BUILDFEED_TLS_CERT": str(settings.tls_cert or "") or None,
         "BUILDFEED_TLS_KEY": str(settings.tls_key or "") or None,
         "BUILDFEED_TOKENS_BY_HTTP": "1" if settings.tokens_by_http else None,
+        **oidc.environment(settings.oidc),
         "BUILDFEED_WORKERS": str(settings.workers),
         "BUILDFEED_LOG_LEVEL": settings.log_level,
         **urls.logins,
