@@ -113,7 +113,8 @@ async def _serve(settings: Settings, rabbitmq: PrivateRabbitMQ | None, alone: Al
         ready = asyncio.create_task(_announce(settings, urls))
         stack.callback(ready.cancel)
         if not settings.no_worker:
-            running.append(await stack.enter_async_context(_process("fakebuild", environment)))
+            worker = _process("fakebuild", _without_provider(environment))
+            running.append(await stack.enter_async_context(worker))
         running.append(await stack.enter_async_context(_process("gateway", environment)))
         for ended in (await asyncio.wait(running, return_when=asyncio.FIRST_EXCEPTION))[0]:
             ended.result()
@@ -179,6 +180,11 @@ def _environment(settings: Settings, urls: Urls, mark: str) -> dict[str, str]:
     }
     environment = {key: value for key, value in os.environ.items() if key not in settled}
     return environment | {key: value for key, value in settled.items() if value is not None}
+
+
+def _without_provider(environment: Mapping[str, str]) -> dict[str, str]:
+    """Return an environment without what is for the gateway alone: a secret is in it."""
+    return {name: text for name, text in environment.items() if not name.startswith(oidc.VARIABLE)}
 
 
 async def _announce(settings: Settings, urls: Urls) -> None:

@@ -131,7 +131,7 @@ def _name(claims: Mapping[str, Any], claim: str) -> str:
         most = names.MOST - len(names.OF_PROVIDER)
         raise NotPermitted(
             f"The provider knows you as {said[:_SHOWN]!r}, which cannot be a name here: 1 to "
-            f"{most} characters of a-z 0-9 - _. Ask whoever runs this Buildfeed for another claim as name."
+            f"{most} characters of a-z 0-9 - _. Whoever runs Buildfeed can choose another claim."
         )
     return name
 

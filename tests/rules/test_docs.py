@@ -24,6 +24,7 @@ from gateway.commands.requests import StartRequest, StopRequest
 from gateway.http import collection, requests
 from gateway.http.api import Api
 from gateway.http.health import Health
+from gateway.http.oidc import OidcSignIn
 from gateway.http.openapi import OpenApi
 from gateway.http.sessions import Sessions
 from gateway.operations.routes import Operations
@@ -269,6 +270,7 @@ def test_every_endpoint_is_described() -> None:
         events,
         Operations(*[None] * 4),
         Sessions(*[None] * 2),
+        OidcSignIn(*[None] * 4),
         OpenApi([], ""),
     ]
     for route in [route for api in apis for route in api.routes()]:

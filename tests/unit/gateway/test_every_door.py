@@ -25,6 +25,7 @@ from gateway.transports.socket_io import EVENTS
 from gateway.transports.subscriptions import Subscriptions
 from support.builders import accept, ending, error, log, start
 from support.held_tokens import Held
+from support.jwts import SETTINGS
 from support.pollers import Poller
 from support.signed_in import Application, bearer
 from support.watchers import Watcher
@@ -34,6 +35,8 @@ OPEN_TO_ALL = {
     "/projects/{project}": "the page",
     "/projects/{project}/builds/{build}": "the page",
     "/login": "the page where one signs in",
+    "/login/oidc": "it leads to the provider, where one signs in",
+    "/login/oidc/callback": "the code of the provider says who it is",
     "/favicon.svg": "a file of the page",
     "/scripts": "files of the page",
     "/styles": "files of the page",
@@ -65,6 +68,7 @@ class World:
             host="127.0.0.1",
             port=1,
             anonymous=anonymous,
+            oidc=SETTINGS,
         )
         paths = Paths()
         clients = Clients(Proxies([]), 0, 0)
