@@ -10,9 +10,11 @@ from buildfeed.cli.commands import main
 from support.packages import PACKAGES, ROOT
 
 RUNNING = (ROOT / "docs/running.md").read_text()
-SUBJECTS = "activity|amqp|audit|build|embedded|gateway|history|http|mqtt|oidc|process|rabbitmq|recorder|socket"
+SUBJECTS = (
+    "activity|amqp|audit|build|embedded|gateway|history|http|mqtt|process|rabbitmq|recorder|socket"
+)
 EVENT = re.compile(
-    rf"({SUBJECTS}|start|stop|token|watcher|worker)\.(?!db|conf|data_dir)[a-z][a-z_]+"
+    rf"({SUBJECTS}|oidc|start|stop|token|watcher|worker)\.(?!db|conf|data_dir)[a-z][a-z_]+"
 )
 
 SERVICES = ("up", "gateway", "fakebuild", "recorder")
