@@ -242,13 +242,13 @@ class Gateway:
         ]
         transports = [route for each in self._transports for route in each.routes()]
         root = self._settings.root_path
-        yield from api
-        yield from OpenApi([*api, *filter(_is_in_api, transports)], root).routes()
-        yield from pages(root)
         if self._issuer:
             from gateway.http.oidc import OidcSignIn  # noqa: PLC0415 - needs libraries of an extra
 
-            yield from OidcSignIn(self._issuer, self.directory, self._links_to_us, root).routes()
+            api += OidcSignIn(self._issuer, self.directory, self._links_to_us, root).routes()
+        yield from api
+        yield from OpenApi([*api, *filter(_is_in_api, transports)], root).routes()
+        yield from pages(root)
         yield from transports
 
     @contextlib.asynccontextmanager

@@ -76,7 +76,7 @@ def bearer(authorization: str) -> str:
         return ""
     if token.startswith(_OURS):
         return token[:_LONGEST]
-    return token if is_jwt(token) else ""
+    return token if len(token) <= LONGEST_JWT and is_jwt(token) else ""
 
 
 def cookies(header: str, host: str) -> tuple[str, ...]:

@@ -9,10 +9,8 @@ import secrets
 from datetime import timedelta
 from functools import partial
 from http import HTTPStatus
-from typing import Annotated, Final
+from typing import Final
 
-import msgspec
-from msgspec import Meta
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import BaseRoute, Route
@@ -22,6 +20,7 @@ from gateway.access.identity import Identity
 from gateway.http import cookies, requests
 from gateway.http.audited import audited
 from gateway.http.links import Links
+from gateway.http.requests import SignInQuery
 from gateway.oidc import code_flow
 from gateway.oidc.code_flow import BEGIN, END, Attempt
 from gateway.oidc.issuer import Issuer, bad_sign_in
@@ -34,12 +33,6 @@ _SECONDS: Final = 600
 _LONGEST_CODE: Final = 4096
 _SECRET_BYTES: Final = 32
 _HEADERS: Final = {"Cache-Control": "no-store"}
-
-
-class BeginRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The query of a sign-in: the page to come back to."""
-
-    back: Annotated[str, Meta(max_length=2000)] = "/"
 
 
 class OidcSignIn:
@@ -57,7 +50,7 @@ class OidcSignIn:
 
     async def begin(self, request: Request) -> Response:
         """303 to the provider, with a cookie that binds the answer to this browser."""
-        asked = requests.query(request.query_params.multi_items(), BeginRequest)
+        asked = requests.query(request.query_params.multi_items(), SignInQuery)
         secure = cookies.is_secure(self._links, request)
         configuration = await self._issuer.configuration()
         attempt = Attempt(

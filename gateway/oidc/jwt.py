@@ -25,8 +25,8 @@ ALGORITHMS: Final = "RS256", "ES256", "EdDSA"
 """What may sign a token."""
 _TYPES: Final = "", "jwt", "at+jwt", "application/jwt", "application/at+jwt"
 """Of bearer tokens (RFC 9068 §2.1) and ID tokens; that of a logout token is another."""
-_LEAST_BITS: Final = 2048
-"""Of an RSA key (RFC 7518 §3.3)."""
+_BITS: Final = range(2048, 8193)
+"""Of an RSA key (RFC 7518 §3.3); a longer one takes its time."""
 _MOST_KEYS: Final = 100
 _REGISTRY: Final = JWSRegistry(algorithms=ALGORITHMS, strict_check_header=False)
 
@@ -63,10 +63,10 @@ class Jwt(msgspec.Struct, frozen=True):
             raise InvalidJwt("it is too long")
         try:
             found = jws.extract_compact(text.encode("ascii"), registry=_REGISTRY)
-            header = found.headers()
+            header = dict(found.headers())
             claims = documents.load(found.payload.decode())
-        except (JoseError, ValueError, TypeError, RecursionError) as exc:
-            raise InvalidJwt("it cannot be read") from exc
+        except (JoseError, ValueError, TypeError, AttributeError, RecursionError) as exc:
+            raise InvalidJwt("it cannot be read") from exc  # its header may be any JSON
         kid, algorithm, type_ = (header.get(name, "") for name in ("kid", "alg", "typ"))
         if not all(isinstance(each, str) for each in (kid, algorithm, type_)):
             raise InvalidJwt("its header cannot be read")
@@ -139,7 +139,7 @@ def _public(document: Mapping[str, Any]) -> tuple[str, _Public] | None:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", SecurityWarning)  # of a short key, which is refused
             rsa = RSAKey.import_key(members)
-        return ("RS256", rsa) if rsa.public_key.key_size >= _LEAST_BITS else None
+        return ("RS256", rsa) if rsa.public_key.key_size in _BITS else None
     if (kind, curve) == ("EC", "P-256"):
         return "ES256", ECKey.import_key(members)
     if (kind, curve) == ("OKP", "Ed25519"):

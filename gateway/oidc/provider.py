@@ -111,8 +111,8 @@ class Provider:
 
     async def close(self) -> None:
         """Close the connections."""
-        if "_client" in self.__dict__:
-            await self._client.aclose()
+        if client := self.__dict__.pop("_client", None):
+            await client.aclose()
 
     @cached_property
     def _client(self) -> httpx.AsyncClient:

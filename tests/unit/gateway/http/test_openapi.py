@@ -29,9 +29,10 @@ from gateway.settings import Settings
 from gateway.state import event_bodies
 from gateway.state.overview import Overview, WorkerLoad
 from support.builders import start
+from support.jwts import SETTINGS as OF_PROVIDER
 
-OF_THE_PAGE = "/", "/login", "/projects/", "/favicon.svg", "/scripts", "/styles", "/vendor"
-"""What begins the paths that are no part of the API; `/` is one by itself."""
+OF_THE_PAGE = "/projects/", "/favicon.svg", "/scripts", "/styles", "/vendor"
+"""What begins the paths that are no part of the API; `/` and `/login` are each one by itself."""
 
 
 @pytest.fixture(scope="module")
@@ -42,7 +43,12 @@ def routes(tmp_path_factory: pytest.TempPathFactory) -> list[BaseRoute]:
     async def made() -> list[BaseRoute]:
         url = f"sqlite:///{path}"
         settings = Settings(
-            mqtt_url="mqtt://127.0.0.1:1", amqp_url=None, database_url=url, host="::1", port=1
+            mqtt_url="mqtt://127.0.0.1:1",
+            amqp_url=None,
+            database_url=url,
+            host="::1",
+            port=1,
+            oidc=OF_PROVIDER,
         )
         clients, links = Clients(Proxies(()), 0, 0), Links(Access([]), Paths())
         return list(Gateway(settings, Store(url), Drain(0), clients, links).routes())
@@ -51,7 +57,9 @@ def routes(tmp_path_factory: pytest.TempPathFactory) -> list[BaseRoute]:
 
 
 def is_in_api(path: str) -> bool:
-    return path != "/" and not path.startswith((*OF_THE_PAGE[1:], SOCKETS))
+    if path in ("/", "/login"):
+        return False
+    return not path.startswith((*OF_THE_PAGE, SOCKETS))
 
 
 @pytest.fixture(scope="module")
