@@ -28,7 +28,7 @@ _TYPES: Final = "", "jwt", "at+jwt", "application/jwt", "application/at+jwt"
 _BITS: Final = range(2048, 8193)
 """Of an RSA key (RFC 7518 §3.3); a longer one takes its time."""
 _MOST_KEYS: Final = 100
-_REGISTRY: Final = JWSRegistry(algorithms=ALGORITHMS, strict_check_header=False)
+_RULES: Final = JWSRegistry(algorithms=ALGORITHMS, strict_check_header=False)
 
 # It wants the name Ed25519 of RFC 9864; providers and their keys say EdDSA.
 warnings.filterwarnings("ignore", "EdDSA is deprecated", SecurityWarning)
@@ -62,7 +62,7 @@ class Jwt(msgspec.Struct, frozen=True):
         if len(text) > LONGEST_JWT:
             raise InvalidJwt("it is too long")
         try:
-            found = jws.extract_compact(text.encode("ascii"), registry=_REGISTRY)
+            found = jws.extract_compact(text.encode("ascii"), None, _RULES)
             header = dict(found.headers())
             claims = documents.load(found.payload.decode())
         except (JoseError, ValueError, TypeError, AttributeError, RecursionError) as exc:
@@ -83,7 +83,7 @@ class Jwt(msgspec.Struct, frozen=True):
         if key.algorithm != self.algorithm:
             return False
         try:
-            return jws.validate_compact(self.signed, key.public, registry=_REGISTRY)
+            return jws.validate_compact(self.signed, key.public, None, _RULES)
         except (JoseError, ValueError):
             return False
 

@@ -52,7 +52,7 @@ class Configuration(msgspec.Struct, frozen=True):
     authorization_endpoint: str
     token_endpoint: str
     jwks_uri: str
-    token_endpoint_auth_methods_supported: list[str] = [_BASIC]
+    token_endpoint_auth_methods_supported: tuple[str, ...] = (_BASIC,)
 
 
 class _KeySet(msgspec.Struct, frozen=True):

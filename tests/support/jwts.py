@@ -60,6 +60,6 @@ def signed(
     key = key or SIGNING[algorithm]
     members = {"alg": algorithm, "kid": key.kid, "typ": "JWT", **header}
     members = {name: value for name, value in members.items() if value is not None}
-    registry = jws.JWSRegistry(algorithms=[algorithm], strict_check_header=False)
+    rules = jws.JWSRegistry(algorithms=[algorithm], strict_check_header=False)
     payload = said if isinstance(said, bytes) else json.dumps(said).encode()
-    return jws.serialize_compact(members, payload, key, registry=registry)
+    return jws.serialize_compact(members, payload, key, None, rules)

@@ -22,9 +22,10 @@ from gateway.access.principal import Principal
 from gateway.access.proxies import Proxies
 from gateway.app import Gateway
 from gateway.drain import Drain
-from gateway.http import answers, openapi, sessions
+from gateway.http import answers, openapi
 from gateway.http.links import Links
 from gateway.http.openapi import OpenApi
+from gateway.http.sessions import Sessions
 from gateway.settings import Settings
 from gateway.state import event_bodies
 from gateway.state.overview import Overview, WorkerLoad
@@ -138,8 +139,9 @@ def test_the_answers_are_those_that_the_code_makes() -> None:
     assert keys(answers.OverviewAnswer) == keys(Overview) | {"dead"}
     assert keys(answers.WorkerAnswer) == keys(WorkerLoad)
     who = Principal(name="ada", grants=EVERYTHING, token="1")
-    shown = msgspec.json.decode(sessions._session(who, "::1").body, type=answers.SessionAnswer)
-    assert (shown.name, shown.address) == ("ada", "::1")
+    told = Sessions(None, None, "Example")._session(who, "::1").body  # type: ignore[arg-type]
+    shown = msgspec.json.decode(told, type=answers.SessionAnswer)
+    assert (shown.name, shown.address, shown.provider) == ("ada", "::1", "Example")
 
 
 async def test_it_is_served_to_everybody(routes: list[BaseRoute]) -> None:

@@ -185,7 +185,7 @@ async def test_the_secret_is_in_the_form_where_that_is_the_only_way(
     server: Server, provider: Provider
 ) -> None:
     server.answers["/token"] = answer({"id_token": "t"})
-    await redeemed(provider, token_endpoint_auth_methods_supported=["client_secret_post"])
+    await redeemed(provider, token_endpoint_auth_methods_supported=("client_secret_post",))
     head, _, form = server.asked[-1].partition("\r\n\r\n")
     assert "Basic" not in head
     assert parse_qs(form)["client_secret"] == ["s e+c:ret"]
