@@ -296,9 +296,8 @@ def test_the_image_has_the_packages_of_its_commands_and_not_the_embedded_broker(
     assert pins(locked) < pins("requirements/run.txt")
     names = {pin.partition("==")[0] for pin in pins(locked)}
     extras = PROJECT["project"]["optional-dependencies"]
-    wanted = [
-        each for extra in ("worker", "recorder", "gateway", "postgresql") for each in extras[extra]
-    ]
+    of_image = "worker", "recorder", "gateway", "postgresql", "oidc"
+    wanted = [each for extra in of_image for each in extras[extra]]
     assert {re.split(r"[^\w.-]", each)[0].lower() for each in wanted} <= names
     assert not names & {"amqtt", "websockets"}
 
