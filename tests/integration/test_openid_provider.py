@@ -17,8 +17,7 @@ from buildfeed.doctor.places import Places
 from buildfeed.grants import Grants
 from buildfeed.history.database import Database
 from buildfeed.history.tokens import Tokens
-from gateway.access.attempts import MOST
-from gateway.access.directory import Directory
+from gateway.access.directory import MOST_FAILURES, Directory
 from gateway.http.oidc import PLAIN_COOKIE, OidcSignIn
 from gateway.http.sessions import Sessions
 from gateway.oidc.issuer import Issuer
@@ -174,7 +173,7 @@ async def test_tokens_that_are_made_up_count_as_failures(
 ) -> None:
     async with site() as opened:
         head, body, signature = provider.token("robot", "viewer@acme").split(".")
-        for number in range(MOST):
+        for number in range(MOST_FAILURES):
             answer = await opened.session(f"{head}.{body}.{signature[:-8]}{number:08}")
             assert (answer.status_code, answer.json()["reason"]) == (401, "unknown")
         good = provider.token("robot", "viewer@acme")
@@ -301,7 +300,7 @@ async def test_a_code_is_good_once(site: Open) -> None:
 
 async def test_codes_cannot_be_guessed(site: Open) -> None:
     async with site() as opened, opened.browser() as browser:
-        for number in range(MOST + 1):
+        for number in range(MOST_FAILURES + 1):
             state = parse_qs(urlsplit(await began(browser)).query)["state"][0]
             answer = await browser.get(CALLBACK, params={"code": f"c{number}", "state": state})
         assert (answer.status_code, slug(answer)) == (429, "too-many-attempts")

@@ -78,8 +78,8 @@ JWT = "eyJhbGciOiJSUzI1NiJ9.eyJpc3MiOiJ4In0.c2ln"
 
 def test_a_jwt_may_be_that_of_a_proxy_so_the_cookies_stay() -> None:
     found = shown(f"Bearer {JWT}", "__Host-buildfeed=bs_1", HERE)
-    assert found == Shown(cookies=("bs_1",), jwt=JWT)
-    assert shown(f"Basic {JWT}", "", HERE) == Shown()
+    assert found == Shown(cookies=("bs_1",), host=HERE, jwt=JWT)
+    assert shown(f"Basic {JWT}", "", HERE) == Shown(host=HERE)
 
 
 @pytest.mark.parametrize("text", ["", "eyJ", "eyJx.y", "eyJx.y.z.w", "eyJx.y.z ", "abc.def.ghi"])

@@ -8,9 +8,8 @@ import pytest
 from buildfeed.grants import Grants
 from buildfeed.history.tokens import digest
 from gateway.access import principal
-from gateway.access.attempts import MOST
 from gateway.access.credentials import Shown
-from gateway.access.directory import Directory
+from gateway.access.directory import MOST_FAILURES, Directory
 from gateway.access.identity import Identity
 from gateway.problems import Problem
 from support.held_tokens import Held
@@ -54,7 +53,7 @@ async def directory(tokens: Held, issuer: Known) -> Directory:
 class Open:
     def __init__(self, directory: Directory, who: principal.Principal) -> None:
         self.closed: list[str] = []
-        directory.enter(self, who, self.closed.append)
+        directory.visitors.enter(self, who, self.closed.append)
 
 
 async def test_a_token_of_the_provider_is_verified_once(
@@ -93,6 +92,21 @@ async def test_one_that_is_said_to_be_ours_is_refused(directory: Directory) -> N
         assert problem.value.extra["reason"] == "unknown"
 
 
+async def test_one_that_comes_in_the_clear_is_refused_and_that_of_a_proxy_is_not(
+    tokens: Held, issuer: Known
+) -> None:
+    directory = Directory(tokens, Grants(), issuer=issuer, is_private=lambda host: host == "safe")
+    safe, open_ = Shown(jwt=OURS, host="safe"), Shown(jwt=OURS, host="open")
+    assert (await directory.recognise(safe, HERE)).name == "oidc-ada"
+    assert directory.at_once(safe)
+    assert directory.at_once(open_) is None
+    with pytest.raises(Problem) as problem:
+        await directory.recognise(open_, HERE)
+    assert problem.value.slug == "needs-https"
+    foreign = Shown(jwt=FOREIGN, host="open")
+    assert (await directory.recognise(foreign, HERE)).anonymous
+
+
 async def test_it_closes_what_is_open_when_it_expires(directory: Directory, tokens: Held) -> None:
     await directory.look()
     opened = Open(directory, await directory.find(OURS, HERE))
@@ -107,12 +121,12 @@ async def test_it_closes_what_is_open_when_it_expires(directory: Directory, toke
 async def test_failures_count_and_a_provider_that_is_away_does_not(
     directory: Directory, issuer: Known
 ) -> None:
-    for _ in range(MOST + 1):
+    for _ in range(MOST_FAILURES + 1):
         issuer.refusal = Problem(HTTPStatus.SERVICE_UNAVAILABLE, "provider-unavailable", "Away.")
         with pytest.raises(Problem):
             await directory.find(OURS, HERE)
     issuer.refusal = None
-    for _ in range(MOST):
+    for _ in range(MOST_FAILURES):
         with pytest.raises(Problem):
             await directory.find(BAD, HERE)
     with pytest.raises(Problem) as problem:
@@ -124,7 +138,7 @@ async def test_one_that_has_expired_is_not_verified_again(
     directory: Directory, issuer: Known
 ) -> None:
     issuer.refusal = principal.not_signed_in("expired")
-    for _ in range(MOST + 1):
+    for _ in range(MOST_FAILURES + 1):
         with pytest.raises(Problem) as problem:
             await directory.find(OURS, HERE)
         assert problem.value.extra["reason"] == "expired"
@@ -202,7 +216,7 @@ async def test_guesses_are_counted(directory: Directory) -> None:
     async def wrong() -> None:
         raise Problem(HTTPStatus.BAD_REQUEST, "bad-sign-in", "No.")
 
-    for _ in range(MOST):
+    for _ in range(MOST_FAILURES):
         with pytest.raises(Problem, match="No"):
             await directory.guess(HERE, wrong)
     with pytest.raises(Problem, match="Too many"):
