@@ -96,6 +96,7 @@ async def test_one_that_comes_in_the_clear_is_refused_and_that_of_a_proxy_is_not
     tokens: Held, issuer: Known
 ) -> None:
     directory = Directory(tokens, Grants(), issuer=issuer, is_private=lambda host: host == "safe")
+    await directory.look()
     safe, open_ = Shown(jwt=OURS, host="safe"), Shown(jwt=OURS, host="open")
     assert (await directory.recognise(safe, HERE)).name == "oidc-ada"
     assert directory.at_once(safe)
