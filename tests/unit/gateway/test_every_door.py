@@ -16,6 +16,7 @@ from buildfeed.grants import Grants
 from buildfeed.history.store import Store
 from gateway.access.access import Access
 from gateway.access.clients import Clients
+from gateway.access.credentials import Shown
 from gateway.access.paths import SOCKETS, Paths
 from gateway.access.proxies import Proxies
 from gateway.app import Gateway
@@ -293,7 +294,7 @@ async def test_no_event_tells_of_another_project(
 ) -> None:
     world = make()
     _, secret = tokens.add("bob", Grants.parse(["viewer@other"]))
-    watcher = Watcher(world, by)
+    watcher = Watcher(world, by, Shown(host="127.0.0.1:8000"))
     assert "sid" in await watcher.connect(token=secret, watch="#")
     for event in EVENTS:
         (argument,) = SAID[event]

@@ -23,7 +23,6 @@ from gateway.access.proxies import Proxies
 from gateway.app import Gateway
 from gateway.drain import Drain
 from gateway.http import answers, openapi
-from gateway.http.links import Links
 from gateway.http.openapi import OpenApi
 from gateway.http.sessions import Sessions
 from gateway.settings import Settings
@@ -51,8 +50,9 @@ def routes(tmp_path_factory: pytest.TempPathFactory) -> list[BaseRoute]:
             port=1,
             oidc=OF_PROVIDER,
         )
-        clients, links = Clients(Proxies(()), 0, 0), Links(Access([]), Paths())
-        return list(Gateway(settings, Store(url), Drain(0), clients, links).routes())
+        clients = Clients(Proxies(()), 0, 0)
+        gateway = Gateway(settings, Store(url), Drain(0), clients, Access([]), paths=Paths())
+        return list(gateway.routes())
 
     return [route for route in asyncio.run(made()) if is_in_api(getattr(route, "path", ""))]
 
