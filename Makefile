@@ -80,7 +80,7 @@ lock:
 	$(COMPILE) pyproject.toml --extra all --group build --group test \
 		--constraint requirements/run.txt --output-file requirements/test.txt
 	$(COMPILE) --group audit --constraint requirements/test.txt --output-file requirements/audit.txt
-	$(COMPILE) pyproject.toml --extra worker --extra recorder --extra gateway --extra postgresql --group build \
+	$(COMPILE) pyproject.toml --extra worker --extra recorder --extra gateway --extra postgresql --extra oidc --group build \
 		--constraint requirements/run.txt --output-file requirements/image.txt
 
 clean:

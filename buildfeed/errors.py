@@ -39,6 +39,17 @@ class InvalidName(BuildfeedError):
         self.text = text
 
 
+class ReservedName(InvalidName):
+    """`text` names people of an OpenID provider, so no token can have it."""
+
+    def __init__(self, text: str) -> None:
+        BuildfeedError.__init__(
+            self, f"{text!r} is a name of people who come by an OpenID provider: choose another."
+        )
+        self.what = "token"
+        self.text = text
+
+
 class InvalidTopic(BuildfeedError):
     """`topic` is not a build topic, for `reason`."""
 

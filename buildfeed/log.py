@@ -20,7 +20,7 @@ from buildfeed.activity import timestamp
 from buildfeed.secret_kinds import ANY
 from buildfeed.text import printable
 
-_CHATTY: Final = ("alembic", "amqtt", "transitions")
+_CHATTY: Final = ("alembic", "amqtt", "httpcore", "httpx", "transitions")
 """Libraries whose many lines at `info` help only their authors."""
 
 _OWN_ATTRIBUTES: Final = frozenset(

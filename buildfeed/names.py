@@ -5,7 +5,7 @@ from typing import Annotated, Final
 
 import msgspec
 
-from buildfeed.errors import InvalidName
+from buildfeed.errors import InvalidName, ReservedName
 
 PATTERN: Final = r"^[a-z0-9][a-z0-9_-]{0,63}$(?!\n)"
 """A name: 1 to 64 lower-case letters, digits, `-` and `_`, as a regular expression.
@@ -14,6 +14,11 @@ RabbitMQ reads `.` as `/` and `*` as `+`: a looser name would leak across projec
 
 The look-ahead is there because `$` also matches before a final newline.
 """
+
+MOST: Final = 64
+"""Characters of a name."""
+OF_PROVIDER: Final = "oidc-"
+"""What the names of people begin with who come by an OpenID provider; no token has such a name."""
 
 Name = Annotated[str, msgspec.Meta(pattern=PATTERN)]
 
@@ -33,6 +38,14 @@ def check(what: str, text: object) -> str:
     if isinstance(text, str) and is_name(text):
         return text
     raise InvalidName(what, text)
+
+
+def token(text: object) -> str:
+    """Return `text` if a token may have it for a name; raises InvalidName, and ReservedName."""
+    name = check("token", text)
+    if name.startswith(OF_PROVIDER):
+        raise ReservedName(name)
+    return name
 
 
 def worker_name(host: str, digits: str) -> str:

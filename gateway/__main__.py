@@ -13,6 +13,7 @@ from buildfeed.history.store import Store
 from buildfeed.log import configure
 from gateway import options
 from gateway.access.anonymous import is_loopback, meaning
+from gateway.oidc import options as oidc_options
 from gateway.server import serve
 from gateway.settings import Settings
 
@@ -42,6 +43,7 @@ log = logging.getLogger(__name__)
 @options.limits
 @options.broker_auth
 @options.mqtt_public_urls
+@oidc_options.oidc
 @click.option(
     "--backlog-kib",
     envvar="BUILDFEED_BACKLOG_KIB",
@@ -85,10 +87,13 @@ log = logging.getLogger(__name__)
 @log_level
 def main(log_level: str, anonymous: Grants | None, **given: Any) -> None:  # noqa: ANN401 - click names and types them
     """Serve the page, the API and socket.io to browsers."""
-    everybody = options.check(given["host"], anonymous, given["database_url"], given["tokens"])
+    oidc = oidc_options.taken(given)
+    everybody = options.check(
+        given["host"], anonymous, given["database_url"], given["tokens"], oidc
+    )
     options.check_tls(given["tls_cert"], given["tls_key"], given["workers"])
     options.check_broker_auth(given)
-    settings = Settings(**given, anonymous=everybody)
+    settings = Settings(**given, anonymous=everybody, oidc=oidc)
     configure(log_level)
     if not is_loopback(settings.host) and everybody != Grants():
         facts = {"host": settings.host, "port": settings.port, "meaning": meaning(everybody)}

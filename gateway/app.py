@@ -10,6 +10,7 @@ import contextlib
 import logging
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
 from starlette.applications import Starlette
@@ -53,6 +54,7 @@ from gateway.http.sessions import Sessions
 from gateway.http.sign_in import SignIn
 from gateway.http.spelling import Spelling
 from gateway.http.strict_transport import StrictTransport
+from gateway.oidc.settings import Oidc
 from gateway.operations.loop_lag import HANG_SECONDS, LoopLag
 from gateway.operations.metrics import Metrics, Vitals
 from gateway.operations.queues import Queues
@@ -71,6 +73,9 @@ from gateway.transports.socket_io import SocketIoTransport
 from gateway.transports.sse import SseTransport
 from gateway.transports.subscriptions import Subscriptions
 from gateway.transports.transport import Newest, Transport
+
+if TYPE_CHECKING:
+    from gateway.oidc.issuer import Issuer
 
 CLOSE_SECONDS = 3.0
 READY_SECONDS = 3.0
@@ -195,6 +200,7 @@ class Gateway:
         # The ways to watchers.
         newest = Newest(live, builds.find, self._feed.body)
         self._audit = Audit(store.audit().append)
+        self._issuer = _issuer(settings.oidc)
         self.directory = Directory(
             store.tokens(),
             settings.anonymous,
@@ -202,6 +208,7 @@ class Gateway:
             TokenFile(settings.tokens),
             max_per_principal=settings.max_per_principal,
             is_private=lambda host: settings.tokens_by_http or access.is_private(host),
+            issuer=self._issuer,
         )
         self._snapshot = Snapshot(live, store, settings.snapshot_queries)
         self.handover = Handover(settings.shared)
@@ -221,8 +228,10 @@ class Gateway:
         queues = Queues(self._amqp) if self._amqp else None
         self._operations = Operations(live, metrics, queues, settings.shared)
         self._health = Health(self._missing)
-        self._sessions = Sessions(self.directory, links)
         self._phone = Phone(live, settings.mqtt_public_urls)
+        self._links_to_us = links
+        provider = settings.oidc.label if settings.oidc else ""
+        self._sessions = Sessions(self.directory, links, provider)
         self._api = Api(live, builds, self._commands, self._counters, drain, links=links)
 
     def routes(self) -> Iterator[BaseRoute]:
@@ -236,6 +245,10 @@ class Gateway:
         ]
         transports = [route for each in self._transports for route in each.routes()]
         root = self._settings.root_path
+        if self._issuer:
+            from gateway.http.oidc import OidcSignIn  # noqa: PLC0415 - needs libraries of an extra
+
+            api += OidcSignIn(self._issuer, self.directory, self._links_to_us, root).routes()
         yield from api
         yield from OpenApi([*api, *filter(_is_in_api, transports)], root).routes()
         yield from pages(root)
@@ -247,6 +260,7 @@ class Gateway:
         settings = self._settings
         sources: list[Part] = [self._clock, self._catch_up, self._feed]
         access: list[Part] = [self.directory, self._audit]
+        access += [self._issuer] if self._issuer else []
         siblings: list[Part] = [self.handover] if settings.shared else []
         operations: list[Part] = [self._loop_lag, *self._operations.siblings]
         files: list[Part] = [self._certificate] if self._certificate else []
@@ -347,6 +361,7 @@ class Gateway:
             audit_waiting=self._audit.waiting,
             audit_lost=self._audit.lost,
             broker_auth=self._broker_auth.counts() if self._broker_auth else {},
+            provider=self._issuer.counts() if self._issuer else {},
         )
 
 
@@ -355,6 +370,15 @@ def _certificate(settings: Settings) -> Certificate | None:
     if settings.tls_cert and settings.tls_key:
         return Certificate(settings.tls_cert, settings.tls_key)
     return None
+
+
+def _issuer(oidc: Oidc | None) -> "Issuer | None":
+    """Return what verifies the tokens of the OpenID provider, None without one."""
+    if oidc is None:
+        return None
+    from gateway.oidc.issuer import Issuer  # noqa: PLC0415 - needs libraries of an extra
+
+    return Issuer(oidc)
 
 
 def _is_in_api(route: BaseRoute) -> bool:

@@ -17,6 +17,7 @@ from gateway.access.anonymous import ALL_INTERFACES, decided, is_loopback, parse
 from gateway.access.token_entries import InvalidTokens
 from gateway.access.token_file import read
 from gateway.broker_address import BrokerAddress
+from gateway.oidc.settings import Oidc
 
 _LIMITS: Final = (
     # option, default, least, help
@@ -112,15 +113,20 @@ def token_file(command: Command) -> Command:
 
 
 def check(
-    host: str, anonymous: Grants | None, database_url: str, token_file: Path | None
+    host: str,
+    anonymous: Grants | None,
+    database_url: str,
+    token_file: Path | None,
+    oidc: Oidc | None,
 ) -> Grants:
     """Return what everybody may do.
 
     Raises click.UsageError, one sentence of advice, if others may come and nobody has decided. A
-    file of tokens is a decision.
+    file of tokens is a decision, and so is an OpenID provider.
     """
     undecided = anonymous is None and not is_loopback(host)
-    has_tokens = undecided and (token_file is not None or tokens.any_is_good(database_url))
+    decided_so = token_file is not None or oidc is not None
+    has_tokens = undecided and (decided_so or tokens.any_is_good(database_url))
     if sentence := refusal(host, anonymous, has_tokens=has_tokens):
         raise click.UsageError(sentence)
     return decided(host, anonymous)

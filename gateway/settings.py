@@ -7,6 +7,7 @@ import msgspec
 
 from buildfeed.grants import EVERYTHING, Grants
 from gateway.broker_address import BrokerAddress
+from gateway.oidc.settings import Oidc
 
 MAX_MESSAGE_BYTES: Final = 64 * 1024
 """Largest socket.io message of a watcher, in bytes."""
@@ -40,7 +41,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 
     RabbitMQ asks at `broker_auth`, a host and a port, about those who log in there with a token, by
     paths with `broker_auth_secret` in them, and its management API at `management_url` closes their
-    connections. All three are given, or none. Phones reach the broker at `mqtt_public_urls`.
+    connections. All three are given, or none. Phones reach the broker at `mqtt_public_urls`. People
+    may come by the OpenID provider `oidc`.
     """
 
     mqtt_url: str
@@ -81,3 +83,4 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     broker_auth_secret: str = ""
     management_url: str = ""
     mqtt_public_urls: tuple[BrokerAddress, ...] = ()
+    oidc: Oidc | None = None

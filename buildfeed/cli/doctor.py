@@ -84,6 +84,12 @@ def _web_url(_context: click.Context, _option: click.Parameter, value: str | Non
     help="A token that may watch; best as the variable, as others see command lines.",
 )
 @click.option(
+    "--oidc-issuer",
+    envvar="BUILDFEED_OIDC_ISSUER",
+    callback=_web_url,
+    help="The OpenID provider by which people come, as it calls itself.",
+)
+@click.option(
     "--data-dir",
     envvar="BUILDFEED_DATA_DIR",
     default=".buildfeed",

@@ -13,6 +13,8 @@ from buildfeed.grants import Grants
 from buildfeed.history.options import data_dir, database_url, keep
 from gateway import options
 from gateway.broker_address import BrokerAddress
+from gateway.oidc import options as oidc_options
+from gateway.oidc.settings import Oidc
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -34,7 +36,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     another that is free. Others reach a broker at `mqtt_public_urls`, if any are given. `anonymous`
     are the grants of those who are not signed in; `tokens` is a file of tokens. With `tls_cert` and
     `tls_key` the gateway and the embedded broker speak TLS; with `tokens_by_http` the gateway takes
-    tokens without it too.
+    tokens without it too. People may come by the OpenID provider `oidc`.
     """
 
     broker: str
@@ -54,6 +56,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     tls_cert: Path | None
     tls_key: Path | None
     tokens_by_http: bool
+    oidc: Oidc | None
     workers: int
     mqtt_port: int | None
     mqtts_port: int | None
@@ -102,6 +105,7 @@ _OPTIONS: Final = (
     options.trusted_proxies,
     options.tls,
     options.tokens_by_http,
+    oidc_options.oidc,
     click.option(
         "--workers",
         envvar="BUILDFEED_WORKERS",
@@ -151,8 +155,11 @@ def settings_of(*, anonymous: Grants | None, **given: Any) -> Settings:  # noqa:
     Raises click.UsageError when options contradict each other, or nobody may be served.
     """
     options.check_tls(given["tls_cert"], given["tls_key"], given["workers"])
-    everybody = options.check(given["host"], anonymous, given["database_url"], given["tokens"])
-    found = Settings(data_dir=data_dir(), anonymous=everybody, **given)
+    oidc = oidc_options.taken(given)
+    everybody = options.check(
+        given["host"], anonymous, given["database_url"], given["tokens"], oidc
+    )
+    found = Settings(data_dir=data_dir(), anonymous=everybody, oidc=oidc, **given)
     if found.amqp_url and not found.mqtt_url:
         raise click.UsageError("--amqp-url names a running broker: give its --mqtt-url too.")
     if found.mqtt_url and _was_typed("broker"):

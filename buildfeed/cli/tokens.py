@@ -68,7 +68,7 @@ def _name(_context: click.Context, _argument: click.Parameter, value: str) -> st
     if value == ANONYMOUS:
         raise click.BadParameter(f"{ANONYMOUS} is everybody without a token: choose another name.")
     try:
-        return names.check("token", value)
+        return names.token(value)
     except InvalidName as exc:
         raise click.BadParameter(str(exc)) from exc
 

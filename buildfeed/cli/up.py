@@ -37,6 +37,7 @@ from buildfeed.machine.open_files import raise_limit
 from buildfeed.machine.output import say
 from gateway import options
 from gateway.access import anonymous
+from gateway.oidc import options as oidc
 
 
 @click.command("up")
@@ -112,7 +113,8 @@ async def _serve(settings: Settings, rabbitmq: PrivateRabbitMQ | None, alone: Al
         ready = asyncio.create_task(_announce(settings, urls))
         stack.callback(ready.cancel)
         if not settings.no_worker:
-            running.append(await stack.enter_async_context(_process("fakebuild", environment)))
+            worker = _process("fakebuild", _without_provider(environment))
+            running.append(await stack.enter_async_context(worker))
         running.append(await stack.enter_async_context(_process("gateway", environment)))
         for ended in (await asyncio.wait(running, return_when=asyncio.FIRST_EXCEPTION))[0]:
             ended.result()
@@ -172,6 +174,7 @@ def _environment(settings: Settings, urls: Urls, mark: str) -> dict[str, str]:
         "BUILDFEED_TLS_KEY": str(settings.tls_key or "") or None,
         "BUILDFEED_TOKENS_BY_HTTP": "1" if settings.tokens_by_http else None,
         "BUILDFEED_MQTT_PUBLIC_URLS": " ".join(_public(settings, urls)) or None,
+        **oidc.environment(settings.oidc),
         "BUILDFEED_WORKERS": str(settings.workers),
         "BUILDFEED_LOG_LEVEL": settings.log_level,
         **urls.logins,
@@ -183,6 +186,11 @@ def _environment(settings: Settings, urls: Urls, mark: str) -> dict[str, str]:
 def _public(settings: Settings, urls: Urls) -> Iterable[str]:
     """Return the addresses at which phones reach the broker: those that were said, or its own."""
     return map(str, settings.mqtt_public_urls) if settings.mqtt_public_urls else urls.public
+
+
+def _without_provider(environment: Mapping[str, str]) -> dict[str, str]:
+    """Return an environment without what is for the gateway alone: a secret is in it."""
+    return {name: text for name, text in environment.items() if not name.startswith(oidc.VARIABLE)}
 
 
 async def _announce(settings: Settings, urls: Urls) -> None:

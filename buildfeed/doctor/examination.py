@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator
 from typing import Final
 from urllib.parse import unquote, urlsplit
 
-from buildfeed.doctor import broker, certificates, database, gateway, rabbitmq
+from buildfeed.doctor import broker, certificates, database, gateway, provider, rabbitmq
 from buildfeed.doctor.finding import Finding, fault, left_out
 from buildfeed.doctor.management import Management
 from buildfeed.doctor.places import Places
@@ -41,11 +41,14 @@ def findings(places: Places) -> Iterator[Finding]:
         yield from _told("gateway", _gateway(places.url, places.token))
     else:
         yield _absent("gateway", "url", "the gateway, or the proxy in front of it")
+    if places.oidc_issuer:
+        yield from _told("OpenID provider", provider.findings(places.oidc_issuer))
 
 
 def _encryption(places: Places) -> Iterator[Finding]:
     """Yield what is found about the encryption of each server."""
     urls = [*places.mqtt_urls, places.amqp_url, places.management_url, places.url]
+    urls.append(places.oidc_issuer)
     said: set[Finding] = set()
     for finding in (each for url in urls if url for each in certificates.findings(url)):
         if finding not in said:  # several users of one server

@@ -7,6 +7,7 @@ class Places(msgspec.Struct, frozen=True, kw_only=True):
     """The URLs of the parts; what is absent is not examined.
 
     Each of `mqtt_urls` is of another user of one broker. `token` is shown to the gateway.
+    `oidc_issuer` is the URL of the OpenID provider.
     """
 
     mqtt_urls: tuple[str, ...] = ()
@@ -15,10 +16,10 @@ class Places(msgspec.Struct, frozen=True, kw_only=True):
     database_url: str | None = None
     url: str | None = None
     token: str = ""
+    oidc_issuer: str | None = None
 
     @property
     def any(self) -> bool:
         """Whether there is anything to examine."""
-        return bool(
-            self.mqtt_urls or self.amqp_url or self.management_url or self.database_url or self.url
-        )
+        urls = self.amqp_url, self.management_url, self.database_url, self.url, self.oidc_issuer
+        return bool(self.mqtt_urls or any(urls))

@@ -33,6 +33,7 @@ def places(folder: Path) -> Places | None:
                 mqtt_urls=(told["BUILDFEED_MQTT_URL"],) if "BUILDFEED_MQTT_URL" in told else (),
                 amqp_url=told.get("BUILDFEED_AMQP_URL"),
                 database_url=told.get("BUILDFEED_DATABASE_URL"),
+                oidc_issuer=told.get("BUILDFEED_OIDC_ISSUER"),
                 url=f"http://{shown}:{told['BUILDFEED_PORT']}{root}",
             )
     return None

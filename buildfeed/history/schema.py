@@ -32,7 +32,7 @@ from sqlalchemy import (
 
 log = logging.getLogger(__name__)
 
-HEAD: Final = 4
+HEAD: Final = 5
 """The revision of these tables."""
 
 metadata: Final = MetaData()
@@ -162,8 +162,12 @@ sessions: Final = Table(
     Column("used", DateTime(timezone=True), nullable=False),
     Column("ended", DateTime(timezone=True)),
     Column("changed", BigInteger, nullable=False, index=True),
+    Column("name", String, index=True),
+    Column("grants", String),
+    Column("ends", DateTime(timezone=True)),
 )
-"""The browsers that are signed in, each by a token; `hash` is the SHA-256 of its cookie."""
+"""The browsers that are signed in, each by a token; `hash` is the SHA-256 of its cookie. One of an
+OpenID provider has a `name` and `grants` of its own, until it `ends`."""
 
 audit: Final = Table(
     "audit",

@@ -6,6 +6,8 @@ chose, so a plain SHA-256 of it cannot be guessed back, and is quick to look up.
 Each change that a gateway has to know of (a token that is new, revoked or has other grants, a
 session that has ended) gets a number of the history's counter, as the changes of builds do. So a
 gateway reads what is new since its last look by one query for each table.
+
+Somebody who comes by an OpenID provider has a session and no token: its row says who it is.
 """
 
 import hashlib
@@ -36,6 +38,8 @@ _TOUCHED_AFTER: Final = timedelta(hours=1)
 
 log = logging.getLogger(__name__)
 
+OF_PROVIDER: Final = "oidc:"
+"""What the ids begin with that stand for people of an OpenID provider in place of a token."""
 LINK_NAME: Final = "share-"
 """What the names of links begin with."""
 _CHANGED_TOKENS: Final = select(tokens).where(tokens.c.changed > bindparam("since"))
@@ -103,18 +107,19 @@ class Token(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Session(msgspec.Struct, frozen=True, kw_only=True):
-    """A browser that is signed in by the token of an id."""
+    """A browser that is signed in by the token of an id, or by a provider until it `ends`."""
 
     hash: str
     token: str
     created: datetime
     used: datetime
     ended: datetime | None = None
+    ends: datetime | None = None
 
     @property
     def expires(self) -> datetime:
         """When it ends if it is not used any more."""
-        return min(self.used + SLIDING, self.created + LONGEST)
+        return self.ends or min(self.used + SLIDING, self.created + LONGEST)
 
 
 class Changes(msgspec.Struct, frozen=True):
@@ -155,7 +160,7 @@ class Tokens:
 
         Raises InvalidName, NameInUse while a token of that name is good, and TooManyLinks.
         """
-        names.check("token", name)
+        names.token(name)
         secret = new_secret(kind)
         with self._database.transaction() as connection:
             number = turns.take(connection, changes=1)  # so that no two take the same name
@@ -207,14 +212,21 @@ class Tokens:
             return [each for each in self._named(connection, name) if _is_good(each, now)]
 
     def revoke(self, name: str) -> int:
-        """Revoke the tokens of a name; return how many were good."""
+        """Revoke the tokens of a name; return how many were good.
+
+        Of somebody who comes by a provider the sessions end, and are counted.
+        """
         with self._database.transaction() as connection:
             number = turns.take(connection, changes=1)
             now = self._now(connection)
             good = [each.id for each in self._named(connection, name) if _is_good(each, now)]
             change = update(tokens).where(tokens.c.id.in_(good))
             connection.execute(change.values(revoked=now, changed=number))
-        return len(good)
+            theirs = (
+                (sessions.c.name == name) & sessions.c.ended.is_(None) & (sessions.c.ends > now)
+            )
+            ended = update(sessions).where(theirs).values(ended=now, changed=number)
+            return len(good) + connection.execute(ended).rowcount
 
     def find(self, hash_: str) -> Token | None:
         """Return the token whose secret has a hash, good or not; None if there is none."""
@@ -224,11 +236,26 @@ class Tokens:
 
     def sign_in(self, token: str) -> str:
         """Begin a session of the token of an id; return its secret."""
+        return self._begin(token)
+
+    def sign_in_person(self, name: str, grants: Grants, lifetime: timedelta) -> str:
+        """Begin a session of somebody who comes by a provider; return its secret."""
+        return self._begin(f"{OF_PROVIDER}{name}", name, grants, lifetime)
+
+    def _begin(
+        self,
+        token: str,
+        name: str | None = None,
+        grants: Grants = Grants(),  # noqa: B008 - it is frozen
+        lifetime: timedelta | None = None,
+    ) -> str:
         secret = new_secret(COOKIE)
         with self._database.transaction() as connection:
             number = turns.take(connection, changes=1)
             now = self._now(connection)
             row = {"hash": digest(secret), "token": token, "created": now, "used": now}
+            if name is not None and lifetime is not None:
+                row |= {"name": name, "grants": _written(grants), "ends": now + lifetime}
             connection.execute(insert(sessions), row | {"changed": number})
             old = _goes_on(token).order_by(sessions.c.created.desc()).offset(MOST_SESSIONS).limit(1)
             if (oldest := connection.scalar(old)) is not None:
@@ -239,12 +266,15 @@ class Tokens:
     def session(self, hash_: str) -> tuple[Session, Token | None] | None:
         """Return the session whose secret has a hash, ended or not, and its token.
 
-        The token is None if it is not one of the history.
+        The token is None if it is not one of the history; that of somebody who comes by a provider
+        is the row itself.
         """
         with self._database.transaction() as connection:
             row = connection.execute(select(sessions).where(sessions.c.hash == hash_)).first()
             if row is None:
                 return None
+            if row.name is not None:
+                return _session(row), _person(row)
             token = connection.execute(select(tokens).where(tokens.c.id == row.token)).first()
             return _session(row), _token(token) if token else None
 
@@ -300,7 +330,7 @@ def _new(
 
 
 def _insert(connection: Connection, token: Token, number: int) -> None:
-    row = msgspec.structs.asdict(token) | {"grants": " ".join(map(str, token.grants))}
+    row = msgspec.structs.asdict(token) | {"grants": _written(token.grants)}
     connection.execute(insert(tokens), row | {"changed": number})
 
 
@@ -345,6 +375,17 @@ def _token(row: Row[Any]) -> Token:
     )
 
 
+def _person(row: Row[Any]) -> Token:
+    """Return what stands for the token of somebody who comes by a provider."""
+    created, grants = _utc(row.created), _grants(row.grants or "")
+    return Token(id=row.token, name=row.name, grants=grants, created=created, hash=row.hash)
+
+
+def _written(grants: Grants) -> str:
+    """Return grants as a row has them."""
+    return " ".join(map(str, grants))
+
+
 def _grants(text: str) -> Grants:
     """Return the grants of a row; none if a later version wrote some that are unknown here."""
     try:
@@ -361,6 +402,7 @@ def _session(row: Row[Any]) -> Session:
         created=_utc(row.created),
         used=_utc(row.used),
         ended=row.ended and _utc(row.ended),
+        ends=row.ends and _utc(row.ends),
     )
 
 

@@ -2,13 +2,15 @@
 
 A token comes as `Authorization: Bearer` (RFC 6750 §2.1), never in an address. Other schemes, and
 tokens that are none of ours, belong to a proxy in front that has a login of its own, and are
-ignored.
+ignored. A JWT may be one of the OpenID provider that people come by, or one of such a proxy: who
+asks for it is told apart later, by its issuer.
 
 A link has a cookie of its own, beside that of a session. Whoever follows one from another site
 sends no cookie (`SameSite=Strict`), so nobody could tell that a session is there, and one cookie
 for both would sign people out of it.
 """
 
+import re
 from collections.abc import Iterator
 from typing import Final, NamedTuple
 
@@ -30,22 +32,28 @@ _OURS: Final = BEARER, LINK
 """What our tokens begin with: those of people and apps, and those of links."""
 _LONGEST: Final = 200
 """Characters of a credential; more is none."""
+LONGEST_JWT: Final = 8192
+"""Characters of a JWT; one with the names of 200 groups has 7000."""
+_JWT: Final = re.compile(r"eyJ[\w-]+\.[\w-]+\.[\w-]*", re.ASCII)
+"""The compact form (RFC 7515 §7.1) of what begins with `{"`."""
 
 
 class Shown(NamedTuple):
     """What a request shows of who asks: a token, or cookies; the first good one of these counts.
 
-    `host` is that to which it was sent, by the header `Host`.
+    `host` is that to which it was sent, by the header `Host`. The `jwt` in its header goes before
+    the cookies if it is of the provider that people come by.
     """
 
     token: str = ""
     cookies: tuple[str, ...] = ()
     host: str = ""
+    jwt: str = ""
 
     @property
     def first(self) -> str:
         """The credential that counts if it is good; empty if there is none."""
-        return self.token or next(iter(self.cookies), "")
+        return self.token or self.jwt or next(iter(self.cookies), "")
 
 
 class Client(NamedTuple):
@@ -55,11 +63,20 @@ class Client(NamedTuple):
     shown: Shown = Shown()
 
 
+def is_jwt(text: str) -> bool:
+    """Tell whether a credential has the form of a JWT."""
+    return text.startswith("eyJ") and _JWT.fullmatch(text) is not None
+
+
 def bearer(authorization: str) -> str:
-    """Return the token of ours in the header `Authorization`, empty if there is none."""
-    scheme, _, token = authorization.strip().partition(" ")
-    is_ours = scheme.lower() == "bearer" and token.strip().startswith(_OURS)
-    return token.strip()[:_LONGEST] if is_ours else ""
+    """Return the token of ours, or the JWT, in the header `Authorization`; empty without one."""
+    scheme, _, rest = authorization.strip().partition(" ")
+    token = rest.strip()
+    if scheme.lower() != "bearer":
+        return ""
+    if token.startswith(_OURS):
+        return token[:_LONGEST]
+    return token if len(token) <= LONGEST_JWT and is_jwt(token) else ""
 
 
 def cookies(header: str, host: str) -> tuple[str, ...]:
@@ -79,9 +96,10 @@ def cookies(header: str, host: str) -> tuple[str, ...]:
 
 def shown(authorization: str, cookie: str, host: str) -> Shown:
     """Return what the headers `Authorization`, `Cookie` and `Host` show; a token goes first."""
-    if token := bearer(authorization):
+    token = bearer(authorization) if authorization else ""
+    if token.startswith(_OURS):
         return Shown(token, host=host)
-    return Shown(cookies=cookies(cookie, host), host=host)
+    return Shown(cookies=cookies(cookie, host), host=host, jwt=token)
 
 
 def _pairs(header: str) -> Iterator[tuple[str, str]]:

@@ -4,7 +4,7 @@ Tokens are in the history, or in a file; sessions are in the history. What was l
 remembered; every 3 s the changes since the last look are read, so that a token that was revoked,
 or has other grants, is known in every process, and `visitors` close what it has open. While the
 history is away, those who are remembered are still served, and nobody else can come but by a token
-of the file.
+of the file, or by one of an OpenID provider: those are verified, and in no history.
 
 Everything expires by the clock of the database, which all gateways share.
 """
@@ -14,7 +14,8 @@ import logging
 import secrets
 import time
 from collections import Counter, OrderedDict
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
 from typing import Final, TypeVar
@@ -24,10 +25,19 @@ import msgspec
 
 from buildfeed.errors import HistoryUnavailable
 from buildfeed.grants import Area, Grant, Grants
-from buildfeed.history.tokens import LINK_NAME, Session, Token, Tokens, TooManyLinks, digest
+from buildfeed.history.tokens import (
+    LINK_NAME,
+    OF_PROVIDER,
+    Session,
+    Token,
+    Tokens,
+    TooManyLinks,
+    digest,
+)
 from buildfeed.secret_kinds import COOKIE, LINK
 from gateway.access.audit import Audit
-from gateway.access.credentials import Shown
+from gateway.access.credentials import Shown, is_jwt
+from gateway.access.identity import Identity, Issuer
 from gateway.access.principal import ANONYMOUS, Principal, in_the_clear, not_signed_in
 from gateway.access.proxies import owner
 from gateway.access.token_file import LOOK_SECONDS as FILE_LOOK_SECONDS
@@ -58,7 +68,7 @@ class Directory:
 
     What they do and are refused is noted in `audit`. A `file` may have tokens too. A principal may
     have `max_per_principal` connections open; 0: no limit. `is_private` tells whether a token may
-    be sent to a host.
+    be sent to a host. People may come by the tokens of an OpenID provider, the `issuer`.
     """
 
     def __init__(
@@ -70,6 +80,7 @@ class Directory:
         *,
         max_per_principal: int = 0,
         is_private: Callable[[str], bool] = lambda _host: True,
+        issuer: Issuer | None = None,
     ) -> None:
         self.anonymous = Principal(name=ANONYMOUS, grants=anonymous)
         self.audit = audit or Audit()
@@ -77,6 +88,7 @@ class Directory:
         self._is_private = is_private
         self._looking = False
         self._file = file or TokenFile(None)
+        self._issuer = issuer
         self._failures = RateLimit(MOST_FAILURES)
         self.sign_ins = Counter(failed=0, refused=0)
         """Attempts with what is no credential, and those that were refused as too many."""
@@ -115,13 +127,14 @@ class Directory:
     async def find(self, credential: str, address: str) -> Principal:
         """Return the principal of a credential, which `address` shows.
 
-        Raises Problem: 401 for one that is good no more, 429 after too many of those. Raises
+        Raises Problem: 401 for one that is good no more, 429 after too many of those; of a provider
+        403 for somebody who may do nothing here, and 503 while it is away. Raises
         HistoryUnavailable.
         """
         principal = self.known(credential)
         if principal is None:
             principal = await self._look_up(credential, owner(address))
-        if not principal.anonymous and self._is_unnoted(principal):
+        if principal.is_kept and self._is_unnoted(principal):
             self._tasks.start(self._note(principal))
         return principal
 
@@ -132,10 +145,11 @@ class Directory:
         somebody is as anonymous as without. Raises as `find` does, and Problem 400 for a token that
         others may have read on its way.
         """
-        if self._is_in_the_clear(shown):
+        token = shown.token or (shown.jwt if self._is_issued(shown.jwt) else "")
+        if token and self._is_in_the_clear(shown):
             raise in_the_clear(shown.host)
-        if shown.token:
-            return await self.find(shown.token, address)
+        if token:
+            return await self.find(token, address)
         why = "missing"
         for cookie in shown.cookies:
             try:
@@ -147,7 +161,13 @@ class Directory:
         return msgspec.structs.replace(self.anonymous, why=why)
 
     def _is_in_the_clear(self, shown: Shown) -> bool:
-        return bool(shown.token) and not self._is_private(shown.host)
+        return bool(shown.token or shown.jwt) and not self._is_private(shown.host)
+
+    def _is_issued(self, jwt: str) -> bool:
+        """Tell whether a JWT is for us: those of a proxy in front are of another issuer."""
+        if self._issuer is None or not jwt:
+            return False
+        return self.known(jwt) is not None or self._issuer.issued(jwt)
 
     async def _look_up(self, credential: str, address: str) -> Principal:
         """Return the principal of a credential, and remember it; raises as `find` does.
@@ -157,6 +177,12 @@ class Directory:
         """
         if over := self._over.get(digest(credential)):
             raise not_signed_in(*over)
+        async with self._turn(address):
+            return self.known(credential) or await self._look_up_next(credential, address)
+
+    @asynccontextmanager
+    async def _turn(self, address: str) -> AsyncIterator[None]:
+        """Wait until nothing else of an address is looked up; raises HistoryUnavailable."""
         turn = self._turns.setdefault(address, asyncio.Lock())
         try:
             async with asyncio.timeout(ANSWER_SECONDS):
@@ -164,7 +190,7 @@ class Directory:
         except TimeoutError as exc:
             raise HistoryUnavailable("others wait for its answer too") from exc
         try:
-            return self.known(credential) or await self._look_up_next(credential, address)
+            yield
         finally:
             turn.release()
 
@@ -173,6 +199,8 @@ class Directory:
         if over := self._over.get(hash_):
             raise not_signed_in(*over)
         self._refuse_guesses(address, now)
+        if self._issuer and is_jwt(credential):
+            return await self._verify(self._issuer, credential, address)
         in_file = self._file.find(hash_) is not None  # no history is needed then
         looks = -1
         while looks != self._looks:  # a change that was read meanwhile must not be missed
@@ -190,6 +218,28 @@ class Directory:
                 raise
         if self._number is None and not in_file:
             raise HistoryUnavailable("it is not known what has changed")
+        _remember(self._known, hash_, principal)
+        return principal
+
+    async def _verify(self, issuer: Issuer, token: str, address: str) -> Principal:
+        """Return the principal of a token of the provider, and remember it; raises Problem."""
+        hash_ = digest(token)
+        try:
+            found = await issuer.verify(token, self.now())
+        except Problem as problem:
+            why = problem.extra.get("reason")
+            if why == "expired":
+                _remember(self._over, hash_, (why, problem.principal))
+            elif problem.status != HTTPStatus.SERVICE_UNAVAILABLE:
+                self._fail(address, time.monotonic())
+            raise
+        principal = Principal(
+            name=found.name,
+            grants=found.grants,
+            token=f"{OF_PROVIDER}{found.name}",
+            hash=hash_,
+            expires=found.expires,
+        )
         _remember(self._known, hash_, principal)
         return principal
 
@@ -231,6 +281,21 @@ class Directory:
         except HistoryUnavailable as exc:
             log.debug("token.use_not_noted", extra={"reason": exc.reason})
 
+    async def guess(self, address: str, ask: Callable[[], Awaitable[T]]) -> T:
+        """Return what `ask` finds out by something that `address` shows and that may be guessed.
+
+        Raises what it raises; a Problem is counted, and is 429 after too many.
+        """
+        owner_ = owner(address)
+        async with self._turn(owner_):
+            self._refuse_guesses(owner_, time.monotonic())
+            try:
+                return await ask()
+            except Problem as problem:
+                if problem.status != HTTPStatus.SERVICE_UNAVAILABLE:
+                    self._fail(owner_, time.monotonic())
+                raise
+
     def failed(self, address: str) -> Problem:
         """Return the refusal of what cannot be a credential, and count the attempt."""
         now = time.monotonic()
@@ -256,8 +321,17 @@ class Directory:
 
         Raises Problem when there are too many in a minute, and HistoryUnavailable.
         """
-        self._count_made(who)
+        self._count_made(who.name)
         secret = await answered(self._tokens.sign_in, who.token)
+        return secret, await self.find(secret, "")
+
+    async def sign_in_person(self, who: Identity, lifetime: timedelta) -> tuple[str, Principal]:
+        """Begin a session of somebody whom a provider knows, which lasts for `lifetime`.
+
+        Returns and raises as `sign_in` does.
+        """
+        self._count_made(who.name)
+        secret = await answered(self._tokens.sign_in_person, who.name, who.grants, lifetime)
         return secret, await self.find(secret, "")
 
     async def sign_out(self, session: str) -> None:
@@ -270,7 +344,7 @@ class Directory:
 
         Raises Problem when there are too many, and HistoryUnavailable.
         """
-        self._count_made(who)
+        self._count_made(who.name)
         if who.expires:  # else a link could be made by a link, and so on for ever
             lifetime = min(lifetime, who.expires - self.now())
         name = f"{LINK_NAME}{secrets.token_hex(4)}"
@@ -280,8 +354,8 @@ class Directory:
         except TooManyLinks as exc:
             raise Problem(HTTPStatus.TOO_MANY_REQUESTS, "too-many-links", str(exc)) from exc
 
-    def _count_made(self, who: Principal) -> None:
-        if wait := self._made.take(who.name, time.monotonic()):
+    def _count_made(self, name: str) -> None:
+        if wait := self._made.take(name, time.monotonic()):
             raise too_many(wait)
 
     def now(self) -> datetime:

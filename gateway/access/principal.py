@@ -8,6 +8,7 @@ from typing import Any, Final, cast
 import msgspec
 
 from buildfeed.grants import Action, Area, Grant, Grants
+from buildfeed.history.tokens import OF_PROVIDER
 from gateway.access import hosts
 from gateway.problems import Problem, unknown_build
 
@@ -22,6 +23,9 @@ WHY: Final = {
     "revoked": "This token was revoked: ask for a new one.",
     "ended": "This session has ended: sign in again.",
     "changed": "What this token may do has changed: connect again.",
+    "audience": "This token is for another service: ask for one that names this Buildfeed.",
+    "too-long": "This token is good for too long: ask for one that is good for an hour at most.",
+    "not-yet": "This token is not good yet: see whether the clocks agree.",
 }
 """Why somebody is not signed in, and what to do."""
 
@@ -46,6 +50,11 @@ class Principal(msgspec.Struct, frozen=True, kw_only=True):
     def anonymous(self) -> bool:
         """Whether nobody has said who it is."""
         return not self.token
+
+    @property
+    def is_kept(self) -> bool:
+        """Whether the history keeps what says who it is: a provider's token is kept nowhere."""
+        return not self.anonymous and (bool(self.session) or not self.token.startswith(OF_PROVIDER))
 
     def need(self, action: Action, project: str | None = None) -> None:
         """Return if an action is granted, in a project if one is named; raises Problem."""

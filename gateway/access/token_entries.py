@@ -76,7 +76,7 @@ def _entry(name: str, table: object) -> Entry:
     if name == ANONYMOUS:
         raise InvalidTokens(f"{ANONYMOUS} is everybody without a token")
     try:
-        names.check("token", name)
+        names.token(name)
         found = msgspec.convert(table, _Table)
         grants = Grants.parse(found.grants)
     except InvalidName as exc:

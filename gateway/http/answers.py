@@ -73,7 +73,10 @@ class OverviewAnswer(msgspec.Struct, frozen=True):
 
 
 class SessionAnswer(msgspec.Struct, frozen=True):
-    """Who one is, what one may do, and the address that one is seen at."""
+    """Who one is, what one may do, and the address that one is seen at.
+
+    `provider` is what people may sign in with besides a token.
+    """
 
     name: str
     anonymous: bool
@@ -81,6 +84,7 @@ class SessionAnswer(msgspec.Struct, frozen=True):
     expires: datetime | None
     reason: str | None
     address: str
+    provider: str | None
 
 
 class ShareAnswer(msgspec.Struct, frozen=True):

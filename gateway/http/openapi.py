@@ -31,8 +31,9 @@ from gateway.http.answers import (
     SessionAnswer,
     ShareAnswer,
 )
-from gateway.http.requests import ActivitiesRequest
+from gateway.http.requests import ActivitiesRequest, SignInQuery
 from gateway.http.sessions import ShareRequest, SignInRequest
+from gateway.oidc.code_flow import BEGIN, END
 from gateway.problems import MEDIA_TYPE as PROBLEM
 from gateway.queries.listing import ListRequest
 
@@ -77,6 +78,11 @@ _KEY: Final = _parameter(
 )
 _PREFER: Final = _parameter("header", "Prefer", {"type": "string"}, example="wait=60")
 
+_OF_PROVIDER: Final = tuple(
+    _parameter("query", name, {"type": "string"}) for name in ("code", "state", "iss", "error")
+)
+"""What an OpenID provider says of a sign-in; it may say more."""
+
 _BUILDS: Final = "/api/projects/{project}/builds"
 _BUILD: Final = f"{_BUILDS}/{{build}}"
 _OPERATIONS: Final = {
@@ -96,6 +102,8 @@ _OPERATIONS: Final = {
     ("post", "/api/session"): _Operation(body=SignInRequest, answers={200: SessionAnswer}),
     ("delete", "/api/session"): _Operation(answers={204: None}),
     ("get", "/s/{secret}"): _Operation(answers={303: None}),
+    ("get", BEGIN): _Operation(query=SignInQuery, answers={303: None}),
+    ("get", END): _Operation(parameters=_OF_PROVIDER, answers={303: None}),
     ("get", "/api/events"): _Operation(
         parameters=(_WATCH, _LAST_EVENT), answers={200: "text/event-stream"}
     ),
@@ -158,7 +166,7 @@ def document(routes: Iterable[BaseRoute], root: str) -> dict[str, Any]:
         "components": {
             "schemas": types.schemas,
             "securitySchemes": {
-                "token": {"type": "http", "scheme": "bearer", "bearerFormat": "bf_…"},
+                "token": {"type": "http", "scheme": "bearer", "bearerFormat": "bf_…, JWT"},
                 "session": {"type": "apiKey", "in": "cookie", "name": "__Host-buildfeed"},
             },
         },

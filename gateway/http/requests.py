@@ -29,6 +29,12 @@ class ActivitiesRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True)
     after: Annotated[int, Meta(ge=0, le=2**63 - 1)] | UnsetType = UNSET
 
 
+class SignInQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The query of a sign-in with an OpenID provider: the path to come back to."""
+
+    back: Annotated[str, Meta(max_length=2000)] = "/"
+
+
 def body(payload: bytes, type_: type[T]) -> T:
     """Return the JSON `payload` as `type_`; an empty one is `{}`, and null is absence.
 

@@ -19,15 +19,12 @@ from buildfeed.grants import Area, Grant
 from buildfeed.history.tokens import LONGEST
 from buildfeed.secret_kinds import BEARER, LINK
 from gateway.access import principal
-from gateway.access.anonymous import is_loopback
-from gateway.access.credentials import PLAIN_COOKIE, PLAIN_LINK, SECURE_COOKIE, SECURE_LINK
 from gateway.access.directory import Directory
 from gateway.access.principal import Principal, not_signed_in
-from gateway.http import requests
+from gateway.http import cookies, requests
 from gateway.http.api import payload
 from gateway.http.audited import audited
 from gateway.http.links import Links
-from gateway.problems import Problem
 
 _LONGEST_TOKEN: Final = 200
 
@@ -45,11 +42,15 @@ class ShareRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Sessions:
-    """The endpoints `/api/session`, `…/share` and `/s/`."""
+    """The endpoints `/api/session`, `…/share` and `/s/`.
 
-    def __init__(self, directory: Directory, links: Links) -> None:
+    `provider` is the name of the OpenID provider that people may sign in with, empty for none.
+    """
+
+    def __init__(self, directory: Directory, links: Links, provider: str = "") -> None:
         self._directory = directory
         self._links = links
+        self._provider = provider
 
     def routes(self) -> list[BaseRoute]:
         """Return the routing table."""
@@ -68,22 +69,22 @@ class Sessions:
         """
         requests.no_query(request.query_params.multi_items())
         who = principal.of(request.scope)
-        response = _session(who, _address(request))
+        response = self._session(who, _address(request))
         if who.anonymous and who.why != "missing":
-            _delete_cookies(response)
+            cookies.delete_all(response)
         return response
 
     async def sign_in(self, request: Request) -> Response:
         """200 and who one is from now on, with the cookie of a session."""
         with audited(request, "sign-in") as asked:
             wanted = requests.body(await payload(request), SignInRequest)
-            secure = self._secure(request)
+            secure = cookies.is_secure(self._links, request)
             if not wanted.token.startswith(BEARER):
                 raise self._directory.failed(_address(request))
             who = await self._directory.find(wanted.token, _address(request))
             secret, asked.who = await self._directory.sign_in(who)
-        response = _session(asked.who, _address(request))
-        _set_cookie(response, SECURE_COOKIE if secure else PLAIN_COOKIE, secret, secure=secure)
+        response = self._session(asked.who, _address(request))
+        cookies.set_session(response, secret, LONGEST.total_seconds(), secure=secure)
         return response
 
     async def sign_out(self, request: Request) -> Response:
@@ -93,7 +94,7 @@ class Sessions:
             with audited(request, "sign-out"):
                 await self._directory.sign_out(who.session)
         response = Response(status_code=HTTPStatus.NO_CONTENT)
-        _delete_cookies(response)
+        cookies.delete_all(response)
         return response
 
     async def share(self, request: Request) -> Response:
@@ -123,7 +124,7 @@ class Sessions:
         secret = request.path_params["secret"]
         with audited(request, "follow") as asked:
             asked.subject = ""  # the path is a secret
-            secure = self._secure(request)
+            secure = cookies.is_secure(self._links, request)
             if not secret.startswith(LINK):
                 raise self._directory.failed(_address(request))
             asked.who = shared = await self._directory.find(secret, _address(request))
@@ -132,47 +133,20 @@ class Sessions:
         place = self._links.path(f"/projects/{project}/builds/{build}")
         response = RedirectResponse(place, HTTPStatus.SEE_OTHER)
         if not principal.of(request.scope).grants.sees(project, build):
-            _set_cookie(response, SECURE_LINK if secure else PLAIN_LINK, secret, secure=secure)
+            cookies.set_link(response, secret, LONGEST.total_seconds(), secure=secure)
         return response
 
-    def _secure(self, request: Request) -> bool:
-        """Tell whether cookies travel by https; raises Problem where they would in the clear."""
-        if self._links.is_secure(request):
-            return True
-        host = request.url.hostname or ""
-        if is_loopback(host):
-            return False
-        detail = (
-            f"A token must not travel by http: open this page by https, or on this machine as "
-            f"http://127.0.0.1. If a proxy in front has https, start the gateway with --origin "
-            f"https://{host}."
-        )
-        raise Problem(HTTPStatus.BAD_REQUEST, "needs-https", detail)
-
-
-def _set_cookie(response: Response, name: str, secret: str, *, secure: bool) -> None:
-    lifetime = round(LONGEST.total_seconds())
-    response.set_cookie(
-        name, secret, max_age=lifetime, secure=secure, httponly=True, samesite="strict"
-    )
-
-
-def _delete_cookies(response: Response) -> None:
-    for name in (SECURE_COOKIE, SECURE_LINK, PLAIN_COOKIE, PLAIN_LINK):
-        secure = name in (SECURE_COOKIE, SECURE_LINK)
-        response.delete_cookie(name, secure=secure, httponly=True, samesite="strict")
-
-
-def _session(who: Principal, address: str) -> Response:
-    body = {
-        "name": who.name,
-        "anonymous": who.anonymous,
-        "grants": [str(grant) for grant in who.grants],
-        "expires": _time(who.expires),
-        "reason": who.why if who.anonymous else None,
-        "address": address,
-    }
-    return _json(body, HTTPStatus.OK, {"Cache-Control": "no-store"})
+    def _session(self, who: Principal, address: str) -> Response:
+        body = {
+            "name": who.name,
+            "anonymous": who.anonymous,
+            "grants": [str(grant) for grant in who.grants],
+            "expires": _time(who.expires),
+            "reason": who.why if who.anonymous else None,
+            "address": address,
+            "provider": self._provider or None,
+        }
+        return _json(body, HTTPStatus.OK, {"Cache-Control": "no-store"})
 
 
 def _json(body: object, status: HTTPStatus, headers: dict[str, str]) -> Response:

@@ -50,6 +50,7 @@ class Vitals(msgspec.Struct, frozen=True, kw_only=True):
     audit_waiting: int
     audit_lost: int
     broker_auth: dict[str, int]
+    provider: dict[str, int]
 
 
 class Metrics(Collector):
@@ -200,6 +201,8 @@ def _of_access(vitals: Vitals) -> Iterator[Metric]:
     yield _gauge("audit_waiting", "Rows of the audit not recorded yet", vitals.audit_waiting)
     asked = vitals.broker_auth
     yield _counters("broker_auth", "Questions of RabbitMQ about tokens", "outcome", asked)
+    what = "Times that the OpenID provider was asked for its keys"
+    yield _counters("oidc_key_reads", what, "outcome", vitals.provider)
     yield _counter("audit_lost", "Rows of the audit that were not recorded", vitals.audit_lost)
 
 

@@ -26,6 +26,7 @@ from gateway.http import collection, requests
 from gateway.http.answers import AddressAnswer, PhoneAnswer
 from gateway.http.api import Api
 from gateway.http.health import Health
+from gateway.http.oidc import OidcSignIn
 from gateway.http.openapi import OpenApi
 from gateway.http.phone import MOST_TOPICS, Phone, shown
 from gateway.http.sessions import Sessions
@@ -282,6 +283,7 @@ def test_every_endpoint_is_described() -> None:
         Operations(*[None] * 4),
         Sessions(*[None] * 2),
         Phone(*[None] * 2),
+        OidcSignIn(*[None] * 4),
         OpenApi([], ""),
     ]
     for route in [route for api in apis for route in api.routes()]:

@@ -22,6 +22,7 @@ WORKER = {"buildfeed/worker", "buildfeed/worker/queues", "buildfeed/worker/hando
 LOW = "gateway"
 """The files at the top of `gateway` that every room of it may use: they import no room."""
 STATE, ACCESS, ENGINE = "gateway/state", "gateway/access", "gateway/engine"
+OIDC, OIDC_SETTINGS = "gateway/oidc", "gateway/oidc/settings.py"
 QUERIES, COMMANDS = "gateway/queries", "gateway/commands"
 
 MACHINE = "buildfeed/machine"
@@ -48,7 +49,7 @@ ROOMS = {
     "buildfeed/worker/options.py": {"buildfeed/worker", "buildfeed/broker", HISTORY},
     "buildfeed/worker/service.py": {*WORKER, HISTORY, MACHINE},
     "fakebuild": {"buildfeed/worker", "buildfeed/worker/options.py", "buildfeed/worker/service.py"},
-    LOW: {ACCESS},
+    LOW: {ACCESS, OIDC_SETTINGS},
     ACCESS: {LOW, HISTORY},
     ENGINE: {LOW},
     STATE: set(),
@@ -56,11 +57,13 @@ ROOMS = {
     QUERIES: {STATE, HISTORY, LOW},
     COMMANDS: {QUERIES, STATE, HISTORY, MQTT, AMQP, LOW},
     "gateway/broker_auth": {ACCESS, HISTORY, LISTENERS, LOW, "buildfeed/broker"},
-    "gateway/http": {COMMANDS, QUERIES, STATE, ACCESS, LOW, HISTORY},
+    OIDC_SETTINGS: set(),
+    OIDC: {OIDC_SETTINGS, ACCESS, LOW},
+    "gateway/http": {COMMANDS, QUERIES, STATE, ACCESS, LOW, HISTORY, OIDC},
     "gateway/transports": {QUERIES, STATE, ENGINE, ACCESS, LOW},
     "gateway/operations": {STATE, ACCESS, AMQP, LOW, "gateway/http"},
     "gateway/app.py": EVERYTHING,
-    "gateway/options.py": {LOW, ACCESS, HISTORY},
+    "gateway/options.py": {LOW, ACCESS, HISTORY, OIDC_SETTINGS},
     "gateway/server.py": {"gateway/app.py", LOW, "gateway/operations", LISTENERS, MACHINE},
     "gateway/__main__.py": EVERYTHING,
     "examples": set(),
@@ -100,6 +103,8 @@ LIBRARIES = {
         "gateway/http/until_closed.py",
         *("gateway/server.py", "gateway/http/protocol.py", "gateway/transports/websocket.py"),
     ],
+    "joserfc": [f"{OIDC}/jwt.py"],
+    "httpx": [f"{OIDC}/provider.py"],
     "idna": ["gateway/options.py"],
     "httptools": ["gateway/http/protocol.py", "gateway/http/heads.py"],
     "uvloop": ["gateway/http/listener.py"],
@@ -127,7 +132,8 @@ PURE = [
     *(f"gateway/queries/{name}.py" for name in ("listing", "snapshot_page")),
     *(f"gateway/access/{name}.py" for name in ("anonymous", "connection_limit")),
     *(f"gateway/access/{name}.py" for name in ("credentials", "hosts", "paths", "proxies")),
-    "gateway/access/token_entries.py",
+    *("gateway/access/identity.py", "gateway/access/token_entries.py"),
+    *(f"{OIDC}/{name}.py" for name in ("claims", "code_flow", "settings")),
     "gateway/broker_auth/questions.py",
     *(f"gateway/engine/{name}.py" for name in ("frames", "handshake", "limits", "packets")),
     *(f"gateway/http/{name}.py" for name in ("answers", "collection", "short_requests")),

@@ -4,6 +4,7 @@ import socket
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import httpx
 import pytest
 from starlette.applications import Starlette
 
@@ -16,7 +17,10 @@ from buildfeed.broker.mqtt.session import Address, Session
 from buildfeed.broker.mqtt.version import V311
 from gateway import app, server
 from gateway.http import protocol
+from gateway.oidc.jwt import ALGORITHMS
+from gateway.oidc.provider import Provider
 from gateway.settings import Settings
+from support.jwts import SETTINGS as SETTINGS_OF_PROVIDER
 from support.packages import ROOT
 
 RUNNING = (ROOT / "docs/running.md").read_text()
@@ -33,6 +37,7 @@ ELSEWHERE = {
     ("amqtt", "max_connections"),
     ("websockets", "compression"),
     ("msgspec", "fields that are not known"),
+    ("joserfc", "fields of a header that are not known"),
     ("prometheus-client", "format by Accept"),
 }
 """What is left as it is, not used, or tested where it belongs."""
@@ -62,6 +67,11 @@ CODE: dict[tuple[str, str], Callable[[], str]] = {
     ("websockets", "max_size of a message"): lambda: (
         f"{MAX_PACKET_BYTES // 1024} KiB and {embedded_web_socket._MAX_MESSAGE_BYTES % 1024} bytes"
     ),
+    ("httpx", "follow_redirects"): lambda: on(of_httpx().follow_redirects),
+    ("httpx", "trust_env"): lambda: on(of_httpx().trust_env),
+    ("httpx", "timeout"): lambda: seconds(of_httpx().timeout.read),
+    ("httpx", "max_connections, max_keepalive_connections"): lambda: pool_of_httpx(),  # noqa: PLW0108 - made below
+    ("joserfc", "algorithms"): lambda: ", ".join(ALGORITHMS),
     ("msgspec", "levels inside each other"): lambda: str(documents.MAX_DEPTH),
 }
 
@@ -82,7 +92,7 @@ def of_uvicorn(name: str) -> str:
     config = server._config(SETTINGS, "info")
     value = getattr(config, name)
     if isinstance(value, bool):
-        return "on" if value else "off"
+        return on(value)
     if name.startswith("timeout"):
         return seconds(value)
     return "none" if value is None else str(value)
@@ -93,11 +103,24 @@ def of_pika(*names: str) -> str:
     return seconds(*(getattr(link._parameters, name) for name in names))
 
 
+def of_httpx() -> httpx.AsyncClient:
+    return Provider(SETTINGS_OF_PROVIDER)._client
+
+
+def pool_of_httpx() -> str:
+    pool: Any = of_httpx()._transport
+    return f"{pool._pool._max_connections}, {pool._pool._max_keepalive_connections}"
+
+
 def debug() -> str:
     inner: Any = app.create(SETTINGS)
     while not isinstance(inner, Starlette):
         inner = inner._app
-    return "on" if inner.debug else "off"
+    return on(inner.debug)
+
+
+def on(value: object) -> str:
+    return "on" if value else "off"
 
 
 @pytest.fixture

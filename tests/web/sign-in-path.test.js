@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { signInPath, tokenIn, wayBack } from "../../web/scripts/sign-in-path.js";
+import { providerPath, signInPath, tokenIn, wayBack } from "../../web/scripts/sign-in-path.js";
 
 const ORIGIN = "https://ci.example";
 const TOKEN = "bf_0123456789abcdefghijABCDEFGHIJkl";
@@ -14,6 +14,11 @@ test("one comes back to where one was", () => {
   const below = "/ci/projects/acme";
   assert.match(signInPath(below, "/ci"), /^\/ci\/login\?back=/);
   assert.equal(wayBack(new URL(signInPath(below, "/ci"), ORIGIN).search, ORIGIN, "/ci"), below);
+});
+
+test("the provider leads back to where one was", () => {
+  assert.equal(providerPath("/projects/acme?x=1", ""), "/login/oidc?back=%2Fprojects%2Facme%3Fx%3D1");
+  assert.equal(providerPath("/ci/", "/ci"), "/ci/login/oidc?back=%2Fci%2F");
 });
 
 test("without a way back it is the first page", () => {

@@ -33,6 +33,7 @@ export const isPage = (json) =>
 /** Who one is. */
 export const isSession = (json) =>
   isText(json?.name) &&
+  (!json.provider || isText(json.provider)) &&
   typeof json.anonymous === "boolean" &&
   Array.isArray(json.grants) &&
   json.grants.every(isText);

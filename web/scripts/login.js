@@ -2,6 +2,7 @@
 
 import { readSession } from "./api.js";
 import { take, token } from "./login-link.js";
+import { updateProviderLink } from "./provider-link.js";
 import { partsOf, setHidden, setText } from "./render.js";
 import { signInForm } from "./sign-in-form.js";
 import { wayBack } from "./sign-in-path.js";
@@ -23,6 +24,7 @@ addEventListener("hashchange", () => welcome(take()));
 async function welcome(offered) {
   if (offered) form.offer(offered);
   const session = await readSession().catch(() => null);
+  if (session) updateProviderLink(parts.provider, session, back);
   const name = session && !session.anonymous && !isByLink(session) ? session.name : "";
   setHidden(parts.already, name === "");
   setText(parts.name, name);

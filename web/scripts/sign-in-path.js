@@ -9,6 +9,10 @@ const TOKEN = /bf_[0-9A-Za-z]+/;
 export const signInPath = (path, root = ROOT) =>
   `${root}${PAGE}?${new URLSearchParams({ back: path })}`;
 
+/** The path that leads to the OpenID provider, and from there back to `path`. */
+export const providerPath = (path, root = ROOT) =>
+  `${root}${PAGE}/oidc?${new URLSearchParams({ back: path })}`;
+
 /**
  * The path to go back to, of the query `search` of that page: one below `root` of the same `origin`, whatever
  * somebody wrote there; else the first page.

@@ -23,7 +23,7 @@ export function visits(elements, hear) {
 
   const keeper = sessionKeeper((session, why, entered) => {
     shown = session;
-    updateSignIn(why);
+    updateSignIn(session, why);
     updateAccount(session, { asked: why !== "" });
     setText(elements.note, linkNote(session, Date.now()));
     hear(visitorOf(session, why), entered);

@@ -84,3 +84,13 @@ def test_the_id_of_a_new_build_has_the_time_of_now_and_is_its_own() -> None:
     after = time.time_ns() // 1_000_000
     assert len(builds) == 1000
     assert all(before <= (names.build_id_time(build) or 0) <= after for build in builds)
+
+
+def test_no_token_has_a_name_of_people_of_a_provider() -> None:
+    assert names.token("oidc") == "oidc"
+    for name in ("oidc-", "oidc-ada"):
+        assert names.is_name(name)
+        with pytest.raises(InvalidName, match="OpenID provider"):
+            names.token(name)
+    with pytest.raises(InvalidName, match="no token name"):
+        names.token("Oidc-ada")

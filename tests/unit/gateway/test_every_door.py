@@ -16,6 +16,7 @@ from buildfeed.grants import Grants
 from buildfeed.history.store import Store
 from gateway.access.access import Access
 from gateway.access.clients import Clients
+from gateway.access.credentials import Shown
 from gateway.access.paths import SOCKETS, Paths
 from gateway.access.proxies import Proxies
 from gateway.app import Gateway
@@ -25,6 +26,7 @@ from gateway.transports.socket_io import EVENTS
 from gateway.transports.subscriptions import Subscriptions
 from support.builders import accept, ending, error, log, start
 from support.held_tokens import Held
+from support.jwts import SETTINGS
 from support.pollers import Poller
 from support.signed_in import Application, bearer
 from support.watchers import Watcher
@@ -35,6 +37,8 @@ OPEN_TO_ALL = {
     "/projects/{project}/builds/{build}": "the page",
     "/login": "the page where one signs in",
     "/phone": "a page that holds no data: it asks /api/phone",
+    "/login/oidc": "it leads to the provider, where one signs in",
+    "/login/oidc/callback": "the code of the provider says who it is",
     "/favicon.svg": "a file of the page",
     "/scripts": "files of the page",
     "/styles": "files of the page",
@@ -66,6 +70,7 @@ class World:
             host="127.0.0.1",
             port=1,
             anonymous=anonymous,
+            oidc=SETTINGS,
         )
         paths = Paths()
         clients = Clients(Proxies([]), 0, 0)
@@ -290,7 +295,7 @@ async def test_no_event_tells_of_another_project(
 ) -> None:
     world = make()
     _, secret = tokens.add("bob", Grants.parse(["viewer@other"]))
-    watcher = Watcher(world, by)
+    watcher = Watcher(world, by, Shown(host="127.0.0.1:8000"))
     assert "sid" in await watcher.connect(token=secret, watch="#")
     for event in EVENTS:
         (argument,) = SAID[event]

@@ -9,6 +9,7 @@ from click.testing import CliRunner
 
 from gateway import options
 from gateway.__main__ import main
+from gateway.oidc.settings import Oidc
 from gateway.settings import Settings
 
 
@@ -22,7 +23,11 @@ def test_the_defaults_of_the_options_are_those_of_the_settings() -> None:
 
 def test_every_setting_but_the_shared_directory_has_an_option() -> None:
     named = {field.name for field in msgspec.structs.fields(Settings)}
-    assert named - {option.name for option in main.params} == {"shared"}
+    given = {option.name for option in main.params}
+    assert named - given == {"shared", "oidc"}
+    of_provider = {name.removeprefix("oidc_") for name in given if str(name).startswith("oidc_")}
+    fields = {field.name for field in msgspec.structs.fields(Oidc)}
+    assert of_provider - {"client_secret_file"} == fields
 
 
 # Logins by token at RabbitMQ.

@@ -90,6 +90,7 @@ def test_a_token_of_0_days_never_expires(terminal: Terminal) -> None:
         (["ada", "read:workers/#"], "Grant 'read:workers/#' is refused"),
         (["Ada", "operator"], "'Ada' is no token name: 1 to 64 characters"),
         (["anonymous", "operator"], "anonymous is everybody without a token"),
+        (["oidc-ada", "operator"], "people who come by an OpenID provider"),
         (["ada", "operator", "--days", "-1"], "-1 is not in the range"),
         (["ada"], "Missing argument 'GRANT...'"),
     ],

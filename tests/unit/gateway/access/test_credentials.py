@@ -2,7 +2,7 @@
 
 import pytest
 
-from gateway.access.credentials import Shown, bearer, cookies, shown
+from gateway.access.credentials import LONGEST_JWT, Shown, bearer, cookies, is_jwt, shown
 
 HERE, THERE = "127.0.0.1:8000", "builds.example"
 
@@ -70,3 +70,23 @@ def test_what_counts_first() -> None:
     assert Shown().first == Shown("").first == ""
     assert Shown("a", ("b",)).first == "a"
     assert Shown(cookies=("b", "c")).first == "b"
+    assert Shown(cookies=("b",), jwt="j").first == "j"
+
+
+JWT = "eyJhbGciOiJSUzI1NiJ9.eyJpc3MiOiJ4In0.c2ln"
+
+
+def test_a_jwt_may_be_that_of_a_proxy_so_the_cookies_stay() -> None:
+    found = shown(f"Bearer {JWT}", "__Host-buildfeed=bs_1", HERE)
+    assert found == Shown(cookies=("bs_1",), host=HERE, jwt=JWT)
+    assert shown(f"Basic {JWT}", "", HERE) == Shown(host=HERE)
+
+
+@pytest.mark.parametrize("text", ["", "eyJ", "eyJx.y", "eyJx.y.z.w", "eyJx.y.z ", "abc.def.ghi"])
+def test_anything_else_is_no_jwt(text: str) -> None:
+    assert not is_jwt(text)
+    assert is_jwt(JWT)
+
+
+def test_a_jwt_has_a_size() -> None:
+    assert bearer(f"Bearer {JWT}{'x' * LONGEST_JWT}") == ""

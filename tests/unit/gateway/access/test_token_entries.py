@@ -44,6 +44,7 @@ def test_an_empty_file_has_no_tokens() -> None:
         ("ada = 1", "[ada]: Expected `object`, got `int`"),
         ("[Ada]", "'Ada' is no token name"),
         ("[anonymous]\n", "anonymous is everybody without a token"),
+        ("[oidc-ada]\n", "people who come by an OpenID provider"),
         ("[ada]\n", "missing required field `hash`"),
         (ADA.replace("builder@acme", "owner@acme"), "[ada]: Grant 'owner@acme' is refused"),
         (ADA.replace('["builder@acme", "operate"]', '"operate"'), "Expected `array`, got `str`"),

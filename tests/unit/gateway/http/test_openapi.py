@@ -22,25 +22,17 @@ from gateway.access.principal import Principal
 from gateway.access.proxies import Proxies
 from gateway.app import Gateway
 from gateway.drain import Drain
-from gateway.http import answers, openapi, sessions
-from gateway.http.links import Links
+from gateway.http import answers, openapi
 from gateway.http.openapi import OpenApi
+from gateway.http.sessions import Sessions
 from gateway.settings import Settings
 from gateway.state import event_bodies
 from gateway.state.overview import Overview, WorkerLoad
 from support.builders import start
+from support.jwts import SETTINGS as OF_PROVIDER
 
-OF_THE_PAGE = (
-    "/",
-    "/login",
-    "/phone",
-    "/projects/",
-    "/favicon.svg",
-    "/scripts",
-    "/styles",
-    "/vendor",
-)
-"""What begins the paths that are no part of the API; `/` is one by itself."""
+OF_THE_PAGE = "/phone", "/projects/", "/favicon.svg", "/scripts", "/styles", "/vendor"
+"""What begins the paths that are no part of the API; `/` and `/login` are each one by itself."""
 
 
 @pytest.fixture(scope="module")
@@ -51,16 +43,24 @@ def routes(tmp_path_factory: pytest.TempPathFactory) -> list[BaseRoute]:
     async def made() -> list[BaseRoute]:
         url = f"sqlite:///{path}"
         settings = Settings(
-            mqtt_url="mqtt://127.0.0.1:1", amqp_url=None, database_url=url, host="::1", port=1
+            mqtt_url="mqtt://127.0.0.1:1",
+            amqp_url=None,
+            database_url=url,
+            host="::1",
+            port=1,
+            oidc=OF_PROVIDER,
         )
-        clients, links = Clients(Proxies(()), 0, 0), Links(Access([]), Paths())
-        return list(Gateway(settings, Store(url), Drain(0), clients, links).routes())
+        clients = Clients(Proxies(()), 0, 0)
+        gateway = Gateway(settings, Store(url), Drain(0), clients, Access([]), paths=Paths())
+        return list(gateway.routes())
 
     return [route for route in asyncio.run(made()) if is_in_api(getattr(route, "path", ""))]
 
 
 def is_in_api(path: str) -> bool:
-    return path != "/" and not path.startswith((*OF_THE_PAGE[1:], SOCKETS))
+    if path in ("/", "/login"):
+        return False
+    return not path.startswith((*OF_THE_PAGE, SOCKETS))
 
 
 @pytest.fixture(scope="module")
@@ -139,8 +139,9 @@ def test_the_answers_are_those_that_the_code_makes() -> None:
     assert keys(answers.OverviewAnswer) == keys(Overview) | {"dead"}
     assert keys(answers.WorkerAnswer) == keys(WorkerLoad)
     who = Principal(name="ada", grants=EVERYTHING, token="1")
-    shown = msgspec.json.decode(sessions._session(who, "::1").body, type=answers.SessionAnswer)
-    assert (shown.name, shown.address) == ("ada", "::1")
+    told = Sessions(None, None, "Example")._session(who, "::1").body  # type: ignore[arg-type]
+    shown = msgspec.json.decode(told, type=answers.SessionAnswer)
+    assert (shown.name, shown.address, shown.provider) == ("ada", "::1", "Example")
 
 
 async def test_it_is_served_to_everybody(routes: list[BaseRoute]) -> None:

@@ -62,6 +62,7 @@ async def test_a_token_is_exchanged_for_a_cookie(site: Site, secret: str) -> Non
             "expires": timestamp(NOW + SLIDING),
             "reason": None,
             "address": "192.0.2.1",
+            "provider": None,
         }
         (cookie,) = cookies(answer).values()
         assert cookie.key == SECURE

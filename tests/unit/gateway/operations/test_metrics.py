@@ -38,6 +38,7 @@ VITALS = Vitals(
     audit_waiting=15,
     audit_lost=16,
     broker_auth={"allowed": 4, "grants": 5},
+    provider={"answered": 2, "failed": 1},
 )
 
 Samples = dict[tuple[str, ...], float]
