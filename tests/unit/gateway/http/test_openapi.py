@@ -23,7 +23,6 @@ from gateway.access.proxies import Proxies
 from gateway.app import Gateway
 from gateway.drain import Drain
 from gateway.http import answers, openapi, sessions
-from gateway.http.links import Links
 from gateway.http.openapi import OpenApi
 from gateway.settings import Settings
 from gateway.state import event_bodies
@@ -53,8 +52,9 @@ def routes(tmp_path_factory: pytest.TempPathFactory) -> list[BaseRoute]:
         settings = Settings(
             mqtt_url="mqtt://127.0.0.1:1", amqp_url=None, database_url=url, host="::1", port=1
         )
-        clients, links = Clients(Proxies(()), 0, 0), Links(Access([]), Paths())
-        return list(Gateway(settings, Store(url), Drain(0), clients, links).routes())
+        clients, access = Clients(Proxies(()), 0, 0), Access([])
+        gateway = Gateway(settings, Store(url), Drain(0), clients, access, paths=Paths())
+        return list(gateway.routes())
 
     return [route for route in asyncio.run(made()) if is_in_api(getattr(route, "path", ""))]
 
