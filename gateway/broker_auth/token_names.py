@@ -2,6 +2,7 @@
 
 import asyncio
 import hmac
+import time
 from collections import OrderedDict
 from collections.abc import Callable
 from typing import Final
@@ -13,8 +14,11 @@ from gateway.access.directory import Directory
 from gateway.access.principal import Principal
 from gateway.answered import answered
 from gateway.problems import Problem
+from gateway.rate_limit import RateLimit
 
 _REMEMBERED: Final = 10_000
+_MOST_LOOKS: Final = 10
+"""Looks for changes that wrong secrets of a name cause at once, and in a minute from then on."""
 _AT_ONCE: Final = 2
 """Names that are looked up at a time: strangers cause look-ups, and each has a thread."""
 
@@ -32,18 +36,25 @@ class TokenNames:
         self._known: OrderedDict[str, list[Token]] = OrderedDict()
         self._free = asyncio.Semaphore(_AT_ONCE)
         self._changes = 0
+        self._looks = RateLimit(_MOST_LOOKS)
         self.on_change: Callable[[set[str]], object] = lambda _names: None
         directory.on_change = self._change
 
     async def log_in(self, name: str, secret: str) -> Principal | None:
         """Return who somebody of a name is who has this secret; raises HistoryUnavailable.
 
-        A wrong secret costs no look-up. So there is no limit of attempts, which would keep out
-        those who have the right one: RabbitMQ does not say from where somebody comes.
+        Wrong secrets of a name cost few looks. So there is no limit of attempts, which would keep
+        out those who have the right one: RabbitMQ does not say from where somebody comes.
         """
         found = await self._good(name) if secret.startswith(BEARER) else []
-        if not any(hmac.compare_digest(token.hash, digest(secret)) for token in found):
+        if not found:
             return None
+        if not _is_one_of(secret, found):
+            if self._looks.take(name, time.monotonic()):
+                return None
+            await self._directory.look()  # it may be new, of a name that was renewed just now
+            if not _is_one_of(secret, await self._good(name)):
+                return None
         try:
             return await self._directory.find(secret, "")  # notes that it is used
         except Problem:
@@ -98,3 +109,8 @@ class TokenNames:
             if token.revoked or self._is_over(token) or regranted:
                 changed.add(token.name)
         self.on_change(changed)
+
+
+def _is_one_of(secret: str, found: list[Token]) -> bool:
+    hash_ = digest(secret)
+    return any(hmac.compare_digest(token.hash, hash_) for token in found)

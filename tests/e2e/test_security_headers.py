@@ -19,7 +19,6 @@ from gateway.access.paths import Paths
 from gateway.access.proxies import Proxies
 from gateway.app import Gateway
 from gateway.drain import Drain
-from gateway.http.links import Links
 from gateway.problems import SECURITY_HEADERS, STRICT_TRANSPORT
 from gateway.settings import Settings
 from support.service import HTTP, Web
@@ -52,9 +51,9 @@ async def routes(tmp_path: Path) -> set[tuple[str, str]]:
         host="127.0.0.1",
         port=1,
     )
-    clients = Clients(Proxies(()), 0, 0)
-    links = Links(Access([]), Paths())
-    gateway = Gateway(settings, Store(settings.database_url), Drain(0), clients, links)
+    clients, access = Clients(Proxies(()), 0, 0), Access([])
+    store = Store(settings.database_url)
+    gateway = Gateway(settings, store, Drain(0), clients, access, paths=Paths())
     return {
         (method, re.sub(r"\{(\w+)(:\w+)?\}", "x1", getattr(route, "path", "")) or "/")
         for route in gateway.routes()

@@ -17,6 +17,7 @@ class Watcher:
 
     def __init__(self, site: World, by: str, shown: Shown | None = None) -> None:
         self._by, self._heard, server = by, list[str](), site.transport.server
+        shown = shown or Shown(host="127.0.0.1")
         if by == "websocket":
             self.pipe = Pipe()
             opened = server.open(self.pipe, b"", "192.0.2.1", shown)

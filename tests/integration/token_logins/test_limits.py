@@ -93,15 +93,16 @@ def test_a_renewed_token_takes_over_its_session_and_the_old_one_ends(
     old = scene.secrets["uma"]
     app = connect("uma", "uma:app", clean=False)
     assert app.subscribe("builds/acme/+/status")
-    _, scene.secrets["uma"], _ = scene.tokens.renew("uma", None, timedelta(seconds=6))
+    _, scene.secrets["uma"], _ = scene.tokens.renew("uma", None, timedelta(seconds=8))
     left = connect("uma", "uma:left", old)
     assert left.accepted  # the old one is good still
     app.close()
     worker = connect("worker", "worker-1")
     assert worker.publish("builds/acme/b3/status")
     again = connect("uma", "uma:app", clean=False)
+    assert again.accepted  # the new one is good at once
     eventually(lambda: again.received == ["builds/acme/b3/status"])
-    until(lambda: left._refused, "the old one is closed", 6 + SECONDS)
+    until(lambda: left._refused, "the old one is closed", 8 + SECONDS)
     until(lambda: not connect("uma", "uma:left", old).accepted, "it is refused", SECONDS)
     assert worker.publish("builds/acme/b4/status")
     last = connect("uma", "uma:app", clean=False)  # RabbitMQ does not say by which one came

@@ -155,9 +155,8 @@ async def test_both_tokens_of_a_renewed_name_log_in_until_the_old_one_ends(
     _, new, _ = tokens.renew("ada", None, timedelta(hours=1))
     heard: list[set[str]] = []
     token_names.on_change = heard.append
-    await directory.look()
+    assert await token_names.log_in("ada", new)  # at once, though the old one was remembered
     assert await token_names.log_in("ada", old)
-    assert await token_names.log_in("ada", new)
     assert heard == [set()]
     directory._ahead += timedelta(hours=1)
     assert not await token_names.log_in("ada", old)
@@ -176,3 +175,21 @@ async def test_one_renewed_without_an_overlap_is_told_at_once(
     await directory.look()
     assert heard == [{"ada"}]
     assert not await token_names.log_in("ada", old)
+
+
+async def test_wrong_secrets_cost_few_looks(
+    tokens: Tokens, directory: Directory, token_names: TokenNames, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looks, look = [], directory.look
+
+    async def looked() -> None:
+        looks.append(1)
+        await look()
+
+    monkeypatch.setattr(directory, "look", looked)
+    await directory.look()
+    tokens.add("ada", GRANTS)
+    for _ in range(100):
+        for name in ("ada", "nobody"):
+            assert not await token_names.log_in(name, new_secret(BEARER))
+    assert len(looks) == 1 + 10
