@@ -39,6 +39,7 @@ from gateway.engine.limits import Limits
 from gateway.handover import Handover
 from gateway.http import failures
 from gateway.http.api import Api
+from gateway.http.badges import Badges
 from gateway.http.certificate import Certificate
 from gateway.http.cors import Cors
 from gateway.http.entrance import patience
@@ -221,12 +222,14 @@ class Gateway:
         self._operations = Operations(live, metrics, queues, settings.shared)
         self._health = Health(self._missing)
         self._sessions = Sessions(self.directory, links)
+        self._badges = Badges(builds, links)
         self._api = Api(live, builds, self._commands, self._counters, drain, links=links)
 
     def routes(self) -> Iterator[BaseRoute]:
         """Yield the routing table."""
         api = [
             *self._api.routes(),
+            *self._badges.routes(),
             *self._sessions.routes(),
             *self._health.routes(),
             *self._operations.routes(),

@@ -14,7 +14,7 @@ SOCKETS: Final = "/socket.io"
 OWN: Final = frozenset(
     (
         SOCKETS.strip("/"),
-        *("api", "favicon.svg", "healthz", "login", "metrics", "projects", "readyz"),
+        *("api", "badge", "favicon.svg", "healthz", "login", "metrics", "projects", "readyz"),
         *("s", "scripts", "styles", "vendor"),
     )
 )

@@ -30,6 +30,7 @@ from gateway.http.answers import (
     SessionAnswer,
     ShareAnswer,
 )
+from gateway.http.badge import MEDIA_TYPE as BADGE
 from gateway.http.requests import ActivitiesRequest
 from gateway.http.sessions import ShareRequest, SignInRequest
 from gateway.problems import MEDIA_TYPE as PROBLEM
@@ -95,6 +96,7 @@ _OPERATIONS: Final = {
     ("post", "/api/session"): _Operation(body=SignInRequest, answers={200: SessionAnswer}),
     ("delete", "/api/session"): _Operation(answers={204: None}),
     ("get", "/s/{secret}"): _Operation(answers={303: None}),
+    ("get", "/badge/{project}.svg"): _Operation(answers={200: BADGE, 304: None}),
     ("get", "/api/events"): _Operation(
         parameters=(_WATCH, _LAST_EVENT), answers={200: "text/event-stream"}
     ),
