@@ -1,7 +1,7 @@
 """Run a command and show it as a build: `python examples/own_build.py URL PROJECT COMMAND …`.
 
-The URL has the name and the token of somebody with the grant `publish:PROJECT`. As others see a command
-line, the token may be in the environment instead: BUILDFEED_TOKEN.
+The URL has the name and the token of somebody with the grant `publish:PROJECT`. As others see a
+command line, the token may be in the environment instead: BUILDFEED_TOKEN.
 """
 
 import json
