@@ -7,6 +7,7 @@ import re
 import runpy
 import shutil
 import socket
+import ssl
 import subprocess
 import sys
 import threading
@@ -30,11 +31,17 @@ from buildfeed.broker.amqp.topology import (
 from buildfeed.broker.local.instance import LOGIN_SETTINGS, PLUGINS, paths
 from buildfeed.cli import commands
 from hatch_build import MANIFEST
+from support.certificates import certificate
 
 ROOT = Path(__file__).parents[2]
 COMPOSE_TEXT = (ROOT / "compose.yaml").read_text()
 COMPOSE: dict[str, Any] = yaml.safe_load(COMPOSE_TEXT)
 SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
+ADDED: dict[str, dict[str, Any]] = {
+    name: yaml.safe_load((ROOT / "deploy" / f"{name}.yaml").read_text())["services"]["gateway"]
+    for name in ("proxy", "tls")
+}
+"""What is said of the gateway where others reach it."""
 OURS = {name: each for name, each in SERVICES.items() if "build" in each}
 DEFINITIONS = json.loads((ROOT / "deploy/rabbitmq/definitions.json").read_text())
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
@@ -135,6 +142,50 @@ def test_the_page_is_served_where_it_is_published_from() -> None:
 def test_everybody_may_do_everything_where_only_this_machine_reaches() -> None:
     assert OURS["gateway"]["environment"]["BUILDFEED_ANONYMOUS"] == "all"
     assert all(port.startswith("127.0.0.1:") for port in OURS["gateway"]["ports"])
+
+
+# deploy/proxy.yaml and deploy/tls.yaml
+
+
+every_addition = pytest.mark.parametrize("name", ADDED)
+
+
+@every_addition
+def test_where_others_reach_it_nobody_may_do_anything_without_a_token(name: str) -> None:
+    environment = ADDED[name]["environment"]
+    assert environment["BUILDFEED_ANONYMOUS"] == "${BUILDFEED_ANONYMOUS:-none}"
+    assert environment["BUILDFEED_ORIGINS"].startswith("${BUILDFEED_ORIGINS:?")
+
+
+@every_addition
+def test_what_is_published_further_speaks_https(name: str) -> None:
+    published = ADDED[name].get("ports", [])
+    assert bool(published) == (name == "tls")
+    port = OURS["gateway"]["environment"]["BUILDFEED_PORT"]
+    assert all(each.endswith(f":{port}") for each in published)
+    if published:
+        (folder,) = ADDED[name]["volumes"]
+        assert folder.endswith(":/tls:ro")
+        for file, variable in (("fullchain", "CERT"), ("privkey", "KEY")):
+            assert ADDED[name]["environment"][f"BUILDFEED_TLS_{variable}"] == f"/tls/{file}.pem"
+
+
+@every_addition
+def test_what_is_added_are_options_of_the_gateway(name: str) -> None:
+    context = commands.main.make_context("buildfeed", ["--help"], resilient_parsing=True)
+    command = commands.main.get_command(context, "gateway")
+    assert command
+    assert ADDED[name]["environment"].keys() <= {option.envvar for option in command.params}
+
+
+@every_addition
+def test_each_setting_of_env_is_documented(name: str) -> None:
+    text = (ROOT / "deploy" / f"{name}.yaml").read_text()
+    section = (ROOT / "docs/running.md").read_text().partition("### For a team")[2]
+    section = section.partition("\n### ")[0]
+    assert f"`COMPOSE_FILE=compose.yaml:deploy/{name}.yaml`" in section
+    for setting in set(re.findall(r"\$\{(\w+)", text)) - {"BUILDFEED_TRUSTED_PROXIES"}:
+        assert f"`{setting}=" in section
 
 
 # The users of RabbitMQ
@@ -341,8 +392,11 @@ def test_where_the_embedded_broker_is_not_installed_up_says_so(
 # Health checks
 
 
+@pytest.mark.parametrize("secure", [False, True])
 @pytest.mark.parametrize(("status", "code"), [(200, 0), (503, 1)])
-def test_the_gateway_is_healthy_when_it_is_ready(status: int, code: int) -> None:
+def test_the_gateway_is_healthy_when_it_is_ready(
+    status: int, code: int, secure: bool, tmp_path: Path
+) -> None:
     class Ready(http.server.BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             self.send_response(status if self.path == "/readyz" else 404)
@@ -351,9 +405,14 @@ def test_the_gateway_is_healthy_when_it_is_ready(status: int, code: int) -> None
         def log_message(self, *_: object) -> None:
             pass
 
+    *_, check = (ADDED["tls"] if secure else OURS["gateway"])["healthcheck"]["test"]
     with http.server.HTTPServer(("127.0.0.1", 0), Ready) as server:
+        if secure:
+            tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            file = certificate(tmp_path, "of.another.name")
+            tls.load_cert_chain(file, file.with_suffix(".key"))
+            server.socket = tls.wrap_socket(server.socket, server_side=True)
         threading.Thread(target=server.handle_request, daemon=True).start()
-        *_, check = OURS["gateway"]["healthcheck"]["test"]
         port = OURS["gateway"]["environment"]["BUILDFEED_PORT"]
         check = check.replace(port, str(server.server_port))
         done = subprocess.run([sys.executable, "-c", check], timeout=10, check=False)
