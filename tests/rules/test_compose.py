@@ -49,6 +49,9 @@ DOCKERFILE = re.findall(
     r"^([A-Z]+) +(.+)$", (ROOT / "Dockerfile").read_text().replace("\\\n", " "), re.MULTILINE
 )
 
+DIGEST = r"(@sha256:[0-9a-f]{64})?"
+"""What setup/images.sh writes."""
+
 every_service = pytest.mark.parametrize("name", SERVICES)
 every_one_of_ours = pytest.mark.parametrize("name", OURS)
 
@@ -77,7 +80,8 @@ def test_it_has_every_part_of_buildfeed() -> None:
 
 @every_service
 def test_images_have_exact_versions(name: str) -> None:
-    assert re.fullmatch(r"[a-z]+:\d+\.\d+(\.\d+)?(-[a-z]+)?", SERVICES[name]["image"])
+    version = r"[a-z]+:\d+\.\d+(\.\d+)?(-[a-z]+)?"
+    assert re.fullmatch(version + DIGEST, SERVICES[name]["image"])
 
 
 @every_one_of_ours
@@ -300,6 +304,51 @@ def test_it_starts_everything_and_waits(up: Path) -> None:
     assert run(up, "--quiet-pull") == f"{wanted} in {up.parents[1]}\n"
 
 
+# setup/images.sh
+
+
+@pytest.fixture
+def images(up: Path) -> Path:
+    """A copy of images.sh beside what it writes; `docker` has a digest for each image but one."""
+    project = up.parents[1]
+    (project / "setup").mkdir()
+    for name in ("compose.yaml", "Dockerfile"):
+        shutil.copy(ROOT / name, project)
+    digest = "$(echo $4 | sha256sum | cut -c-64)"
+    (project / "docker").write_text(
+        f'#!/bin/sh\n[ $4 = postgres:broken ] || echo "\\"sha256:{digest}\\""\n'
+    )
+    return Path(shutil.copy(ROOT / "setup/images.sh", project / "setup"))
+
+
+def test_images_are_pinned_by_what_the_registry_says(images: Path) -> None:
+    run(images)
+    project = images.parents[1]
+    written = (project / "compose.yaml").read_text() + (project / "Dockerfile").read_text()
+    found = re.findall(r"[a-z]+:\d[\w.-]+@sha256:[0-9a-f]{64}(?= |$)", written, re.MULTILINE)
+    assert [each.partition(":")[0] for each in found] == [
+        "rabbitmq",
+        "postgres",
+        "python",
+        "python",
+    ]
+    bare = re.sub(r"@sha256:[0-9a-f]{64}", "", written)
+    assert bare == COMPOSE_TEXT + (ROOT / "Dockerfile").read_text()
+    run(images)
+    again = (project / "compose.yaml").read_text() + (project / "Dockerfile").read_text()
+    assert again == written
+
+
+def test_without_the_registry_nothing_is_written(images: Path) -> None:
+    compose = images.parents[1] / "compose.yaml"
+    text = re.sub(r"postgres:\d\S+", "postgres:broken", compose.read_text())
+    compose.write_text(text)
+    with pytest.raises(subprocess.CalledProcessError) as failed:
+        run(images)
+    assert b"The registry does not tell the digest of postgres:broken" in failed.value.stderr
+    assert compose.read_text() == text
+
+
 # Dockerfile
 
 
@@ -307,7 +356,7 @@ def test_both_stages_start_from_the_same_exact_image() -> None:
     images = {text.split(" AS ")[0] for text in arguments("FROM")}
     assert len(arguments("FROM")) == 2
     (image,) = images
-    assert re.fullmatch(r"python:3\.\d+\.\d+-slim-[a-z]+", image)
+    assert re.fullmatch(r"python:3\.\d+\.\d+-slim-[a-z]+" + DIGEST, image)
 
 
 def test_it_runs_our_command_as_nobody_in_particular_and_hears_signals() -> None:
@@ -395,7 +444,7 @@ def test_where_the_embedded_broker_is_not_installed_up_says_so(
 @pytest.mark.parametrize("secure", [False, True])
 @pytest.mark.parametrize(("status", "code"), [(200, 0), (503, 1)])
 def test_the_gateway_is_healthy_when_it_is_ready(
-    status: int, code: int, secure: bool, tmp_path: Path
+    status: int, code: int, tmp_path: Path, *, secure: bool
 ) -> None:
     class Ready(http.server.BaseHTTPRequestHandler):
         def do_GET(self) -> None:
