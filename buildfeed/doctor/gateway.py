@@ -60,7 +60,7 @@ def _ready(site: Site) -> Iterator[Finding]:
 
 def _headers(site: Site) -> Finding:
     answer = site.ask("/")
-    wanted = [*SECURITY_HEADERS, *([STRICT_TRANSPORT] if site.scheme == "https" else [])]
+    wanted = [*SECURITY_HEADERS, *([STRICT_TRANSPORT] if _is_strict(site) else [])]
     missing = [name for name in wanted if name not in answer.headers]
     if missing:
         meaning = f"{', '.join(missing)} is missing in an answer."
@@ -69,6 +69,17 @@ def _headers(site: Site) -> Finding:
             advice += f", and start the gateway with --origin {site.origin}"
         return fault("security headers", meaning, f"{advice}.")
     return ok("security headers", "all there.")
+
+
+def _is_strict(site: Site) -> bool:
+    """Tell whether browsers are told to come by https alone: not to `localhost` or an address."""
+    if site.scheme != "https" or site.host == "localhost" or site.host.endswith(".localhost"):
+        return False
+    try:
+        ipaddress.ip_address(site.host)
+    except ValueError:
+        return True
+    return False
 
 
 def _websocket(site: Site) -> Iterator[Finding]:

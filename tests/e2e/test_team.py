@@ -5,6 +5,7 @@ machine of one's own.
 """
 
 import re
+import ssl
 import subprocess
 import sys
 import time
@@ -39,7 +40,10 @@ class Team:
             for title, text in zip(parts[::2], parts[1::2], strict=True)
         }
         self.http = httpx.Client(
-            base_url=machine.url, verify=str(machine.certificate), trust_env=False, timeout=10
+            base_url=machine.url,
+            verify=ssl.create_default_context(cafile=machine.certificate),
+            trust_env=False,
+            timeout=10,
         )
 
     def read(self, title: str) -> str:
