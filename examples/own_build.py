@@ -74,8 +74,9 @@ def beat() -> None:
 def leave() -> None:
     """Remove the presence: we are no worker any more."""
     goodbye = client.publish(here, b"", 1, retain=True).mid
-    try:
-        while taken.get(timeout=10) != goodbye:  # also when the broker was away, and is back
+    end = time.monotonic() + 10
+    try:  # also when the broker was away, and is back
+        while taken.get(timeout=max(0, end - time.monotonic())) != goodbye:
             pass
     except Empty:
         print("The broker has not taken the end of the build.", file=sys.stderr)

@@ -119,17 +119,17 @@ def test_it_ends_its_build_when_it_is_ended(up: Web, tmp_path: Path) -> None:
 def test_with_a_token_it_shows_a_build_and_hears_a_stop(
     up: Web, tmp_path: Path, where: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    name = f"runner-{len(where)}"
-    token = People(up).token(name, "runner@own-token")
+    name = project = f"own-token-{len(where)}"
+    token = People(up).token(name, f"runner@{project}")
     login = f"{name}:{token}" if where == "in the address" else name
     monkeypatch.setenv("BUILDFEED_TOKEN", token)
     url = re.sub("//(.*@)?", f"//{login}@", mqtt_url(up))
-    with shown(up, "own-token", tmp_path / "never", url) as example:
-        halfway = until_halfway(up, "own-token")
+    with shown(up, project, tmp_path / "never", url) as example:
+        halfway = until_halfway(up, project)
         assert halfway["worker"].startswith(f"{name}-")
-        up.press_stop("own-token", halfway["build"])
+        up.press_stop(project, halfway["build"])
         assert example.wait(10) == 128 + signal.SIGTERM
-    up.until_status("own-token", halfway["build"], "stopped", seconds=5)
+    up.until_status(project, halfway["build"], "stopped", seconds=5)
     until(lambda: halfway["worker"] not in workers(up), "it is no worker any more")
 
 

@@ -239,13 +239,13 @@ async def test_a_badge_shows_what_is_ones_own(make: Callable[..., World], tokens
             assert answer.status_code == 200
             return answer.text.partition("<title>other: ")[2].partition("<")[0]
 
-        assert await word(whole) == "failed"
+        assert await word(whole) == "succeeded"
         assert await word(single) == "no builds"  # the one of eve has not ended
-        world.live.receive(ending(build="o2", project="other", status="succeeded"))
-        assert await word(single) == "succeeded"
-    everybody = make("viewer")
+        world.live.receive(ending(build="o2", project="other", status="failed"))
+        assert await word(single) == await word(whole) == "failed"
+    everybody = make("viewer@acme")
     async with everybody.client() as client:
-        assert "acme: failed" in (await client.get("/badge/acme.svg")).text
+        assert "acme: succeeded" in (await client.get("/badge/acme.svg")).text
 
 
 async def test_kinds_that_are_not_granted_are_neither_listed_nor_counted(
