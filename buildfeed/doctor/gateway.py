@@ -192,7 +192,9 @@ def _fed(feed: dict[str, Any]) -> Iterator[Finding]:
 def _address(site: Site) -> Iterator[Finding]:
     """Yield which address the gateway takes for ours, and whether one can be made up."""
     subject = "addresses of clients"
-    source = _LOOPBACK if _is_loopback(site.host) else ""
+    # A name may lead to the loopback, too, as that of Debian's own machine in its /etc/hosts.
+    by_loopback = _is_loopback(site.host) or _is_loopback(_own_address(site))
+    source = _LOOPBACK if by_loopback else ""
     asker = site.without_headers()
     answer = asker.ask("/api/session", source=source)
     found = answer.json() if answer.status == _OK else {}

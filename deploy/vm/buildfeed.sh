@@ -5,4 +5,4 @@ set -eu
 set -a
 . /etc/buildfeed.env
 LOGNAME=${SUDO_USER:-root}
-exec runuser -u buildfeed -- /opt/buildfeed/.venv/bin/buildfeed "$@"
+exec setpriv --reuid=buildfeed --regid=buildfeed --init-groups -- /opt/buildfeed/.venv/bin/buildfeed "$@"

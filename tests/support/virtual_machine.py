@@ -1,7 +1,7 @@
 """A machine as docs/team.md finds it, in a folder: its commands are run by a real shell.
 
 Paths of the system lie in the folder. What only a machine of one's own has is replaced by small
-scripts: sudo, apt-get, useradd, runuser, certbot (a certificate that signs itself), and systemd, of
+scripts: sudo, apt-get, useradd, setpriv, certbot (a certificate that signs itself), and systemd, of
 which `systemctl` does what the unit says as far as it can be done here. The packages of Python are
 those that are installed. Service, RabbitMQ, nginx, git, curl and sqlite3 are real.
 """
@@ -55,7 +55,7 @@ _PROGRAMS: Final = {
     "sudo": f'SUDO_USER={OPERATOR} exec "$@"',
     "apt-get": "",
     "useradd": "",
-    "runuser": 'shift 3; exec "$@"',
+    "setpriv": 'while [ "$1" != -- ]; do shift; done; shift; exec "$@"',
     "systemctl": _SYSTEMCTL,
     "certbot": """
         while [ "$1" != --domain ]; do shift; done
