@@ -142,7 +142,7 @@ def test_a_badge_is_answered_as_if_there_were_no_project(world: World) -> None:
                 del answer.headers[field]
         assert hidden.headers.multi_items() == nothing.headers.multi_items()
     shown = HTTP.get(f"{world.url}/badge/{HIDDEN}.svg", headers=world.of("ada"))
-    assert f"<title>{HIDDEN}: failed</title>" in shown.text
+    assert f"<title>{HIDDEN}: succeeded</title>" in shown.text
 
 
 def test_nothing_is_started_or_stopped_in_another_project(world: World) -> None:
