@@ -2,7 +2,7 @@
 # tests, `make check` the quick part of them, `make faults` (SEED=) the minutes-long ones that kill and
 # freeze things, `make torture` (SEED=) twenty viewers under 130 faults, `make fuzz` (SEED=) ten
 # minutes of made-up input at every door, `make audit` asks for known weaknesses of packages,
-# `make bench` compares the cost of a delivery with other servers (OPTIONS=--help). Each sets up what
+# `make images` pins the images of Docker by their digests, `make bench` compares the cost of a delivery with other servers (OPTIONS=--help). Each sets up what
 # it needs.
 
 export BUILDFEED_PORT := $(or $(PORT),$(BUILDFEED_PORT),8000)
@@ -10,7 +10,7 @@ export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
 SOURCES := pyproject.toml package-lock.json hatch_build.py
 
-.PHONY: run test check faults torture fuzz audit bench static lock clean
+.PHONY: run test check faults torture fuzz audit images bench static lock clean
 
 run: .venv/run
 	@exec buildfeed up
@@ -19,7 +19,7 @@ run: .venv/run
 # pyproject.toml, and starts brokers of its own.
 test: .venv/test node_modules static
 	@setup/packages.sh rabbitmq-server chromium-headless-shell libatomic1 haproxy \
-		mosquitto mosquitto-clients nginx-light openssl pgbouncer postgresql
+		mosquitto mosquitto-clients nginx-light openssl pgbouncer postgresql sqlite3 curl git
 	pytest -n 3 --dist loadfile --no-loadscope-reorder
 
 check: .venv/test static
@@ -41,6 +41,10 @@ fuzz: .venv/test
 
 audit:
 	@setup/audit.sh
+
+# Pins the images of Docker, too; needs Docker and its registry.
+images:
+	@setup/images.sh
 
 bench: .venv/test node_modules benchmarks/peers/node_modules
 	@setup/packages.sh gcc libc6-dev mosquitto

@@ -1,6 +1,11 @@
-"""Run a command and show it as a build: `python examples/own_build.py URL PROJECT COMMAND …`."""
+"""Run a command and show it as a build: `python examples/own_build.py URL PROJECT COMMAND …`.
+
+The URL has the name and the token of somebody with the grant `publish:PROJECT`. As others see a
+command line, the token may be in the environment instead: BUILDFEED_TOKEN.
+"""
 
 import json
+import os
 import re
 import secrets
 import signal
@@ -16,11 +21,16 @@ from paho.mqtt.client import CallbackAPIVersion, Client, MQTTMessageInfo
 
 project, command = "".join(sys.argv[2:3]), sys.argv[3:]
 if not command:
-    sys.exit("Usage: python examples/own_build.py mqtt://USER:PASSWORD@HOST:1883 PROJECT COMMAND …")
+    sys.exit("Usage: python examples/own_build.py mqtt://NAME:TOKEN@HOST:1883 PROJECT COMMAND …")
 url = urlsplit(sys.argv[1])
 digits = secrets.token_hex(9)
 build = f"{time.time_ns() // 10**6:012x}7{digits[:3]}8{digits[3:]}"  # UUIDv7: sorts by time
-worker = f"worker-{digits}"
+user = unquote(url.username or "")
+password = unquote(url.password or "") or os.environ.get("BUILDFEED_TOKEN", "")
+worker, session, stops = f"worker-{digits}", f"worker-{digits}", "builds/+/+/stop"
+if password.startswith("bf_"):  # a token: its own names, and no stops of other projects
+    worker, session = f"{user}-{digits[:8]}", f"{user}:{digits}"
+    stops = f"builds/{project}/+/stop"
 presence = {"worker": worker, "status": "online", "slots": 0}
 presence["builds"] = [{"project": project, "build": build, "attempt": 1}]
 here, stop = f"workers/{worker}/status", f"builds/{project}/{build}/stop"
@@ -42,7 +52,7 @@ def say(kind: str, type_: str, content: str | None = None, **new: object) -> MQT
 
 def up(_client: Client, _data: None, _flags: object, reason: object, _properties: object) -> None:
     """Listen for stops, and say who is here: after each connect."""
-    client.subscribe("builds/+/+/stop", 1)
+    client.subscribe(stops, 1)
     client.publish(here, json.dumps(presence), 1, retain=True)
     connected.put(reason)  # the last: a goodbye has to come after this
 
@@ -51,7 +61,7 @@ def lost(_client: Client, _data: None, _flags: object, reason: object, _properti
     """Say once why nobody may see the build; the client tries again by itself."""
     if reason.is_failure and not told.is_set():
         told.set()
-        print(f"The broker ended the connection: may {url.username} publish?", file=sys.stderr)
+        print(f"The broker ended the connection: may {user} publish?", file=sys.stderr)
 
 
 def beat() -> None:
@@ -64,8 +74,9 @@ def beat() -> None:
 def leave() -> None:
     """Remove the presence: we are no worker any more."""
     goodbye = client.publish(here, b"", 1, retain=True).mid
-    try:
-        while taken.get(timeout=10) != goodbye:  # also when the broker was away, and is back
+    end = time.monotonic() + 10
+    try:  # also when the broker was away, and is back
+        while taken.get(timeout=max(0, end - time.monotonic())) != goodbye:
             pass
     except Empty:
         print("The broker has not taken the end of the build.", file=sys.stderr)
@@ -73,8 +84,8 @@ def leave() -> None:
     client.loop_stop()  # once the goodbye has left
 
 
-client = Client(CallbackAPIVersion.VERSION2, client_id=worker)
-client.username_pw_set(unquote(url.username or ""), unquote(url.password or ""))
+client = Client(CallbackAPIVersion.VERSION2, client_id=session)
+client.username_pw_set(user, password)
 client.will_set(here, json.dumps(presence | {"status": "offline"}), 1, retain=True)
 client.on_connect = up
 client.on_message = lambda _client, _data, message: message.topic == stop and stopped.set()

@@ -40,6 +40,7 @@ from gateway.engine.limits import Limits
 from gateway.handover import Handover
 from gateway.http import failures
 from gateway.http.api import Api
+from gateway.http.badges import Badges
 from gateway.http.certificate import Certificate
 from gateway.http.cors import Cors
 from gateway.http.entrance import patience
@@ -232,12 +233,14 @@ class Gateway:
         self._links_to_us = links
         provider = settings.oidc.label if settings.oidc else ""
         self._sessions = Sessions(self.directory, links, provider)
+        self._badges = Badges(builds, links)
         self._api = Api(live, builds, self._commands, self._counters, drain, links=links)
 
     def routes(self) -> Iterator[BaseRoute]:
         """Yield the routing table."""
         api = [
             *self._api.routes(),
+            *self._badges.routes(),
             *self._sessions.routes(),
             *self._phone.routes(),
             *self._health.routes(),

@@ -110,3 +110,9 @@ def unknown_build(project: str, build: str) -> Problem:
     """Return the 404 for a build that neither the board nor history knows."""
     detail = f"There is no build {build} in project {project}."
     return Problem(HTTPStatus.NOT_FOUND, "unknown-build", detail)
+
+
+def unknown_project(project: str) -> Problem:
+    """Return the 404 for a project that one may not know of."""
+    detail = f"There is no project {project}."
+    return Problem(HTTPStatus.NOT_FOUND, "unknown-project", detail)

@@ -60,7 +60,7 @@ def _ready(site: Site) -> Iterator[Finding]:
 
 def _headers(site: Site) -> Finding:
     answer = site.ask("/")
-    wanted = [*SECURITY_HEADERS, *([STRICT_TRANSPORT] if site.scheme == "https" else [])]
+    wanted = [*SECURITY_HEADERS, *([STRICT_TRANSPORT] if _is_strict(site) else [])]
     missing = [name for name in wanted if name not in answer.headers]
     if missing:
         meaning = f"{', '.join(missing)} is missing in an answer."
@@ -69,6 +69,17 @@ def _headers(site: Site) -> Finding:
             advice += f", and start the gateway with --origin {site.origin}"
         return fault("security headers", meaning, f"{advice}.")
     return ok("security headers", "all there.")
+
+
+def _is_strict(site: Site) -> bool:
+    """Tell whether browsers are told to come by https alone: not to `localhost` or an address."""
+    if site.scheme != "https" or site.host == "localhost" or site.host.endswith(".localhost"):
+        return False
+    try:
+        ipaddress.ip_address(site.host)
+    except ValueError:
+        return True
+    return False
 
 
 def _websocket(site: Site) -> Iterator[Finding]:
@@ -181,7 +192,9 @@ def _fed(feed: dict[str, Any]) -> Iterator[Finding]:
 def _address(site: Site) -> Iterator[Finding]:
     """Yield which address the gateway takes for ours, and whether one can be made up."""
     subject = "addresses of clients"
-    source = _LOOPBACK if _is_loopback(site.host) else ""
+    # A name may lead to the loopback, too, as that of Debian's own machine in its /etc/hosts.
+    by_loopback = _is_loopback(site.host) or _is_loopback(_own_address(site))
+    source = _LOOPBACK if by_loopback else ""
     asker = site.without_headers()
     answer = asker.ask("/api/session", source=source)
     found = answer.json() if answer.status == _OK else {}

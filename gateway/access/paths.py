@@ -14,7 +14,8 @@ SOCKETS: Final = "/socket.io"
 OWN: Final = frozenset(
     (
         SOCKETS.strip("/"),
-        *("api", "favicon.svg", "healthz", "login", "metrics", "phone", "projects", "readyz"),
+        *("api", "badge", "favicon.svg", "healthz", "login", "metrics", "phone", "projects"),
+        "readyz",
         *("s", "scripts", "styles", "vendor"),
     )
 )

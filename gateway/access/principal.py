@@ -10,7 +10,7 @@ import msgspec
 from buildfeed.grants import Action, Area, Grant, Grants
 from buildfeed.history.tokens import OF_PROVIDER
 from gateway.access import hosts
-from gateway.problems import Problem, unknown_build
+from gateway.problems import Problem, unknown_build, unknown_project
 
 ANONYMOUS: Final = "anonymous"
 SCOPE: Final = "buildfeed.principal"
@@ -65,6 +65,11 @@ class Principal(msgspec.Struct, frozen=True, kw_only=True):
         """Return if one may know of a build; else raises Problem, as if there were none."""
         if not self.grants.sees(project, build):
             raise not_signed_in(self.why) if self.anonymous else unknown_build(project, build)
+
+    def need_to_know(self, project: str) -> None:
+        """Return if one may read anything of a project; else raises Problem, as if it were not."""
+        if self.grants.selection.within(project) is None:
+            raise not_signed_in(self.why) if self.anonymous else unknown_project(project)
 
     def refused(self, *missing: Grant) -> Problem:
         """Return the refusal of what needs the grants that are missing."""

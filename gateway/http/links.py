@@ -28,6 +28,10 @@ class Links:
         address = self._access.address(request.headers.get("host", ""))
         return f"{address}{path}" if address else str(request.url.replace(path=path, query=""))
 
+    def is_named(self, request: Request) -> bool:
+        """Tell whether the operator has said that browsers reach the host of a request."""
+        return self._access.address(request.headers.get("host", "")) is not None
+
     def is_secure(self, request: Request) -> bool:
         """Tell whether browsers reach the host of a request by https, as far as was said."""
         address = self._access.address(request.headers.get("host", ""))

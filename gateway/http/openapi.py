@@ -31,6 +31,7 @@ from gateway.http.answers import (
     SessionAnswer,
     ShareAnswer,
 )
+from gateway.http.badge import MEDIA_TYPE as BADGE
 from gateway.http.requests import ActivitiesRequest, SignInQuery
 from gateway.http.sessions import ShareRequest, SignInRequest
 from gateway.oidc.code_flow import BEGIN, END
@@ -104,6 +105,7 @@ _OPERATIONS: Final = {
     ("get", "/s/{secret}"): _Operation(answers={303: None}),
     ("get", BEGIN): _Operation(query=SignInQuery, answers={303: None}),
     ("get", END): _Operation(parameters=_OF_PROVIDER, answers={303: None}),
+    ("get", "/badge/{project}.svg"): _Operation(answers={200: BADGE, 304: None}),
     ("get", "/api/events"): _Operation(
         parameters=(_WATCH, _LAST_EVENT), answers={200: "text/event-stream"}
     ),

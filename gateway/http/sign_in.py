@@ -20,7 +20,7 @@ from gateway.http import failures
 from gateway.http.proxied_streams import STREAMS
 from gateway.problems import Problem
 
-_ASKED: Final = "/api/", "/metrics", "/s/"
+_ASKED: Final = "/api/", "/badge/", "/metrics", "/s/"
 """What begins the paths at which it matters who asks."""
 
 

@@ -58,6 +58,23 @@ class Builds:
         newest, _ = await self.newest(ListRequest(project=project, limit=1), selection)
         return newest[0] if newest else None
 
+    async def newest_ended(self, project: str, selection: Selection) -> BuildState | None:
+        """Return the newest build of a project in a selection that has ended, None if none has.
+
+        History is asked only where it knows more than the board.
+        """
+        within = selection.within(project)
+        if within is None:
+            return None
+        recorded: list[BuildState] = []
+        if not self._live.board.complete:
+            recorded = await answered(
+                self._store.newest, limit=1, project=project, selection=within, ended=True
+            )
+        known = (state for state in self._live.board.ended() if state.key in within)
+        newest, _ = listing.page(recorded, known, ListRequest(project=project, limit=1))
+        return newest[0] if newest else None
+
     async def count_activities(self, project: str, build: str, kinds: Collection[str]) -> int:
         """Return how many activities of a build history has; of `kinds` alone, if there are any."""
         return await answered(self._store.count_activities, project, build, kinds)

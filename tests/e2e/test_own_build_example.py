@@ -12,9 +12,11 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import pytest
 
 from support.brokers import Mosquitto
 from support.own_builds import mqtt_url, publishing_url
+from support.people import People
 from support.service import HTTP, Web, until
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "own_build.py"
@@ -30,11 +32,14 @@ print("[4/4] done")
 
 
 @contextmanager
-def shown(up: Web, project: str, until_there: Path) -> Iterator[subprocess.Popen[bytes]]:
+def shown(
+    up: Web, project: str, until_there: Path, url: str | None = None
+) -> Iterator[subprocess.Popen[bytes]]:
     """Run SCRIPT by the example."""
     command = [sys.executable, "-c", SCRIPT, str(until_there)]
     with subprocess.Popen(
-        [sys.executable, EXAMPLE, publishing_url(up), project, *command], stdout=subprocess.PIPE
+        [sys.executable, EXAMPLE, url or publishing_url(up), project, *command],
+        stdout=subprocess.PIPE,
     ) as example:
         try:
             yield example
@@ -108,6 +113,32 @@ def test_it_ends_its_build_when_it_is_ended(up: Web, tmp_path: Path) -> None:
         example.terminate()
         assert example.wait(10) == 128 + signal.SIGTERM
     up.until_status("own-ended", build, "stopped", seconds=5)
+
+
+@pytest.mark.parametrize("where", ["in the address", "in the environment"])
+def test_with_a_token_it_shows_a_build_and_hears_a_stop(
+    up: Web, tmp_path: Path, where: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    name = project = f"own-token-{len(where)}"
+    token = People(up).token(name, f"runner@{project}")
+    login = f"{name}:{token}" if where == "in the address" else name
+    monkeypatch.setenv("BUILDFEED_TOKEN", token)
+    url = re.sub("//(.*@)?", f"//{login}@", mqtt_url(up))
+    with shown(up, project, tmp_path / "never", url) as example:
+        halfway = until_halfway(up, project)
+        assert halfway["worker"].startswith(f"{name}-")
+        up.press_stop(project, halfway["build"])
+        assert example.wait(10) == 128 + signal.SIGTERM
+    up.until_status(project, halfway["build"], "stopped", seconds=5)
+    until(lambda: halfway["worker"] not in workers(up), "it is no worker any more")
+
+
+def test_with_a_token_for_another_project_it_says_so(up: Web) -> None:
+    token = People(up).token("elsewhere", "runner@own-elsewhere")
+    url = re.sub("//(.*@)?", f"//elsewhere:{token}@", mqtt_url(up))
+    refused = "The broker ended the connection: may elsewhere publish?"
+    lost = "The broker has not taken the end of the build."
+    assert run(url, "sleep", "1") == (0, [refused, lost])
 
 
 def test_it_returns_what_its_command_returns(up: Web) -> None:

@@ -25,6 +25,8 @@ from support.service import HTTP, Web
 
 HOST: Final = "builds.example"
 """A host that browsers reach by https."""
+EMBEDDED: Final = "GET /badge/x1.svg", "HEAD /badge/x1.svg"
+"""What pages of other sites may show, at the address that was named."""
 UPGRADE: Final = "Connection: Upgrade\r\nUpgrade: websocket\r\n"
 KEY: Final = "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
 SOCKET: Final = "/socket.io/?EIO=4&transport=websocket"
@@ -67,6 +69,10 @@ def expect(status: int, headers: httpx.Headers, what: str, *, secure: bool) -> N
             assert headers.get(name, "").startswith(value), (what, status, name)
         elif name == "cache-control":
             assert name in headers, (what, status, name)
+        elif (
+            name == "cross-origin-resource-policy" and what in EMBEDDED and secure and status < 400
+        ):
+            assert headers.get_list(name) == ["cross-origin"], (what, status, name)
         else:
             assert headers.get_list(name) == [value], (what, status, name)
     name, value = STRICT_TRANSPORT

@@ -128,6 +128,23 @@ def test_a_list_holds_and_counts_ones_own_only(world: World) -> None:
         assert (answer.status_code, answer.json()["grant"]) == (403, "operate")
 
 
+def test_a_badge_is_answered_as_if_there_were_no_project(world: World) -> None:
+    for name, status in (("bob", 404), (None, 401)):
+        headers = world.of(name) if name else {}
+        hidden, nothing = (
+            HTTP.get(f"{world.url}/badge/{project}.svg", headers=headers)
+            for project in (HIDDEN, "nowhere")
+        )
+        assert hidden.status_code == nothing.status_code == status
+        assert hidden.text.replace(HIDDEN, "nowhere") == nothing.text
+        for answer in (hidden, nothing):
+            for field in ("date", "content-length"):  # the body names the project that was asked
+                del answer.headers[field]
+        assert hidden.headers.multi_items() == nothing.headers.multi_items()
+    shown = HTTP.get(f"{world.url}/badge/{HIDDEN}.svg", headers=world.of("ada"))
+    assert f"<title>{HIDDEN}: succeeded</title>" in shown.text
+
+
 def test_nothing_is_started_or_stopped_in_another_project(world: World) -> None:
     url = f"{world.url}/api/projects/{HIDDEN}/builds"
     before = HTTP.get(f"{world.url}/api/builds?project={HIDDEN}", headers=world.of("ada")).json()
@@ -276,6 +293,7 @@ PATHS = {
     "its activities": "/api/projects/{project}/builds/{build}/activities",
     "the newest": "/api/projects/{project}/builds/latest",
     "a list": "/api/builds?project={project}",
+    "a badge": "/badge/{project}.svg",
     "events": "/api/events?watch=" + quote("builds/") + "{project}" + quote("/#"),
 }
 

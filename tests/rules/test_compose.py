@@ -7,6 +7,7 @@ import re
 import runpy
 import shutil
 import socket
+import ssl
 import subprocess
 import sys
 import threading
@@ -31,17 +32,26 @@ from buildfeed.broker.local.instance import LOGIN_SETTINGS, PLUGINS, WEB_SOCKET_
 from buildfeed.broker.local.listener import MQTT_PORT, WEB_SOCKET_PATH, WEB_SOCKET_PORT
 from buildfeed.cli import commands
 from hatch_build import MANIFEST
+from support.certificates import certificate
 
 ROOT = Path(__file__).parents[2]
 COMPOSE_TEXT = (ROOT / "compose.yaml").read_text()
 COMPOSE: dict[str, Any] = yaml.safe_load(COMPOSE_TEXT)
 SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
+ADDED: dict[str, dict[str, Any]] = {
+    name: yaml.safe_load((ROOT / "deploy" / f"{name}.yaml").read_text())["services"]["gateway"]
+    for name in ("proxy", "tls")
+}
+"""What is said of the gateway where others reach it."""
 OURS = {name: each for name, each in SERVICES.items() if "build" in each}
 DEFINITIONS = json.loads((ROOT / "deploy/rabbitmq/definitions.json").read_text())
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 DOCKERFILE = re.findall(
     r"^([A-Z]+) +(.+)$", (ROOT / "Dockerfile").read_text().replace("\\\n", " "), re.MULTILINE
 )
+
+DIGEST = r"(@sha256:[0-9a-f]{64})?"
+"""What setup/images.sh writes."""
 
 every_service = pytest.mark.parametrize("name", SERVICES)
 every_one_of_ours = pytest.mark.parametrize("name", OURS)
@@ -71,7 +81,8 @@ def test_it_has_every_part_of_buildfeed() -> None:
 
 @every_service
 def test_images_have_exact_versions(name: str) -> None:
-    assert re.fullmatch(r"[a-z]+:\d+\.\d+(\.\d+)?(-[a-z]+)?", SERVICES[name]["image"])
+    version = r"[a-z]+:\d+\.\d+(\.\d+)?(-[a-z]+)?"
+    assert re.fullmatch(version + DIGEST, SERVICES[name]["image"])
 
 
 @every_one_of_ours
@@ -136,6 +147,50 @@ def test_the_page_is_served_where_it_is_published_from() -> None:
 def test_everybody_may_do_everything_where_only_this_machine_reaches() -> None:
     assert OURS["gateway"]["environment"]["BUILDFEED_ANONYMOUS"] == "all"
     assert all(port.startswith("127.0.0.1:") for port in OURS["gateway"]["ports"])
+
+
+# deploy/proxy.yaml and deploy/tls.yaml
+
+
+every_addition = pytest.mark.parametrize("name", ADDED)
+
+
+@every_addition
+def test_where_others_reach_it_nobody_may_do_anything_without_a_token(name: str) -> None:
+    environment = ADDED[name]["environment"]
+    assert environment["BUILDFEED_ANONYMOUS"] == "${BUILDFEED_ANONYMOUS:-none}"
+    assert environment["BUILDFEED_ORIGINS"].startswith("${BUILDFEED_ORIGINS:?")
+
+
+@every_addition
+def test_what_is_published_further_speaks_https(name: str) -> None:
+    published = ADDED[name].get("ports", [])
+    assert bool(published) == (name == "tls")
+    port = OURS["gateway"]["environment"]["BUILDFEED_PORT"]
+    assert all(each.endswith(f":{port}") for each in published)
+    if published:
+        (folder,) = ADDED[name]["volumes"]
+        assert folder.endswith(":/tls:ro")
+        for file, variable in (("fullchain", "CERT"), ("privkey", "KEY")):
+            assert ADDED[name]["environment"][f"BUILDFEED_TLS_{variable}"] == f"/tls/{file}.pem"
+
+
+@every_addition
+def test_what_is_added_are_options_of_the_gateway(name: str) -> None:
+    context = commands.main.make_context("buildfeed", ["--help"], resilient_parsing=True)
+    command = commands.main.get_command(context, "gateway")
+    assert command
+    assert ADDED[name]["environment"].keys() <= {option.envvar for option in command.params}
+
+
+@every_addition
+def test_each_setting_of_env_is_documented(name: str) -> None:
+    text = (ROOT / "deploy" / f"{name}.yaml").read_text()
+    section = (ROOT / "docs/running.md").read_text().partition("### For a team")[2]
+    section = section.partition("\n### ")[0]
+    assert f"`COMPOSE_FILE=compose.yaml:deploy/{name}.yaml`" in section
+    for setting in set(re.findall(r"\$\{(\w+)", text)) - {"BUILDFEED_TRUSTED_PROXIES"}:
+        assert f"`{setting}=" in section
 
 
 # The users of RabbitMQ
@@ -259,6 +314,51 @@ def test_it_starts_everything_and_waits(up: Path) -> None:
     assert run(up, "--quiet-pull") == f"{wanted} in {up.parents[1]}\n"
 
 
+# setup/images.sh
+
+
+@pytest.fixture
+def images(up: Path) -> Path:
+    """A copy of images.sh beside what it writes; `docker` has a digest for each image but one."""
+    project = up.parents[1]
+    (project / "setup").mkdir()
+    for name in ("compose.yaml", "Dockerfile"):
+        shutil.copy(ROOT / name, project)
+    digest = "$(echo $4 | sha256sum | cut -c-64)"
+    (project / "docker").write_text(
+        f'#!/bin/sh\n[ $4 = postgres:broken ] || echo "\\"sha256:{digest}\\""\n'
+    )
+    return Path(shutil.copy(ROOT / "setup/images.sh", project / "setup"))
+
+
+def test_images_are_pinned_by_what_the_registry_says(images: Path) -> None:
+    run(images)
+    project = images.parents[1]
+    written = (project / "compose.yaml").read_text() + (project / "Dockerfile").read_text()
+    found = re.findall(r"[a-z]+:\d[\w.-]+@sha256:[0-9a-f]{64}(?= |$)", written, re.MULTILINE)
+    assert [each.partition(":")[0] for each in found] == [
+        "rabbitmq",
+        "postgres",
+        "python",
+        "python",
+    ]
+    bare = re.sub(r"@sha256:[0-9a-f]{64}", "", written)
+    assert bare == COMPOSE_TEXT + (ROOT / "Dockerfile").read_text()
+    run(images)
+    again = (project / "compose.yaml").read_text() + (project / "Dockerfile").read_text()
+    assert again == written
+
+
+def test_without_the_registry_nothing_is_written(images: Path) -> None:
+    compose = images.parents[1] / "compose.yaml"
+    text = re.sub(r"postgres:\d\S+", "postgres:broken", compose.read_text())
+    compose.write_text(text)
+    with pytest.raises(subprocess.CalledProcessError) as failed:
+        run(images)
+    assert b"The registry does not tell the digest of postgres:broken" in failed.value.stderr
+    assert compose.read_text() == text
+
+
 # Dockerfile
 
 
@@ -266,7 +366,7 @@ def test_both_stages_start_from_the_same_exact_image() -> None:
     images = {text.split(" AS ")[0] for text in arguments("FROM")}
     assert len(arguments("FROM")) == 2
     (image,) = images
-    assert re.fullmatch(r"python:3\.\d+\.\d+-slim-[a-z]+", image)
+    assert re.fullmatch(r"python:3\.\d+\.\d+-slim-[a-z]+" + DIGEST, image)
 
 
 def test_it_runs_our_command_as_nobody_in_particular_and_hears_signals() -> None:
@@ -351,8 +451,11 @@ def test_where_the_embedded_broker_is_not_installed_up_says_so(
 # Health checks
 
 
+@pytest.mark.parametrize("secure", [False, True])
 @pytest.mark.parametrize(("status", "code"), [(200, 0), (503, 1)])
-def test_the_gateway_is_healthy_when_it_is_ready(status: int, code: int) -> None:
+def test_the_gateway_is_healthy_when_it_is_ready(
+    status: int, code: int, tmp_path: Path, *, secure: bool
+) -> None:
     class Ready(http.server.BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             self.send_response(status if self.path == "/readyz" else 404)
@@ -361,9 +464,14 @@ def test_the_gateway_is_healthy_when_it_is_ready(status: int, code: int) -> None
         def log_message(self, *_: object) -> None:
             pass
 
+    *_, check = (ADDED["tls"] if secure else OURS["gateway"])["healthcheck"]["test"]
     with http.server.HTTPServer(("127.0.0.1", 0), Ready) as server:
+        if secure:
+            tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            file = certificate(tmp_path, "of.another.name")
+            tls.load_cert_chain(file, file.with_suffix(".key"))
+            server.socket = tls.wrap_socket(server.socket, server_side=True)
         threading.Thread(target=server.handle_request, daemon=True).start()
-        *_, check = OURS["gateway"]["healthcheck"]["test"]
         port = OURS["gateway"]["environment"]["BUILDFEED_PORT"]
         check = check.replace(port, str(server.server_port))
         done = subprocess.run([sys.executable, "-c", check], timeout=10, check=False)

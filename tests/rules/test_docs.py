@@ -25,6 +25,7 @@ from gateway.commands.requests import StartRequest, StopRequest
 from gateway.http import collection, requests
 from gateway.http.answers import AddressAnswer, PhoneAnswer
 from gateway.http.api import Api
+from gateway.http.badges import Badges
 from gateway.http.health import Health
 from gateway.http.oidc import OidcSignIn
 from gateway.http.openapi import OpenApi
@@ -278,6 +279,7 @@ def test_every_endpoint_is_described() -> None:
     events = SseTransport(*[None] * 3, backlog_bytes=0, frame_seconds=0, stuck_seconds=0)
     apis = [
         Api(*[None] * 5, links=None),
+        Badges(None, None),
         Health(None),
         events,
         Operations(*[None] * 4),

@@ -136,7 +136,7 @@ PURE = [
     *(f"{OIDC}/{name}.py" for name in ("claims", "code_flow", "settings")),
     "gateway/broker_auth/questions.py",
     *(f"gateway/engine/{name}.py" for name in ("frames", "handshake", "limits", "packets")),
-    *(f"gateway/http/{name}.py" for name in ("answers", "collection", "short_requests")),
+    *(f"gateway/http/{name}.py" for name in ("answers", "badge", "collection", "short_requests")),
     *(f"gateway/state/{name}.py" for name in ("changes", "counters", "event", "event_bodies")),
     *(f"gateway/state/{name}.py" for name in ("hub", "live", "overview", "places")),
     *(f"gateway/state/{name}.py" for name in ("recorder_lag", "roster")),

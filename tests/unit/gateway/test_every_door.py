@@ -197,6 +197,8 @@ async def test_of_another_project_nothing_is_learned(
                 assert (hidden.status_code, said) == (nothing.status_code, nothing.text), path
                 if "{build}" in path and not path.endswith("/stop"):
                     assert (hidden.status_code, slug(hidden)) == (404, "unknown-build"), path
+                elif path.startswith("/badge/"):
+                    assert (hidden.status_code, slug(hidden)) == (404, "unknown-project"), path
                 elif "{" in path or path in QUERIES:
                     assert (hidden.status_code, slug(hidden)) == (403, "not-allowed"), path
             assert not [each for each in SECRETS[1:] if each in nothing.text], (method, path)
@@ -230,6 +232,26 @@ async def test_lists_hold_and_count_what_is_ones_own(
         assert await listed("?project=nowhere") == ([], None)
         assert await listed("?status=running") == (["o2"], None)
         assert await listed("?project=other&status=failed") == ([], None)
+
+
+async def test_a_badge_shows_what_is_ones_own(make: Callable[..., World], tokens: Held) -> None:
+    world = make()
+    _, whole = tokens.add("bob", Grants.parse(["viewer@other"]))
+    _, single = tokens.add("eve", Grants.parse(["read:builds/other/o2/#"]))
+    async with world.client() as client:
+
+        async def word(secret: str) -> str:
+            answer = await client.get("/badge/other.svg", headers=bearer(secret))
+            assert answer.status_code == 200
+            return answer.text.partition("<title>other: ")[2].partition("<")[0]
+
+        assert await word(whole) == "succeeded"
+        assert await word(single) == "no builds"  # the one of eve has not ended
+        world.live.receive(ending(build="o2", project="other", status="failed"))
+        assert await word(single) == await word(whole) == "failed"
+    everybody = make("viewer@acme")
+    async with everybody.client() as client:
+        assert "acme: succeeded" in (await client.get("/badge/acme.svg")).text
 
 
 async def test_kinds_that_are_not_granted_are_neither_listed_nor_counted(

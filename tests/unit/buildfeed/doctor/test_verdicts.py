@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -20,6 +21,7 @@ from buildfeed.doctor import (
 from buildfeed.doctor.places import Places
 from buildfeed.doctor.web import Answer, Site
 from buildfeed.topics import KINDS, Topic
+from gateway.access.access import Access
 from gateway.problems import SECURITY_HEADERS, STRICT_TRANSPORT
 
 NOW = datetime(2026, 11, 21, 10, 15, tzinfo=UTC)
@@ -164,6 +166,22 @@ def test_odd_topics_are_none_of_ours() -> None:
         assert len(odd) == len(roles.LEAKS) + 1
         assert not roles.TOPICS & set(odd)
         assert all(len(roles.key(topic)) < 256 for topic in odd)
+
+
+@pytest.mark.parametrize(
+    ("url", "strict"),
+    [
+        ("https://builds.example", True),
+        ("http://builds.example", False),
+        ("https://localhost:8443", False),
+        ("https://builds.localhost", False),
+        ("https://192.0.2.7", False),
+        ("https://[2001:db8::1]:8443", False),
+    ],
+)
+def test_strict_transport_is_asked_for_where_a_gateway_says_it(url: str, *, strict: bool) -> None:
+    assert gateway._is_strict(Site(url)) is strict
+    assert Access([url]).is_secure(urlsplit(url).netloc) is strict
 
 
 def test_the_security_headers_are_those_of_the_gateway() -> None:
