@@ -54,7 +54,12 @@ class Principal(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def is_kept(self) -> bool:
         """Whether the history keeps what says who it is: a provider's token is kept nowhere."""
-        return not self.anonymous and (bool(self.session) or not self.token.startswith(OF_PROVIDER))
+        return not self.anonymous and (bool(self.session) or not self.is_of_provider)
+
+    @property
+    def is_of_provider(self) -> bool:
+        """Whether an OpenID provider says who it is, for whom no broker has a login."""
+        return self.token.startswith(OF_PROVIDER)
 
     def need(self, action: Action, project: str | None = None) -> None:
         """Return if an action is granted, in a project if one is named; raises Problem."""

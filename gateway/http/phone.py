@@ -112,7 +112,8 @@ def shown(address: BrokerAddress) -> dict[str, object]:
 
 def _login(who: Principal) -> str | None:
     """Return the name that one logs in with at a broker; None without a token for it."""
-    return None if who.anonymous or who.name.startswith(LINK_NAME) else who.name
+    has_none = who.anonymous or who.is_of_provider or who.name.startswith(LINK_NAME)
+    return None if has_none else who.name
 
 
 def _host(request: Request) -> str:

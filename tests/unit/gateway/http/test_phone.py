@@ -127,6 +127,16 @@ async def test_who_has_no_token_for_a_broker_has_no_name_there(tokens: Held) -> 
     assert (told.name, told.clientId, told.unreachable) == (None, None, phone.HERE)
 
 
+async def test_who_comes_by_a_provider_has_no_name_at_a_broker(tokens: Held) -> None:
+    read = Grants.parse(["viewer@acme"])
+    session = tokens.sign_in_person("oidc-ada", read, timedelta(hours=12))
+    async with application(tokens, HERE).client("http://127.0.0.1:8000") as client:
+        client.cookies.set("buildfeed", session, domain="127.0.0.1")
+        told = (await client.get(PATH)).json()
+    assert (told["name"], told["clientId"]) == (None, None)
+    assert told["topics"] == ["builds/acme/#", "projects/acme/latest"]
+
+
 async def test_who_may_read_nothing_is_refused(tokens: Held) -> None:
     _, secret = tokens.add("bob", Grants.parse(["start:acme"]))
     async with application(tokens, HERE).client() as client:
