@@ -122,6 +122,7 @@ def test_only_what_one_may_do_is_shown(
 ) -> None:
     boss = people.token(f"boss-{name}", ALL)
     build = people.start(boss, name, script=SLOW)["build"]
+    people.until_running(boss, name, build)  # builds of other tests may be before it
     viewer = new_page()
     viewer.goto(f"{web.url}/login#{people.token(f'{name}-v', f'viewer@{name}')}")
     expect_live(viewer)

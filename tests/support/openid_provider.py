@@ -8,7 +8,7 @@ from typing import Any, Self
 from urllib.parse import urlencode
 
 from support.packages import ROOT
-from support.service import HTTP
+from support.service import HTTP, until
 
 SECRET = "a secret: +/%"
 PEOPLE: dict[str, dict[str, Any]] = {
@@ -48,11 +48,15 @@ class OpenIdProvider:
             "people": PEOPLE,
         }
         script = ROOT / "tests/support/openid_provider.mjs"
-        self._process = subprocess.Popen(
-            [node, str(script), json.dumps(told)], stdout=subprocess.PIPE
-        )
+        until(lambda: self._serves([node, str(script), json.dumps(told)]), "its port is free")
+
+    def _serves(self, command: Sequence[str]) -> bool:
+        self._process = subprocess.Popen(command, stdout=subprocess.PIPE)
         assert self._process.stdout
-        assert self._process.stdout.readline() == b"ready\n"
+        if self._process.stdout.readline() == b"ready\n":
+            return True
+        self.stop()
+        return False
 
     def stop(self) -> None:
         if self._process:
