@@ -214,6 +214,18 @@ def test_strangers_fill_nothing_but_the_place_of_strangers(
     assert len(logged) == 1
 
 
+def test_messages_of_qos_2_that_are_never_released_fill_nothing(
+    embedded: Embedded, raw: Connecting, root: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(embedded_session, "MAX_UNRELEASED", 3)
+    client = raw(root, reader=True)
+    for number in (1, 2, 3, 3):  # the last is a repetition
+        client.send(0x34, text(f"{root}/any") + bytes([0, number]) + b"x" * 1000)
+        assert client.receive(4) == bytes([0x50, 2, 0, number])
+    client.send(0x34, text(f"{root}/any") + b"\x00\x04x")
+    assert client.receive(1) == b""
+
+
 def test_a_session_keeps_so_many_bytes_and_drops_the_oldest(
     embedded: Embedded, connect: Connect, root: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
