@@ -345,7 +345,7 @@ class Directory:
         Raises Problem when there are too many, and HistoryUnavailable.
         """
         self._count_made(who.name)
-        if who.expires:  # else a link could be made by a link, and so on for ever
+        if who.expires:
             lifetime = min(lifetime, who.expires - self.now())
         name = f"{LINK_NAME}{secrets.token_hex(4)}"
         grants = Grants([Grant("read", area)])
