@@ -34,7 +34,7 @@ from buildfeed.history.tokens import (
     TooManyLinks,
     digest,
 )
-from buildfeed.secret_kinds import COOKIE, LINK
+from buildfeed.secret_kinds import COOKIE, IN_COOKIES, LINK
 from gateway.access.audit import Audit
 from gateway.access.credentials import Shown, is_jwt
 from gateway.access.identity import Identity, Issuer
@@ -213,7 +213,8 @@ class Directory:
                 why = problem.extra["reason"]
                 if why == "unknown":
                     self._fail(address, now)
-                if why != "unknown" or by_session:  # browsers repeat a cookie again and again
+                # Browsers repeat a cookie again and again.
+                if why != "unknown" or credential.startswith(IN_COOKIES):
                     _remember(self._over, hash_, (why, problem.principal))
                 raise
         if self._number is None and not in_file:
