@@ -8,5 +8,7 @@ COOKIE: Final = "bs_"
 """A session of a browser."""
 LINK: Final = "bl_"
 """A link that shows a build."""
+IN_COOKIES: Final = COOKIE, LINK
+"""What a cookie may have; a token is for headers."""
 ANY: Final = f"{BEARER}|{COOKIE}|{LINK}"
 """Each of them, in a regular expression."""

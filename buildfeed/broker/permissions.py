@@ -18,7 +18,7 @@ SEPARATOR: Final = ":"
 over the session of somebody whose name begins like his own."""
 
 _OF_SERVICES: Final = "gateway", "worker", "recorder"
-"""What the client ids of services begin with. None of them has the separator."""
+"""What the client ids of services, and the names of workers, begin with. None has the separator."""
 
 
 def may_read(grants: Grants, filter_: str) -> bool:
@@ -42,12 +42,12 @@ def may_publish(name: str, grants: Grants, topic: str) -> bool:
     """Tell whether somebody of a name may publish on a topic.
 
     Those are activities of builds in the projects that `publish` names, and the presence of
-    runners whose names begin with this one's.
+    runners whose names begin with this one's, unless workers are called so.
     """
     worker = _named(topic, "workers", "status")
     if worker is not None:
         is_own = worker == name or worker.startswith(f"{name}-")
-        return is_own and bool(grants.areas("publish"))
+        return is_own and not name.startswith(_OF_SERVICES) and bool(grants.areas("publish"))
     try:
         parsed = Topic.parse(topic)
     except InvalidTopic:

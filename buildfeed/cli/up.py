@@ -113,7 +113,7 @@ async def _serve(settings: Settings, rabbitmq: PrivateRabbitMQ | None, alone: Al
         ready = asyncio.create_task(_announce(settings, urls))
         stack.callback(ready.cancel)
         if not settings.no_worker:
-            worker = _process("fakebuild", _without_provider(environment))
+            worker = _process("fakebuild", _of_worker(environment, urls))
             running.append(await stack.enter_async_context(worker))
         running.append(await stack.enter_async_context(_process("gateway", environment)))
         for ended in (await asyncio.wait(running, return_when=asyncio.FIRST_EXCEPTION))[0]:
@@ -188,9 +188,13 @@ def _public(settings: Settings, urls: Urls) -> Iterable[str]:
     return map(str, settings.mqtt_public_urls) if settings.mqtt_public_urls else urls.public
 
 
-def _without_provider(environment: Mapping[str, str]) -> dict[str, str]:
-    """Return an environment without what is for the gateway alone: a secret is in it."""
-    return {name: text for name, text in environment.items() if not name.startswith(oidc.VARIABLE)}
+def _of_worker(environment: Mapping[str, str], urls: Urls) -> dict[str, str]:
+    """Return an environment without what is for the gateway alone: secrets are in it."""
+    return {
+        name: text
+        for name, text in environment.items()
+        if not (name.startswith(oidc.VARIABLE) or name in urls.logins)
+    }
 
 
 async def _announce(settings: Settings, urls: Urls) -> None:

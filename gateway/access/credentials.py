@@ -14,7 +14,7 @@ import re
 from collections.abc import Iterator
 from typing import Final, NamedTuple
 
-from buildfeed.secret_kinds import BEARER, LINK
+from buildfeed.secret_kinds import BEARER, IN_COOKIES, LINK
 from gateway.access import hosts
 from gateway.access.anonymous import is_loopback
 
@@ -83,7 +83,8 @@ def cookies(header: str, host: str) -> tuple[str, ...]:
     """Return the secrets in the header `Cookie`, that of a session first.
 
     A cookie by its plain name counts only where the header `Host` names the loopback: elsewhere a
-    page of a neighbouring host could have set it (cookie tossing).
+    page of a neighbouring host could have set it (cookie tossing). What is no secret for a cookie
+    is none here: that of another program may have the same name.
     """
     if PLAIN_COOKIE not in header:
         return ()
@@ -91,7 +92,7 @@ def cookies(header: str, host: str) -> tuple[str, ...]:
     if (named := hosts.host(host)) and is_loopback(named.name):
         names = [SECURE_COOKIE, PLAIN_COOKIE, SECURE_LINK, PLAIN_LINK]
     found = dict(_pairs(header))
-    return tuple(found[name] for name in names if found.get(name))
+    return tuple(found[name] for name in names if found.get(name, "").startswith(IN_COOKIES))
 
 
 def shown(authorization: str, cookie: str, host: str) -> Shown:

@@ -34,7 +34,7 @@ from buildfeed.history.tokens import (
     TooManyLinks,
     digest,
 )
-from buildfeed.secret_kinds import COOKIE, LINK
+from buildfeed.secret_kinds import COOKIE, IN_COOKIES, LINK
 from gateway.access.audit import Audit
 from gateway.access.credentials import Shown, is_jwt
 from gateway.access.identity import Identity, Issuer
@@ -213,7 +213,8 @@ class Directory:
                 why = problem.extra["reason"]
                 if why == "unknown":
                     self._fail(address, now)
-                if why != "unknown" or by_session:  # browsers repeat a cookie again and again
+                # Browsers repeat a cookie again and again.
+                if why != "unknown" or credential.startswith(IN_COOKIES):
                     _remember(self._over, hash_, (why, problem.principal))
                 raise
         if self._number is None and not in_file:
@@ -345,7 +346,7 @@ class Directory:
         Raises Problem when there are too many, and HistoryUnavailable.
         """
         self._count_made(who.name)
-        if who.expires:  # else a link could be made by a link, and so on for ever
+        if who.expires:
             lifetime = min(lifetime, who.expires - self.now())
         name = f"{LINK_NAME}{secrets.token_hex(4)}"
         grants = Grants([Grant("read", area)])

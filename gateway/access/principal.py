@@ -8,7 +8,7 @@ from typing import Any, Final, cast
 import msgspec
 
 from buildfeed.grants import Action, Area, Grant, Grants
-from buildfeed.history.tokens import OF_PROVIDER
+from buildfeed.history.tokens import LINK_NAME, OF_PROVIDER
 from gateway.access import hosts
 from gateway.problems import Problem, unknown_build, unknown_project
 
@@ -50,6 +50,11 @@ class Principal(msgspec.Struct, frozen=True, kw_only=True):
     def anonymous(self) -> bool:
         """Whether nobody has said who it is."""
         return not self.token
+
+    @property
+    def by_link(self) -> bool:
+        """Whether this is somebody who follows a link, and nobody who is known."""
+        return self.name.startswith(LINK_NAME)
 
     @property
     def is_kept(self) -> bool:
@@ -120,6 +125,12 @@ def in_the_clear(host: str) -> Problem:
         "--tokens-by-http."
     )
     return Problem(HTTPStatus.BAD_REQUEST, "needs-https", detail)
+
+
+def by_a_link() -> Problem:
+    """Return the refusal of a link that somebody wants to make who came by one."""
+    detail = "You came by a link yourself: pass that on, or sign in to make another."
+    return Problem(HTTPStatus.FORBIDDEN, "not-allowed", detail)
 
 
 def other_principal() -> Problem:

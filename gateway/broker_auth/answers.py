@@ -10,6 +10,7 @@ from buildfeed.broker import permissions
 from buildfeed.grants import Grants
 from gateway.access.audit import Audit
 from gateway.access.principal import ANONYMOUS, Principal
+from gateway.broker_auth.leftovers import Leftovers
 from gateway.broker_auth.management import Management
 from gateway.broker_auth.questions import Question, allows, pattern_of, session_of
 from gateway.broker_auth.token_names import TokenNames
@@ -43,6 +44,7 @@ class Answers:
         self._audit = audit
         self._management = management
         self._vhost = vhost
+        self._leftovers = Leftovers(management, vhost)
         self._allowed: dict[tuple[str, str], float] = {}
         """When sessions were allowed, by user and session: RabbitMQ makes them a moment later."""
         self._log_limit = LogLimit(_LOGGED)
@@ -76,6 +78,7 @@ class Answers:
         if reason := await self._no_entry(question):
             self._audit.refused(who, "login", way, "", reason)
             return reason
+        await self._leftovers.remove(who.name, who.grants)
         self._audit.accepted(who, "login", way, "")
         return None
 

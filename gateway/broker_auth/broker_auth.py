@@ -27,7 +27,7 @@ class BrokerAuth:
         management, names = Management(management_url), TokenNames(tokens, directory)
         self._answers = Answers(names, management, directory.audit, vhost)
         self._listener = Listener(address, self._answers)
-        self._connections = Connections(names, management)
+        self._connections = Connections(names, management, vhost)
         self.parts = self._listener, self._connections
 
     def counts(self) -> dict[str, int]:

@@ -18,6 +18,7 @@ from buildfeed import names
 from buildfeed.errors import HistoryUnavailable
 from gateway.access.directory import LOOK_SECONDS
 from gateway.broker_auth.answers import MAX_CONNECTIONS
+from gateway.broker_auth.leftovers import Leftovers
 from gateway.broker_auth.management import Management, ManagementUnavailable, OpenConnection
 from gateway.broker_auth.token_names import TokenNames
 
@@ -35,8 +36,10 @@ log = logging.getLogger(__name__)
 class Connections:
     """The part of the gateway that looks through the connections at RabbitMQ."""
 
-    def __init__(self, tokens: TokenNames, management: Management) -> None:
+    def __init__(self, tokens: TokenNames, management: Management, vhost: str) -> None:
         self._tokens = tokens
+        self._leftovers = Leftovers(management, vhost)
+        self._has_looked = False
         self._management = management
         self._changed: set[str] = set()
         """The names of tokens that have changed since the last look at connections."""
@@ -81,6 +84,7 @@ class Connections:
             self._trouble = exc.reason
         else:
             self._trouble = ""
+            self._has_looked = True
             self._changed -= changed
             self._again = changed
         return self.closed.total() > before or bool(changed)
@@ -91,7 +95,11 @@ class Connections:
         """Close those of the connections of a user that have to end."""
         if not names.is_name(user) or not connections:
             return  # no token has such a name
-        if changed or not await self._tokens.good(user):
+        token = await self._tokens.good(user)
+        # Grants may have changed while no gateway ran, so at first one looks at subscriptions too.
+        if token and not changed and not self._has_looked:
+            changed = await self._leftovers.remove(user, token.grants)
+        if changed or not token:
             await self._management.close_all(user, _REASONS["token"])
             self._count(user, "token", len(connections))
             return

@@ -22,6 +22,7 @@ _MOST_BYTES: Final = 16 * 1024 * 1024
 _AT_ONCE: Final = 4
 """Questions at a time, each of which has a thread."""
 _MOST_QUEUES: Final = 100
+_OF_BINDINGS: Final = {"columns": "source,routing_key"}
 _OF_CONNECTIONS: Final = {"columns": "name,user,connected_at"}
 
 T = TypeVar("T")
@@ -55,6 +56,13 @@ class Queue(msgspec.Struct, frozen=True):
     def kept(self) -> bool:
         """Whether it stays when its client goes away."""
         return self.durable and not (self.auto_delete or self.exclusive)
+
+
+class Binding(msgspec.Struct, frozen=True):
+    """What a queue gets of an exchange, its `source`: messages with a routing key."""
+
+    source: str
+    key: str = msgspec.field(name="routing_key")
 
 
 class _User(msgspec.Struct, frozen=True):
@@ -105,6 +113,18 @@ class Management:
         }
         return (await self._get(f"queues/{quote(vhost, '')}", query, _Page)).items
 
+    async def bindings(self, vhost: str, queue: str) -> list[Binding]:
+        """Return the bindings of a queue, none if it is gone."""
+        path = f"queues/{quote(vhost, '')}/{quote(queue, '')}/bindings"
+        return await self._get(path, _OF_BINDINGS, list[Binding], missing=[])
+
+    async def delete_queue(self, vhost: str, queue: str) -> None:
+        """Delete a queue; it may be gone."""
+        path = f"/api/queues/{quote(vhost, '')}/{quote(queue, '')}"
+        status, _ = await self._ask("DELETE", path)
+        if status not in (HTTPStatus.NO_CONTENT, HTTPStatus.NOT_FOUND):
+            raise ManagementUnavailable(f"it answered {status}")
+
     async def close_all(self, user: str, reason: str) -> None:
         """Close all connections of a user; AMQP clients and the log hear the reason."""
         path = f"/api/connections/username/{quote(user, '')}"
@@ -115,8 +135,12 @@ class Management:
         path = f"/api/connections/{quote(connection, '')}"
         await self._ask("DELETE", path, {"X-Reason": reason})
 
-    async def _get(self, path: str, query: Mapping[str, str], type_: type[T]) -> T:
+    async def _get(
+        self, path: str, query: Mapping[str, str], type_: type[T], missing: T | None = None
+    ) -> T:
         status, body = await self._ask("GET", f"/api/{path}?{urlencode(query)}")
+        if status == HTTPStatus.NOT_FOUND and missing is not None:
+            return missing
         if status != HTTPStatus.OK:
             raise ManagementUnavailable(f"it answered {status}")
         try:

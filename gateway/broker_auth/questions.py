@@ -112,6 +112,12 @@ def allows(question: Question, grants: Grants, vhost: str) -> bool:
     return question.subject == "resource" and _resource(question, grants)
 
 
+def may_bind(grants: Grants, exchange: str, key: str) -> bool:
+    """Tell whether grants allow to read from an exchange by a routing key."""
+    topic = _topic_of(key)
+    return exchange == _EXCHANGE and topic is not None and permissions.may_read(grants, topic)
+
+
 def session_of(queue: str) -> str:
     """Return the client id of the queue of an MQTT session, and the name of any other queue."""
     if queue.startswith(_MQTT_QUEUE) and queue.endswith(_MQTT_ENDS):
@@ -137,14 +143,21 @@ def _resource(question: Question, grants: Grants) -> bool:
 
 
 def _topic(question: Question, grants: Grants) -> bool:
-    if not _NO_LEVEL.isdisjoint(question.key):
+    topic = _topic_of(question.key)
+    if topic is None:
         return False
-    topic = question.key.replace(".", "/").replace("*", "+")
     if question.permission == "read":
         return permissions.may_read(grants, topic)
     by_mqtt = question.client_id is not None
     is_write = question.permission == "write" and by_mqtt
     return is_write and permissions.may_publish(question.user, grants, topic)
+
+
+def _topic_of(key: str) -> str | None:
+    """Return the MQTT topic or filter of a routing key, None if no such has that key."""
+    if not _NO_LEVEL.isdisjoint(key):
+        return None
+    return key.replace(".", "/").replace("*", "+")
 
 
 def _fields(body: bytes) -> dict[str, str]:

@@ -10,7 +10,6 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from buildfeed.grants import Area, Grant, Grants
-from buildfeed.history.tokens import LINK_NAME
 from gateway.access import hosts, principal
 from gateway.access.principal import Principal
 from gateway.broker_address import BrokerAddress
@@ -112,7 +111,7 @@ def shown(address: BrokerAddress) -> dict[str, object]:
 
 def _login(who: Principal) -> str | None:
     """Return the name that one logs in with at a broker; None without a token for it."""
-    has_none = who.anonymous or who.is_of_provider or who.name.startswith(LINK_NAME)
+    has_none = who.anonymous or who.is_of_provider or who.by_link
     return None if has_none else who.name
 
 

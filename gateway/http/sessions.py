@@ -20,7 +20,7 @@ from buildfeed.history.tokens import LONGEST
 from buildfeed.secret_kinds import BEARER, LINK
 from gateway.access import principal
 from gateway.access.directory import Directory
-from gateway.access.principal import Principal, not_signed_in
+from gateway.access.principal import Principal, by_a_link, not_signed_in
 from gateway.http import cookies, requests
 from gateway.http.api import payload
 from gateway.http.audited import audited
@@ -106,6 +106,8 @@ class Sessions:
             who.need_to_see(project, build)
             if who.anonymous and not who.grants.may("operate"):
                 raise not_signed_in(who.why)  # or strangers could fill the history with links
+            if who.by_link:
+                raise by_a_link()  # or to revoke a link would not end those made by it
             if not who.grants.by("read", area):
                 raise who.refused(Grant("read", area))
             wanted = requests.body(await payload(request), ShareRequest)

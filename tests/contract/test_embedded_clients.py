@@ -3,7 +3,7 @@
 import logging
 import socket
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from urllib.parse import urlsplit
 
 import pytest
@@ -212,6 +212,34 @@ def test_strangers_fill_nothing_but_the_place_of_strangers(
             stranger.close()
     logged = [each for each in caplog.records if each.msg == "embedded.too_many_connections"]
     assert len(logged) == 1
+
+
+def test_messages_of_qos_2_that_are_never_released_fill_nothing(
+    embedded: Embedded, raw: Connecting, root: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(embedded_session, "MAX_UNRELEASED", 3)
+    client = raw(root, reader=True)
+    for number in (1, 2, 3, 3):  # the last is a repetition
+        client.send(0x34, text(f"{root}/any") + bytes([0, number]) + b"x" * 1000)
+        assert client.receive(4) == bytes([0x50, 2, 0, number])
+    client.send(0x34, text(f"{root}/any") + b"\x00\x04x")
+    assert client.receive(1) == b""
+
+
+def test_strangers_of_one_address_keep_nobody_else_out(
+    embedded: Embedded, raw: Connecting, root: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "MAX_STRANGERS_OF_ONE", 5)
+    address = urlsplit(embedded.url)
+    place, source = (address.hostname, address.port), ("127.0.0.2", 0)
+    with ExitStack() as stack:
+        for _ in range(20):
+            stranger = socket.create_connection(place, source_address=source)
+            stack.enter_context(stranger)
+        stranger.settimeout(3)  # less than a CONNECT may take
+        with suppress(ConnectionError):
+            assert stranger.recv(1) == b""
+        assert raw(root).connack == ACCEPTED
 
 
 def test_a_session_keeps_so_many_bytes_and_drops_the_oldest(

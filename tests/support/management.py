@@ -3,6 +3,7 @@
 import re
 
 from gateway.broker_auth.management import (
+    Binding,
     Management,
     ManagementUnavailable,
     OpenConnection,
@@ -18,6 +19,7 @@ class SaidManagement(Management):
         self.open: list[OpenConnection] = []
         self.own_users: set[str] = set()
         self.there: list[Queue] = []
+        self.bound: dict[str, list[Binding]] = {}
         self.closed: list[str] = []
         self.away = False
         self.listed: int | None = None
@@ -39,6 +41,16 @@ class SaidManagement(Management):
         self._answer()
         assert vhost == "/"
         return [queue for queue in self.there if re.search(pattern, queue.name)]
+
+    async def bindings(self, vhost: str, queue: str) -> list[Binding]:
+        self._answer()
+        assert vhost == "/"
+        return self.bound.get(queue, [])
+
+    async def delete_queue(self, vhost: str, queue: str) -> None:
+        self._answer()
+        assert vhost == "/"
+        self.there = [each for each in self.there if each.name != queue]
 
     async def close_all(self, user: str, reason: str) -> None:
         for each in await self.connections_of(user):

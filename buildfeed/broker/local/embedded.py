@@ -18,8 +18,10 @@ Relied on in amqtt, beside its documented interface: a listener of type EXTERNAL
 """
 
 import asyncio
+import ipaddress
 import logging
 import time
+from collections import Counter
 from collections.abc import Callable, Sequence
 from functools import partial
 from hmac import compare_digest
@@ -54,6 +56,8 @@ MAX_CLIENTS: Final = 1000
 
 MAX_STRANGERS: Final = 100
 """Open connections that have not logged in yet, among them."""
+MAX_STRANGERS_OF_ONE: Final = 50
+"""How many of these one address may have, or one network of 64 bits of IPv6: others come in too."""
 
 _TELL_SECONDS: Final = 60.0
 """Shortest time in seconds between two log lines about refused connections."""
@@ -97,7 +101,8 @@ class EmbeddedBroker:
         self._leaving: dict[str, asyncio.Task[None]] = {}
         """Holders whose connections and sessions are being ended, by their names."""
         self._clients: set[asyncio.Task[None]] = set()
-        self._strangers = 0
+        self._strangers: Counter[str] = Counter()
+        """Connections that have not logged in yet, by what stands for their addresses."""
         self._connections: dict[str, _Connection] = {}
         self._refused = 0
         self._told = -_TELL_SECONDS
@@ -130,13 +135,16 @@ class EmbeddedBroker:
     def _accept(
         self, listener: Listener, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
     ) -> None:
-        if len(self._clients) >= MAX_CLIENTS or self._strangers >= MAX_STRANGERS:
+        one = _owner(writer)
+        too_many = self._strangers.total() >= MAX_STRANGERS
+        too_many |= self._strangers[one] >= MAX_STRANGERS_OF_ONE
+        if len(self._clients) >= MAX_CLIENTS or too_many:
             writer.transport.abort()
             self._tell_refused()
             return
-        self._strangers += 1
+        self._strangers[one] += 1
         accepted(listener, writer)
-        client = asyncio.create_task(self._serve(listener, reader, writer))
+        client = asyncio.create_task(self._serve(listener, reader, writer, one))
         self._clients.add(client)
         client.add_done_callback(self._clients.discard)
 
@@ -147,7 +155,11 @@ class EmbeddedBroker:
             self._refused, self._told = 0, time.monotonic()
 
     async def _serve(
-        self, listener: Listener, below: asyncio.StreamReader, socket_: asyncio.StreamWriter
+        self,
+        listener: Listener,
+        below: asyncio.StreamReader,
+        socket_: asyncio.StreamWriter,
+        one: str,
     ) -> None:
         writer: Writer = socket_
         try:
@@ -161,7 +173,7 @@ class EmbeddedBroker:
                     connect = await parsed(first + body)
                     found = await self._log_in(connect, writer)
             finally:
-                self._strangers -= 1
+                self._strangers -= Counter([one])  # what is 0 goes
             # No await from here until it is among the connections: each of them counts.
             refusal = found if isinstance(found, bytes) else self._refusal(connect, found)
             if isinstance(found, bytes) or refusal:
@@ -286,6 +298,15 @@ class EmbeddedBroker:
             self._accounts.pop(name, None)
             self._holders = {k: each for k, each in self._holders.items() if each.name != name}
             del self._leaving[name]
+
+
+def _owner(writer: asyncio.StreamWriter) -> str:
+    """Return what stands for all addresses of the one who has that of a connection."""
+    peer = writer.get_extra_info("peername")
+    address = ipaddress.ip_address(peer[0].partition("%")[0]) if peer else None
+    if isinstance(address, ipaddress.IPv6Address) and not address.ipv4_mapped:
+        return str(ipaddress.ip_network((address, 64), strict=False))
+    return str(address or "")
 
 
 class _Connection:

@@ -40,6 +40,7 @@ from amqtt.mqtt.protocol.broker_handler import (
     UnSubscription,
 )
 from amqtt.mqtt.puback import PubackPacket
+from amqtt.mqtt.publish import PublishPacket
 from amqtt.mqtt.subscribe import SubscribePacket
 from amqtt.mqtt.unsubscribe import UnsubscribePacket
 from amqtt.session import ApplicationMessage, OutgoingApplicationMessage, Session
@@ -53,6 +54,9 @@ log = logging.getLogger(__name__)
 _CONNECTED: Final = "connected"
 _REFUSED: Final = 0x80
 """In a SUBACK (MQTT 3.1.1 §3.9.3)."""
+_QOS_2: Final = 2
+MAX_UNRELEASED: Final = WINDOW
+"""Messages of QoS 2 of one session that its client has not released (PUBREL): amqtt keeps each."""
 _PRESENCES: Final = "workers/"
 """How the topics of presences begin."""
 
@@ -275,6 +279,15 @@ class _Handler(BrokerProtocolHandler):  # type: ignore[misc]  # amqtt is not typ
     async def handle_unsubscribe(self, unsubscribe: UnsubscribePacket) -> None:
         unwanted = UnSubscription(unsubscribe.variable_header.packet_id, unsubscribe.payload.topics)
         await self._broker.unsubscribe(self.session, self, unwanted)
+
+    async def handle_publish(self, publish_packet: PublishPacket) -> None:
+        """Take a message; close the connection of a client that leaves too many unreleased."""
+        kept, number = self.session.inflight_in, publish_packet.packet_id
+        if publish_packet.qos == _QOS_2 and len(kept | {number: None}) > MAX_UNRELEASED:
+            log.info("embedded.too_many_unreleased", extra={"client": self.session.client_id})
+            await self.close()
+            return
+        await super().handle_publish(publish_packet)
 
     async def _handle_qos0_message_flow(self, message: ApplicationMessage) -> None:
         # As at QoS 1: with amqtt's `put_nowait` a later message could overtake this one.

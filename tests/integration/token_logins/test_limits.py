@@ -9,7 +9,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from pika.exceptions import AMQPConnectionError, ConnectionClosed
+from pika.exceptions import AMQPConnectionError, ChannelClosedByBroker, ConnectionClosed
 
 from buildfeed.grants import Grants
 from buildfeed.history.store import Store
@@ -108,6 +108,28 @@ def test_a_renewed_token_takes_over_its_session_and_the_old_one_ends(
     assert worker.publish("builds/acme/b4/status")
     last = connect("uma", "uma:app", clean=False)  # RabbitMQ does not say by which one came
     eventually(lambda: "builds/acme/b4/status" in [*again.received, *last.received])
+
+
+def test_a_token_with_other_grants_gets_nothing_of_the_one_before(
+    scene: Scene, connect: Connect, eventually: Callable[..., None]
+) -> None:
+    scene.add("leo", "viewer@*")
+    app = connect("leo", "leo:app", clean=False)
+    assert app.subscribe("builds/#")
+    with scene.channel("leo") as channel:
+        channel.queue_declare("leo:reports", durable=True)
+        channel.queue_bind("leo:reports", "amq.topic", "builds.#")
+    app.close()
+    scene.tokens.revoke("leo")
+    scene.add("leo", "viewer@acme")
+    until(lambda: connect("leo").accepted, "the new one is good", 2 * SECONDS)
+    assert connect("worker", "worker-1").publish("builds/shop/b5/status")
+    again = connect("leo", "leo:app", clean=False)
+    assert again.subscribe("builds/acme/#")
+    with scene.channel("leo") as channel, pytest.raises(ChannelClosedByBroker, match="NOT_FOUND"):
+        channel.basic_get("leo:reports")
+    assert connect("worker", "worker-1").publish("builds/acme/b6/status")
+    eventually(lambda: again.received == ["builds/acme/b6/status"])
 
 
 def test_while_the_gateway_is_away_services_go_on_and_nobody_new_comes(

@@ -75,6 +75,13 @@ def test_without_a_grant_to_publish_there_is_no_presence() -> None:
     assert not may_publish("ada", Grants.parse(["viewer@*"]), "workers/ada/status")
 
 
+@pytest.mark.parametrize("name", ["worker", "worker-1"])
+def test_whoever_is_called_like_a_worker_has_no_presence(name: str) -> None:
+    """That of a worker would be his: its builds would count as lost when he says so."""
+    for worker in (name, f"{name}-1a2b3c4d"):
+        assert not may_publish(name, GRANTS, f"workers/{worker}/status")
+
+
 @pytest.mark.parametrize(
     ("client_id", "own"),
     [

@@ -3,7 +3,8 @@
 import pytest
 from click.testing import CliRunner
 
-from buildfeed.cli.up import main
+from buildfeed.cli.broker import Urls
+from buildfeed.cli.up import _of_worker, main
 from buildfeed.worker.options import worker
 
 MQTT = "mqtt://127.0.0.1:1"
@@ -60,3 +61,10 @@ def test_seconds_are_a_number(option: str, value: str) -> None:
     result = CliRunner().invoke(click.command(command), [option, value])
     assert result.exit_code == 2
     assert f"Invalid value for '{option}'" in result.output
+
+
+def test_a_worker_gets_no_secrets_of_the_gateway() -> None:
+    logins = {"BUILDFEED_BROKER_AUTH_SECRET": "x", "BUILDFEED_MANAGEMENT_URL": "http://a:b@h"}
+    own = {"BUILDFEED_MQTT_URL": MQTT, "BUILDFEED_NAME": "w1"}
+    urls = Urls(MQTT, None, MQTT, logins=logins)
+    assert _of_worker({**own, **logins, "BUILDFEED_OIDC_CLIENT_SECRET": "x"}, urls) == own

@@ -33,7 +33,7 @@ def test_other_schemes_and_tokens_are_those_of_somebody_in_front(header: str) ->
 
 def test_what_is_too_long_is_cut_and_so_is_nobodys() -> None:
     assert len(bearer("Bearer bf_" + "x" * 60_000)) == 200
-    (cookie,) = cookies("buildfeed=" + "x" * 60_000, HERE)
+    (cookie,) = cookies("buildfeed=bs_" + "x" * 60_000, HERE)
     assert len(cookie) == 200
 
 
@@ -64,6 +64,12 @@ def test_a_plain_cookie_counts_on_the_loopback_alone(host: str) -> None:
 @pytest.mark.parametrize("host", [HERE, "localhost", "[::1]:8000", "x.localhost"])
 def test_the_loopback_has_many_names(host: str) -> None:
     assert cookies("buildfeed=bs_1", host) == ("bs_1",)
+
+
+def test_what_is_no_secret_for_a_cookie_is_none() -> None:
+    header = "buildfeed=bf_1; __Host-buildfeed=theme-dark; buildfeed-link=1; __Host-buildfeed-link="
+    assert cookies(header, HERE) == ()
+    assert cookies(f"{header}; buildfeed-link=bl_1", HERE) == ("bl_1",)
 
 
 def test_what_counts_first() -> None:

@@ -8,7 +8,7 @@ from buildfeed.grants import Grants
 from buildfeed.history.tokens import Tokens
 from gateway.access.directory import Directory
 from gateway.broker_auth.answers import MAX_CONNECTIONS, MAX_KEPT, MAX_SESSIONS, Answers
-from gateway.broker_auth.management import ManagementUnavailable, Queue
+from gateway.broker_auth.management import Binding, ManagementUnavailable, Queue
 from gateway.broker_auth.questions import Question
 from gateway.broker_auth.token_names import TokenNames
 from support.management import SaidManagement
@@ -89,6 +89,25 @@ async def test_a_token_has_five_connections(
     management.connect("ada")
     assert not await answers.answer(login(secret))
     assert answers.refused == {"connections": 1}
+
+
+COVERED = "builds.acme.#", "builds.acme.*.status", "projects.acme.latest"
+WIDER = "builds.#", "builds.shop.b1.log", "builds/acme.#"
+
+
+@pytest.mark.parametrize("key", [*COVERED, *WIDER])
+async def test_whoever_logs_in_has_nothing_of_a_token_that_could_read_more(
+    answers: Answers, management: SaidManagement, secret: str, key: str
+) -> None:
+    own, others = [queue("ada"), queue("ada:phone"), "ada:reports"], ["adam:reports", "builds"]
+    management.there = list(map(Queue, [*own, *others]))
+    for name in own:
+        keys = "builds.acme.b1.*", key
+        management.bound[name] = [Binding("", name), *(Binding("amq.topic", k) for k in keys)]
+    management.bound["adam:reports"] = [Binding("amq.topic", "builds.#")]
+    assert await answers.answer(login(secret))
+    left = [each.name for each in management.there]
+    assert left == [*(own if key in COVERED else []), *others]
 
 
 async def test_nobody_comes_in_while_it_cannot_be_counted(

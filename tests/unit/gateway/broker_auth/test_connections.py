@@ -13,6 +13,7 @@ from buildfeed.history.tokens import Tokens
 from gateway.access.directory import Directory
 from gateway.broker_auth.answers import MAX_CONNECTIONS
 from gateway.broker_auth.connections import Connections
+from gateway.broker_auth.management import Binding, Queue
 from gateway.broker_auth.token_names import TokenNames
 from support.management import SaidManagement
 
@@ -21,7 +22,7 @@ GRANTS = Grants.parse(["viewer@acme"])
 
 @pytest.fixture
 def connections(token_names: TokenNames, management: SaidManagement) -> Connections:
-    return Connections(token_names, management)
+    return Connections(token_names, management, "/")
 
 
 @asynccontextmanager
@@ -131,6 +132,23 @@ async def test_what_has_expired_is_closed(
     directory._ahead += timedelta(hours=2)
     assert await connections._look()
     assert management.closed == gone
+
+
+async def test_who_got_other_grants_while_no_gateway_ran_is_closed(
+    tokens: Tokens, connections: Connections, management: SaidManagement
+) -> None:
+    for name in ("ada", "bob"):
+        tokens.add(name, GRANTS)
+        management.there.append(Queue(f"mqtt-subscription-{name}qos1"))
+    management.bound = {
+        "mqtt-subscription-adaqos1": [Binding("amq.topic", "builds.acme.#")],
+        "mqtt-subscription-bobqos1": [Binding("amq.topic", "builds.#")],
+    }
+    management.connect("ada")
+    gone = management.connect("bob")
+    assert await connections._look()
+    assert management.closed == gone
+    assert [each.name for each in management.there] == ["mqtt-subscription-adaqos1"]
 
 
 async def test_while_the_history_is_away_nobody_is_closed_and_then_they_are(

@@ -236,6 +236,17 @@ async def test_strangers_who_may_read_make_no_links(tokens: Held) -> None:
     assert len(tokens.all()) == 1
 
 
+async def test_a_link_makes_no_links(site: Site, secret: str, tokens: Held) -> None:
+    """They would not end with it when it is revoked, and strangers could use all up."""
+    async with site.client() as client:
+        url = (await client.post(SHARE, headers=bearer(secret))).json()["url"]
+        link = url.rpartition("/")[2]
+        for headers in ({"Cookie": f"{LINK}={link}"}, bearer(link)):
+            answer = await client.post(SHARE, headers=headers)
+            assert (answer.status_code, slug(answer)) == (403, "not-allowed")
+    assert len(tokens.all()) == 2
+
+
 async def test_nobody_makes_many_links_in_a_minute(site: Site, secret: str) -> None:
     async with site.client() as client:
         answers = [(await client.post(SHARE, headers=bearer(secret))) for _ in range(31)]
