@@ -11,7 +11,7 @@ from playwright.sync_api import Page, expect
 from buildfeed.grants import Grants
 from buildfeed.history.database import Database
 from buildfeed.history.tokens import Tokens
-from support.service import HTTP, Web
+from support.service import HTTP, Web, until
 
 
 class People:
@@ -32,6 +32,16 @@ class People:
         answer = HTTP.post(path, json=body, headers={"Authorization": f"Bearer {token}"})
         assert answer.status_code == httpx.codes.ACCEPTED, answer.text
         return dict(answer.json())
+
+    def until_running(self, token: str, project: str, build: str) -> None:
+        """Wait until a build runs, for a minute."""
+        path = f"{self.web.url}/api/projects/{project}/builds/{build}"
+        headers = {"Authorization": f"Bearer {token}"}
+
+        def is_running() -> bool:
+            return HTTP.get(path, headers=headers).json()["status"] == "running"
+
+        until(is_running, "the build runs", 60)
 
 
 def enter(page: Page, token: str) -> None:
