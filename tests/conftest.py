@@ -19,7 +19,6 @@ from support.postgresql import PostgreSQL
 from support.rabbitmq import ControlledRabbitMQ
 
 _LEVEL = logging.root.level
-LONGEST = "test_team.py"
 PROXIES = ("http_proxy", "https_proxy", "ws_proxy", "wss_proxy", "all_proxy", "no_proxy")
 
 
@@ -53,18 +52,6 @@ def pytest_configure() -> None:
         share = (ports._LAST - ports._FIRST) // count
         ports._FIRST += number * share
         ports._LAST = ports._FIRST + share
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Have what takes two minutes begin before the other tests of whole paths.
-
-    In its place the processes that share the tests would wait for it at the end.
-    """
-    long = [item for item in items if item.path.name == LONGEST]
-    others = [item for item in items if item.path.name != LONGEST]
-    paths = (number for number, item in enumerate(others) if "contract" in item.path.parts)
-    at = next(paths, 0)
-    items[:] = others[:at] + long + others[at:]
 
 
 @pytest.fixture(autouse=True)
