@@ -63,10 +63,12 @@ def closed_up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Web]:
         yield web.until_ready()
 
 
-@pytest.fixture(scope="session")
-def people(closed_up: Web) -> People:
-    """Those who have tokens at `closed_up`."""
-    return People(closed_up)
+@pytest.fixture
+def people(closed_up: Web) -> Iterator[People]:
+    """Those who have tokens at `closed_up`; what they have started is stopped in the end."""
+    people = People(closed_up)
+    yield people
+    people.stop_all()  # else the next test's builds would wait for them
 
 
 @pytest.fixture

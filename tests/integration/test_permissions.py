@@ -286,6 +286,7 @@ def test_it_starts_again_with_the_same_definitions(
     before = definitions(broker)
     broker.server.kill()
     broker.server.start()
+    broker.server.ctl("await_startup")
     assert definitions(broker) == before
     assert connect("mobile").accepted
 

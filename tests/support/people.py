@@ -1,6 +1,7 @@
 """People who sign in: tokens in the history of a gateway, and pages of a browser."""
 
 import re
+import secrets
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ class People:
     def __init__(self, web: Web) -> None:
         self.web = web
         directory = Path(str(web.options["data_dir"]))
+        self._started: list[str] = []
         self.tokens = Tokens(Database(f"sqlite:///{directory / 'history.db'}"))
 
     def token(self, name: str, *grants: str, lifetime: timedelta | None = None) -> str:
@@ -31,7 +33,16 @@ class People:
         path = f"{self.web.url}/api/projects/{project}/builds"
         answer = HTTP.post(path, json=body, headers={"Authorization": f"Bearer {token}"})
         assert answer.status_code == httpx.codes.ACCEPTED, answer.text
-        return dict(answer.json())
+        build = dict(answer.json())
+        self._started.append(f"{path}/{build['build']}/stop")
+        return build
+
+    def stop_all(self) -> None:
+        """Stop all builds that were started."""
+        if self._started:
+            token = self.token(f"stopper-{secrets.token_hex(4)}", "stop:*")
+            for path in self._started:
+                HTTP.post(path, headers={"Authorization": f"Bearer {token}"})
 
     def until_running(self, token: str, project: str, build: str) -> None:
         """Wait until a build runs, for a minute."""
