@@ -4,6 +4,7 @@ import os
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -11,6 +12,7 @@ import pika
 from pika.adapters.blocking_connection import BlockingChannel
 
 from buildfeed.broker.local import ports
+from buildfeed.broker.local.rabbitmq import RabbitMQFailed
 from buildfeed.grants import Grants
 from buildfeed.history.store import Store
 from buildfeed.history.tokens import Tokens
@@ -18,7 +20,7 @@ from support.brokers import free_port
 from support.certificates import certificate
 from support.compose_rabbitmq import ComposeRabbitMQ, Session
 from support.documented_phone import tls_of_rabbitmq
-from support.service import Web
+from support.service import Web, until
 
 GRANTS: Final = {
     "ada": ["viewer@acme"],
@@ -43,9 +45,7 @@ class Scene:
         self.secrets: dict[str, str] = {}
         self.broker = ComposeRabbitMQ(directory)
         self.certificate = certificate(directory)
-        self.mqtts_port, self.wss_port = free_port(), free_port()
-        tls_of_rabbitmq(directory, self.certificate, self.mqtts_port, self.wss_port)
-        self.broker.server.start()
+        until(partial(self._boots, directory), "RabbitMQ boots", 120)
         server = self.broker.server
         port = ports.free_block(1, os.getpid())
         self.gateway = Web(
@@ -65,6 +65,17 @@ class Scene:
         self.gateway.until_ready()
         for name, grants in GRANTS.items():
             self.add(name, *grants)
+
+    def _boots(self, directory: Path) -> bool:
+        """Start RabbitMQ with listeners for TLS; it takes all addresses, so a port may be taken."""
+        self.mqtts_port = free_port(2)
+        self.wss_port = self.mqtts_port + 1
+        tls_of_rabbitmq(directory, self.certificate, self.mqtts_port, self.wss_port)
+        try:
+            self.broker.server.start()
+        except RabbitMQFailed:
+            return False
+        return True
 
     def add(self, name: str, *grants: str) -> None:
         _, self.secrets[name] = self.tokens.add(name, Grants.parse(grants))

@@ -15,7 +15,7 @@ from support.token_scene import Connect, Scene
 @pytest.fixture(scope="module")
 def scene(tmp_path_factory: pytest.TempPathFactory, sqlite_template: Path) -> Iterator[Scene]:
     with closing(Scene(tmp_path_factory.mktemp("logins"), sqlite_template)) as scene:
-        until(lambda: STREAM in scene.broker.server.ctl("list_queues", "name"), "the stream")
+        until(lambda: STREAM in scene.broker.server.ctl("list_queues", "name"), "the stream", 60)
         yield scene
 
 
