@@ -87,6 +87,7 @@ class Directory:
         self._tokens = tokens
         self._is_private = is_private
         self._looking = False
+        """Whether changes are looked for: not while nobody is known, whom they could concern."""
         self._file = file or TokenFile(None)
         self._issuer = issuer
         self._failures = RateLimit(MOST_FAILURES)

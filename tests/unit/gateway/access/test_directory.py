@@ -43,6 +43,23 @@ async def test_a_token_stands_for_its_principal(tokens: Held, directory: Directo
     assert tokens.asked.count("find") == 1
 
 
+async def test_changes_are_looked_for_while_somebody_is_known(
+    tokens: Held, directory: Directory
+) -> None:
+    for _ in range(3):
+        await directory._look_for_those_known()
+    assert tokens.asked == []
+    tokens.at += HOUR  # of the database: the directory has not heard of it
+    _, secret = tokens.add("ada", VIEWER, HOUR)
+    await directory.find(secret, HERE)
+    assert tokens.asked.count("changes") == 1
+    assert directory.now() >= tokens.at
+    tokens.revoke("ada")
+    await directory._look_for_those_known()
+    assert tokens.asked.count("changes") == 2
+    assert directory.known(secret) is None
+
+
 async def test_nothing_is_shown_by_somebody_anonymous(directory: Directory) -> None:
     who = await directory.find("", HERE)
     assert (who.name, who.anonymous, who.why) == (ANONYMOUS, True, "missing")
