@@ -15,6 +15,7 @@ Relied on by transports: a backlog that is empty is false, yet it still counts i
 """
 
 from collections import deque
+from collections.abc import Iterator
 from itertools import count
 from typing import Final, Generic, TypeVar
 
@@ -113,6 +114,10 @@ class Backlogs(Generic[W]):
     def merged(self) -> int:
         """States left out in all of them, and in those that are gone."""
         return self._merged + sum(backlog.merged for backlog in self._of.values())
+
+    def merging(self) -> Iterator[W]:
+        """Yield the watchers that had states left out since they have a backlog."""
+        return (watcher for watcher, backlog in self._of.items() if backlog.merged)
 
     def get(self, watcher: W) -> Backlog | None:
         """Return a watcher's backlog if it has one."""

@@ -141,14 +141,18 @@ class FanOut:
         return audience
 
     def _everyone(self) -> Audience[Connection]:
-        """Return all connections but those that are to hear of their own merged states."""
-        everyone = []
-        for connection in self._connections.values():
-            if self._merged_for(connection) and not connection.slow:
-                connection.write(self._feed_for(connection))
-            else:
-                everyone.append(connection)
-        return Audience(everyone)
+        """Return all connections but those that are told apart how many states were merged for them.
+
+        With the events of all watchers it is one audience, so that a `feed` shares their writes.
+        """
+        apart = {
+            connection.sid: connection
+            for connection in {*self._merged, *self._backlogs.merging()}
+            if not connection.slow and self.has(connection.sid)
+        }
+        for connection in apart.values():
+            connection.write(self._feed_for(connection))
+        return self._of(frozenset(self._connections.keys() - apart.keys()))
 
     def _flush(self) -> None:
         """Write what is due: to each watcher, all of it in one write."""

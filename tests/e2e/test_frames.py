@@ -2,7 +2,8 @@
 
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -21,6 +22,8 @@ BUILDS = [f"b{number:02}" for number in range(20)]
 STEPS = 100
 ERRORS = range(7, STEPS, 31)
 PAUSE_SECONDS = 0.01
+AHEAD = 20
+"""Steps that the load may be ahead of a watcher: fewer bytes than make a connection slow."""
 
 
 @pytest.fixture(scope="module")
@@ -46,6 +49,11 @@ def told(activity: Activity) -> tuple[str, str, int, int]:
 
 def heard(body: dict[str, Any]) -> tuple[str, str, int, int]:
     return body["build"], body["kind"], body["attempt"], body["seq"]
+
+
+def newest(bodies: list[dict[str, Any]]) -> int:
+    """Return the number of the newest step that a watcher has heard of; -1 for none."""
+    return max((body["seq"] for body in bodies), default=-1)
 
 
 def flood() -> Iterator[list[Activity]]:
@@ -74,12 +82,17 @@ def test_errors_beginnings_and_endings_are_never_merged(broker: Mosquitto, gatew
         clients.append(client)
 
     with watching(gateway, "builds/acme/#") as stream:
+        following: dict[str, Callable[[], list[Any]]]
+        following = {name: partial(list, bodies) for name, bodies in seen.items()}
+        following["SSE"] = stream.bodies
         published: list[Activity] = []
-        for step in flood():
+        for number, step in enumerate(flood()):
             for activity in step:
                 publisher.publish(str(activity.topic), encode(activity), qos=1)
             published += step
-            time.sleep(PAUSE_SECONDS)  # the pace of the load; nothing is waited for
+            time.sleep(PAUSE_SECONDS)  # the pace of the load
+            for name, bodies in following.items():  # for who is slow, errors are merged too
+                until(lambda bodies=bodies: newest(bodies()) > number - AHEAD, f"{name} follows")
 
         def ended(bodies: list[dict[str, Any]]) -> bool:
             return sum(body["status"] == "failed" for body in list(bodies)) >= len(BUILDS)

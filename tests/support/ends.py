@@ -55,8 +55,10 @@ class Ending:
             until(lambda: not self.left(), "nothing is left", 30)
         except AssertionError:
             raise AssertionError(f"{what}: left {self.left()}\n{self.web.text}") from None
-        # Python says so itself when it is interrupted before it has come to our code.
-        of_ours = "Traceback" in self.web.text and "runpy" not in self.web.text
+        # Python says so itself when it is interrupted before it has come to our code, or when a
+        # process of `multiprocessing` finds that who began it is gone.
+        before_ours = any(each in self.web.text for each in ("runpy", "in spawn_main"))
+        of_ours = "Traceback" in self.web.text and not before_ours
         assert not of_ours, f"{what}\n{self.web.text}"
 
 
