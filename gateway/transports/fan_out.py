@@ -141,7 +141,7 @@ class FanOut:
         return audience
 
     def _everyone(self) -> Audience[Connection]:
-        """Return all connections but those that are told apart how many states were merged for them.
+        """Return all connections but those that hear apart how many states were merged for them.
 
         With the events of all watchers it is one audience, so that a `feed` shares their writes.
         """
