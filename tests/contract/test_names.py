@@ -154,4 +154,5 @@ async def test_of_several_recorders_that_come_at_once_one_stays(run: Start, root
     await until(lambda: sum(each._process.poll() is None for each in several) == 1, 20)  # type: ignore[union-attr]
     (one,) = [each for each in several if each._process and each._process.poll() is None]
     await logged(one, "recorder.ready")
-    assert "mqtt.down" not in one.text
+    # On a busy machine another may have had the session for a moment.
+    await until(lambda: one.text.rfind("mqtt.up") > one.text.rfind("mqtt.down"))
