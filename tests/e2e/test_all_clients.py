@@ -83,6 +83,7 @@ def several(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Web]:
     directory = tmp_path_factory.mktemp("several")
     options = {"port": port, "mqtt_port": port + 1, "workers": PROCESSES}
     with Web("up", directory, **options) as web:
+        web.until_ready()
         until(lambda: web.text.count("gateway.caught_up") == PROCESSES, "all processes", 60)
         yield web
 

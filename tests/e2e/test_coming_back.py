@@ -67,6 +67,7 @@ def test_another_process_gives_a_snapshot_and_so_does_a_restarted_one(
     port = ports.free_block(2, os.getpid()) or 0
     options = {"port": port, "mqtt_port": port + 1, "workers": workers}
     with Web("up", tmp_path, **options) as web:
+        web.until_ready()
         until(lambda: web.text.count("gateway.caught_up") == workers, "all processes", 60)
         build = web.press_start("back", script=FAST)["build"]
         web.until_status("back", build, "succeeded")

@@ -22,6 +22,7 @@ def web(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Web]:
     directory = tmp_path_factory.mktemp("handed-over")
     options = {"port": port, "mqtt_port": port + 1, "workers": PROCESSES}
     with Web("up", directory, **options, no_worker=True) as web:
+        web.until_ready()
         until(lambda: web.text.count("gateway.caught_up") == PROCESSES, "all processes", 60)
         yield web
         assert "Traceback" not in web.text

@@ -24,6 +24,7 @@ def web(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
     directory = tmp_path_factory.mktemp("leaving")
     options = {"port": port, "mqtt_port": port + 1, "workers": request.param}
     with Web("up", directory, **options) as web:
+        web.until_ready()
         until(lambda: web.text.count("gateway.caught_up") == request.param, "all processes", 60)
         for _ in range(20):  # there is something to send
             web.press_start("leaving", script={"seconds": 30, "steps": 300, "errors": [3]})

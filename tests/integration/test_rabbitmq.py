@@ -58,14 +58,17 @@ def in_the_queue(broker: PrivateRabbitMQ) -> int:
 
 
 def stored(broker: PrivateRabbitMQ, name: str) -> bool:
-    """Whether a name is on the disk, where RabbitMQ writes what there is a while after it says so.
+    """Whether the name of a queue is on the disk, where RabbitMQ writes it after it says so.
 
     Its confirm of a message is of the message alone: of a queue that is not stored yet a crash
-    leaves nothing.
+    leaves nothing. The folder of messages has the name at once, in a file that nothing is
+    recovered from.
     """
     for path in (broker._instance.directory / "mnesia").rglob("*"):
+        if "msg_stores" in path.parts or not path.is_file():
+            continue
         with suppress(FileNotFoundError):  # a log that was closed meanwhile
-            if path.is_file() and name.encode() in path.read_bytes():
+            if name.encode() in path.read_bytes():
                 return True
     return False
 
