@@ -44,6 +44,12 @@ Key = tuple[str, str]
 Percent = Annotated[int, Meta(ge=0, le=100)]
 Count = Annotated[int, Meta(ge=0, le=2**53 - 1)]  # the largest integer that a browser holds exactly
 ShortText = Annotated[str, Meta(min_length=1, max_length=200)]
+Position = Annotated[int, Meta(ge=1, le=2**53 - 1)]
+Parameter = Annotated[str, Meta(max_length=1024)]
+Parameters = Annotated[dict[names.Name, Parameter], Meta(max_length=20)]
+Phase = Annotated[str, Meta(max_length=200)]
+Address = Annotated[str, Meta(max_length=1024, pattern=r"^https?://[^\s/]")]
+ExitCode = Annotated[int, Meta(ge=-64, le=255)]
 Level = Annotated[str, Meta(extra_json_schema={"pattern": names.PATTERN})]
 """A name that is a level of the topic: it is checked there, once for many activities."""
 
@@ -59,6 +65,14 @@ class Script(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     errors: Annotated[tuple[Percent, ...], Meta(max_length=1000)] = (70,)
 
 
+class Source(msgspec.Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True):
+    """The place of an error: a file, relative to the directory of the build if it lies below it."""
+
+    file: Annotated[str, Meta(min_length=1, max_length=1024)]
+    line: Position | UnsetType = UNSET
+    column: Position | UnsetType = UNSET
+
+
 class Actor(msgspec.Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True):
     """The actor: a `Service` is a worker, a `Person` is somebody who starts or stops builds."""
 
@@ -68,7 +82,12 @@ class Actor(msgspec.Struct, frozen=True, kw_only=True, gc=False, omit_defaults=T
 
 
 class Build(msgspec.Struct, frozen=True, kw_only=True, gc=False, rename="camel"):
-    """The whole state of a build, as every activity carries it."""
+    """The whole state of a build, as every activity carries it.
+
+    `job` is what a worker was asked to run, with `parameters`; a fake build has a `script` instead.
+    `done` of `total` are steps, where a tool counts them. While a build is `indeterminate` its
+    `progress` says nothing. A negative `exit_code` is the signal that ended the command.
+    """
 
     type: Literal["Build"] = "Build"
     id: str
@@ -83,6 +102,15 @@ class Build(msgspec.Struct, frozen=True, kw_only=True, gc=False, rename="camel")
     by: ShortText | UnsetType = UNSET
     priority: Priority = "normal"
     script: Script | UnsetType = UNSET
+    job: names.Name | UnsetType = UNSET
+    parameters: Parameters | UnsetType = UNSET
+    title: ShortText | UnsetType = UNSET
+    phase: Phase | UnsetType = UNSET
+    done: Count | UnsetType = UNSET
+    total: Count | UnsetType = UNSET
+    indeterminate: bool | UnsetType = UNSET
+    exit_code: ExitCode | UnsetType = UNSET
+    url: Address | UnsetType = UNSET
     queued_time: Time | UnsetType = UNSET
     not_before: Time | UnsetType = UNSET
     start_time: Time | UnsetType = UNSET
@@ -114,6 +142,9 @@ Type = Literal["Offer", "Undo", "Accept", "Update", "Flag", "Add"]
 class Activity(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One thing that happened to a build, and the state of the build since then.
 
+    `source` is the place of an error (`Flag`). `offset` orders output (`Add`): the bytes of the
+    attempt's output before `content`.
+
     The `@context` is the same for all: `document` writes it, and it is never read.
     """
 
@@ -124,6 +155,8 @@ class Activity(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     actor: Actor
     object: Build
     content: str | UnsetType = UNSET
+    source: Source | UnsetType = UNSET
+    offset: Count | UnsetType = UNSET
 
     @classmethod
     def about(
@@ -134,6 +167,8 @@ class Activity(msgspec.Struct, frozen=True, kw_only=True, gc=False):
         published: datetime,
         *,
         content: str | UnsetType = UNSET,
+        source: Source | UnsetType = UNSET,
+        offset: int | UnsetType = UNSET,
     ) -> Self:
         """Return the activity of `type_` with state `build`; its id is made of attempt and seq."""
         return cls(
@@ -144,6 +179,8 @@ class Activity(msgspec.Struct, frozen=True, kw_only=True, gc=False):
             actor=actor,
             object=build,
             content=content,
+            source=source,
+            offset=offset,
         )
 
     @property
@@ -193,7 +230,8 @@ def worker_actor(name: str) -> Actor:
 def summarize(build: Build) -> str:
     """Return the state in one plain sentence, for readers that know no `Build`."""
     text = f"{build.project} {build.build} is "
-    text += f"{build.progress} % done" if build.status == "running" else build.status
+    known = build.status == "running" and build.indeterminate is not True
+    text += f"{build.progress} % done" if known else build.status
     if build.errors:
         text += f", {build.errors} error{'s' if build.errors > 1 else ''}"
     return text

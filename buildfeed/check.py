@@ -12,10 +12,10 @@ from typing import Any, Final
 import msgspec
 
 from buildfeed import activity, documents, presence
-from buildfeed.activity import MAX_BYTES, Activity, Actor, Build, Script
+from buildfeed.activity import MAX_BYTES, Activity, Actor, Build, Script, Source
 from buildfeed.errors import BuildfeedError, InvalidActivity, InvalidTopic
 from buildfeed.names import PATTERN
-from buildfeed.presence import Presence, RunningBuild
+from buildfeed.presence import OfferedJob, Presence, RunningBuild
 from buildfeed.times import canonical, is_time
 from buildfeed.topics import KINDS
 
@@ -26,6 +26,8 @@ _STRUCTS: Final[Mapping[str, type[msgspec.Struct]]] = {
     "script": Script,
     "builds": RunningBuild,
     "keeps": RunningBuild,
+    "jobs": OfferedJob,
+    "source": Source,
 }
 _NOT_PUBLISHED: Final = {
     "start": "the gateway publishes starts: ask for a build over HTTP",

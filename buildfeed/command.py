@@ -18,13 +18,16 @@ def start(
     now: datetime,
     *,
     by: str,
-    script: Script | UnsetType,
+    script: Script | UnsetType = UNSET,
+    job: str | UnsetType = UNSET,
+    parameters: dict[str, str] | UnsetType = UNSET,
     priority: Priority,
     delay: float = 0,
 ) -> Activity:
     """Return the `Offer` of a new build: its activity `(0, 0)`. It begins after `delay` seconds.
 
-    Without a `script` the runner decides what the build does.
+    It is a fake build by a `script`, or a `job` of the project with its `parameters`. Without
+    either the runner decides what the build does.
     """
     state = Build(
         id=urn(project, build),
@@ -38,6 +41,8 @@ def start(
         by=by,
         priority=priority,
         script=script,
+        job=job,
+        parameters=parameters,
         queued_time=now,
         not_before=now + timedelta(seconds=delay) if delay else UNSET,
     )
@@ -57,6 +62,11 @@ def again(start: Build, build: str, now: datetime) -> Activity:
         progress=0,
         errors=0,
         error=UNSET,
+        phase=UNSET,
+        done=UNSET,
+        total=UNSET,
+        indeterminate=UNSET,
+        exit_code=UNSET,
         attempt=0,
         seq=0,
         queued_time=now,

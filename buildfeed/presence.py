@@ -1,8 +1,9 @@
 """The presence of a worker: its state, retained on `workers/{worker}/status`. Pure."""
 
-from typing import Any, Final, Literal
+from typing import Annotated, Any, Final, Literal
 
 import msgspec
+from msgspec import UNSET, UnsetType
 
 from buildfeed import documents
 from buildfeed.activity import Count, Key
@@ -12,6 +13,9 @@ from buildfeed.topics import worker_status
 
 MAX_BYTES: Final = 256 * 1024
 """Largest presence, in bytes of JSON."""
+
+MOST_JOBS: Final = 200
+"""Jobs that a worker may offer."""
 
 REPEAT_SECONDS: Final = 10.0
 """Longest time in seconds between two presences of a worker."""
@@ -33,6 +37,14 @@ class RunningBuild(msgspec.Struct, frozen=True):
         return self.project, self.build
 
 
+class OfferedJob(msgspec.Struct, frozen=True):
+    """A job of a project that a worker can run, and the names of its parameters."""
+
+    project: Name
+    job: Name
+    parameters: tuple[Name, ...] = ()
+
+
 class Presence(msgspec.Struct, frozen=True):
     """The state of `worker`.
 
@@ -41,7 +53,7 @@ class Presence(msgspec.Struct, frozen=True):
     not. `slots` is the number of builds that it can run at a time, `lag_ms` the largest lag of its
     event loop since the presence before, in milliseconds. `published` counts its activities since
     it started, `said` its presences. `instance` is a random text of each process, by which two with
-    one name are told apart.
+    one name are told apart. `jobs` is what it can run; a worker of fake builds has none.
     """
 
     worker: Name
@@ -53,6 +65,7 @@ class Presence(msgspec.Struct, frozen=True):
     published: Count = 0
     said: Count = 0
     instance: str = ""
+    jobs: Annotated[tuple[OfferedJob, ...], msgspec.Meta(max_length=MOST_JOBS)] | UnsetType = UNSET
 
     @property
     def topic(self) -> str:

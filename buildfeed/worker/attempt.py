@@ -30,8 +30,8 @@ _MAX_CONTENT_BYTES = 32 * 1024
 class Attempt:
     """The build that `start` asked for, as the attempt number `attempt` of `worker`.
 
-    Person, priority, script and times are taken from `start`; its state is not, as it may be that
-    of an earlier attempt.
+    Person, priority, script or job, and times are taken from `start`; its state is not, as it may
+    be that of an earlier attempt.
     """
 
     def __init__(self, start: Build, attempt: int, worker: str) -> None:
@@ -48,6 +48,8 @@ class Attempt:
             by=start.by,
             priority=start.priority,
             script=start.script,
+            job=start.job,
+            parameters=start.parameters,
             queued_time=start.queued_time,
             not_before=start.not_before,
         )

@@ -20,6 +20,7 @@ from datetime import UTC, datetime
 from http import HTTPStatus
 
 import msgspec
+from msgspec import UnsetType
 
 from buildfeed import build_ids, command, names
 from buildfeed.activity import Activity, Key
@@ -79,10 +80,13 @@ class Commands:
     ) -> BuildState:
         """Return the new build once the broker has it; with `key` the same build each time.
 
-        Raises Problem: 409 when the key was used with another body, 429 when there are too many
-        starts or builds, 503 when the broker cannot take the start. After a 503 nothing was sent,
-        or the build is stopped when the broker answers again, and then `key` is free.
+        Raises Problem: 409 when the key was used with another body, 422 when no worker has the job,
+        429 when there are too many starts or builds, 503 when the broker cannot take the start.
+        After a 503 nothing was sent, or the build is stopped when the broker answers again, and
+        then `key` is free.
         """
+        if not isinstance(request.job, UnsetType):
+            self._offered(project, request.job)
         build = build_ids.new(after=self._live.newest_id_time)
         if not self._admission.passes(project, caller, self._unfinished) and (
             key is None or not await self._leases.known(project, key)
@@ -97,6 +101,8 @@ class Commands:
             _now(),
             by=request.by,
             script=request.script,
+            job=request.job,
+            parameters=request.parameters,
             priority=request.priority,
             delay=request.delay or 0,
         )
@@ -167,6 +173,15 @@ class Commands:
         await self._in_flight.close()
         await self._leases.close()
         await self._tasks.cancel()
+
+    def _offered(self, project: str, job: str) -> None:
+        """Return if a worker that is online has the job, or none is known; raises Problem."""
+        jobs = self._live.jobs(project)
+        if jobs is None or job in jobs:
+            return
+        has = f"They have {', '.join(sorted(jobs))}." if jobs else "They have none of this project."
+        detail = f"No worker that is online has the job {job} of {project}. {has}"
+        raise Problem(HTTPStatus.UNPROCESSABLE_ENTITY, "no-such-job", detail)
 
     async def _confirmed(self, stop: Activity) -> None:
         """Send a stop, and return once the broker has it; raises BrokerUnavailable."""

@@ -8,14 +8,17 @@ from datetime import datetime
 from typing import Annotated, Literal
 
 import msgspec
-from msgspec import Meta
+from msgspec import UNSET, Meta, UnsetType
 
-from buildfeed.activity import Priority, Script, Status
+from buildfeed.activity import Priority, Script, Source, Status
 from buildfeed.names import Name
 
 
 class BuildAnswer(msgspec.Struct, frozen=True, kw_only=True):
-    """The newest state of a build, as the event `build` has it."""
+    """The newest state of a build, as the event `build` has it.
+
+    What only builds of commands have is absent where a build has none.
+    """
 
     project: Name
     build: Name
@@ -40,6 +43,16 @@ class BuildAnswer(msgspec.Struct, frozen=True, kw_only=True):
     notBefore: datetime | None  # noqa: N815
     started: datetime | None
     ended: datetime | None
+    job: Name | UnsetType = UNSET
+    parameters: dict[Name, str] | UnsetType = UNSET
+    title: str | UnsetType = UNSET
+    phase: str | UnsetType = UNSET
+    done: int | UnsetType = UNSET
+    total: int | UnsetType = UNSET
+    indeterminate: bool | UnsetType = UNSET
+    exitCode: int | UnsetType = UNSET  # noqa: N815
+    url: str | UnsetType = UNSET
+    source: Source | UnsetType = UNSET
 
 
 class BuildsAnswer(msgspec.Struct, frozen=True):

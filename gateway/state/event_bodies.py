@@ -6,7 +6,7 @@ from typing import Any, TypeVar
 import msgspec
 from msgspec import UNSET, UnsetType
 
-from buildfeed.activity import Activity, timestamp
+from buildfeed.activity import Activity, Build, timestamp
 from buildfeed.board import BuildState
 
 Body = dict[str, Any]
@@ -17,11 +17,11 @@ def build_body(state: BuildState, kind: str, *, ahead: int | None, lost: bool) -
     """Return the event that shows `state` after an activity of `kind`.
 
     `ahead` is the number of queued builds before it, None once it runs; `lost` says that its worker
-    is offline.
+    is offline. What only builds of commands have is left out where a build has none.
     """
     newest = state.newest
     build = newest.object
-    return {
+    body = {
         "project": build.project,
         "build": build.build,
         "kind": kind,
@@ -46,12 +46,29 @@ def build_body(state: BuildState, kind: str, *, ahead: int | None, lost: bool) -
         "started": _time(build.start_time),
         "ended": _time(build.end_time),
     }
+    return body | {key: value for key, value in _of_commands(newest, build) if value is not UNSET}
+
+
+def _of_commands(newest: Activity, build: Build) -> tuple[tuple[str, Any], ...]:
+    """Return the members that only builds of commands have, UNSET where there is none."""
+    return (
+        ("job", build.job),
+        ("parameters", build.parameters),
+        ("title", build.title),
+        ("phase", build.phase),
+        ("done", build.done),
+        ("total", build.total),
+        ("indeterminate", build.indeterminate),
+        ("exitCode", build.exit_code),
+        ("url", build.url),
+        ("source", UNSET if newest.source is UNSET else msgspec.to_builtins(newest.source)),
+    )
 
 
 def log_body(activity: Activity) -> Body:
     """Return the `log` event: lines of output, without any state."""
     build = activity.object
-    return {
+    body = {
         "project": build.project,
         "build": build.build,
         "attempt": build.attempt,
@@ -60,6 +77,9 @@ def log_body(activity: Activity) -> Body:
         "published": timestamp(activity.published),
         "content": _given(activity.content),
     }
+    if activity.offset is not UNSET:
+        body["offset"] = activity.offset
+    return body
 
 
 def _given(value: T | UnsetType) -> T | None:

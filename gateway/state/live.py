@@ -174,6 +174,10 @@ class Live:
         """Return how many workers are online, None while that is not known."""
         return self._roster.online(self._now())
 
+    def jobs(self, project: str) -> set[str] | None:
+        """Return the jobs of a project that online workers offer, None while none is known."""
+        return self._roster.jobs(project, self._now())
+
     def when_ended(self, key: Key, callback: Callable[[BuildState], None]) -> Callable[[], None]:
         """Call `callback` once when the build ends; return a function that cancels that."""
         self._ended_callbacks.setdefault(key, []).append(callback)

@@ -10,6 +10,8 @@ Anybody who may publish can make up names of workers, so those that run nothing 
 from collections.abc import Collection
 from typing import Final
 
+from msgspec import UnsetType
+
 from buildfeed.presence import SILENCE_SECONDS, Presence
 
 KEPT: Final = 3600.0
@@ -88,6 +90,19 @@ class Roster:
             if now - self._heard[worker] <= KEPT
         }
         return [(each, not self.lost(each.worker, now)) for each in self._presence.values()]
+
+    def jobs(self, project: str, now: float) -> set[str] | None:
+        """Return the jobs of a project that online workers offer, None while none is known."""
+        offers = [each.jobs for each, online in self.workers(now) if online]
+        if not offers:
+            return None
+        return {
+            offered.job
+            for jobs in offers
+            if not isinstance(jobs, UnsetType)
+            for offered in jobs
+            if offered.project == project
+        }
 
     def online(self, now: float) -> int | None:
         """Return how many workers are online, None while some may not have been heard yet."""

@@ -6,7 +6,7 @@ from typing import Any
 
 from msgspec import UNSET, structs
 
-from buildfeed.activity import Activity, Actor, Build, Script, encode, urn, worker_actor
+from buildfeed.activity import Activity, Actor, Build, Script, Source, encode, urn, worker_actor
 
 NOW = datetime(2026, 11, 21, 10, 15, 3, 218_000, tzinfo=UTC)
 RUNNING = Build(
@@ -41,7 +41,28 @@ PROGRESS = Activity.about(RUNNING, "Update", W1, NOW)
 ERROR = Activity.about(RUNNING, "Flag", W1, NOW, content="step 7: no such file\nand why")
 LOG = Activity.about(RUNNING, "Add", W1, NOW, content="compiling\n")
 END = Activity.about(ENDED, "Update", W1, NOW)
-ALL = [START, STOP, BEGIN, PROGRESS, ERROR, LOG, END]
+REAL_ERROR = Activity.about(
+    structs.replace(
+        RUNNING,
+        script=UNSET,
+        job="default",
+        parameters={"stage": "test"},
+        title="make -j8",
+        phase="Linking",
+        done=3,
+        total=7,
+        indeterminate=False,
+        exit_code=2,
+        url="https://ci.example/7",
+    ),
+    "Flag",
+    W1,
+    NOW,
+    content="src/a.c:3: no such file",
+    source=Source(file="src/a.c", line=3),
+)
+"""An error of a command; no command goes on after its exit, it only has every member."""
+ALL = [START, STOP, BEGIN, PROGRESS, ERROR, REAL_ERROR, LOG, END]
 
 
 def document(example: Activity = PROGRESS) -> dict[str, Any]:

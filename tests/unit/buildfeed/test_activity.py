@@ -22,6 +22,7 @@ from buildfeed.activity import (
     timestamp,
     urn,
 )
+from buildfeed.errors import InvalidActivity
 from buildfeed.topics import Topic
 from support.samples import (
     BEGIN,
@@ -32,6 +33,7 @@ from support.samples import (
     NOW,
     PROGRESS,
     QUEUED,
+    REAL_ERROR,
     RUNNING,
     START,
     STOP,
@@ -193,3 +195,46 @@ def test_a_shortened_text_is_the_longest_start_that_fits(text: str, limit: int) 
     assert clean.startswith(short)
     assert len(short.encode()) <= limit
     assert short == clean or len(clean[: len(short) + 1].encode()) > limit
+
+
+# --- builds of commands
+
+
+def test_what_a_tool_says_is_part_of_the_state() -> None:
+    assert document(REAL_ERROR)["source"] == {"file": "src/a.c", "line": 3}
+    told = document(REAL_ERROR)["object"]
+    assert told["title"] == "make -j8"
+    assert told["exitCode"] == 2
+    assert "script" not in told
+    assert decode(str(REAL_ERROR.topic), encode(REAL_ERROR)) == REAL_ERROR
+
+
+@pytest.mark.parametrize(
+    ("member", "value"),
+    [
+        ("job", "No Name"),
+        ("parameters", {f"p{number}": "" for number in range(21)}),
+        ("parameters", {"stage": "x" * 1025}),
+        ("title", ""),
+        ("phase", "x" * 201),
+        ("done", -1),
+        ("exitCode", 256),
+        ("exitCode", -65),
+        ("url", "javascript:alert(1)"),
+        ("url", "http://"),
+    ],
+)
+def test_what_does_not_fit_is_absent_and_in_a_start_refused(member: str, value: object) -> None:
+    told = document(PROGRESS)
+    told["object"][member] = value
+    read = decode(str(PROGRESS.topic), json.dumps(told).encode())
+    assert read == PROGRESS
+    asked = document(START)
+    asked["object"][member] = value
+    with pytest.raises(InvalidActivity):
+        decode(str(START.topic), json.dumps(asked).encode())
+
+
+def test_a_percentage_that_is_not_known_is_in_no_summary() -> None:
+    unknown = structs.replace(RUNNING, errors=0, indeterminate=True)
+    assert activity.summarize(unknown) == "acme 0193 is running"

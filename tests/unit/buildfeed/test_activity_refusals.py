@@ -107,7 +107,9 @@ REQUIRED = {
 
 def parts(document: dict[str, Any]) -> dict[str, dict[str, Any]]:
     build = document["object"]
-    return {"": document, "actor": document["actor"], "object": build, "script": build["script"]}
+    found = {"": document, "actor": document["actor"], "object": build}
+    inner = {"script": build.get("script"), "source": document.get("source")}
+    return found | {name: part for name, part in inner.items() if part is not None}
 
 
 @pytest.mark.parametrize("part", REQUIRED)

@@ -61,6 +61,8 @@ def made(form: Document) -> st.SearchStrategy[Any]:
                 {key: made(members[key]) for key in required},
                 optional={key: made(members[key]) for key in members.keys() - required},
             )
+        case {"type": "object", "additionalProperties": members, "propertyNames": keys}:
+            return st.dictionaries(string(keys), made(members), max_size=3)
         case {"type": "array", "items": items}:
             return st.lists(made(items), max_size=4)
     return SIMPLE[form.get("type")](form)
@@ -86,6 +88,7 @@ SIMPLE = {
     "string": string,
     "integer": integer,
     "number": number,
+    "boolean": lambda _: st.booleans(),
     "null": lambda _: st.none(),
     None: lambda _: anything,
 }

@@ -5,9 +5,18 @@ import json
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec import structs
 
 from buildfeed.errors import InvalidActivity
-from buildfeed.presence import MAX_BYTES, Presence, RunningBuild, decode, encode, removed
+from buildfeed.presence import (
+    MAX_BYTES,
+    OfferedJob,
+    Presence,
+    RunningBuild,
+    decode,
+    encode,
+    removed,
+)
 
 ONLINE = Presence("w1", "online", (RunningBuild("acme", "b1", 1),), slots=2, lag_ms=3, published=45)
 
@@ -28,6 +37,14 @@ def test_the_payload_is_what_the_contract_says() -> None:
         "said": 0,
         "instance": "",
     }
+
+
+def test_a_worker_of_commands_tells_what_it_can_run() -> None:
+    jobs = (OfferedJob("acme", "deploy", ("stage",)),)
+    payload = encode(structs.replace(ONLINE, jobs=jobs))
+    offered = {"project": "acme", "job": "deploy", "parameters": ["stage"]}
+    assert json.loads(payload)["jobs"] == [offered]
+    assert decode("workers/w1/status", payload).jobs == jobs
 
 
 def test_unknown_keys_are_ignored_and_absent_ones_have_defaults() -> None:

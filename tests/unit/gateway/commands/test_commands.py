@@ -18,6 +18,7 @@ from buildfeed.board import BuildState
 from buildfeed.errors import BrokerUnavailable
 from buildfeed.history import claims
 from buildfeed.history.store import Store
+from buildfeed.presence import OfferedJob, Presence
 from buildfeed.selection import Selection
 from gateway.commands import commands, lease, publisher
 from gateway.commands.admission import Admission, Most
@@ -342,3 +343,21 @@ async def test_a_build_started_here_is_newer_than_one_of_a_gateway_whose_clock_i
     ).newest.object.build == build
     # The build is young, whatever its id says: it may be stopped where nobody has heard of it yet.
     assert commands._young(build, 60)
+
+
+async def test_a_job_that_no_worker_has_is_refused_where_workers_are_known(
+    broker: Broker, processes: list[Commands]
+) -> None:
+    wish = StartRequest(job="deploy")
+    broker.up = False
+    with pytest.raises(Problem) as refusal:  # nobody is known: the broker would be asked
+        await processes[0].start("acme", wish, None)
+    assert refusal.value.slug != "no-such-job"
+
+    broker.up = True
+    broker.lives[0].hear(Presence("w1", "online", jobs=(OfferedJob("acme", "test"),)))
+    with pytest.raises(Problem) as refusal:
+        await processes[0].start("acme", wish, None)
+    assert (refusal.value.status, refusal.value.slug) == (422, "no-such-job")
+    assert "They have test." in refusal.value.detail
+    assert not broker.submitted

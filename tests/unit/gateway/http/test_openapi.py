@@ -11,7 +11,6 @@ from schemathesis.specs.openapi.definitions import OPENAPI_31
 from starlette.requests import Request
 from starlette.routing import BaseRoute, Route
 
-from buildfeed.activity import Script
 from buildfeed.board import BuildState
 from buildfeed.grants import EVERYTHING
 from buildfeed.history.store import Store
@@ -28,8 +27,8 @@ from gateway.http.sessions import Sessions
 from gateway.settings import Settings
 from gateway.state import event_bodies
 from gateway.state.overview import Overview, WorkerLoad
-from support.builders import start
 from support.jwts import SETTINGS as OF_PROVIDER
+from support.samples import REAL_ERROR
 
 OF_THE_PAGE = "/phone", "/projects/", "/favicon.svg", "/scripts", "/styles", "/vendor"
 """What begins the paths that are no part of the API; `/` and `/login` are each one by itself."""
@@ -133,9 +132,9 @@ def test_no_two_operations_have_one_name(document: dict[str, Any]) -> None:
 
 
 def test_the_answers_are_those_that_the_code_makes() -> None:
-    body = event_bodies.build_body(BuildState(start()), "start", ahead=0, lost=False)
+    body = event_bodies.build_body(BuildState(REAL_ERROR), "error", ahead=None, lost=False)
     assert keys(answers.BuildAnswer) == set(body)
-    assert msgspec.convert(body, answers.BuildAnswer).script in (None, Script())
+    assert msgspec.convert(body, answers.BuildAnswer).title == "make -j8"
     assert keys(answers.OverviewAnswer) == keys(Overview) | {"dead"}
     assert keys(answers.WorkerAnswer) == keys(WorkerLoad)
     who = Principal(name="ada", grants=EVERYTHING, token="1")

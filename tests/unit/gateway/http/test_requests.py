@@ -159,6 +159,13 @@ def test_a_body_nested_too_deep_is_refused_like_any_other(payload: bytes) -> Non
     assert "64 levels" in problem.detail
 
 
+def test_a_start_names_a_job_and_its_parameters_instead_of_a_script() -> None:
+    asked = requests.body(b'{"job": "deploy", "parameters": {"stage": "test"}}', StartRequest)
+    assert (asked.job, asked.parameters) == ("deploy", {"stage": "test"})
+    assert "not both" in refusal({"job": "deploy", "script": {}}).detail
+    assert "`job`" in refusal({"parameters": {"stage": "test"}}).detail
+
+
 # --- oddities
 
 

@@ -1,8 +1,10 @@
+from msgspec import structs
+
 from buildfeed import command
 from buildfeed.board import BuildState
 from gateway.state.event_bodies import Body, build_body, log_body
 from support.builders import accept, log, start, stop
-from support.samples import END, NOW, STOP
+from support.samples import END, NOW, REAL_ERROR, STOP
 
 
 def unknown(body: Body) -> set[str]:
@@ -69,4 +71,25 @@ def test_the_log_event_has_lines_and_no_state() -> None:
         "worker": "w1",
         "published": "2026-11-21T10:15:03.218Z",
         "content": "compiling\n",
+    }
+
+
+def test_the_log_event_of_a_command_tells_where_its_output_belongs() -> None:
+    output = structs.replace(log("compiling\n", 30), offset=4711)
+    assert log_body(output)["offset"] == 4711
+
+
+def test_a_build_of_a_command_has_what_its_tool_says() -> None:
+    body = build_body(BuildState(REAL_ERROR), "error", ahead=None, lost=False)
+    assert {key: body[key] for key in list(body)[-10:]} == {
+        "job": "default",
+        "parameters": {"stage": "test"},
+        "title": "make -j8",
+        "phase": "Linking",
+        "done": 3,
+        "total": 7,
+        "indeterminate": False,
+        "exitCode": 2,
+        "url": "https://ci.example/7",
+        "source": {"file": "src/a.c", "line": 3},
     }

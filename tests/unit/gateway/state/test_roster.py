@@ -1,6 +1,6 @@
 import pytest
 
-from buildfeed.presence import SILENCE_SECONDS, Presence
+from buildfeed.presence import SILENCE_SECONDS, OfferedJob, Presence
 from gateway.state.roster import KEPT, MOST, SURE_SECONDS, Roster
 
 ONLINE, OFFLINE = Presence("w1", "online"), Presence("w1", "offline")
@@ -122,3 +122,17 @@ def test_a_worker_that_removed_its_presence_is_not_shown_and_its_builds_are_lost
     assert roster.lost("w1", now=1)
     roster.presence(ONLINE, now=2)
     assert not roster.lost("w1", now=2)
+
+
+def test_the_jobs_of_a_project_are_those_of_workers_that_are_online(roster: Roster) -> None:
+    assert roster.jobs("acme", now=0) is None
+
+    roster.presence(ONLINE, now=0)
+    assert roster.jobs("acme", now=0) == set()
+
+    offered = OfferedJob("acme", "deploy"), OfferedJob("zeta", "test")
+    roster.presence(Presence("w2", "online", jobs=offered), now=0)
+    assert roster.jobs("acme", now=0) == {"deploy"}
+
+    roster.presence(Presence("w2", "offline", jobs=offered), now=1)
+    assert roster.jobs("acme", now=1) == set()
