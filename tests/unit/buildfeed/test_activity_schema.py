@@ -61,8 +61,6 @@ def made(form: Document) -> st.SearchStrategy[Any]:
                 {key: made(members[key]) for key in required},
                 optional={key: made(members[key]) for key in members.keys() - required},
             )
-        case {"type": "object", "additionalProperties": members, "propertyNames": keys}:
-            return st.dictionaries(string(keys), made(members), max_size=3)
         case {"type": "array", "items": items}:
             return st.lists(made(items), max_size=4)
     return SIMPLE[form.get("type")](form)
@@ -73,6 +71,11 @@ def string(form: Document) -> st.SearchStrategy[str]:
         return st.from_regex(form["pattern"])
     halves = st.characters(exclude_categories=[])
     return st.text(halves, min_size=form.get("minLength", 0), max_size=form.get("maxLength", 2000))
+
+
+def dictionary(form: Document) -> st.SearchStrategy[Document]:
+    keys, members = string(form["propertyNames"]), made(form["additionalProperties"])
+    return st.dictionaries(keys, members, max_size=3)
 
 
 def integer(form: Document) -> st.SearchStrategy[int | float]:
@@ -86,6 +89,7 @@ def number(form: Document) -> st.SearchStrategy[float]:
 
 SIMPLE = {
     "string": string,
+    "object": dictionary,
     "integer": integer,
     "number": number,
     "boolean": lambda _: st.booleans(),
