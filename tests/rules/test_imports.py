@@ -26,6 +26,8 @@ OIDC, OIDC_SETTINGS = "gateway/oidc", "gateway/oidc/settings.py"
 QUERIES, COMMANDS = "gateway/queries", "gateway/commands"
 
 MACHINE = "buildfeed/machine"
+RUNNER = "buildfeed/runner"
+PROGRESS = "buildfeed/runner/progress"
 
 EVERYTHING = {"everything"}
 ROOMS = {
@@ -43,6 +45,8 @@ ROOMS = {
     "buildfeed/worker": {MQTT, *WORKER},
     "buildfeed/worker/queues": {MQTT, AMQP},
     "buildfeed/worker/handoff": {MQTT, *WORKER},
+    RUNNER: set(),
+    PROGRESS: {RUNNER},
     "buildfeed/doctor": {MQTT, AMQP, HISTORY, LISTENERS},
     "buildfeed/cli": EVERYTHING,
     "buildfeed/__main__.py": {"buildfeed/cli"},
@@ -125,6 +129,15 @@ PURE = [
     *(f"buildfeed/worker/{name}.py" for name in ("attempt", "limits", "runner", "settings")),
     *(f"buildfeed/worker/queues/{name}.py" for name in ("queue", "elsewhere")),
     "buildfeed/worker/handoff/kept_starts.py",
+    "buildfeed/runner/lines.py",
+    *(f"{PROGRESS}/{name}.py" for name in ("bars", "bazel", "cargo", "cmake", "count", "ctest")),
+    *(
+        f"{PROGRESS}/{name}.py"
+        for name in ("docker", "expression", "go", "gradle", "make", "maven")
+    ),
+    *(f"{PROGRESS}/{name}.py" for name in ("meson", "ninja", "program", "pytest", "reading")),
+    *(f"{PROGRESS}/{name}.py" for name in ("rust_tests", "sources", "tap", "terminal", "tracker")),
+    *(f"{PROGRESS}/{name}.py" for name in ("unittest", "vite", "webpack")),
     *("fakebuild/runner.py", "fakebuild/script.py"),
     *(f"gateway/{name}.py" for name in ("accept", "broker_address", "log_limit", "problem_page")),
     "gateway/rate_limit.py",

@@ -177,12 +177,14 @@ def _before_pipe(words: list[str]) -> list[str]:
     """Return the first command of a pipeline, whose output the others pass on; none of others."""
     ends = [place for place, word in enumerate(words) if word in ("|", "|&", ">", ">>", ">&", "<")]
     first = words[: ends[0]] if ends else words
+    if ends and words[ends[0]][0] in "<>" and first[-1:] and first[-1].isdecimal():
+        first = first[:-1]  # the 2 of 2>&1
     is_plain = not any(set(word) <= set(";&|()<>") for word in first if word)
     return first if is_plain else []
 
 
 def _plain(word: str) -> str:
     """Return the name of a program, out of a path to it."""
-    name = _SUFFIX.sub("", re.split(r"[/\\]", word[-1000:])[-1]) or word[-1000:]
+    name = _SUFFIX.sub("", re.split(r"[/\\]", word[-1000:])[-1].lower()) or word[-1000:]
     name = _VERSION.sub("", name) or name
     return _SAME.get(name, name)

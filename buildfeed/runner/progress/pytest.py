@@ -3,7 +3,7 @@
 The percentage is pytest's own. The tests are counted too, by letters or lines; the count is told
 while it agrees with the percentage: a test that is run again (`R`) has two letters.
 
-Forms: `tests/test_a.py ..F.   [ 42%]`, `....  [42%]`, `tests/test_a.py::test_b PASSED   [ 42%]`, and of
+Forms: `tests/test_a.py ..F.   [ 42%]`, `....  [42%]`, `a.py::test_b PASSED   [ 42%]`, and of
 xdist `[gw1] [ 42%] PASSED tests/test_a.py::test_b`. With `console_output_style = count` `[12/40]`
 is in place of the percentage, with `classic` nothing.
 """

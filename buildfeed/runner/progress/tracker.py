@@ -15,8 +15,9 @@ Nobody says how many tools a command runs, one after the other or inside each ot
 * The last step counts when the command has ended. Tools say 100 % when *they* are done: until then
   `done` is at most `total - 1`, and `percent` at most 99. At the end it is 100 only if the measure
   was complete; a build that stops early stays where it was.
-* A measure that is silent for a minute, while another counts, does not tell how the build is. Then
-  the build is indeterminate until it speaks again.
+* A measure that is silent for a minute, while another counts, does not tell how the build is, and
+  neither does one that was complete 10 s ago, while the command goes on. Then the build is
+  indeterminate until the measure speaks again.
 * All the others, and a measure that is not shown, tell the phase, with their count in its text.
 
 So `percent` is `100 * done // total` wherever both are given, and an indeterminate build has no
@@ -43,6 +44,7 @@ from buildfeed.runner.progress.terminal import terminal_reading
 _HOLDING: Final = 5
 """Points by which the measure may fall before the build is indeterminate."""
 _SILENT_SECONDS: Final = 60.0
+_COMPLETE_SECONDS: Final = 10.0
 _BAR, _TOOL, _TOLD = 0, 1, 2
 _TERMINAL: Final = "terminal"
 _NUMBER: Final = re.compile(r"[0-9]+")
@@ -79,7 +81,11 @@ class _Measure:
 
     def hear_other(self, now: float) -> None:
         """Take note that another counts."""
-        self.silent = now - self.heard > _SILENT_SECONDS
+        self.silent |= now - self.heard > _SILENT_SECONDS
+
+    def pass_time(self, now: float) -> None:
+        """Take note that the command still runs, though this is complete."""
+        self.silent |= now - self.heard > _COMPLETE_SECONDS
 
     @property
     def shown(self) -> Reading | None:
@@ -124,6 +130,7 @@ class Tracker:
             return
         if len(found.text) > MOST_CHARACTERS:
             found = Line(found.text[:MOST_CHARACTERS], found.redrawn)
+        self.pass_time(now)
         for name, source in self._sources.items():
             reading = source.read(found)
             if reading is not None:
@@ -135,6 +142,12 @@ class Tracker:
     def told(self, reading: Reading, now: float) -> None:
         """Take what the build says itself, beside its output."""
         self._take("told", reading, _TOLD, now)
+
+    def pass_time(self, now: float) -> None:
+        """Take note that the command runs at this time, though it may print nothing."""
+        if self._measure and self._measure.count.complete:
+            self._measure.pass_time(now)
+            self._show()
 
     def end(self) -> None:
         """Take note that the command has ended: the last step counts, if it was said."""
