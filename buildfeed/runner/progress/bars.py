@@ -11,7 +11,7 @@ percentage is in the text. It is progress only for a command that does nothing e
 import re
 from typing import Final
 
-from buildfeed.runner.lines import Line
+from buildfeed.runner.lines import MOST_CHARACTERS, Line
 from buildfeed.runner.progress.reading import Reading, counted, phrase, portion
 
 _PERCENT: Final = re.compile(r"(?<![0-9.,])(?P<percent>[0-9]{1,3})(?:[.,][0-9]{1,4})? ?%")
@@ -43,7 +43,7 @@ class Bars:
         drawn, self._label = self._label, None
         if not line.redrawn and drawn is None:
             return None
-        text = line.text
+        text = line.text[:MOST_CHARACTERS]
         percents = list(_PERCENT.finditer(text))
         meter = None if percents else _METER.match(text)
         found = meter or _whole(text, percents)

@@ -15,7 +15,7 @@ from buildfeed.runner.lines import Line
 from buildfeed.runner.progress.reading import Reading, counted, phrase
 
 _STATUS: Final = re.compile(
-    r"(?:\[ {0,2}[0-9]{1,3}%\])?\[(?:(?:[0-9 %]|[A-Z] )[^\[\]]{0,60}?)?(?<![0-9.:-])(?<![0-9]/)"
+    r"(?:\[ {0,2}[0-9]{1,3}%\])?\[(?:(?:[0-9 %]|[A-Z] )[^\[\]:-]{0,60}?)?(?<![0-9.:-])(?<![0-9]/)"
     r"(?P<done>[0-9]{1,7})/(?P<total>[0-9]{1,7})"
     r"(?![0-9A-Za-z_/]|[.:-][0-9])(?P<after>[^\[\]]{0,60})\](?= |\(|$)"
 )

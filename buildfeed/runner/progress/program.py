@@ -12,6 +12,7 @@ from typing import Final
 import msgspec
 
 _MOST_LAYERS: Final = 16
+_MOST_WORDS: Final = 256
 _MOST_SCRIPT: Final = 4096
 """Characters of a `sh -c` script that is looked at; a longer one is no single command."""
 
@@ -101,7 +102,7 @@ class Program(msgspec.Struct, frozen=True):
 
 def program_of(command: Sequence[str]) -> Program:
     """Return the program that `command` runs; its name is empty for an empty command."""
-    words = list(command)
+    words = list(command[:_MOST_WORDS])
     for _ in range(_MOST_LAYERS):
         while words and _ASSIGNMENT.match(words[0]):
             del words[0]
