@@ -1,9 +1,9 @@
 """Errors that are marked for a CI service: of GitHub, Azure Pipelines and TeamCity. Pure.
 
-    ::error file=a.c,line=3,col=5::text
-    ##[error]text
-    ##vso[task.logissue type=error;sourcepath=a.c;linenumber=3;columnnumber=5]text
-    ##teamcity[buildProblem description='text']
+::error file=a.c,line=3,col=5::text
+##[error]text
+##vso[task.logissue type=error;sourcepath=a.c;linenumber=3;columnnumber=5]text
+##teamcity[buildProblem description='text']
 """
 
 import re
@@ -14,7 +14,9 @@ from buildfeed.runner.errors.found import Findings
 from buildfeed.runner.errors.generic import is_consequence
 
 _GITHUB: Final = re.compile(r"\s{0,8}::error(?: (?P<properties>[^\n]*?))?::(?P<text>.*)")
-_AZURE: Final = re.compile(r"\s{0,8}##vso\[task\.logissue (?P<properties>[^\]]{0,2000})\](?P<text>.*)")
+_AZURE: Final = re.compile(
+    r"\s{0,8}##vso\[task\.logissue (?P<properties>[^\]]{0,2000})\](?P<text>.*)"
+)
 _PLAIN: Final = re.compile(r"\s{0,8}##\[error\](?P<text>.+)")
 _TEAMCITY: Final = re.compile(
     r"\s{0,8}##teamcity\[buildProblem [^\]]{0,200}?description='(?P<text>(?:[^'|]|\|.){1,2000}+)'"

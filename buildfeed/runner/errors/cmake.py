@@ -1,8 +1,8 @@
 """Errors of CMake: the place, then a text that is indented. Pure.
 
-    CMake Error at CMakeLists.txt:3 (find_package):
-      By not providing "FindFoo.cmake" in CMAKE_MODULE_PATH this project has
-      asked CMake to find a package configuration file
+CMake Error at CMakeLists.txt:3 (find_package):
+  By not providing "FindFoo.cmake" in CMAKE_MODULE_PATH this project has
+  asked CMake to find a package configuration file
 """
 
 import re

@@ -50,7 +50,9 @@ class Directories:
         levels = [level for level, _ in self._open]
         if len(set(levels)) < len(levels):
             return path
-        return posixpath.normpath(posixpath.join(max(self._open)[1] if self._open else self._root, path))
+        return posixpath.normpath(
+            posixpath.join(max(self._open)[1] if self._open else self._root, path)
+        )
 
 
 def _plain(path: str) -> str:

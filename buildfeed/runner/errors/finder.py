@@ -17,6 +17,7 @@ from buildfeed.runner.errors.eslint import Eslint
 from buildfeed.runner.errors.found import Dialect, Findings, FoundError, Reader
 from buildfeed.runner.errors.gcc import Gcc
 from buildfeed.runner.errors.go import Go
+from buildfeed.runner.errors.go_tests import GoTests
 from buildfeed.runner.errors.gradle import Gradle
 from buildfeed.runner.errors.java import Java
 from buildfeed.runner.errors.javascript import JavaScript
@@ -45,7 +46,7 @@ class Finder:
         """Different errors so far."""
         self._directories = Directories(directory)
         self._held: tuple[Dialect, ...] = (
-            *(Python(), Pytest(), Gcc(), CMake(), Java(), Gradle(), Go()),
+            *(Python(), Pytest(), Gcc(), CMake(), Java(), Gradle(), GoTests(), Go()),
             *(JavaScript(), Rust(), Eslint(), Npm()),
         )
         self._readers: tuple[Reader, ...] = (

@@ -29,7 +29,9 @@ class FoundError(msgspec.Struct, frozen=True):
 
     def __str__(self) -> str:
         numbers = [str(number) for number in (self.line, self.column) if number is not None]
-        return ": ".join(part for part in (":".join([self.file or "", *numbers]), self.text) if part)
+        return ": ".join(
+            part for part in (":".join([self.file or "", *numbers]), self.text) if part
+        )
 
 
 class Findings:
@@ -76,9 +78,7 @@ class Dialect(Protocol):
 def _error(text: str, file: str | None, line: str | None, column: str | None) -> FoundError:
     if not file or len(file) > MOST_IN_PATH or file[0] in _NO_FILES:
         return FoundError(shorten(text.strip(), MAX_ERROR_BYTES))
-    return FoundError(
-        shorten(text.strip(), MAX_ERROR_BYTES), file, _number(line), _number(column)
-    )
+    return FoundError(shorten(text.strip(), MAX_ERROR_BYTES), file, _number(line), _number(column))
 
 
 def _number(digits: str | None) -> int | None:

@@ -14,12 +14,14 @@ _OF_TOOL: Final = re.compile(
     r"(?:fatal |internal compiler )?error: (?P<text>.+)"
 )
 _PLACE: Final = re.compile(PLACE + ": (?P<text>.+)")
-_NOTHING: Final = re.compile(r"(?:0|none|no|null|nil|undefined|false|ok)\b[ .]?(?:errors?)?\W*$", re.I)
+_NOTHING: Final = re.compile(
+    r"(?:0|none|no|null|nil|undefined|false|ok)\b[ .]?(?:errors?)?\W*$", re.IGNORECASE
+)
 _CONSEQUENCE: Final = re.compile(
     r"previous errors?\b|could not compile|build (?:failed|stopped|did not complete)"
     r"|test failed|command failed|did(?:n't| not) exit successfully|non-zero exit"
     r"|exit(?:ed)? (?:with )?(?:status|code)|exit(?:ed)? with (?:status |code )?\d",
-    re.I,
+    re.IGNORECASE,
 )
 
 

@@ -4,7 +4,7 @@
     ATest > sum() FAILED
         org.opentest4j.AssertionFailedError at ATest.java:3
 
-What Gradle says of tasks that failed is a consequence.
+That a task failed, as Gradle says below "What went wrong", is a consequence.
 """
 
 import re
@@ -22,7 +22,6 @@ _TEST: Final = re.compile(r"(?P<name>\S[^>]{0,400}+> .{1,400}) FAILED$")
 _THROWN: Final = re.compile(
     r"\s{4,12}(?P<text>\S.{0,1000}) at (?P<file>[\w.-]{1,255}):(?P<line>\d{1,9})$"
 )
-_TASK: Final = re.compile(r"> Task \S+ FAILED$|FAILURE: Build failed")
 _WHY: Final = "* What went wrong:"
 
 
@@ -58,12 +57,9 @@ class Gradle:
         if found := _KOTLIN.match(text) or _OLD_KOTLIN.match(text):
             file = unquote(found["file"]) if found["url"] else found["file"]
             findings.error(found["text"], file, found["line"], found["column"])
-        elif _TASK.match(text):
-            findings.follows(text)
         elif found := _TEST.match(text):
             self._test = found["name"]
-        elif text == _WHY:
-            self._tells_why = True
         else:
-            return False
+            self._tells_why = text == _WHY
+            return self._tells_why
         return True

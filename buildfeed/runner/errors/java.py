@@ -18,7 +18,9 @@ from buildfeed.runner.errors.places import PATH, PLACE
 _MARK: Final = re.compile(r"\[(?:ERROR|error)\] ?")
 _MAVEN: Final = re.compile(PATH + r":\[(?P<line>\d{1,9})(?:,(?P<column>\d{1,9}))?\] (?P<text>.+)")
 _SBT: Final = re.compile(PLACE + r":\s(?P<text>.+)")
-_TEST: Final = re.compile(r"(?!Tests run)(?P<name>.{1,400}?)(?: -- |  )Time elapsed: .{1,60}<<< (?:FAILURE|ERROR)!")
+_TEST: Final = re.compile(
+    r"(?!Tests run)(?P<name>.{1,400}?)(?: -- |  )Time elapsed: .{1,60}<<< (?:FAILURE|ERROR)!"
+)
 _THREAD: Final = re.compile(r'Exception in thread "[^"]{0,200}" (?P<text>.+)')
 _FRAME: Final = re.compile(
     r"\s{1,64}at (?P<method>[^\s()]{1,1024})\((?P<file>[^\s():]{1,255}):(?P<line>\d{1,9})\)"

@@ -3,7 +3,7 @@
     TypeError: x is not a function
         at f (/home/ada/acme/a.js:3:9)
 
-    ● sum › adds
+    ● sum adds
           at Object.<anonymous> (src/a.test.js:3:5)
 
     ERROR in ./src/a.ts 3:5
@@ -82,11 +82,12 @@ class JavaScript:
     def settle(self, findings: Findings) -> None:
         """Add what is held, without a frame of the user's own."""
         if self._text:
-            findings.error(self._text, *((self._before if self._before_left else None) or ()))
+            before = self._before if self._before_left else None
+            findings.error(self._text, *(before or ()))
+            self._before_left = 0
         if self._bundled:
             findings.error("error", *self._bundled)
         self._text = self._bundled = None
-        self._before_left = 0
 
     def _begin(self, text: str, lines: int) -> None:
         self._text, self._in_frames, self._lines_left = text, False, lines

@@ -1,4 +1,4 @@
-"""Errors of linkers: GNU ld, gold, lld, mold, that of macOS, and of the drivers above them. Pure."""
+"""Errors of linkers: GNU ld, gold, lld, mold and that of macOS. Pure."""
 
 import re
 from typing import Final

@@ -16,7 +16,9 @@ _FAILED: Final = re.compile(
 )
 _MAKE: Final = re.compile(r"[\w./+-]{0,200}make(?:\.exe)?(?:\[\d{1,4}\])?: (?P<text>.+)")
 _STOPS: Final = re.compile(r"\*\*\* (?!Waiting |Deleting |wait: )(?P<text>.+)")
-_NOT_FOUND: Final = re.compile(r"[^\s:]{1,1024}: (?:No such file|Command not found|Permission denied)")
+_NOT_FOUND: Final = re.compile(
+    r"[^\s:]{1,1024}: (?:No such file|[Cc]ommand not found|Permission denied)"
+)
 _MAKEFILE: Final = re.compile(PATH + r":(?P<line>\d{1,9}): \*\*\* (?P<text>.+)")
 _NINJA_FAILED: Final = re.compile(r"FAILED: (?!\S+\.py\b)\S|ninja: build stopped: ")
 

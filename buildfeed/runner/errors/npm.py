@@ -15,8 +15,8 @@ from buildfeed.runner.errors.found import Findings
 _NPM: Final = re.compile(r"npm (?:ERR!|error)(?: (?P<text>.*))?$")
 _CODE: Final = re.compile(r"code (?P<code>\S{1,60})$")
 _DETAIL: Final = re.compile(
-    r"(?:errno|syscall|path|dest|cwd|command|signal|workspace|location|file|dev|enoent|A complete log|"
-    r"Exit status|Failed at the|This is probably not)\b"
+    r"(?:errno|syscall|path|dest|cwd|command|signal|workspace|location|file|dev|enoent|Exit status"
+    r"|A complete log|Failed at the|This is probably not)\b"
 )
 _SCRIPT: Final = re.compile(r"\S{1,200}@\S{1,100} \w|Lifecycle script |Test failed")
 _PNPM: Final = re.compile(r"\s{0,4}(?P<code>ERR_PNPM_\w{1,60})\s+(?P<text>\S.*)")

@@ -10,7 +10,8 @@ PLACE: Final = PATH + r":(?P<line>\d{1,9}+)(?::(?P<column>\d{1,9}+))?"
 
 _FOREIGN: Final = re.compile(
     r"""(?:^|[/\\]) (?:
-        (?:site|dist)-packages | node_modules | python\d[\d.]* | \.cargo | rustlib | pkg/mod | go/src
+        (?:site|dist)-packages | python\d[\d.]* | node_modules | \.cargo | rustlib | pkg/mod
+        | go/src
     ) [/\\]
     | ^ (?: node: | internal/ | /rustc/ | < )""",
     re.VERBOSE,

@@ -26,6 +26,9 @@ _FRAME: Final = re.compile(r'File "(?P<file>[^"]{1,1024})", line (?P<line>\d{1,9
 _NAMED: Final = re.compile(r"\w{0,200}(?:Error|Exception)\b")
 _PLACE: Final = re.compile(PLACE + r":(?: (?P<text>.*))?$")
 _SUMMARY: Final = re.compile(r"(?:FAILED|ERROR) (?P<file>[^\s:]{1,1024}\.py)(?P<rest>::.*| - .*|$)")
+_LAST: Final = re.compile(r"\d (?:passed|failed|errors?|skipped)\b.* in \d")
+_MOST_CAPTURED: Final = 10_000
+"""Lines of captured output, which is no output of the build."""
 _DETAILS: Final = frozenset({"FAILURES", "ERRORS"})
 
 _Place = tuple[str, str]
@@ -40,6 +43,7 @@ class Pytest:
         self._name: str | None = None
         self._message: str | None = None
         self._in_message = False
+        self._captured_left = 0
         self._own: _Place | None = None
         self._last: _Place | None = None
 
@@ -57,18 +61,21 @@ class Pytest:
             self.settle(findings)
             title = banner["title"].strip()
             self._in_details = title in _DETAILS
-            if title == "test session starts" or title.endswith(("s", ")")) and " in " in title:
+            if title == "test session starts" or _LAST.search(title):
                 self._detailed = False
             elif self._in_details:
                 self._detailed = True
-        elif first == "-" and _CAPTURED.match(text):
+        elif first == "-" and self._detailed and _CAPTURED.match(text):
             self.settle(findings)
+            self._captured_left = _MOST_CAPTURED
         elif first in {"F", "E"} and (summary := _SUMMARY.match(text)):
             self.settle(findings)
             if not self._detailed:
                 test, _, message_ = summary["rest"].removeprefix("::").partition(" - ")
                 said = ": ".join(part for part in (test, message_) if part) or "failed"
                 findings.error(said, summary["file"])
+        elif self._captured_left:
+            self._captured_left -= 1
         else:
             return self._read_place(text, findings)
         return True
@@ -79,15 +86,16 @@ class Pytest:
             said = f"{self._name}: {self._message}" if self._name else self._message
             findings.error(said.removeprefix("ERROR "), *(self._own or self._last or ()))
         self._name = self._message = self._own = self._last = None
+        self._captured_left = 0
 
     def _read_message(self, said: str, *, goes_on: bool) -> None:
         self._detailed = True
         if frame := _FRAME.match(said):  # of a SyntaxError: its text comes last
             self._note(frame["file"], frame["line"])
             self._message = said
-        elif not goes_on or not self._message:
-            self._message = said
-        elif self._message.startswith('File "') and _NAMED.match(said):
+        elif not (goes_on and self._message) or (
+            self._message.startswith('File "') and _NAMED.match(said)
+        ):
             self._message = said
 
     def _read_place(self, text: str, findings: Findings) -> bool:

@@ -11,8 +11,8 @@ from buildfeed.runner.errors.places import PATH
 
 _ERROR: Final = re.compile(
     PATH + r": (?:line )?(?:(?P<line>\d{1,9}): )?"
-    r"(?P<text>(?:[^\s:]{1,1024}+: )?(?:command not found|not found|Permission denied|bad interpreter.*)"
-    r"|[Ss]yntax error.*|(?:[^\s:]{1,1024}+: )?unbound variable)$"
+    r"(?P<text>[Ss]yntax error.*|(?:[^\s:]{1,1024}+: )?"
+    r"(?:(?:command )?not found|Permission denied|bad interpreter.*|unbound variable))$"
 )
 _SHELLS: Final = re.compile(r"(?:\S*/)?(?:ba|da|z|k|fi)?sh$")
 
