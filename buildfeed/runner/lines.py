@@ -39,7 +39,7 @@ _TOKEN: Final = re.compile(
     r"|\x1b[ -/]{0,8}[0-~]"
     r"|(?P<returns>\r+)"
     r"|(?P<backspaces>\x08+)"
-    r"|[\x00-\x1f\x7f-\x9f]"
+    r"|[\x00-\x07\x0b\x0c\x0e-\x1a\x1c-\x1f\x7f-\x9f]+|\x1b"
 )
 _STRING: Final = re.compile(r"(?P<text>[^\x00-\x1f\x7f]*)(?P<end>\x07|\x1b\\|\x1b\Z)?")
 

@@ -29,6 +29,7 @@ from urllib.parse import quote, quote_plus
 
 from msgspec.structs import replace
 
+from buildfeed import documents
 from buildfeed.errors import BuildfeedError
 from buildfeed.runner.lines import Line
 from buildfeed.secret_kinds import ANY
@@ -51,36 +52,28 @@ _SECRET_NAME: Final = re.compile(
 _NO_SECRET_NAME: Final = re.compile(r"(?:_FILE|_PATH|_DIR|_SOCK|_SOCKET)$", re.IGNORECASE)
 _WORDS: Final = frozenset(
     {
-        *(
-            "anonymous",
-            "automatic",
-            "changeme",
-            "development",
-            "disabled",
-            "external",
-            "interactive",
-        ),
-        *("internal", "kerberos", "keyboard-interactive", "keychain", "libsecret"),
-        *(
-            "localhost",
-            "manager-core",
-            "negotiate",
-            "optional",
-            "osxkeychain",
-            "password",
-            "personal",
-        ),
+        *("anonymous", "automatic", "changeme", "development", "disabled", "external", "internal"),
+        *("interactive", "kerberos", "keyboard-interactive", "keychain", "libsecret", "localhost"),
+        *("manager-core", "negotiate", "optional", "osxkeychain", "password", "personal"),
         *("production", "readonly", "required", "standard", "undefined", "username"),
     }
 )
 _NUMBER: Final = re.compile(r"[-+]?[\d.,:_-]+%?")
 _PATH_PART: Final = re.compile(r"[A-Z]?[a-z0-9._@+-]*|[A-Z0-9_.-]*")
 _PATH_BEGIN: Final = re.compile(r"(?:~|\.{1,2}|[A-Za-z]:)?[\\/]")
-_IN_URL: Final = re.compile(r"(?P<before>://[^\s/:@]{0,256}:)(?P<password>[^\s/]{1,1024})(?=@)")
+_IN_URL: Final = re.compile(
+    r"(?P<before>://(?:[^\s/:@]{0,256}:(?=[^\s/])|(?=[^\s/:@]{20,1024}@)))(?P<password>[^\s/]{1,1024})(?=@)"
+)
+"""Passwords, and long tokens in place of a user."""
 
 _BEGIN_KEY: Final = re.compile(r"-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----")
 _END_KEY: Final = re.compile(r"-----END [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----")
 
+_HINTS: Final = (
+    *("authorization", "token", "api", "cookie", "bearer"),
+    *("password", "passwd", "passphrase", "secret"),
+)
+"""What `_AFTER` needs, and most lines have not: it takes long."""
 _AFTER: Final = re.compile(
     r"""(?P<before>
         \b(?:proxy-)?authorization["']?\s{0,4}[:=]\s{0,4}["']?
@@ -94,20 +87,21 @@ _AFTER: Final = re.compile(
     (?:"[^"]{1,4096}"|'[^']{1,4096}'|[^\s"',]{1,4096})""",
     re.VERBOSE | re.IGNORECASE,
 )
+_LONG_WORD: Final = re.compile(r"[A-Za-z0-9_.-]{16}")
+"""What every known token has, and most lines have not: `_KNOWN` takes long."""
 _KNOWN: Final = re.compile(
     rf"""(?<![A-Za-z0-9_])(?:
-        (?:{ANY})[0-9A-Za-z]{{12,}}
+        (?:{ANY})[0-9A-Za-z]{{13,}}
         | gh[oprsu]_[\w.-]{{16,}} | github_pat_\w{{16,}}
         | gl(?:pat|dt|rt|rtr|ft|cbt|ptt|imt|agent|oas|soat)-[\w.=-]{{16,}}
         | (?:AKIA|ASIA|ABIA|ACCA)[A-Z0-9]{{12,}}
-        | xox[a-z]-[\w-]{{10,}} | xapp-[\w-]{{10,}}
+        | xox[a-z]-[\w-]{{11,}} | xapp-[\w-]{{11,}}
         | npm_[A-Za-z0-9]{{30,}} | pypi-[\w-]{{32,}} | dckr_[a-z]{{2,4}}_[\w-]{{16,}}
         | [rs]k_(?:live|test)_\w{{16,}} | sk-(?:[a-z]{{2,8}}-)?[A-Za-z0-9_-]{{24,}}
         | AIza[\w-]{{30,}} | ya29\.[\w-]{{20,}} | hf_[A-Za-z0-9]{{30,}} | hv[bsr]\.[\w-]{{20,}}
         | SG\.[\w-]{{16,}}\.[\w-]{{16,}} | dop_v1_[0-9a-f]{{32,}}
         | eyJ[\w-]{{10,}}\.[\w-]*(?:\.[\w-]*){{0,4}}
     )
-    | (?<=://)[^\s/:@]{{20,256}}(?=@)
     | (?<=hooks\.slack\.com/services/)[\w/]+""",
     re.VERBOSE,
 )
@@ -140,8 +134,13 @@ class Masking:
             text = self._values.sub(MASK, text)
         for expression in self._expressions:
             text = expression.sub(_mask, text)
-        text = _AFTER.sub(_mask_after, _IN_URL.sub(_mask_after, text))
-        return _KNOWN.sub(MASK, _without_key(text))
+        text = _without_key(text)
+        if "://" in text:
+            text = _IN_URL.sub(_mask_after, text)
+        lower = text.lower()
+        if any(hint in lower for hint in _HINTS):
+            text = _AFTER.sub(_mask_after, text)
+        return _KNOWN.sub(MASK, text) if _LONG_WORD.search(text) else text
 
     def line(self, line: Line) -> Line:
         """Return the next line of the output, with its secrets masked."""
@@ -215,7 +214,7 @@ def _values(environment: Mapping[str, str]) -> Iterator[str]:
     for name, whole in environment.items():
         found = [match["password"] for match in _IN_URL.finditer(whole)]
         if _SECRET_NAME.search(name) and not _NO_SECRET_NAME.search(name):
-            found += whole.splitlines()
+            found += [line for line in whole.splitlines() if not line.startswith("-----")]
         yield from (value for each in found if not _is_ordinary(value := each.strip()))
 
 
@@ -231,11 +230,11 @@ def _is_ordinary(value: str) -> bool:
 def _forms(values: set[str]) -> set[str]:
     """Return what the values look like where they are printed."""
     forms = set()
-    for value in values:
+    for value in map(documents.whole, values):
         forms |= {value, json.dumps(value)[1:-1], json.dumps(value, ensure_ascii=False)[1:-1]}
         quoted = quote(value, safe=""), quote(value), quote_plus(value)
         forms |= {*quoted, *(re.sub("%..", lambda code: code[0].lower(), each) for each in quoted)}
-        data = value.encode("utf-8", "surrogateescape")
+        data = value.encode()
         for encode in (b64encode, urlsafe_b64encode):
             forms |= {encode(data).decode().rstrip("=")}
             for before in range(3):
