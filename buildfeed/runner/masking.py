@@ -2,69 +2,34 @@ r"""Secrets in texts of a build, masked before they leave the process: `***` in 
 
 What is masked:
 
-* values of environment variables whose names look secret, and passwords in URLs of any variable:
-  as they are, as in JSON, quoted as in URLs, and in base64, also as a part of a longer base64. Each
-  line of a value with several lines counts as a value.
-* what the expressions of the user match (`--mask`).
-* forms that are known: passwords in URLs, `Authorization` and its like, secrets given as options
-  of a command, tokens of well-known services and of our own, JSON Web Tokens, private keys (PEM).
-
-Values that stay, as masking them would make holes in every other line and hide nothing:
-
-* shorter than 8 characters: such a text stands in other words by chance;
-* numbers, `true` and other words of settings (`_WORDS`);
-* paths: parts of lower-case words after slashes. A random secret with a slash is none.
+* secret values of the environment, in each of their forms (`secret_values.py`);
+* what the expressions of the user match (`--mask`);
+* passwords in URLs, `Authorization` and its like, secrets given as options of a command;
+* tokens of well-known services and of our own, JSON Web Tokens, private keys (PEM).
 
 Whole lines are masked, after escape sequences were taken away: so neither two reads nor colours
 split a secret. A line that was cut may end in a half of one, which no expression finds: a beginning
 of a value at its end is masked, and its last word, up to 1024 characters.
 """
 
-import json
 import re
-from base64 import b64encode, urlsafe_b64encode
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from typing import Final
-from urllib.parse import quote, quote_plus
 
 from msgspec.structs import replace
 
-from buildfeed import documents
 from buildfeed.errors import BuildfeedError
 from buildfeed.runner.lines import Line
+from buildfeed.runner.secret_values import IN_URL, forms
 from buildfeed.secret_kinds import ANY
 
 MASK: Final = "***"
-SHORTEST: Final = 8
-"""Characters of the shortest value that is masked."""
 _LONGEST_WORD: Final = 1024
 """Characters that are masked at the end of a cut line."""
 _SHORTEST_HALF: Final = 4
 """Characters of a value at the end of a cut line that are taken for its beginning."""
 _LONGEST_KEY: Final = 400
 """Lines of a private key: without its end, everything would be masked for ever."""
-
-_SECRET_NAME: Final = re.compile(
-    r"TOKEN|SECRET|PASSWORD|PASSWD|PASSPHRASE|CREDENTIAL|KEYS?(?:_|$)|AUTH(?!OR)|COOKIE|PRIVATE"
-    r"|(?:^|_)(?:PASS|PAT|DSN)(?:_|$)|_PWD$|^PGPASS|SIGNATURE|CONNECTION_?STRING|WEBHOOK",
-    re.IGNORECASE,
-)
-_NO_SECRET_NAME: Final = re.compile(r"(?:_FILE|_PATH|_DIR|_SOCK|_SOCKET)$", re.IGNORECASE)
-_WORDS: Final = frozenset(
-    {
-        *("anonymous", "automatic", "changeme", "development", "disabled", "external", "internal"),
-        *("interactive", "kerberos", "keyboard-interactive", "keychain", "libsecret", "localhost"),
-        *("manager-core", "negotiate", "optional", "osxkeychain", "password", "personal"),
-        *("production", "readonly", "required", "standard", "undefined", "username"),
-    }
-)
-_NUMBER: Final = re.compile(r"[-+]?[\d.,:_-]+%?")
-_PATH_PART: Final = re.compile(r"[A-Z]?[a-z0-9._@+-]*|[A-Z0-9_.-]*")
-_PATH_BEGIN: Final = re.compile(r"(?:~|\.{1,2}|[A-Za-z]:)?[\\/]")
-_IN_URL: Final = re.compile(
-    r"(?P<before>://(?:[^\s/:@]{0,256}:(?=[^\s/])|(?=[^\s/:@]{20,1024}@)))(?P<password>[^\s/]{1,1024})(?=@)"
-)
-"""Passwords, and long tokens in place of a user."""
 
 _BEGIN_KEY: Final = re.compile(r"-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----")
 _END_KEY: Final = re.compile(r"-----END [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----")
@@ -123,7 +88,7 @@ class Masking:
     """
 
     def __init__(self, environment: Mapping[str, str], expressions: Iterable[str] = ()) -> None:
-        self._forms = sorted(_forms(set(_values(environment))), key=len, reverse=True)
+        self._forms = sorted(forms(environment), key=len, reverse=True)
         self._values = _any_of(self._forms) if self._forms else None
         self._expressions = [_compiled(expression) for expression in expressions]
         self._key_lines_left = 0
@@ -136,7 +101,7 @@ class Masking:
             text = expression.sub(_mask, text)
         text = _without_key(text)
         if "://" in text:
-            text = _IN_URL.sub(_mask_after, text)
+            text = IN_URL.sub(_mask_after, text)
         lower = text.lower()
         if any(hint in lower for hint in _HINTS):
             text = _AFTER.sub(_mask_after, text)
@@ -207,42 +172,6 @@ def _unended_key(text: str) -> int | None:
             return begin.start()
         at = end.end()
     return None
-
-
-def _values(environment: Mapping[str, str]) -> Iterator[str]:
-    """Yield the values that are secret."""
-    for name, whole in environment.items():
-        found = [match["password"] for match in _IN_URL.finditer(whole)]
-        if _SECRET_NAME.search(name) and not _NO_SECRET_NAME.search(name):
-            found += [line for line in whole.splitlines() if not line.startswith("-----")]
-        yield from (value for each in found if not _is_ordinary(value := each.strip()))
-
-
-def _is_ordinary(value: str) -> bool:
-    """Tell whether a value stays, though its name looks secret."""
-    if len(value) < SHORTEST or value.lower() in _WORDS or _NUMBER.fullmatch(value):
-        return True
-    if not (begin := _PATH_BEGIN.match(value)):
-        return False
-    return all(_PATH_PART.fullmatch(part) for part in re.split(r"[\\/:]", value[begin.end() :]))
-
-
-def _forms(values: set[str]) -> set[str]:
-    """Return what the values look like where they are printed."""
-    forms = set()
-    for value in map(documents.whole, values):
-        forms |= {value, json.dumps(value)[1:-1], json.dumps(value, ensure_ascii=False)[1:-1]}
-        quoted = quote(value, safe=""), quote(value), quote_plus(value)
-        forms |= {*quoted, *(re.sub("%..", lambda code: code[0].lower(), each) for each in quoted)}
-        data = value.encode()
-        for encode in (b64encode, urlsafe_b64encode):
-            forms |= {encode(data).decode().rstrip("=")}
-            for before in range(3):
-                # As a part of a longer base64: only the characters that no neighbour changes.
-                encoded = encode(bytes(before) + data).decode()
-                first, last = (before * 8 + 5) // 6, (before + len(data)) * 8 // 6
-                forms |= {encoded[first:last]}
-    return {form for form in forms if len(form) >= SHORTEST}
 
 
 def _any_of(forms: list[str]) -> re.Pattern[str]:

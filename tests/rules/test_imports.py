@@ -129,7 +129,7 @@ PURE = [
     *(f"buildfeed/worker/{name}.py" for name in ("attempt", "limits", "runner", "settings")),
     *(f"buildfeed/worker/queues/{name}.py" for name in ("queue", "elsewhere")),
     "buildfeed/worker/handoff/kept_starts.py",
-    *(f"{RUNNER}/{name}.py" for name in ("lines", "masking", "output")),
+    *(f"{RUNNER}/{name}.py" for name in ("lines", "masking", "output", "secret_values")),
     *(f"{RUNNER}/errors/{name}.py" for name in ("annotations", "cmake", "directories", "eslint")),
     *(f"{RUNNER}/errors/{name}.py" for name in ("finder", "found", "gcc", "generic", "go")),
     *(f"{RUNNER}/errors/{name}.py" for name in ("go_tests", "gradle", "java", "javascript")),

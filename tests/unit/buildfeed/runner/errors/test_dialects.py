@@ -514,8 +514,8 @@ npm error To see a list of scripts, run:
         [E("npm error code ELIFECYCLE")],
     ),
     "a script of npm": (
-        "src/a.ts(3,5): error TS1: x\nnpm error code 2\nnpm error path /x\nnpm error command failed",
-        [E("TS1: x", "src/a.ts", 3, 5)],
+        "a.ts(3,5): error TS1: x\nnpm error code 2\nnpm error path /x\nnpm error command failed",
+        [E("TS1: x", "a.ts", 3, 5)],
     ),
     "Node": (
         """\
