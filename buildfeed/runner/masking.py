@@ -4,7 +4,7 @@ What is masked:
 
 * secret values of the environment, in each of their forms (`secret_values.py`);
 * what the expressions of the user match (`--mask`);
-* passwords in URLs, `Authorization` and its like, secrets given as options of a command;
+* passwords in URLs, headers such as `Authorization`, options and variables of a command line;
 * tokens of well-known services and of our own, JSON Web Tokens, private keys (PEM).
 
 Whole lines are masked, after escape sequences were taken away: so neither two reads nor colours
@@ -36,7 +36,7 @@ _END_KEY: Final = re.compile(r"-----END [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?---
 
 _HINTS: Final = (
     *("authorization", "token", "api", "cookie", "bearer"),
-    *("password", "passwd", "passphrase", "secret"),
+    *("password", "passwd", "passphrase", "secret", "access", "-u"),
 )
 """What `_AFTER` needs, and most lines have not: it takes long."""
 _AFTER: Final = re.compile(
@@ -48,8 +48,10 @@ _AFTER: Final = re.compile(
         | \bbearer\s{1,4} (?=[\w.~+/=-]{16})
         | (?<!\S)--?(?:[\w-]{1,40}-)?(?:password|passwd|passphrase|token|secret|api-?key)
             [=\s]\s{0,4}(?![-\s])
+        | (?<!\S)(?:-u|--user)[=\s]\s{0,4}[^\s:'"]{1,256}:(?=\S)
+        | (?<![\w-])\w{0,60}(?:password|passwd|passphrase|token|secret|api_?key|access_?key)=
     )
-    (?:"[^"]{1,4096}"|'[^']{1,4096}'|[^\s"',]{1,4096})""",
+    (?:"[^"]{1,4096}"|'[^']{1,4096}'|[^\s"',]{1,4096}(?:(?<=;)\s[^\s"',]{1,4096}){0,64})""",
     re.VERBOSE | re.IGNORECASE,
 )
 _LONG_WORD: Final = re.compile(r"[A-Za-z0-9_.-]{16}")

@@ -133,8 +133,11 @@ PURE = [
     *(f"{RUNNER}/errors/{name}.py" for name in ("annotations", "cmake", "directories", "eslint")),
     *(f"{RUNNER}/errors/{name}.py" for name in ("finder", "found", "gcc", "generic", "go")),
     *(f"{RUNNER}/errors/{name}.py" for name in ("go_tests", "gradle", "java", "javascript")),
-    *(f"{RUNNER}/errors/{name}.py" for name in ("linker", "make", "msvc", "npm", "places")),
-    *(f"{RUNNER}/errors/{name}.py" for name in ("pytest", "python", "rust", "shell")),
+    *(f"{RUNNER}/errors/{name}.py" for name in ("linker", "lint", "make", "msvc", "npm", "tap")),
+    *(
+        f"{RUNNER}/errors/{name}.py"
+        for name in ("places", "pytest", "python", "rust", "shell")
+    ),
     *("fakebuild/runner.py", "fakebuild/script.py"),
     *(f"gateway/{name}.py" for name in ("accept", "broker_address", "log_limit", "problem_page")),
     "gateway/rate_limit.py",

@@ -10,7 +10,7 @@ from typing import Final
 
 from msgspec.structs import replace
 
-from buildfeed.runner.errors import annotations, generic, linker, make, msvc, shell
+from buildfeed.runner.errors import annotations, generic, linker, lint, make, msvc, shell, tap
 from buildfeed.runner.errors.cmake import CMake
 from buildfeed.runner.errors.directories import Directories
 from buildfeed.runner.errors.eslint import Eslint
@@ -32,7 +32,7 @@ MOST_REMEMBERED: Final = 4096
 
 _LABEL: Final = re.compile(
     r"#\d{1,5} \d{1,7}\.\d{1,3} "  # docker build, with --progress=plain
-    r"|[\w.@/-]{1,60} {1,20}\| "  # docker compose, foreman
+    r"|(?!\d)[\w.@/-]{1,60} {1,20}\| "  # docker compose, foreman
     r"|\[?\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d{1,9})?(?:Z|[+-]\d\d:?\d\d)?\]? "
     r"|\[\d\d:\d\d:\d\d(?:\.\d{1,6})?\] "
 )
@@ -52,7 +52,7 @@ class Finder:
         self._readers: tuple[Reader, ...] = (
             *(annotations.read, linker.read),
             *(dialect.read for dialect in self._held),
-            *(msvc.read, make.read, shell.read, generic.read),
+            *(msvc.read, make.read, shell.read, tap.read, lint.read, generic.read),
         )
         self._findings = Findings()
         self._remembered: set[int] = set()

@@ -118,6 +118,10 @@ def test_the_password_in_a_url_of_any_variable_is_masked_everywhere() -> None:
         ("mysql --password=hunter2 x", f"mysql --password={MASK} x"),
         ("tool --api-key 'a b' --token abc x", f"tool --api-key {MASK} --token {MASK} x"),
         ("docker login --password-stdin", "docker login --password-stdin"),
+        ("curl -u ada:hunter2 x", f"curl -u ada:{MASK} x"),
+        ("env DB_PASSWORD=x1 make", f"env DB_PASSWORD={MASK} make"),
+        ("GET /a?access_token=x1", f"GET /a?access_token={MASK}"),
+        ("Cookie: a=b; c=d", f"Cookie: {MASK}"),
         ("unexpected token: a", "unexpected token: a"),
     ],
 )

@@ -568,6 +568,18 @@ Module not found: Error: Can't resolve './b'
             E('Could not resolve "./b"', "src/a.js", 3, 5),
         ],
     ),
+    "tests by CTest": (
+        " 1/40 Test  #1: sums ......***Failed    0.01 sec\nErrors while running CTest",
+        [E("sums: Failed")],
+    ),
+    "tests by TAP": (
+        "1..3\nok 1 - a\nnot ok 2 - sums\nnot ok 3 - later # TODO",
+        [E("sums failed")],
+    ),
+    "linters": (
+        "a.py:3:5: F401 'os' imported but unused\nb.py:3:0: C0114: Missing docstring",
+        [E("F401 'os' imported but unused", "a.py", 3, 5)],
+    ),
     "shells": (
         "./a.sh: line 3: foo: command not found\nsh: 1: bar: not found",
         [E("foo: command not found", "a.sh", 3), E("bar: not found")],
