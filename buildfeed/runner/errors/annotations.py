@@ -29,7 +29,7 @@ def read(text: str, findings: Findings) -> bool:
     if found := _GITHUB.match(text):
         known = _properties(found["properties"] or "", ",")
         findings.error(
-            unquote(found["text"]).replace("\n", " ") or known.get("title", "error"),
+            unquote(found["text"]) or known.get("title", "error"),
             known.get("file"),
             known.get("line"),
             known.get("col"),

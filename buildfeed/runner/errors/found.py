@@ -1,5 +1,6 @@
 """An error that was found in the output of a build, and what dialects have found so far. Pure."""
 
+import re
 from collections.abc import Callable
 from typing import Final, Protocol
 
@@ -10,6 +11,7 @@ from buildfeed.activity import MAX_ERROR_BYTES, shorten
 MOST_IN_PATH: Final = 1024
 """Characters of a path; a longer one is left out."""
 _MOST_DIGITS: Final = 9
+_CONTROLS: Final = re.compile(r"[\x00-\x1f\x7f-\x9f]+")
 _NO_FILES: Final = frozenset("<([")
 """What a name in place of a file begins with: `<stdin>`, `<frozen importlib>`, `(eval)`."""
 
@@ -76,9 +78,11 @@ class Dialect(Protocol):
 
 
 def _error(text: str, file: str | None, line: str | None, column: str | None) -> FoundError:
-    if not file or len(file) > MOST_IN_PATH or file[0] in _NO_FILES:
-        return FoundError(shorten(text.strip(), MAX_ERROR_BYTES))
-    return FoundError(shorten(text.strip(), MAX_ERROR_BYTES), file, _number(line), _number(column))
+    # Only what a dialect has unquoted can have control characters.
+    said = shorten(_CONTROLS.sub(" ", text).strip(), MAX_ERROR_BYTES) or "error"
+    if not file or len(file) > MOST_IN_PATH or file[0] in _NO_FILES or _CONTROLS.search(file):
+        return FoundError(said)
+    return FoundError(said, file, _number(line), _number(column))
 
 
 def _number(digits: str | None) -> int | None:

@@ -53,6 +53,8 @@ class Pytest:
         first = text[:1]
         if first == "E" and (message := _MESSAGE.match(text)):
             self._in_message = True
+            if not (was_in_message or self._name) and self._last:
+                self.settle(findings)  # without headings, a message after a place is another error
             self._read_message((message["text"] or "").strip(), goes_on=was_in_message)
         elif first == "_" and (heading := _HEADING.match(text)):
             self.settle(findings)
@@ -65,6 +67,9 @@ class Pytest:
                 self._detailed = False
             elif self._in_details:
                 self._detailed = True
+        elif first.isdigit() and _LAST.search(text):  # the last line of `-q`
+            self.settle(findings)
+            self._detailed = self._in_details = False
         elif first == "-" and self._detailed and _CAPTURED.match(text):
             self.settle(findings)
             self._captured_left = _MOST_CAPTURED

@@ -36,6 +36,7 @@ class Python:
         self._own: _Place | None = None
         self._last: _Place | None = None
         self._lines = 0  # since the last frame
+        self._has_head = False
         self._error: tuple[str, _Place | None] | None = None
 
     def read(self, text: str, findings: Findings) -> bool:
@@ -48,6 +49,7 @@ class Python:
         if text.rstrip().endswith(_HEAD):
             prefix = text[: text.rindex(_HEAD)]
             self._begin(prefix.replace(_GROUP, "| "))
+            self._has_head = True
             return True
         if self._prefix is not None:
             return self._go_on(text, self._prefix)
@@ -66,6 +68,7 @@ class Python:
 
     def _begin(self, prefix: str) -> None:
         self._prefix, self._own, self._last, self._lines = prefix, None, None, 0
+        self._has_head = False
 
     def _go_on(self, text: str, prefix: str) -> bool:
         self._lines += 1
@@ -81,6 +84,8 @@ class Python:
             if not exception or not self._last:
                 return False
             name = exception["name"]
+            if not self._has_head and not name.endswith("Error"):
+                return False
             if name not in _ENDINGS and not name.endswith("ExceptionGroup"):
                 self._error = body, self._own or self._last
         return True

@@ -242,6 +242,29 @@ FAILED tests/c.py::test_c
             E("test_c", "tests/c.py"),
         ],
     ),
+    "pytest, messages without headings": (
+        """\
+E       assert 1 == 2
+
+tests/a.py:3: AssertionError
+E       assert 3 == 4
+
+tests/b.py:3: AssertionError""",
+        [E("assert 1 == 2", "tests/a.py", 3), E("assert 3 == 4", "tests/b.py", 3)],
+    ),
+    "pytest twice": (
+        """\
+________________________________ test_sum ________________________________
+tests/a.py:3: in test_sum
+E   assert 1 == 2
+FAILED tests/a.py::test_sum - assert 1 == 2
+1 failed, 2 passed in 0.1s
+FAILED tests/b.py::test_other - assert 3 == 4""",
+        [
+            E("test_sum: assert 1 == 2", "tests/a.py", 3),
+            E("test_other: assert 3 == 4", "tests/b.py"),
+        ],
+    ),
     "pytest --tb=line": (
         """\
 =================================== FAILURES ===================================

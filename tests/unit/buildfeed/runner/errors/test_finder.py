@@ -146,6 +146,11 @@ def test_a_file_that_is_none_is_left_out() -> None:
     assert found == FoundError("x")
 
 
+def test_a_text_that_was_quoted_has_no_control_characters() -> None:
+    (found,) = Finder("/x").take(Line("::error file=a%0Ab::%1b[31mone%0Atwo"))
+    assert found == FoundError("[31mone two")
+
+
 def test_a_traceback_that_never_ends_does_not_hide_other_errors() -> None:
     finder = Finder("/x")
     finder.take(Line("Traceback (most recent call last):"))
