@@ -50,39 +50,43 @@ class Pytest:
     def read(self, text: str, findings: Findings) -> bool:
         """Read a line."""
         was_in_message, self._in_message = self._in_message, False
-        first = text[:1]
-        if first == "E" and (message := _MESSAGE.match(text)):
+        if message := _MESSAGE.match(text):
             self._in_message = True
             if not (was_in_message or self._name) and self._last:
                 self.settle(findings)  # without headings, a message after a place is another error
             self._read_message((message["text"] or "").strip(), goes_on=was_in_message)
-        elif first == "_" and (heading := _HEADING.match(text)):
+        elif summary := _SUMMARY.match(text):
+            self.settle(findings)
+            if not self._detailed:
+                _summarize(summary, findings)
+        elif self._begin(text, findings):
+            pass
+        elif self._captured_left:
+            self._captured_left -= 1
+        else:
+            return self._read_place(text, findings)
+        return True
+
+    def _begin(self, text: str, findings: Findings) -> bool:
+        """Read a line, and return True if a part of the report begins or ends there."""
+        first = text[:1]
+        if first == "_" and (heading := _HEADING.match(text)):
             self.settle(findings)
             self._name, self._detailed = heading["name"].strip(), True
         elif first == "=" and (banner := _BANNER.match(text)):
             self.settle(findings)
             title = banner["title"].strip()
             self._in_details = title in _DETAILS
-            if title == "test session starts" or _LAST.search(title):
-                self._detailed = False
-            elif self._in_details:
-                self._detailed = True
+            ends = title == "test session starts" or _LAST.search(title)
+            self._detailed = not ends and (self._detailed or self._in_details)
         elif first.isdigit() and _LAST.search(text):  # the last line of `-q`
             self.settle(findings)
             self._detailed = self._in_details = False
         elif first == "-" and self._detailed and _CAPTURED.match(text):
             self.settle(findings)
             self._captured_left = _MOST_CAPTURED
-        elif first in {"F", "E"} and (summary := _SUMMARY.match(text)):
-            self.settle(findings)
-            if not self._detailed:
-                test, _, message_ = summary["rest"].removeprefix("::").partition(" - ")
-                said = ": ".join(part for part in (test, message_) if part) or "failed"
-                findings.error(said, summary["file"])
-        elif self._captured_left:
-            self._captured_left -= 1
         else:
-            return self._read_place(text, findings)
+            return False
         return True
 
     def settle(self, findings: Findings) -> None:
@@ -118,3 +122,9 @@ class Pytest:
         self._last = file, line
         if not is_foreign(file):
             self._own = self._last
+
+
+def _summarize(summary: re.Match[str], findings: Findings) -> None:
+    """Add the error of a line of the summary."""
+    test, _, message = summary["rest"].removeprefix("::").partition(" - ")
+    findings.error(": ".join(part for part in (test, message) if part) or "failed", summary["file"])
