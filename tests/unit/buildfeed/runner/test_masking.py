@@ -217,7 +217,7 @@ def test_the_command_line_of_a_title_is_masked() -> None:
 @given(st.text(max_size=200), st.text(min_size=8, max_size=40))
 def test_no_text_or_value_makes_it_fail(text: str, value: str) -> None:
     masking = Masking({"MY_SECRET": value})
-    assert masking.text(masking.text(text)) == masking.text(text)
+    masking.text(text + value)
     masking.line(Line(text, left_out=3))
 
 
