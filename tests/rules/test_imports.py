@@ -26,6 +26,7 @@ OIDC, OIDC_SETTINGS = "gateway/oidc", "gateway/oidc/settings.py"
 QUERIES, COMMANDS = "gateway/queries", "gateway/commands"
 
 MACHINE = "buildfeed/machine"
+RUNNER = "buildfeed/runner"
 
 EVERYTHING = {"everything"}
 ROOMS = {
@@ -43,6 +44,7 @@ ROOMS = {
     "buildfeed/worker": {MQTT, *WORKER},
     "buildfeed/worker/queues": {MQTT, AMQP},
     "buildfeed/worker/handoff": {MQTT, *WORKER},
+    RUNNER: {MACHINE},
     "buildfeed/doctor": {MQTT, AMQP, HISTORY, LISTENERS},
     "buildfeed/cli": EVERYTHING,
     "buildfeed/__main__.py": {"buildfeed/cli"},
@@ -125,6 +127,7 @@ PURE = [
     *(f"buildfeed/worker/{name}.py" for name in ("attempt", "limits", "runner", "settings")),
     *(f"buildfeed/worker/queues/{name}.py" for name in ("queue", "elsewhere")),
     "buildfeed/worker/handoff/kept_starts.py",
+    *(f"{RUNNER}/{name}.py" for name in ("jobs", "progress_lines")),
     *("fakebuild/runner.py", "fakebuild/script.py"),
     *(f"gateway/{name}.py" for name in ("accept", "broker_address", "log_limit", "problem_page")),
     "gateway/rate_limit.py",
