@@ -2,7 +2,7 @@
 
 [acme.jobs.deploy]
 command = ["./deploy.sh"]
-directory = "/srv/acme"                    # relative to the folder of the file, which is the default
+directory = "/srv/acme"                    # relative to that of the file, which is the default
 environment = { CI = "1" }
 max_seconds = 3600
 parameters = { stage = "^(test|live)$" }   # given as BUILDFEED_PARAMETER_STAGE
