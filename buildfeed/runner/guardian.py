@@ -113,7 +113,8 @@ class Guardian:
         woken, waking = os.pipe()
         os.set_blocking(waking, False)
         signal.set_wakeup_fd(waking, warn_on_full_buffer=False)
-        self._before = {number: signal.getsignal(number) for number in (*_NOTED, *_IGNORED)}
+        changed = (*_NOTED, *_IGNORED, signal.SIGCHLD)
+        self._before = {number: signal.getsignal(number) for number in changed}
         for number in _NOTED:
             signal.signal(number, self._note)
         for number in _IGNORED:
@@ -128,7 +129,10 @@ class Guardian:
         """Start the command; return 0, or the number of the error (errno)."""
         told, telling = os.pipe()
         environment = _environment()
-        self._command = os.fork()
+        try:
+            self._command = os.fork()
+        except OSError as exc:  # too many processes
+            return exc.errno or errno.EAGAIN
         if not self._command:
             self._become(arguments, environment, telling)
         os.close(telling)
@@ -149,7 +153,7 @@ class Guardian:
             for number, before in self._before.items():
                 ignored = before is signal.SIG_IGN
                 signal.signal(number, signal.SIG_IGN if ignored else signal.SIG_DFL)
-            for number in (*_OF_PYTHON, signal.SIGCHLD):
+            for number in _OF_PYTHON:
                 signal.signal(number, signal.SIG_DFL)
             _execute(arguments, environment)
         except OSError as exc:

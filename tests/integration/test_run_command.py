@@ -13,8 +13,9 @@ from pathlib import Path
 import pytest
 
 from buildfeed.machine import marked
-from buildfeed.runner.command import CannotRun, Command
+from buildfeed.runner.command import Command
 from buildfeed.runner.exit_code import of_shell
+from buildfeed.runner.guarded import CannotRun
 from support.packages import ROOT
 
 IN_PLACE = ROOT / "tests/support/in_place.py"
@@ -340,7 +341,7 @@ def test_when_we_are_killed_no_process_stays(
 
 def test_when_its_guardian_is_killed_a_command_does_not_stay() -> None:
     command = job("sleep 60; true")
-    os.kill(command._guardian.pid, signal.SIGKILL)
+    os.kill(command._guarded._guardian.pid, signal.SIGKILL)
     assert command.wait(10) == -signal.SIGKILL
     assert list(marked.processes(MARK)) == []
 

@@ -5,9 +5,10 @@ import sys
 from pathlib import Path
 
 from buildfeed.runner import environment, terminal
-from buildfeed.runner.command import CannotRun, Command
+from buildfeed.runner.command import Command
 from buildfeed.runner.exit_code import leave_with
 from buildfeed.runner.foreground import in_foreground
+from buildfeed.runner.guarded import CannotRun
 
 
 def main() -> None:
