@@ -13,6 +13,7 @@ from buildfeed.machine import output
 
 _COMMANDS = {
     "up": ("buildfeed.cli.up", "Run everything here: broker, recorder, gateway and a worker."),
+    "run": ("buildfeed.cli.run", "Run any command here, and show it as a build."),
     "gateway": ("gateway.__main__", "Serve the page, the API and socket.io to browsers."),
     "fakebuild": ("fakebuild.__main__", "Run a worker that fakes builds."),
     "recorder": ("buildfeed.history.__main__", "Keep the history."),

@@ -21,9 +21,11 @@ import click
 from buildfeed import listeners, names
 from buildfeed.broker.local import ports
 from buildfeed.broker.local.rabbitmq import PrivateRabbitMQ
+from buildfeed.cli import here
 from buildfeed.cli.alone import Alone
 from buildfeed.cli.broker import Urls, broker
 from buildfeed.cli.commands import main as buildfeed
+from buildfeed.cli.here import Here
 from buildfeed.cli.process import Process
 from buildfeed.cli.settings import Settings, settings_of, takes_settings
 from buildfeed.errors import BuildfeedError, CannotListen
@@ -108,6 +110,7 @@ async def _serve(settings: Settings, rabbitmq: PrivateRabbitMQ | None, alone: Al
         running = [asyncio.create_task(alone.look_after())]
         stack.callback(running[0].cancel)
         urls = await stack.enter_async_context(broker(settings, rabbitmq))
+        stack.enter_context(here.told(settings.data_dir, Here(urls.mqtt, _page(settings))))
         await stack.enter_async_context(_recorder(settings, urls))
         environment = _environment(settings, urls, alone.mark)
         ready = asyncio.create_task(_announce(settings, urls))
@@ -200,14 +203,12 @@ def _of_worker(environment: Mapping[str, str], urls: Urls) -> dict[str, str]:
 async def _announce(settings: Settings, urls: Urls) -> None:
     """Print the addresses once the gateway is ready."""
     host = listeners.reachable(settings.host)
-    scheme = "https" if settings.tls_cert else "http"
-    page = f"{scheme}://{ports.in_url(host)}:{settings.port}{settings.root_path}"
     asking = _trusting() if settings.tls_cert else None
     while True:
         if await asyncio.to_thread(_ready, host, settings.port, asking):
             break
         await asyncio.sleep(0.05)
-    say(f"Buildfeed is ready: {page}")
+    say(f"Buildfeed is ready: {_page(settings)}")
     say(f"MQTT clients:       {urls.shown_mqtt}")
     if urls.shown_web_socket:
         say(f"In a WebSocket:     {urls.shown_web_socket}")
@@ -222,6 +223,13 @@ async def _announce(settings: Settings, urls: Urls) -> None:
         say("Ctrl-C stops it.")
     else:
         say("Ctrl-C stops it; builds that run then go on at the next start.")
+
+
+def _page(settings: Settings) -> str:
+    """Return the address of the page, as this machine reaches it."""
+    scheme = "https" if settings.tls_cert else "http"
+    host = ports.in_url(listeners.reachable(settings.host))
+    return f"{scheme}://{host}:{settings.port}{settings.root_path}"
 
 
 def _trusting() -> ssl.SSLContext:

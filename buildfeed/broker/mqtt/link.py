@@ -84,6 +84,7 @@ class MqttLink:
             Publish.checked(will.topic, will.payload, qos=1, retain=will.retain)
         self._address = Address.parse(url)
         self._name = re.sub(r"[^a-z0-9-]", "-", name.lower())
+        self._client_id = self._address.owner + self._name
         self._filters = {text: (Filter.parse(text), qos) for text, qos in subscriptions}
         self._on_message = on_message
         self._on_up = on_up
@@ -199,7 +200,7 @@ class MqttLink:
         self._connections += 1
         session = Session(
             connection=self._connections,
-            client_id=self._durable_id or f"{self._name}-{secrets.token_hex(4)}",
+            client_id=self._durable_id or f"{self._client_id}-{secrets.token_hex(4)}",
             durable=self._durable_id is not None,
             will=self._will,
         )

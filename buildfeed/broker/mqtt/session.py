@@ -5,6 +5,9 @@ from urllib.parse import unquote, urlsplit
 
 import msgspec
 
+from buildfeed.broker.permissions import SEPARATOR
+from buildfeed.secret_kinds import BEARER
+
 _DEFAULT_PORTS: Final = {"mqtt": 1883, "mqtts": 8883}
 
 
@@ -16,6 +19,12 @@ class Address(msgspec.Struct, frozen=True):
     tls: bool
     user: str | None
     password: str | None
+
+    @property
+    def owner(self) -> str:
+        """What client ids have to begin with: a token has only sessions of its own name."""
+        by_token = self.user and self.password and self.password.startswith(BEARER)
+        return f"{self.user}{SEPARATOR}" if by_token else ""
 
     @classmethod
     def parse(cls, url: str) -> Self:

@@ -36,6 +36,9 @@ _LABEL: Final = re.compile(
     r"|\[?\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d{1,9})?(?:Z|[+-]\d\d:?\d\d)?\]? "
     r"|\[\d\d:\d\d:\d\d(?:\.\d{1,6})?\] "
 )
+_PLACE: Final = re.compile(
+    r"(?P<file>[^\s:][^:]{0,1023}):(?P<line>\d{1,9})(?::(?P<column>\d{1,9}))?:? +(?P<text>.+)"
+)
 
 
 class Finder:
@@ -69,6 +72,15 @@ class Finder:
                 if read(text, self._findings):
                     break
         return self._new() if self._findings.errors else []
+
+    def tell(self, text: str) -> list[FoundError]:
+        """Return the error that a build tells itself, as a compiler prints it, if it is new."""
+        place = _PLACE.match(text)
+        if place:
+            self._findings.error(place["text"], place["file"], place["line"], place["column"])
+        else:
+            self._findings.error(text)
+        return self._new()
 
     def settle(self) -> list[FoundError]:
         """Return the errors that wait for further lines: there was no output for a second or so."""

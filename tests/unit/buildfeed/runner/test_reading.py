@@ -1,0 +1,87 @@
+from buildfeed.runner.errors.found import FoundError
+from buildfeed.runner.masking import Masking
+from buildfeed.runner.output import Output
+from buildfeed.runner.progress_lines import ErrorLine, Percent, StepOf
+from buildfeed.runner.reading import BuildReading
+
+SECRET = "correct-horse-battery"
+
+
+def reading(*command: str, regex: str | None = None) -> BuildReading:
+    return BuildReading(
+        command or ("sh",),
+        directory="/src",
+        masking=Masking({"DEPLOY_TOKEN": SECRET}),
+        begun=0,
+        regex=regex,
+        output=Output(),
+    )
+
+
+def test_progress_errors_and_output_are_read_from_the_same_bytes() -> None:
+    build = reading("ninja")
+    build.read(b"[1/4] Building a.o\n[2/4] Building b.o\nb.c:3:5: error: no", 1, now=1)
+    build.read(b" such type\n", 1, now=1)
+
+    assert (build.progress.done, build.progress.total, build.progress.percent) == (2, 4, 50)
+    build.end(now=2)
+    assert build.take_errors() == [FoundError("no such type", "b.c", 3, 5)]
+    assert build.take_errors() == []
+    (content,) = build.last_output()
+    assert content.text.endswith("b.c:3:5: error: no such type\n")
+
+
+def test_lines_of_two_streams_are_not_mixed() -> None:
+    build = reading()
+    build.read(b"half a ", 1, now=1)
+    build.read(b"a.c:1: error: wrong\n", 2, now=1)
+    build.read(b"line\n", 1, now=1)
+    build.end(now=1)
+
+    assert build.take_errors() == [FoundError("wrong", "a.c", 1)]
+    assert "half a line\n" in build.last_output()[0].text
+
+
+def test_no_secret_is_in_anything_that_is_read() -> None:
+    build = reading("ninja")
+    build.read(f"[1/2] Push {SECRET}\na.c:1: error: {SECRET}\n".encode(), 1, now=1)
+    build.told([StepOf(1, 3, f"with {SECRET}"), ErrorLine(f"b.c:1: {SECRET}")], now=1)
+    build.end(now=2)
+
+    seen = [build.progress, *build.take_errors(), *build.last_output()]
+    assert SECRET not in str(seen)
+    assert str(seen).count("***") >= 4
+
+
+def test_what_a_build_tells_itself_counts_before_its_output() -> None:
+    build = reading("ninja")
+    build.read(b"[1/4] Building a.o\n", 1, now=1)
+    build.told([Percent(40)], now=1)
+    build.read(b"[3/4] Building c.o\n", 1, now=1)
+
+    assert build.progress.percent == 40
+
+
+def test_an_error_that_a_build_tells_has_its_place() -> None:
+    build = reading()
+    build.told([ErrorLine("/src/a.c:3: text"), ErrorLine("no place"), ErrorLine("no place")], now=1)
+
+    assert build.take_errors() == [FoundError("text", "a.c", 3), FoundError("no place")]
+
+
+def test_an_error_of_several_lines_is_complete_after_a_silence() -> None:
+    build = reading()
+    build.read(b"Traceback (most recent call last):\n", 2, now=1)
+    build.read(b'  File "/src/a.py", line 3, in <module>\n    f()\nValueError: wrong\n', 2, now=1)
+    build.pass_time(now=3)
+
+    (error,) = build.take_errors()
+    assert (error.text, error.file, error.line) == ("ValueError: wrong", "a.py", 3)
+
+
+def test_no_bytes_make_it_fail() -> None:
+    build = reading()
+    for data in (b"\0\xff\xfe", b"\x1b[", b"x" * 1_000_000, b"\r\n\r", "é".encode()[:1]):
+        build.read(data, 1, now=1)
+        build.read(data, 2, now=1)
+    build.end(now=2)
