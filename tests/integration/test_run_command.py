@@ -222,7 +222,7 @@ def test_a_process_that_writes_for_ever_is_not_waited_for() -> None:
 def test_all_that_was_written_before_the_end_passes_through_to_a_slow_reader(
     tmp_path: Path,
 ) -> None:
-    script = f"head -c 65536 /dev/zero; sleep 60 & echo $! > {tmp_path}/pid; touch {tmp_path}/done"
+    script = f"head -c 131072 /dev/zero; sleep 60 & echo $! > {tmp_path}/pid; touch {tmp_path}/done"
     with subprocess.Popen(
         in_place("sh", "-c", script), stdout=subprocess.PIPE, env=own_environment()
     ) as process:
@@ -231,7 +231,7 @@ def test_all_that_was_written_before_the_end_passes_through_to_a_slow_reader(
             time.sleep(0.01)
         with pytest.raises(subprocess.TimeoutExpired):
             process.wait(1)  # longer than others are waited for
-        assert len(process.stdout.read()) == 65536
+        assert len(process.stdout.read()) == 131072
         assert process.wait(10) == 0
 
 
