@@ -293,7 +293,7 @@ def _execute(arguments: list[str], environment: dict[bytes, bytes]) -> None:
     denied: OSError | None = None
     name = arguments[0]
     folders = [""] if "/" in name else path.split(os.pathsep)
-    for folder in folders:
+    for folder in folders if name else ():
         file = os.path.join(folder, name)  # noqa: PTH118 - no pathlib in a process this small
         try:
             os.execve(file, arguments, environment)  # noqa: S606

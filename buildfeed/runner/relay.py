@@ -56,6 +56,7 @@ class Relay:
         self._control = control
         self._hear = hear
         self._ended_at: float | None = None
+        self._wanted: dict[int, int] = {}
         self._little = False
         self._read_at = 0.0
         self._hurried = hurried
@@ -79,12 +80,12 @@ class Relay:
 
     def _wait(self) -> dict[int, int]:
         """Return the descriptors that are ready, with their events."""
-        wanted: dict[int, int] = {}
-        for interest in self._interests():
-            wanted[interest[0]] = wanted.get(interest[0], 0) | interest[1]
+        self._wanted.clear()
+        for descriptor, event in self._interests():
+            self._wanted[descriptor] = self._wanted.get(descriptor, 0) | event
         poll = select.poll()
-        for descriptor, event in wanted.items():
-            poll.register(descriptor, event)
+        for descriptor, events in self._wanted.items():
+            poll.register(descriptor, events)
         return dict(poll.poll(self._patience()))
 
     def _interests(self) -> Iterator[tuple[int, int]]:
@@ -140,7 +141,8 @@ class Relay:
         if time.monotonic() < self._ended_at + _LINGER_SECONDS:
             return
         for stream in self._streams:
-            is_read = not stream.pending and (stream.due <= 0 or stream.source not in ready)
+            is_quiet = stream.source in self._wanted and stream.source not in ready
+            is_read = not stream.pending and (stream.due <= 0 or is_quiet)
             if is_read or self._hurried.is_set():
                 stream.close()
 

@@ -222,7 +222,7 @@ def test_a_process_that_writes_for_ever_is_not_waited_for() -> None:
 def test_all_that_was_written_before_the_end_passes_through_to_a_slow_reader(
     tmp_path: Path,
 ) -> None:
-    script = f"head -c 65536 /dev/zero; sleep 60 & echo $! > {tmp_path}/pid; touch {tmp_path}/done"
+    script = f"head -c 131072 /dev/zero; sleep 60 & echo $! > {tmp_path}/pid; touch {tmp_path}/done"
     with subprocess.Popen(
         in_place("sh", "-c", script), stdout=subprocess.PIPE, env=own_environment()
     ) as process:
@@ -231,7 +231,7 @@ def test_all_that_was_written_before_the_end_passes_through_to_a_slow_reader(
             time.sleep(0.01)
         with pytest.raises(subprocess.TimeoutExpired):
             process.wait(1)  # longer than others are waited for
-        assert len(process.stdout.read()) == 65536
+        assert len(process.stdout.read()) == 131072
         assert process.wait(10) == 0
 
 
@@ -357,11 +357,10 @@ def test_a_reader_that_raises_does_not_fail_the_build(caplog: pytest.LogCaptureF
     assert [record.message for record in caplog.records] == ["build.output_failed"]
 
 
-def test_many_lines_a_second_cost_little(tmp_path: Path) -> None:
+def test_many_lines_a_second_cost_little() -> None:
     script = "i=0; while [ $i -lt 40000 ]; do echo line $i; i=$((i+1)); done"
     heard = Heard()
-    before = time.thread_time()
-    used: list[float] = []
+    used: list[float] = []  # seconds of the thread that passes them on
 
     def timed(data: bytes, stream: int) -> None:
         heard(data, stream)
@@ -369,7 +368,7 @@ def test_many_lines_a_second_cost_little(tmp_path: Path) -> None:
 
     assert job(script, timed).wait(60) == 0
     assert heard.of(1).count(b"\n") == 40_000
-    assert used[-1] - min(before, used[0]) < 1
+    assert used[-1] - used[0] < 1
 
 
 def test_memory_is_bounded_while_our_reader_is_slow() -> None:

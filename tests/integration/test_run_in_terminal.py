@@ -12,10 +12,10 @@ from buildfeed.machine import marked
 from support.packages import ROOT
 from support.typist import Typist
 
-RUN = f"{sys.executable} {ROOT}/tests/support/in_place.py"
+US = sys.executable, f"{ROOT}/tests/support/in_place.py"
+RUN = " ".join(US)
 MARK = f"BUILDFEED_TEST_TERMINAL={os.getpid()}"
 
-NAME_OF_US = "in_place.py"
 UNTIL = "while :; do sleep 0.02; done"
 
 
@@ -30,30 +30,34 @@ def typist(tmp_path: Path, eventually: Callable[..., None]) -> Iterator[Typist]:
     eventually(lambda: not list(marked.processes(MARK)))
 
 
-def us() -> int:
-    """Return the id of the process that runs a command in its place."""
+def process(*beginning: str) -> int:
+    """Return the id of the process whose command line begins so."""
+    wanted = "\0".join(beginning).encode()
     (found,) = (
         pid
         for pid in marked.processes(MARK)
-        if NAME_OF_US in Path(f"/proc/{pid}/cmdline").read_text()
-        and "guardian" not in Path(f"/proc/{pid}/cmdline").read_text()
+        if Path(f"/proc/{pid}/cmdline").read_bytes().startswith(wanted)
     )
     return found
 
 
-def modes(typist: Typist) -> str:
-    return typist.run("stty -a")
+def field(pid: int, number: int) -> str:
+    """Return a field of /proc/PID/stat, as proc(5) counts them from 1."""
+    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[number - 3]
+
+
+STATE, PARENT = 3, 4
 
 
 def test_the_command_has_a_terminal_like_ours(typist: Typist, tmp_path: Path) -> None:
     typist.resize(33, 77)
     typist.run("stty -ixany -echoctl erase ^H")
-    bare = modes(typist)
+    bare = typist.run("stty -a")
     assert typist.run(f"{RUN} stty -a") == bare
-    assert (tmp_path / "seen").read_text() == bare.replace("\r\r", "\r")
+    assert (tmp_path / "seen").read_bytes() == bare.encode()
     said = typist.run(f"{RUN} sh -c 'test -t 0 && test -t 1 && test -t 2 && echo yes > /dev/tty'")
     assert said == "yes\r\n"
-    assert modes(typist) == bare
+    assert typist.run("stty -a") == bare
 
 
 def test_a_new_size_of_the_window_reaches_the_command(typist: Typist) -> None:
@@ -102,28 +106,23 @@ def test_a_command_that_handles_ctrl_c_gets_it_once(
 def test_ctrl_z_stops_and_fg_continues_us_and_the_command(
     typist: Typist, pipe: str, tmp_path: Path
 ) -> None:
-    bare = modes(typist)
-    script = f"echo wai''ts; until test -e {tmp_path}/go; do sleep 0.02; done; echo do''ne"
+    bare = typist.modes
+    os.mkfifo(tmp_path / "go")
+    # No process begins here: between fork and exec a stop would hang the shell, also without us.
+    script = f"echo wai''ts; read x < {tmp_path}/go; echo do''ne"
     typist.type(f"{RUN} sh -c '{script}'{pipe}\n")
     typist.until("waits")
     typist.type("\x1a")
     typist.until("Stopped")
     typist.until("PROMPT> ")
-    assert modes(typist) == bare
-    states = [
-        Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
-        for pid in marked.processes(MARK)
-        if b"until" in Path(f"/proc/{pid}/cmdline").read_bytes()
-        and b"guardian" not in Path(f"/proc/{pid}/cmdline").read_bytes()
-    ]
-    assert states
-    assert set(states) == {"T"}
-    (tmp_path / "go").touch()
+    assert typist.modes == bare
+    assert [field(process(*each), STATE) for each in (US, ("sh", "-c", "echo wai"))] == ["T", "T"]
     typist.type("fg\n")
+    (tmp_path / "go").write_text("go\n")
     typist.until("done\r")
     typist.until("PROMPT> ")
     assert typist.run("echo $?") == "0\r\n"
-    assert modes(typist) == bare
+    assert typist.modes == bare
 
 
 def test_keys_are_for_the_command_again_after_fg(typist: Typist) -> None:
@@ -143,7 +142,9 @@ def test_keys_are_for_the_command_again_after_fg(typist: Typist) -> None:
 def test_in_the_background_the_keyboard_is_the_shells(typist: Typist, tmp_path: Path) -> None:
     typist.type(f"{RUN} sh -c 'echo beg''ins; cat' &\n")
     typist.until("begins")
-    assert typist.run("echo mine") == "mine\r\n"
+    typist.type("echo mi''ne\n")
+    typist.until("mine\r\n")
+    typist.until("PROMPT> ")
     typist.type("fg\n")
     typist.until("cat'\r\n")
     typist.type("yours\n")
@@ -156,19 +157,15 @@ def test_in_the_background_the_keyboard_is_the_shells(typist: Typist, tmp_path: 
 def test_the_terminal_is_as_before_whoever_is_killed(
     typist: Typist, whom: str, eventually: Callable[..., None]
 ) -> None:
-    bare = modes(typist)
+    bare = typist.modes
     # A shell sets its own modes: the parent is one that leaves the terminal as it is.
     typist.type(f'sh -c \'{RUN} sh -c "echo wai"ts"; sleep 60"; true\'\n')
     typist.until("waits\r\n")
-    command = next(
-        pid
-        for pid in marked.processes(MARK)
-        if Path(f"/proc/{pid}/cmdline").read_bytes().startswith(b"sh\0-c\0echo wai")
-    )
-    guardian = int(Path(f"/proc/{command}/stat").read_text().rpartition(")")[2].split()[1])
-    os.kill({"command": command, "us": us(), "guardian": guardian}[whom], signal.SIGKILL)
+    command = process("sh", "-c", "echo wai")
+    victims = {"command": command, "us": process(*US), "guardian": int(field(command, PARENT))}
+    os.kill(victims[whom], signal.SIGKILL)
     typist.until("PROMPT> ")
-    assert modes(typist) == bare
+    eventually(lambda: typist.modes == bare)
 
 
 def test_errors_that_go_elsewhere_do(typist: Typist, tmp_path: Path) -> None:

@@ -3,9 +3,10 @@
 import os
 import select
 import subprocess
+import termios
 import time
 from collections.abc import Mapping
-from typing import Self
+from typing import Any, Self
 
 PROMPT = "PROMPT> "
 
@@ -36,6 +37,11 @@ class Typist:
             self._shell.wait(10)
         finally:
             self._shell.kill()
+
+    @property
+    def modes(self) -> list[Any]:
+        """What `stty` shows and sets, as tcgetattr(3) returns it."""
+        return termios.tcgetattr(self._master)
 
     def type(self, keys: str) -> None:
         os.write(self._master, keys.encode())
