@@ -33,7 +33,7 @@ ROOMS = {
     # room: the rooms that it may import; all but the first may import the vocabulary besides
     VOCABULARY: set(),
     "buildfeed/broker": set(),
-    MQTT: set(),
+    MQTT: {"buildfeed/broker"},
     AMQP: set(),
     LISTENERS: set(),
     MACHINE: set(),
@@ -47,7 +47,7 @@ ROOMS = {
     LINES: set(),
     f"{RUNNER}/errors": {LINES},
     f"{RUNNER}/progress": {LINES},
-    RUNNER: {LINES, MACHINE},
+    RUNNER: {LINES, f"{RUNNER}/errors", f"{RUNNER}/progress", MACHINE},
     "buildfeed/doctor": {MQTT, AMQP, HISTORY, LISTENERS},
     "buildfeed/cli": EVERYTHING,
     "buildfeed/__main__.py": {"buildfeed/cli"},
@@ -131,7 +131,7 @@ PURE = [
     *(f"buildfeed/worker/queues/{name}.py" for name in ("queue", "elsewhere")),
     "buildfeed/worker/handoff/kept_starts.py",
     *(f"{RUNNER}/{name}.py" for name in ("lines", "masking", "output", "secret_values")),
-    *(f"{RUNNER}/{name}.py" for name in ("jobs", "progress_lines")),
+    *(f"{RUNNER}/{name}.py" for name in ("jobs", "progress_lines", "reading", "report")),
     *(
         str(path.relative_to(ROOT))
         for folder in ("errors", "progress")
