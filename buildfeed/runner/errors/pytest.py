@@ -8,15 +8,15 @@
     ======= short test summary info ======
     FAILED tests/a.py::test_sum - assert 1 == 2
 
-Where there are sections the summary only repeats them. With `--tb=line` there are places without
-sections, with `--tb=no` the summary alone.
+Where there are sections the summary only repeats them. With `--tb=line` there are messages and
+places without headings, with `--tb=no` the summary alone.
 """
 
 import re
 from typing import Final
 
 from buildfeed.runner.errors.found import Findings
-from buildfeed.runner.errors.places import PLACE, is_foreign
+from buildfeed.runner.errors.places import PATH, is_foreign
 
 _HEADING: Final = re.compile(r"_{3,} (?P<name>\S.{0,1000}) _{3,}$")
 _BANNER: Final = re.compile(r"={3,} (?P<title>\S.{0,1000}) ={3,}$")
@@ -24,7 +24,7 @@ _CAPTURED: Final = re.compile(r"-{3,} Captured ")
 _MESSAGE: Final = re.compile(r"E(?: {3,}(?P<text>.*))?$")
 _FRAME: Final = re.compile(r'File "(?P<file>[^"]{1,1024})", line (?P<line>\d{1,9})')
 _NAMED: Final = re.compile(r"\w{0,200}(?:Error|Exception)\b")
-_PLACE: Final = re.compile(PLACE + r":(?: (?P<text>.*))?$")
+_PLACE: Final = re.compile(PATH + r":(?P<line>\d{1,9}):(?: (?P<text>.*))?$")
 _SUMMARY: Final = re.compile(r"(?:FAILED|ERROR) (?P<file>[^\s:]{1,1024}\.py)(?P<rest>::.*| - .*|$)")
 _LAST: Final = re.compile(r"\d (?:passed|failed|errors?|skipped)\b.* in \d")
 _MOST_CAPTURED: Final = 10_000
@@ -52,8 +52,6 @@ class Pytest:
         was_in_message, self._in_message = self._in_message, False
         if message := _MESSAGE.match(text):
             self._in_message = True
-            if not (was_in_message or self._name) and self._last:
-                self.settle(findings)  # without headings, a message after a place is another error
             self._read_message((message["text"] or "").strip(), goes_on=was_in_message)
         elif summary := _SUMMARY.match(text):
             self.settle(findings)
@@ -61,7 +59,7 @@ class Pytest:
                 _summarize(summary, findings)
         elif self._begin(text, findings):
             pass
-        elif self._captured_left:
+        elif self._captured_left and not (self._message and self._message in text):
             self._captured_left -= 1
         else:
             return self._read_place(text, findings)
@@ -83,7 +81,8 @@ class Pytest:
             self.settle(findings)
             self._detailed = self._in_details = False
         elif first == "-" and self._detailed and _CAPTURED.match(text):
-            self.settle(findings)
+            if self._name:
+                self.settle(findings)
             self._captured_left = _MOST_CAPTURED
         else:
             return False
@@ -114,6 +113,8 @@ class Pytest:
             return False
         if self._name or self._message:
             self._note(place["file"], place["line"])
+            if not self._name:  # without headings the place comes last
+                self.settle(findings)
         elif place["text"]:
             findings.error(place["text"], place["file"], place["line"])
         return True

@@ -252,6 +252,25 @@ E       assert 3 == 4
 tests/b.py:3: AssertionError""",
         [E("assert 1 == 2", "tests/a.py", 3), E("assert 3 == 4", "tests/b.py", 3)],
     ),
+    "pytest 9 --tb=line": (
+        """\
+=================================== FAILURES ===================================
+E   AssertionError: assert {'a': 1} == {'a': 2}
+
+      Differing items:
+----------------------------- Captured stdout call -----------------------------
+a.c:3:5: error: x
+/x/tests/a.py:5: AssertionError: assert {'a': 1} == {'a': 2}
+E   assert 1 == 3
+/x/tests/a.py:11: assert 1 == 3
+=========================== short test summary info ============================
+FAILED tests/a.py::test_one - AssertionError: assert {'a': 1} == {'a': 2}
+FAILED tests/a.py::test_p[1] - assert 1 == 3""",
+        [
+            E("AssertionError: assert {'a': 1} == {'a': 2}", "tests/a.py", 5),
+            E("assert 1 == 3", "tests/a.py", 11),
+        ],
+    ),
     "pytest twice": (
         """\
 ________________________________ test_sum ________________________________
