@@ -140,7 +140,7 @@ class Tracker:
                 return
 
     def told(self, reading: Reading, now: float) -> None:
-        """Take what the build says itself, beside its output."""
+        """Take what the build says itself, beside its output: made by `counted` or `portion`."""
         self._take("told", reading, _TOLD, now)
 
     def pass_time(self, now: float) -> None:
