@@ -271,8 +271,8 @@ def _descendants(root: int) -> dict[int, int]:
     found: dict[int, int] = {}
     to_look_at = [root]
     while to_look_at:
-        for pid, group in children.pop(to_look_at.pop(), ()):
-            found[pid] = group
+        for pid, its_group in children.pop(to_look_at.pop(), ()):
+            found[pid] = its_group
             to_look_at.append(pid)
     return found
 

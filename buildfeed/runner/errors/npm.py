@@ -1,7 +1,7 @@
 """Errors of npm, pnpm and yarn. Pure.
 
     npm error code E404
-    npm error 404 Not Found - GET https://registry.npmjs.org/nope
+    npm error 404 Not Found - GET https://packages.example/nope
 
 All lines that follow each other are one error. That a script failed is a consequence.
 """

@@ -52,7 +52,7 @@ def test_a_file_has_jobs_of_projects() -> None:
 FAULTS = {
     "": ("", "there is none; write one as [acme.jobs.default]"),
     "a = ": ("at end of document", "no TOML: Invalid value"),
-    "a = 'b'\na = 1": ("at line 2", "no TOML: Cannot overwrite a value"),
+    "a = 'b'\na = 1\nb = 2\n": ("at line 2", "no TOML: Cannot overwrite a value"),
     "x = " + "[" * 100_000: ("", "no TOML"),
     "x = " + "1" * 10_000: ("", "no TOML"),
     "[Acme.jobs.a]": ("[Acme]", "'Acme' is no project name"),

@@ -537,7 +537,7 @@ CMake Error: The source directory "/x/nope" does not exist.
     "npm": (
         """\
 npm error code E404
-npm error 404 Not Found - GET https://registry.npmjs.org/nope
+npm error 404 Not Found - GET https://packages.example/nope
 npm error 404
 npm error A complete log of this run can be found in: /x
 
@@ -546,7 +546,7 @@ npm error
 npm error To see a list of scripts, run:
  ERR_PNPM_NO_MATCHING_VERSION  No matching version""",
         [
-            E("E404: 404 Not Found - GET https://registry.npmjs.org/nope"),
+            E("E404: 404 Not Found - GET https://packages.example/nope"),
             E('Missing script: "zzz"'),
             E("ERR_PNPM_NO_MATCHING_VERSION: No matching version"),
         ],
