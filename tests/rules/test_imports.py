@@ -26,6 +26,7 @@ OIDC, OIDC_SETTINGS = "gateway/oidc", "gateway/oidc/settings.py"
 QUERIES, COMMANDS = "gateway/queries", "gateway/commands"
 
 MACHINE = "buildfeed/machine"
+SUBSCRIBE = "buildfeed/subscribe"
 
 EVERYTHING = {"everything"}
 ROOMS = {
@@ -44,6 +45,7 @@ ROOMS = {
     "buildfeed/worker/queues": {MQTT, AMQP},
     "buildfeed/worker/handoff": {MQTT, *WORKER},
     "buildfeed/doctor": {MQTT, AMQP, HISTORY, LISTENERS},
+    SUBSCRIBE: {"buildfeed/broker", MQTT, AMQP},
     "buildfeed/cli": EVERYTHING,
     "buildfeed/__main__.py": {"buildfeed/cli"},
     "buildfeed/worker/options.py": {"buildfeed/worker", "buildfeed/broker", HISTORY},
@@ -66,7 +68,7 @@ ROOMS = {
     "gateway/options.py": {LOW, ACCESS, HISTORY, OIDC_SETTINGS},
     "gateway/server.py": {"gateway/app.py", LOW, "gateway/operations", LISTENERS, MACHINE},
     "gateway/__main__.py": EVERYTHING,
-    "examples": set(),
+    "examples": {SUBSCRIBE},
 }
 LIBRARIES = {
     # library: the files that may import it
@@ -79,6 +81,7 @@ LIBRARIES = {
     "pika": [
         *(f"{AMQP}/*.py", "buildfeed/worker/queues/amqp.py"),
         *("buildfeed/doctor/amqp_trial.py", "examples/replay.py"),
+        *(f"{SUBSCRIBE}/{name}.py" for name in ("amqp", "queue", "stream")),
     ],
     "amqtt": [f"{LOCAL}/embedded{part}.py" for part in ("", "_session", "_stream")],
     "websockets": [f"{LOCAL}/embedded_web_socket.py"],
@@ -125,6 +128,7 @@ PURE = [
     *(f"buildfeed/worker/{name}.py" for name in ("attempt", "limits", "runner", "settings")),
     *(f"buildfeed/worker/queues/{name}.py" for name in ("queue", "elsewhere")),
     "buildfeed/worker/handoff/kept_starts.py",
+    *(f"{SUBSCRIBE}/{name}.py" for name in ("address", "change", "retries")),
     *("fakebuild/runner.py", "fakebuild/script.py"),
     *(f"gateway/{name}.py" for name in ("accept", "broker_address", "log_limit", "problem_page")),
     "gateway/rate_limit.py",
