@@ -77,6 +77,8 @@ class AmqpSource:
         body: bytes,
     ) -> None:
         offset = self._consumer.offset(properties)
+        if offset is not None and self._offset is None:
+            self._offset = offset - 1  # a new connection begins here, also if this is not done yet
         done = partial(self._done, connection, method.delivery_tag or 0, offset)
         topic = _topic(method.routing_key)
         self._take(Received(topic, body, connection, done, offset=offset))

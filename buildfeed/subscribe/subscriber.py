@@ -88,12 +88,14 @@ class Subscriber:
         self._waiting.stop()
 
     def _deal_with(self, received: Received, memory: Memory) -> None:
+        offset = received.offset
+        if offset is not None and memory.offset is None:  # it may end before this one is done
+            self._insist(lambda: memory.keep_offset(offset - 1))
         activity = self._read(received)
         if activity and not memory.has(activity):
             change = memory.change(activity)
             if not (self._handle(change) and self._insist(lambda: memory.keep(change))):
                 return
-        offset = received.offset
         if offset is None or self._insist(lambda: memory.keep_offset(offset)):
             received.done()
 

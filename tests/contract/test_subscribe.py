@@ -17,6 +17,7 @@ from support.brokers import Embedded, Mosquitto
 from support.peers import Proxy
 from support.rabbitmq import ControlledRabbitMQ
 from support.service import until
+from support.sink import Sink
 from support.subscribing import App, Program, Way, on_rabbitmq
 
 TUTORIAL = (Path(__file__).parents[2] / "docs" / "subscribing.md").read_text()
@@ -176,11 +177,12 @@ def test_a_program_of_the_tutorial_does_what_it_says(
 ) -> None:
     (protocol,) = ADDRESS.findall(block)
     name = "stream" if "stream=" in block else {"mqtt": "session", "amqp": "queue"}[protocol]
-    with on_rabbitmq(rabbitmq, name) as way:
+    with on_rabbitmq(rabbitmq, name) as way, Sink() as sink:
         (way.app,) = re.findall(r'app="([\w-]+)"', block)
         file = tmp_path / "app.py"
-        text = ADDRESS.sub(repr(way.url), block)
+        text = ADDRESS.sub(repr(way.url), block).replace("https://ntfy.example", sink.url)
         file.write_text(text.replace("builds/acme/", f"builds/{way.project}/"))
         with Program(tmp_path, "-u", file) as program:
             way.publish(*way.life())
-            eventually(lambda: f"{way.project} b1 succeeded" in program.text, 20)
+            said = f"{way.project} b1 succeeded"
+            eventually(lambda: said in program.text or said.encode() in sink.bodies, 20)

@@ -38,6 +38,10 @@ class Sink:
     def accepted(self) -> list[Sent]:
         return [each for each in self.sent if each.answer < HTTPStatus.BAD_REQUEST]
 
+    @property
+    def bodies(self) -> list[bytes]:
+        return [each.body for each in self.accepted]
+
     def hold(self) -> None:
         """Let requests wait for their answers."""
         self._open.clear()

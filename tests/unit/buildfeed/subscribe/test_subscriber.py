@@ -242,6 +242,20 @@ def test_it_goes_on_in_the_stream_where_it_was(eventually: Eventually, tmp_path:
     assert fed.offset == 42
 
 
+def test_the_first_activity_of_the_stream_comes_again_if_it_was_not_handled(tmp_path: Path) -> None:
+    begun = threading.Event()
+
+    def fail(_change: Change) -> None:
+        begun.set()
+        raise OSError
+
+    with running(fail, memory=tmp_path / "memory") as fed:
+        fed.send(str(accept().topic), encode(accept()), offset=7)
+        assert begun.wait(10)
+    with Memory(tmp_path / "memory") as memory:
+        assert memory.offset == 6
+
+
 def test_a_memory_that_cannot_be_written_is_tried_again_without_the_handler(
     eventually: Eventually, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
