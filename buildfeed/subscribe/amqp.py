@@ -5,7 +5,7 @@ Relied on: a message can be acknowledged only on the channel that it came on.
 
 from concurrent.futures import Future, wait
 from functools import partial
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 from pika.adapters.blocking_connection import BlockingChannel
 from pika.spec import Basic, BasicProperties
@@ -14,7 +14,7 @@ from buildfeed.broker.amqp.link import AmqpLink
 from buildfeed.subscribe.source import Take
 from buildfeed.subscribe.waiting import Received
 
-_STOP_SECONDS = 3.0
+_STOP_SECONDS: Final = 3.0
 """Seconds that the last acknowledgement may take before the connection is closed."""
 
 
@@ -35,10 +35,12 @@ class OnMessage(Protocol):
 class Consumer(Protocol):
     """How one consumes from a queue or a stream."""
 
-    def consume(self, channel: BlockingChannel, on_message: OnMessage, offset: int | None) -> None:
+    def consume(
+        self, channel: BlockingChannel, on_message: OnMessage, offset: int | None, /
+    ) -> None:
         """Have messages sent; `offset` is that of the last one of the stream that is done."""
 
-    def offset(self, properties: BasicProperties) -> int | None:
+    def offset(self, properties: BasicProperties, /) -> int | None:
         """Return the offset of a message in the stream, None for one of a queue."""
 
 

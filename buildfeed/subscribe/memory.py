@@ -78,7 +78,8 @@ class Memory:
     def offset(self) -> int | None:
         """The offset of the activity of the stream that was dealt with last."""
         row = self._database.execute(_OFFSET).fetchone()
-        return row[0] if row else None
+        offset: int | None = row[0] if row else None
+        return offset
 
     def has(self, activity: Activity) -> bool:
         """Tell whether an activity has been handled."""

@@ -12,7 +12,7 @@ Take = Callable[[Received], None]
 class Source(Protocol):
     """Messages that wait for the app at a broker; the connection is made again when it is lost."""
 
-    def start(self, take: Take, offset: int | None) -> None:
+    def start(self, take: Take, offset: int | None, /) -> None:
         """Connect, and have `take` called with each message; returns at once.
 
         `offset` is how far the stream was read before.

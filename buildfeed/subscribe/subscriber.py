@@ -86,6 +86,7 @@ class Subscriber:
     def stop(self) -> None:
         """Have `run` return when the activity in hand has been handled, or failed. Thread-safe."""
         self._waiting.stop()
+        log.info("subscriber.stopping")
 
     def _deal_with(self, received: Received, memory: Memory) -> None:
         offset = received.offset

@@ -125,6 +125,7 @@ def test_a_stop_in_the_middle_loses_nothing_and_repeats_nothing(
     any_way.publish(*any_way.life("b1"), *any_way.life("b2"))
     until(lambda: sink.begun == 1, "the first message is under way")
     notify.tell(signal.SIGTERM)
+    until(lambda: "subscriber.stopping" in notify.text, "it was told to end")
     sink.release()
     assert notify.wait() == 0
     assert told(sink) == ["b1"]
