@@ -27,6 +27,7 @@ QUERIES, COMMANDS = "gateway/queries", "gateway/commands"
 
 MACHINE = "buildfeed/machine"
 RUNNER, LINES = "buildfeed/runner", "buildfeed/runner/lines.py"
+SUBSCRIBE = "buildfeed/subscribe"
 
 EVERYTHING = {"everything"}
 ROOMS = {
@@ -49,6 +50,7 @@ ROOMS = {
     f"{RUNNER}/progress": {LINES},
     RUNNER: {LINES, f"{RUNNER}/errors", f"{RUNNER}/progress", MACHINE},
     "buildfeed/doctor": {MQTT, AMQP, HISTORY, LISTENERS},
+    SUBSCRIBE: {"buildfeed/broker", MQTT, AMQP},
     "buildfeed/cli": EVERYTHING,
     "buildfeed/__main__.py": {"buildfeed/cli"},
     "buildfeed/worker/options.py": {"buildfeed/worker", "buildfeed/broker", HISTORY},
@@ -71,7 +73,7 @@ ROOMS = {
     "gateway/options.py": {LOW, ACCESS, HISTORY, OIDC_SETTINGS},
     "gateway/server.py": {"gateway/app.py", LOW, "gateway/operations", LISTENERS, MACHINE},
     "gateway/__main__.py": EVERYTHING,
-    "examples": set(),
+    "examples": {SUBSCRIBE},
 }
 LIBRARIES = {
     # library: the files that may import it
@@ -84,6 +86,7 @@ LIBRARIES = {
     "pika": [
         *(f"{AMQP}/*.py", "buildfeed/worker/queues/amqp.py"),
         *("buildfeed/doctor/amqp_trial.py", "examples/replay.py"),
+        *(f"{SUBSCRIBE}/{name}.py" for name in ("amqp", "queue", "stream")),
     ],
     "amqtt": [f"{LOCAL}/embedded{part}.py" for part in ("", "_session", "_stream")],
     "websockets": [f"{LOCAL}/embedded_web_socket.py"],
@@ -137,6 +140,7 @@ PURE = [
         for folder in ("errors", "progress")
         for path in (ROOT / RUNNER / folder).glob("[!_]*.py")
     ),
+    *(f"{SUBSCRIBE}/{name}.py" for name in ("address", "change", "retries")),
     *("fakebuild/runner.py", "fakebuild/script.py"),
     *(f"gateway/{name}.py" for name in ("accept", "broker_address", "log_limit", "problem_page")),
     "gateway/rate_limit.py",

@@ -1,0 +1,188 @@
+"""Apps by each way of listening: durable sessions, durable queues, the stream of RabbitMQ."""
+
+import re
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pika
+import pytest
+
+from buildfeed.broker.amqp.topology import TOPIC_EXCHANGE
+from buildfeed.grants import Grants
+from buildfeed.history.database import Database
+from buildfeed.history.tokens import Tokens
+from buildfeed.subscribe.change import Change
+from support.brokers import Embedded, Mosquitto
+from support.peers import Proxy
+from support.rabbitmq import ControlledRabbitMQ
+from support.service import until
+from support.sink import Sink
+from support.subscribing import App, Program, Way, on_rabbitmq
+
+TUTORIAL = (Path(__file__).parents[2] / "docs" / "subscribing.md").read_text()
+ON_RABBITMQ = ["session", "queue", "stream"]
+
+Eventually = Callable[..., None]
+
+
+@pytest.fixture(params=["embedded", "mosquitto", *ON_RABBITMQ])
+def way(request: pytest.FixtureRequest) -> Iterator[Way]:
+    if request.param in ON_RABBITMQ:
+        with on_rabbitmq(request.getfixturevalue("rabbitmq"), request.param) as found:
+            yield found
+    else:
+        broker: Embedded | Mosquitto = request.getfixturevalue(request.param)
+        with Way(broker.url, broker.url) as found:
+            yield found
+
+
+def test_an_app_gets_what_is_published_and_what_came_while_it_was_away(
+    way: Way, tmp_path: Path
+) -> None:
+    first, away, last = way.life("b1"), way.life("b2"), way.life("b3")
+    with App(way, tmp_path / "memory") as app:
+        way.publish(*first)
+        app.until_handled(*first)
+    way.publish(*away)
+    with App(way, tmp_path / "memory") as app:
+        way.publish(*last)
+        app.until_handled(*away, *last)
+
+
+def test_what_was_not_handled_when_an_app_stopped_comes_again(way: Way, tmp_path: Path) -> None:
+    said = way.life()
+    begun = threading.Event()
+
+    def fail_at_the_third(change: Change) -> None:
+        if change.activity == said[2]:
+            begun.set()
+            raise OSError("the server is away")
+
+    with App(way, tmp_path / "memory", handler=fail_at_the_third) as app:
+        way.publish(*said)
+        assert begun.wait(20)
+    assert app.handled == said[:2]
+    with App(way, tmp_path / "memory") as app:
+        app.until_handled(*said[2:])
+
+
+def test_a_lost_connection_loses_nothing_and_repeats_nothing(way: Way) -> None:
+    said = way.life(ticks=98)
+    proxy = Proxy(way.url)
+    cut_at = {said[number].id for number in (5, 30, 31, 80)}
+
+    def cut(change: Change) -> None:
+        if change.activity.id in cut_at:
+            proxy.cut()
+
+    try:
+        with App(way, url=proxy.url, handler=cut) as app:
+            way.publish(*said)
+            app.until_handled(*said)
+    finally:
+        proxy.end()
+
+
+def test_what_is_no_activity_does_not_hold_up_the_others(way: Way) -> None:
+    topic = f"builds/{way.project}/b1/status"
+    with App(way) as app:
+        for payload in (b"", b"{", b"\0" * 100_000, b"\xff", "\ufffd".encode()):
+            way.send(topic, payload).result(30)
+        way.send(f"builds/{way.project}/b1/nonsense", b"{}").result(30)
+        way.publish(*way.life())
+        app.until_handled(*way.life())
+
+
+def test_a_routing_key_that_is_no_text_does_not_hold_up_the_others(
+    rabbitmq: ControlledRabbitMQ,
+) -> None:
+    for name in ("queue", "stream"):
+        with on_rabbitmq(rabbitmq, name) as way, App(way) as app:
+            with pika.BlockingConnection(pika.URLParameters(rabbitmq.amqp_url)) as connection:
+                key = f"builds.{way.project}.".encode() + b"\xff\xfe"
+                connection.channel().basic_publish(TOPIC_EXCHANGE, key, b"{}")
+            way.publish(*way.life())
+            app.until_handled(*way.life())
+
+
+def test_a_broker_that_is_killed_loses_nothing(
+    rabbitmq: ControlledRabbitMQ, tmp_path: Path
+) -> None:
+    with (
+        on_rabbitmq(rabbitmq, "session") as session,
+        on_rabbitmq(rabbitmq, "queue") as queue,
+        App(session, tmp_path / "session") as by_mqtt,
+        App(queue, tmp_path / "queue") as by_amqp,
+    ):
+        for way, app in ((session, by_mqtt), (queue, by_amqp)):
+            way.publish(*way.life("b1"))
+            app.until_handled(*way.life("b1"))
+        rabbitmq.kill()
+        rabbitmq.start()
+        for way, app in ((session, by_mqtt), (queue, by_amqp)):
+            way.publish(*way.life("b2"))
+            app.until_handled(*way.life("b1"), *way.life("b2"))
+
+
+def test_of_two_processes_with_a_queue_one_waits_until_the_other_ends(
+    rabbitmq: ControlledRabbitMQ,
+) -> None:
+    with on_rabbitmq(rabbitmq, "queue") as way, App(way) as second:
+        with App(way) as first:
+            way.publish(*way.life("b1"))
+            until(lambda: first.handled + second.handled == way.life("b1"), "one has them all")
+            assert not (first.handled and second.handled)
+        way.publish(*way.life("b2"))
+        until(lambda: second.handled[-5:] == way.life("b2"), "the other goes on")
+
+
+def test_an_app_listens_with_a_token(sqlite_template: Path, tmp_path: Path) -> None:
+    database = tmp_path / "history.db"
+    database.write_bytes(sqlite_template.read_bytes())
+    tokens = Tokens(Database(f"sqlite:///{database}"))
+    broker = Embedded(tokens)
+    broker.start()
+    _, secret = tokens.add("ada", Grants.parse(["viewer@*"]))
+    try:
+        with Way(broker.url_of("ada", secret), broker.url) as way:
+            with App(way) as app:
+                way.publish(*way.life("b1"))
+                app.until_handled(*way.life("b1"))
+            way.publish(*way.life("b2"))
+            with App(way) as app:
+                app.until_handled(*way.life("b2"))
+    finally:
+        broker.stop()
+        broker.end()
+
+
+# --- the tutorial
+
+PROGRAM = re.compile(r"^```python\n((?:from|import) .*?)^```", re.DOTALL | re.MULTILINE)
+BLOCKS = PROGRAM.findall(TUTORIAL)
+ADDRESS = re.compile(r'"(mqtt|amqp)://USER:PASSWORD@[\w.:]+"')
+
+
+def test_the_tutorial_has_programs_for_sessions_queues_and_the_stream() -> None:
+    protocols = [ADDRESS.findall(block) for block in BLOCKS]
+    assert ["mqtt"] in protocols
+    assert ["amqp"] in protocols
+    assert any("stream=" in block for block in BLOCKS)
+
+
+@pytest.mark.parametrize("block", BLOCKS, ids=range(len(BLOCKS)))
+def test_a_program_of_the_tutorial_does_what_it_says(
+    block: str, rabbitmq: ControlledRabbitMQ, tmp_path: Path, eventually: Eventually
+) -> None:
+    (protocol,) = ADDRESS.findall(block)
+    name = "stream" if "stream=" in block else {"mqtt": "session", "amqp": "queue"}[protocol]
+    with on_rabbitmq(rabbitmq, name) as way, Sink() as sink:
+        (way.app,) = re.findall(r'app="([\w-]+)"', block)
+        file = tmp_path / "app.py"
+        text = ADDRESS.sub(repr(way.url), block).replace("https://ntfy.example", sink.url)
+        file.write_text(text.replace("builds/acme/", f"builds/{way.project}/"))
+        with Program(tmp_path, "-u", file) as program:
+            way.publish(*way.life())
+            said = f"{way.project} b1 succeeded"
+            eventually(lambda: said in program.text or said.encode() in sink.bodies, 20)
