@@ -35,4 +35,4 @@ class Stream:
 
     def offset(self, properties: BasicProperties) -> int:
         """Return the offset of a message, which RabbitMQ writes into its headers."""
-        return int((properties.headers or {})["x-stream-offset"])
+        return int(str((properties.headers or {})["x-stream-offset"]))
