@@ -7,6 +7,8 @@ secrets masked before anything else is read in it.
 from collections.abc import Mapping, Sequence
 from typing import Final
 
+from msgspec.structs import replace
+
 from buildfeed.runner.errors.finder import Finder
 from buildfeed.runner.errors.found import FoundError
 from buildfeed.runner.lines import Line, Lines, TerminalProgress
@@ -66,7 +68,7 @@ class BuildReading:
                     reading = counted(done, total, self._masking.text(phase))
                 case ErrorLine(text):
                     reading = None
-                    self.errors += self._finder.tell(self._masking.text(text))
+                    self._add(self._finder.tell(self._masking.text(text)))
             if reading:
                 self._tracker.told(reading, now)
 
@@ -75,13 +77,13 @@ class BuildReading:
         self._tracker.pass_time(now)
         if not self._settled and now - self._read_at > _SETTLE_SECONDS:
             self._settled = True
-            self.errors += self._finder.settle()
+            self._add(self._finder.settle())
 
     def end(self, now: float) -> None:
         """Take note that the command has ended."""
         for lines in self._lines.values():
             self._take(lines.end(), now)
-        self.errors += self._finder.end()
+        self._add(self._finder.end())
         self._tracker.end()
 
     def take_errors(self) -> list[FoundError]:
@@ -104,6 +106,10 @@ class BuildReading:
                 continue
             line = self._masking.line(each)
             self._tracker.read(line, now)
-            self.errors += self._finder.take(line)
+            self._add(self._finder.take(line))
             if self._output:
                 self._output.add(line)
+
+    def _add(self, found: Sequence[FoundError]) -> None:
+        """Keep errors; their texts may have been decoded after their lines were masked."""
+        self.errors += [replace(each, text=self._masking.text(each.text)) for each in found]

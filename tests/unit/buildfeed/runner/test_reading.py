@@ -53,6 +53,16 @@ def test_no_secret_is_in_anything_that_is_read() -> None:
     assert str(seen).count("***") >= 4
 
 
+def test_a_secret_that_an_annotation_spells_otherwise_is_masked() -> None:
+    build = reading()
+    build.read(b"::error file=a.c,line=3::push of correct%2Dhorse%2Dbattery failed\n", 1, now=1)
+    build.end(now=2)
+
+    (error,) = build.take_errors()
+    assert (error.file, error.line) == ("a.c", 3)
+    assert SECRET not in error.text
+
+
 def test_what_a_build_tells_itself_counts_before_its_output() -> None:
     build = reading("ninja")
     build.read(b"[1/4] Building a.o\n", 1, now=1)
