@@ -87,7 +87,7 @@ def test_a_lost_connection_loses_nothing_and_repeats_nothing(way: Way) -> None:
 def test_what_is_no_activity_does_not_hold_up_the_others(way: Way) -> None:
     topic = f"builds/{way.project}/b1/status"
     with App(way) as app:
-        for payload in (b"", b"{", b"\0" * 100_000, b"\xff", "\ufffd".encode()):
+        for payload in (b"", b"{", b"\0" * 1000, b"\xff", "\ufffd".encode()):
             way.send(topic, payload).result(30)
         way.send(f"builds/{way.project}/b1/nonsense", b"{}").result(30)
         way.publish(*way.life())
@@ -104,25 +104,6 @@ def test_a_routing_key_that_is_no_text_does_not_hold_up_the_others(
                 connection.channel().basic_publish(TOPIC_EXCHANGE, key, b"{}")
             way.publish(*way.life())
             app.until_handled(*way.life())
-
-
-def test_a_broker_that_is_killed_loses_nothing(
-    rabbitmq: ControlledRabbitMQ, tmp_path: Path
-) -> None:
-    with (
-        on_rabbitmq(rabbitmq, "session") as session,
-        on_rabbitmq(rabbitmq, "queue") as queue,
-        App(session, tmp_path / "session") as by_mqtt,
-        App(queue, tmp_path / "queue") as by_amqp,
-    ):
-        for way, app in ((session, by_mqtt), (queue, by_amqp)):
-            way.publish(*way.life("b1"))
-            app.until_handled(*way.life("b1"))
-        rabbitmq.kill()
-        rabbitmq.start()
-        for way, app in ((session, by_mqtt), (queue, by_amqp)):
-            way.publish(*way.life("b2"))
-            app.until_handled(*way.life("b1"), *way.life("b2"))
 
 
 def test_of_two_processes_with_a_queue_one_waits_until_the_other_ends(

@@ -76,14 +76,6 @@ def test_what_is_typed_reaches_the_command(typist: Typist) -> None:
     typist.until("PROMPT")
 
 
-def test_ctrl_c_ends_the_command_and_us_by_the_signal(typist: Typist) -> None:
-    typist.type(f"{RUN} sh -c 'echo wai''ts; sleep 60'; echo not here\n")
-    typist.until("waits\r\n")
-    typist.type("\x03")
-    assert "not here" not in typist.until("PROMPT")
-    assert typist.run("echo $?") == "130\r\n"
-
-
 @pytest.mark.parametrize("pipe", ["", " | cat", " < /dev/null"])
 def test_a_command_that_handles_ctrl_c_gets_it_once(
     typist: Typist, pipe: str, tmp_path: Path
@@ -123,20 +115,6 @@ def test_ctrl_z_stops_and_fg_continues_us_and_the_command(
     typist.until("PROMPT> ")
     assert typist.run("echo $?") == "0\r\n"
     assert typist.modes == bare
-
-
-def test_keys_are_for_the_command_again_after_fg(typist: Typist) -> None:
-    typist.type(f"{RUN} cat\n")
-    typist.until("cat\r\n")
-    for word in ("one", "two", "three"):
-        typist.type(f"{word}\n")
-        typist.until(f"{word}\r\n{word}\r\n")
-        typist.type("\x1a")
-        typist.until("PROMPT> ")
-        typist.type("fg\n")
-        typist.until("cat\r\n")
-    typist.type("\x04")
-    typist.until("PROMPT> ")
 
 
 def test_in_the_background_the_keyboard_is_the_shells(typist: Typist, tmp_path: Path) -> None:
