@@ -27,6 +27,22 @@ test("the status is said in words", () => {
   assert.equal(said({ status: "stopped", progress: 0 }), "Stopped");
 });
 
+test("a percentage that is not known is not said", () => {
+  const unmeasured = { indeterminate: true, progress: 0, errors: 1 };
+  const said = (changes) => statusOf(stateOf({ ...unmeasured, ...changes }), START);
+  assert.equal(said({}), "Running");
+  assert.equal(said({ stopping: true }), "Stopping…");
+  assert.equal(said({ lost: true }), "Lost");
+  for (const [status, words] of [["failed", "Failed"], ["stopped", "Stopped"], ["succeeded", "Succeeded"]]) {
+    assert.equal(said({ status }), words);
+  }
+  assert.equal(view(unmeasured).progress, null);
+});
+
+test("the title of a command comes first among the facts", () => {
+  assert.equal(textOf(view({ title: "make -j8" }).facts[0]), "make -j8");
+});
+
 test("nobody is promised while no worker is online", () => {
   const queued = { status: "queued", ahead: 0, started: null };
   const told = (facts, workers) => view(facts, { workers });

@@ -58,7 +58,8 @@ export function buildCard(element, { project, build }) {
 
   function setBar({ tone, progress, status, errors }) {
     setAttribute(parts.bar, "data-bar", tone);
-    setAttribute(parts.bar, "aria-valuenow", progress);
+    if (progress === null) parts.bar.removeAttribute("aria-valuenow");
+    else setAttribute(parts.bar, "aria-valuenow", progress);
     setAttribute(parts.bar, "aria-valuetext", [status, errors].filter(Boolean).join(", "));
     parts.fill.style.setProperty("--progress", progress / 100);
   }

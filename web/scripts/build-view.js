@@ -26,7 +26,7 @@ export function viewOf(state, { now, live, workers = null, note = {}, rights }) 
   return {
     look: lookOf(state, now),
     status: statusOf(state, now, workers),
-    progress: state.progress,
+    progress: state.indeterminate ? null : state.progress,
     tone: toneOf(state),
     errors: state.errors ? errorCount(state.errors) : "",
     error: state.errors ? readable(state.error ?? "") : "",
@@ -61,6 +61,7 @@ export function toneOf(state) {
  */
 export function statusOf(state, now, workers = null) {
   const { status, progress } = state;
+  if (state.indeterminate) return unmeasuredOf(lookOf(state, now));
   switch (lookOf(state, now)) {
     case "succeeded":
       return "Succeeded";
@@ -81,6 +82,12 @@ export function statusOf(state, now, workers = null) {
   }
 }
 
+/** How much is left of it is not known, so no percentage is said. */
+function unmeasuredOf(look) {
+  const words = { failed: "Failed", stopped: "Stopped", succeeded: "Succeeded", stopping: "Stopping…", lost: "Lost" };
+  return words[look] ?? "Running";
+}
+
 function queuedText(ahead, workers) {
   if (workers === 0) return "Queued, waits for a worker";
   if (ahead === undefined || ahead === null) return "Queued";
@@ -95,6 +102,8 @@ const delayedText = (time, now) =>
 function factsOf(state) {
   const facts = [];
   const [by, stoppedBy, worker] = [state.by, state.stoppedBy, state.worker].map((name) => oneLine(name ?? ""));
+  const title = oneLine(state.title ?? "");
+  if (title) facts.push(phrase`${title}`);
   if (hasEnded(state)) facts.push(tookOf(state));
   if (by) facts.push(phrase`started by ${by}`);
   if (stoppedBy) {

@@ -35,7 +35,7 @@ export function entryOf({ id, type, actor, object, content, published }) {
     case "Accept":
       return entry("running", phrase`${name} began attempt ${object.attempt}`);
     case "Flag":
-      return entry("failed", `Error at ${object.progress} %`, readable(content ?? object.error ?? ""));
+      return entry("failed", `Error${at(object)}`, readable(content ?? object.error ?? ""));
     case "Update":
       return hasEnded(object) ? entry(object.status, endOf(object)) : null;
     default:
@@ -43,11 +43,14 @@ export function entryOf({ id, type, actor, object, content, published }) {
   }
 }
 
-function endOf({ status, progress, errors }) {
-  if (status === "succeeded") return "Succeeded";
-  if (status === "failed") return `Failed with ${errorCount(errors)}`;
-  return `Stopped at ${progress} %`;
+function endOf(object) {
+  if (object.status === "succeeded") return "Succeeded";
+  if (object.status === "failed") return `Failed with ${errorCount(object.errors)}`;
+  return `Stopped${at(object)}`;
 }
+
+/** " at 40 %", or nothing while that is not known. */
+const at = ({ indeterminate, progress }) => (indeterminate ? "" : ` at ${progress} %`);
 
 /** Whether `entries` have everything that `state` mentions: the recorder may be a moment behind. */
 export function isComplete(entries, state) {
