@@ -44,11 +44,14 @@ class OwnBuild:
         self._connection = 0
         self.stopped = False
         """Whether somebody has asked to stop it."""
+        self.trouble = ""
+        """Why the broker was last away, or refused something."""
         self._link = MqttLink(
             url,
             name=name,
             subscriptions=[(f"builds/{project}/+/stop", 1)],
             on_message=self._hear,
+            on_down=self._note,
             will=Will(gone.topic, presence.encode(gone), retain=True),
         )
 
@@ -97,6 +100,9 @@ class OwnBuild:
     def _say(self, payload: bytes) -> "Future[None]":
         topic = worker_status(self._presence.worker)
         return self._link.publish(topic, payload, qos=1, retain=True)
+
+    def _note(self, reason: str) -> None:
+        self.trouble = reason
 
     def _hear(self, message: Message) -> None:
         if message.topic == self._stop_topic:

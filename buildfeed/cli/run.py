@@ -42,6 +42,7 @@ _NOBODY: Final = (
     "buildfeed: nobody sees this build, as no broker is known: run `buildfeed up` here, or give "
     "--mqtt-url."
 )
+_NOT_TAKEN: Final = "buildfeed: the broker has not taken the end of this build"
 
 
 def _name(_context: click.Context, parameter: click.Parameter, given: str | None) -> str | None:
@@ -204,7 +205,8 @@ class _Run:
             if stopping:
                 status = "stopped"
             if not self._own_build.end(status, code):
-                click.echo("buildfeed: the broker has not taken the end of this build.", err=True)
+                because = f": {self._own_build.trouble}" if self._own_build.trouble else ""
+                click.echo(f"{_NOT_TAKEN}{because}.", err=True)
         return code
 
     @property

@@ -1,6 +1,7 @@
 """`buildfeed run`: a command runs as it would without us, and everybody sees it."""
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -112,7 +113,23 @@ def test_without_a_broker_it_runs_the_same(tmp_path: Path, up: Web) -> None:
     run = started(tmp_path, "--mqtt-url", url, "--", "sh", "-c", "echo alone; exit 3")
     out, err = run.communicate(timeout=60)
     assert (run.returncode, out) == (3, b"alone\n")
-    assert b"has not taken the end" in err
+    assert b"has not taken the end of this build: " in err
+
+
+def test_with_a_token_it_needs_the_role_of_a_runner(up: Web, folder: Path) -> None:
+    def told(name: str, grant: str) -> bytes:
+        data = ["--data-dir", str(up.options["data_dir"])]
+        command = [sys.executable, "-m", "buildfeed", "token", "add", name, grant, *data]
+        made = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+        (token,) = set(re.findall(r"bf_[0-9A-Za-z]+", made.stdout))
+        url = f"mqtt://{name}:{token}@127.0.0.1:{up.options['mqtt_port']}"
+        run = started(folder, "--", "sh", "-c", "echo [1/2] a", BUILDFEED_MQTT_URL=url)
+        return run.communicate(timeout=60)[1]
+
+    assert b"refused" in told("ada", f"viewer@{folder.name}")
+    assert not newest(up, folder.name)
+    assert told("bob", f"runner@{folder.name}") == b""
+    assert newest(up, folder.name)["worker"].startswith("bob-")
 
 
 def test_a_command_that_is_not_there_is_told_as_a_shell_does(folder: Path) -> None:
