@@ -12,14 +12,16 @@ from pathlib import Path
 from typing import Final
 
 import click
+import msgspec
 
 from buildfeed import build_ids, names
-from buildfeed.activity import Status
-from buildfeed.broker.mqtt.session import Address
+from buildfeed.activity import Address, Status
+from buildfeed.broker.mqtt import session
 from buildfeed.broker.options import Seconds, check_url
 from buildfeed.cli import here
 from buildfeed.cli.own_build import OwnBuild
 from buildfeed.command import ANONYMOUS
+from buildfeed.documents import whole
 from buildfeed.errors import BuildfeedError, InvalidName
 from buildfeed.log import configure
 from buildfeed.runner import environment, terminal
@@ -52,6 +54,14 @@ def _name(_context: click.Context, parameter: click.Parameter, given: str | None
         raise click.BadParameter(str(exc)) from exc
 
 
+def _address(_context: click.Context, _parameter: click.Parameter, given: str | None) -> str | None:
+    try:
+        return None if given is None else msgspec.convert(given, Address)
+    except msgspec.ValidationError as exc:
+        text = "It begins with http:// or https://, and has 1024 characters at most."
+        raise click.BadParameter(text) from exc
+
+
 @click.command("run", context_settings={"allow_interspersed_args": False})
 @click.option(
     "--project",
@@ -69,7 +79,7 @@ def _name(_context: click.Context, parameter: click.Parameter, given: str | None
     help="Which job of the project it is.",
 )
 @click.option("--title", help="What people read.  [default: the command line]")
-@click.option("--url", help="Where else the build can be seen: a page of a CI.")
+@click.option("--url", callback=_address, help="Where else the build can be seen: a page of a CI.")
 @click.option("--no-log", is_flag=True, help="Keep the output here.")
 @click.option(
     "--mask",
@@ -250,7 +260,7 @@ def _found() -> str | None:
 
 def _runner_name(url: str) -> str:
     """Return a name for the presence: a token has those that begin with its own name."""
-    address = Address.parse(url)
+    address = session.Address.parse(url)
     digits = build_ids.new()[-8:]
     if address.owner:
         return f"{address.user}-{digits}"
@@ -271,7 +281,7 @@ def _person() -> str:
 
 
 def _short(title: str) -> str:
-    title = " ".join(title.split())
+    title = " ".join(whole(title).split())
     return title if len(title) <= _TITLE else title[: _TITLE - 1] + "…"
 
 

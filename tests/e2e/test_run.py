@@ -139,9 +139,17 @@ def test_a_command_that_is_not_there_is_told_as_a_shell_does(folder: Path) -> No
     assert b"no-such-command" in err
 
 
-def test_a_bad_expression_is_refused_before_anything_runs(folder: Path) -> None:
-    run = started(folder, "--regex", "(", "--", "touch", "ran")
-    _, err = run.communicate(timeout=60)
-    assert run.returncode == 1
-    assert b"Error: " in err
-    assert not (folder / "ran").exists()
+def test_what_cannot_be_told_is_refused_before_anything_runs(folder: Path) -> None:
+    for wrong in (("--regex", "("), ("--mask", "("), ("--url", "ftp://x"), ("--job", "No Name")):
+        run = started(folder, *wrong, "--", "touch", "ran")
+        _, err = run.communicate(timeout=60)
+        assert run.returncode in (1, 2)
+        assert b"Error: " in err
+        assert not (folder / "ran").exists()
+
+
+def test_a_command_line_may_have_any_bytes(up: Web, folder: Path) -> None:
+    run = started(folder, "--", "echo", os.fsdecode(b"\xff\xfe"))
+    out, _ = run.communicate(timeout=60)
+    assert out == b"\xff\xfe\n"
+    assert newest(up, folder.name)["title"] == "echo '��'"
