@@ -1,6 +1,7 @@
 """`buildfeed run`: runs any command here, unchanged, and shows it as a build."""
 
 import getpass
+import logging
 import os
 import shlex
 import signal
@@ -8,6 +9,7 @@ import sys
 import threading
 import time
 from collections import deque
+from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
@@ -34,6 +36,8 @@ from buildfeed.runner.output import Output
 from buildfeed.runner.progress_file import ProgressFile
 from buildfeed.runner.reading import BuildReading
 from buildfeed.runner.report import ATTEMPT, Report
+
+log = logging.getLogger(__name__)
 
 _TURN_SECONDS: Final = 0.05
 _MOST_UNREAD_BYTES: Final = 16 * 1024 * 1024
@@ -187,6 +191,7 @@ class _Run:
         self._unread_bytes = 0
         self._news = threading.Event()
         self._terminated = False
+        self._failed = False
         self._command = Command(
             command,
             directory=None,
@@ -205,11 +210,11 @@ class _Run:
                 if not stopping and (self._terminated or self._is_stopped):
                     stopping = True
                     self._command.stop(stop_signal, kill_after)
-                self._turn()
+                self._news.wait(_TURN_SECONDS)
+                self._news.clear()
+                self._safely(self._turn)
             code = self._command.wait()
-        self._read(time.monotonic())
-        self._reading.told(self._progress_file.end(), time.monotonic())
-        self._reading.end(time.monotonic())
+        self._safely(self._read_rest)
         if self._own_build:
             status: Status = "failed" if code else "succeeded"
             if stopping:
@@ -232,9 +237,24 @@ class _Run:
         self._unread_bytes += len(data)
         self._news.set()
 
+    def _safely(self, step: Callable[[], None]) -> None:
+        """Do a step of reading. What nobody thought of ends the reading, and not the build."""
+        if self._failed:
+            self._unread.clear()
+            return
+        try:
+            step()
+        except Exception:
+            self._failed = True
+            log.exception("build.reading_failed")
+
+    def _read_rest(self) -> None:
+        now = time.monotonic()
+        self._read(now)
+        self._reading.told(self._progress_file.end(), now)
+        self._reading.end(now)
+
     def _turn(self) -> None:
-        self._news.wait(_TURN_SECONDS)
-        self._news.clear()
         now = time.monotonic()
         self._read(now)
         self._reading.told(self._progress_file.read(), now)
