@@ -85,13 +85,15 @@ class Commands:
         After a 503 nothing was sent, or the build is stopped when the broker answers again, and
         then `key` is free.
         """
-        if not isinstance(request.job, UnsetType):
-            self._offered(project, request.job)
         build = build_ids.new(after=self._live.newest_id_time)
         if not self._admission.passes(project, caller, self._unfinished) and (
             key is None or not await self._leases.known(project, key)
         ):
             self._admission.check(project, caller, self._unfinished)
+        if (problem := self._no_such_job(project, request.job)) and (
+            key is None or not await self._leases.known(project, key)
+        ):
+            raise problem
         claim = await self._claim(project, key, build, request) if key is not None else None
         if claim:
             build = claim.build
@@ -174,14 +176,14 @@ class Commands:
         await self._leases.close()
         await self._tasks.cancel()
 
-    def _offered(self, project: str, job: str) -> None:
-        """Return if a worker that is online has the job, or none is known; raises Problem."""
-        jobs = self._live.jobs(project)
+    def _no_such_job(self, project: str, job: str | UnsetType) -> Problem | None:
+        """Return why a job cannot be started; None if a worker has it, or no worker is known."""
+        jobs = None if isinstance(job, UnsetType) else self._live.jobs(project)
         if jobs is None or job in jobs:
-            return
+            return None
         has = f"They have {', '.join(sorted(jobs))}." if jobs else "They have none of this project."
         detail = f"No worker that is online has the job {job} of {project}. {has}"
-        raise Problem(HTTPStatus.UNPROCESSABLE_ENTITY, "no-such-job", detail)
+        return Problem(HTTPStatus.UNPROCESSABLE_ENTITY, "no-such-job", detail)
 
     async def _confirmed(self, stop: Activity) -> None:
         """Send a stop, and return once the broker has it; raises BrokerUnavailable."""

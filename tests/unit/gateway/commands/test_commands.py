@@ -361,3 +361,19 @@ async def test_a_job_that_no_worker_has_is_refused_where_workers_are_known(
     assert (refusal.value.status, refusal.value.slug) == (422, "no-such-job")
     assert "They have test." in refusal.value.detail
     assert not broker.submitted
+
+
+async def test_a_start_is_repeated_though_the_worker_with_its_job_has_left(
+    broker: Broker, processes: list[Commands]
+) -> None:
+    wish = StartRequest(job="deploy")
+    worker = Presence("w1", "online", jobs=(OfferedJob("acme", "deploy"),))
+    broker.lives[0].hear(worker)
+    first = asyncio.create_task(processes[0].start("acme", wish, "key"))
+    await submitted(broker, 1)
+    broker.confirm()
+    build = (await first).newest.object.build
+
+    broker.lives[0].hear(Presence("w2", "online"))
+    broker.lives[0].hear(Presence("w1", "offline"))
+    assert (await processes[0].start("acme", wish, "key")).newest.object.build == build

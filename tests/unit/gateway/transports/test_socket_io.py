@@ -347,3 +347,20 @@ async def test_news_in_a_feed_are_told_at_once() -> None:
     site.transport.deliver(feed(passing=False))
     await settle()
     assert len(client.events("feed")) == seen + 1
+
+
+async def test_each_hears_once_how_many_states_were_merged_for_it() -> None:
+    site = Site()
+    slow, quick = [await site.connect({"watch": "builds/#"}) for _ in range(2)]
+    slow.pipe.hold()
+    await site.receive(start(), accept(), *map(progress, range(1, 100)))
+    slow.pipe.release()
+    await settle()
+    before = [len(client.events("feed")) for client in (slow, quick)]
+    site.transport.deliver(feed(passing=False))
+    await settle()
+
+    feeds = [client.events("feed") for client in (slow, quick)]
+    assert [len(each) for each in feeds] == [count + 1 for count in before]
+    assert feeds[0][-1]["merged"] == site.transport.merged > 0
+    assert "merged" not in feeds[1][-1]  # the event itself, shared by all for whom none was
