@@ -6,6 +6,7 @@ from contextlib import ExitStack, suppress
 from types import TracebackType
 from typing import Final, Self
 
+from buildfeed.cli.here import LOCK
 from buildfeed.cli.settings import Settings
 from buildfeed.cli.variables import UP
 from buildfeed.history.options import recorder_lock
@@ -29,7 +30,7 @@ class Alone:
     def __init__(self, settings: Settings, rabbitmq: str | None) -> None:
         self.mark = f"{UP}={secrets.token_hex(8)}"
         own = "end it first, or give this one a --data-dir of its own"
-        folder = FolderLock(settings.data_dir / "up.lock", "`buildfeed up`", own)
+        folder = FolderLock(settings.data_dir / LOCK, "`buildfeed up`", own)
         advice = "end it first, or give this one a --database-url of its own"
         recorder = recorder_lock(settings.database_url, _RECORDER_ID, advice)
         self._locks = [folder, recorder] if recorder else [folder]

@@ -12,10 +12,12 @@ from typing import Final
 
 import msgspec
 
-from buildfeed.machine.folder import FolderUnusable
+from buildfeed.machine.folder import is_held, write
 
 FOLDER: Final = ".buildfeed"
 """The folder of `up`, unless somebody names another."""
+LOCK: Final = "up.lock"
+"""The file in it that `up` holds."""
 _FILE: Final = "up.json"
 
 
@@ -30,15 +32,7 @@ class Here(msgspec.Struct, frozen=True):
 def told(folder: Path, here: Here) -> Iterator[None]:
     """Tell it in the folder of an `up` as long as the context lasts; raises FolderUnusable."""
     path = folder / _FILE
-    written = path.with_suffix(".new")
-    try:
-        written.unlink(missing_ok=True)
-        opened = os.open(written, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(opened, "wb") as file:
-            file.write(msgspec.json.encode(here))
-        written.rename(path)  # whole or not at all
-    except OSError as exc:
-        raise FolderUnusable(folder, f"{_FILE}: {exc.strerror or exc}") from exc
+    write(path, msgspec.json.encode(here).decode())
     try:
         yield
     finally:
@@ -47,8 +41,14 @@ def told(folder: Path, here: Here) -> Iterator[None]:
 
 
 def find(start: Path) -> Here | None:
-    """Return what an `up` says in the folder of `start` or of one above, None without one."""
+    """Return what an `up` of ours says in the folder of `start` or of one above, None without one.
+
+    One that was killed left its file. A file of somebody else, as below /tmp, would send the output
+    of a build to a broker of theirs.
+    """
     for folder in (start, *start.parents):
         with suppress(OSError, msgspec.MsgspecError):
-            return msgspec.json.decode((folder / FOLDER / _FILE).read_bytes(), type=Here)
+            path = folder / FOLDER / _FILE
+            if path.lstat().st_uid == os.getuid() and is_held(path.with_name(LOCK)):
+                return msgspec.json.decode(path.read_bytes(), type=Here)
     return None

@@ -15,7 +15,7 @@ from buildfeed import presence
 from buildfeed.activity import Activity, Status, encode
 from buildfeed.broker.mqtt.link import Message, MqttLink, Will
 from buildfeed.presence import REPEAT_SECONDS, Presence, RunningBuild
-from buildfeed.runner.reading import BuildReading
+from buildfeed.runner.output_reader import OutputReader
 from buildfeed.runner.report import ATTEMPT, Report
 from buildfeed.topics import worker_status
 
@@ -28,15 +28,18 @@ _LAST_SECONDS: Final = 5.0
 
 
 class OwnBuild:
-    """Tells the build of `report` at the broker `url`, as what `reading` finds, as `name`."""
+    """Tells the build of `report` at the broker `url`, with all that `reader` finds.
 
-    def __init__(self, url: str, name: str, report: Report, reading: BuildReading) -> None:
+    `name` is that of the runner, whose presence goes with it.
+    """
+
+    def __init__(self, url: str, name: str, report: Report, reader: OutputReader) -> None:
         project, build = report.build.key
         running = (RunningBuild(project, build, ATTEMPT),)
         self._presence = Presence(name, "online", running, instance=secrets.token_hex(8))
         gone = replace(self._presence, status="offline")
         self._report = report
-        self._reading = reading
+        self._reader = reader
         self._stop_topic = f"builds/{project}/{build}/stop"
         self._unconfirmed: set[Future[None]] = set()
         self._next_progress = 0.0
@@ -68,27 +71,27 @@ class OwnBuild:
             self._next_presence = now + REPEAT_SECONDS
             if self._link.up:
                 self._say(presence.encode(self._presence))
-        for error in self._reading.take_errors():
+        for error in self._reader.take_errors():
             self._publish(self._report.error(error, _now()))
         if self._link.up and now >= self._next_progress:
-            activity = self._report.advance(self._reading.progress, _now())
+            activity = self._report.advance(self._reader.progress, _now())
             if activity:
                 self._publish(activity)
                 self._next_progress = now + _PROGRESS_SECONDS
         self._unconfirmed = {each for each in self._unconfirmed if not each.done()}
         while self._link.up and len(self._unconfirmed) < _MOST_UNCONFIRMED:
-            content = self._reading.take_output(now)
+            content = self._reader.take_output(now)
             if content is None:
                 break
             self._unconfirmed.add(self._publish(self._report.output(content, _now())))
 
     def end(self, status: Status, code: int) -> bool:
         """Tell the end, and leave; return whether the broker has all of it."""
-        for error in self._reading.take_errors():
+        for error in self._reader.take_errors():
             self._publish(self._report.error(error, _now()))
-        for content in self._reading.last_output() if self._link.up else ():
+        for content in self._reader.last_output() if self._link.up else ():
             self._publish(self._report.output(content, _now()))
-        last = [self._publish(self._report.end(status, code, self._reading.progress, _now()))]
+        last = [self._publish(self._report.end(status, code, self._reader.progress, _now()))]
         last.append(self._say(b""))  # no worker any more
         self._link.stop(_LAST_SECONDS)
         return all(each.done() and not each.exception() for each in last)

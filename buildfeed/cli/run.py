@@ -1,15 +1,11 @@
 """`buildfeed run`: runs any command here, unchanged, and shows it as a build."""
 
 import getpass
-import logging
 import os
 import shlex
 import signal
 import sys
-import threading
 import time
-from collections import deque
-from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
@@ -17,38 +13,33 @@ import click
 import msgspec
 
 from buildfeed import build_ids, names
-from buildfeed.activity import Address, Status
+from buildfeed.activity import Address
 from buildfeed.broker.mqtt import session
 from buildfeed.broker.options import Seconds, check_url
 from buildfeed.cli import here
 from buildfeed.cli.own_build import OwnBuild
+from buildfeed.cli.watched_command import WatchedCommand
 from buildfeed.command import ANONYMOUS
 from buildfeed.documents import whole
 from buildfeed.errors import BuildfeedError, InvalidName
 from buildfeed.log import configure
-from buildfeed.runner import environment, terminal
-from buildfeed.runner.command import KILL_AFTER, Command
+from buildfeed.runner import environment
+from buildfeed.runner.command import KILL_AFTER
 from buildfeed.runner.exit_code import leave_with
-from buildfeed.runner.foreground import in_foreground
 from buildfeed.runner.guarded import CannotRun
 from buildfeed.runner.masking import Masking
 from buildfeed.runner.output import Output
+from buildfeed.runner.output_reader import OutputReader
 from buildfeed.runner.progress_file import ProgressFile
-from buildfeed.runner.reading import BuildReading
 from buildfeed.runner.report import ATTEMPT, Report
 
-log = logging.getLogger(__name__)
-
-_TURN_SECONDS: Final = 0.05
-_MOST_UNREAD_BYTES: Final = 16 * 1024 * 1024
-"""Output that waits to be read, while a command prints faster than anybody reads."""
-_TITLE: Final = 200
+_MOST: Final = 200
+"""Characters of a title, and of the name of a person."""
 _SIGNALS: Final = ("TERM", "INT", "HUP", "QUIT", "KILL", "USR1", "USR2")
 _NOBODY: Final = (
     "buildfeed: nobody sees this build, as no broker is known: run `buildfeed up` here, or give "
     "--mqtt-url."
 )
-_NOT_TAKEN: Final = "buildfeed: the broker has not taken the end of this build"
 
 
 def _name(_context: click.Context, parameter: click.Parameter, given: str | None) -> str | None:
@@ -144,7 +135,7 @@ def main(
             told = environment.of_build(project, build, ATTEMPT, progress_file.path)
             its_own = environment.without_secrets(environment.own()) | told
             masking = Masking(os.environ, masks)
-            reading = BuildReading(
+            reader = OutputReader(
                 command,
                 directory=str(Path.cwd()),
                 masking=masking,
@@ -160,10 +151,10 @@ def main(
                 report = Report(
                     project, build, name, by=_person(), job=job, title=_short(title), url=url
                 )
-                own_build = OwnBuild(where, name, report, reading)
+                own_build = OwnBuild(where, name, report, reader)
             else:
                 click.echo(_NOBODY, err=True)
-            run = _Run(command, its_own, reading, progress_file, own_build)
+            run = WatchedCommand(command, its_own, reader, progress_file, own_build)
             code = run.until_ended(signal.Signals[f"SIG{stop_signal}"], kill_after)
     except CannotRun as exc:
         click.echo(str(exc), err=True)
@@ -171,106 +162,6 @@ def main(
     except BuildfeedError as exc:
         raise click.ClickException(str(exc)) from exc
     leave_with(code)
-
-
-class _Run:
-    """One run of a command; its output is read in the main thread, beside it."""
-
-    def __init__(
-        self,
-        command: tuple[str, ...],
-        its_own: dict[str, str],
-        reading: BuildReading,
-        progress_file: ProgressFile,
-        own_build: OwnBuild | None,
-    ) -> None:
-        self._reading = reading
-        self._progress_file = progress_file
-        self._own_build = own_build
-        self._unread: deque[tuple[bytes, int]] = deque()
-        self._unread_bytes = 0
-        self._news = threading.Event()
-        self._terminated = False
-        self._failed = False
-        self._command = Command(
-            command,
-            directory=None,
-            environment=its_own,
-            output=self._hear,
-            terminal=terminal.is_terminal(terminal.STANDARD_OUTPUT),
-        )
-
-    def until_ended(self, stop_signal: signal.Signals, kill_after: float) -> int:
-        """Return the exit code of the command; raises CannotRun."""
-        stopping = False
-        with in_foreground(self._command, self._terminate):
-            if self._own_build:
-                self._own_build.begin()
-            while not self._command.ended.done():
-                if not stopping and (self._terminated or self._is_stopped):
-                    stopping = True
-                    self._command.stop(stop_signal, kill_after)
-                self._news.wait(_TURN_SECONDS)
-                self._news.clear()
-                self._safely(self._turn)
-            code = self._command.wait()
-        self._safely(self._read_rest)
-        if self._own_build:
-            status: Status = "failed" if code else "succeeded"
-            if stopping:
-                status = "stopped"
-            if not self._own_build.end(status, code):
-                because = f": {self._own_build.trouble}" if self._own_build.trouble else ""
-                click.echo(f"{_NOT_TAKEN}{because}.", err=True)
-        return code
-
-    @property
-    def _is_stopped(self) -> bool:
-        return self._own_build is not None and self._own_build.stopped
-
-    def _terminate(self) -> None:
-        self._terminated = True
-
-    def _hear(self, data: bytes, stream: int) -> None:
-        """Keep output to be read. In the thread of the relay, which does not wait."""
-        self._unread.append((data, stream))
-        self._unread_bytes += len(data)
-        self._news.set()
-
-    def _safely(self, step: Callable[[], None]) -> None:
-        """Do a step of reading. What nobody thought of ends the reading, and not the build."""
-        if self._failed:
-            self._unread.clear()
-            return
-        try:
-            step()
-        except Exception:
-            self._failed = True
-            log.exception("build.reading_failed")
-
-    def _read_rest(self) -> None:
-        now = time.monotonic()
-        self._read(now)
-        self._reading.told(self._progress_file.end(), now)
-        self._reading.end(now)
-
-    def _turn(self) -> None:
-        now = time.monotonic()
-        self._read(now)
-        self._reading.told(self._progress_file.read(), now)
-        self._reading.pass_time(now)
-        if self._own_build:
-            self._own_build.tell(now)
-
-    def _read(self, now: float) -> None:
-        while self._unread:
-            data, stream = self._unread.popleft()
-            self._unread_bytes -= len(data)
-            if self._unread_bytes <= _MOST_UNREAD_BYTES:
-                self._reading.read(data, stream, now)
-            if self._own_build and time.monotonic() - now > _TURN_SECONDS:
-                now = time.monotonic()
-                self._own_build.tell(now)
 
 
 def _found() -> str | None:
@@ -283,7 +174,8 @@ def _runner_name(url: str) -> str:
     address = session.Address.parse(url)
     digits = build_ids.new()[-8:]
     if address.owner:
-        return f"{address.user}-{digits}"
+        name = f"{address.user}-{digits}"
+        return name if names.is_name(name) else str(address.user)
     return names.worker_name(os.uname().nodename, digits)
 
 
@@ -295,14 +187,15 @@ def _of_folder(folder: Path) -> str:
 
 def _person() -> str:
     try:
-        return getpass.getuser()
+        return _short(getpass.getuser())
     except (KeyError, OSError):
         return ANONYMOUS
 
 
-def _short(title: str) -> str:
-    title = " ".join(whole(title).split())
-    return title if len(title) <= _TITLE else title[: _TITLE - 1] + "…"
+def _short(text: str) -> str:
+    """Return a text as the contract has room for it."""
+    text = " ".join(whole(text).split())
+    return text if len(text) <= _MOST else text[: _MOST - 1] + "…"
 
 
 if __name__ == "__main__":

@@ -14,6 +14,7 @@ SETTINGS: Final = frozenset(
         *("DATABASE_URL", "DATA_DIR", "DRAIN_SECONDS", "FRAME_MS", "HEAD_SECONDS", "HOST"),
         *(
             "IDLE_SECONDS",
+            "JOB",
             "KEEP_BUILDS",
             "KEEP_DAYS",
             "LOG_LEVEL",
@@ -21,7 +22,7 @@ SETTINGS: Final = frozenset(
             "MAX_ATTEMPTS",
         ),
         *("MAX_CONNECTIONS", "MAX_LAG", "MAX_PER_ADDRESS", "MAX_PER_PRINCIPAL", "MAX_SECONDS"),
-        *("MAX_UNFINISHED", "JOB", "PROJECT"),
+        *("MAX_UNFINISHED", "PROJECT"),
         *("MESSAGES_PER_SECOND", "MQTTS_PORT", "MQTT_PORT", "MQTT_PUBLIC_URLS", "MQTT_URL"),
         *("MQTT_WS_PORT", "NAME", "NO_WORKER", "ORIGINS", "PORT"),
         *("OIDC_AUDIENCE", "OIDC_CLIENT_ID", "OIDC_CLIENT_SECRET", "OIDC_CLIENT_SECRET_FILE"),

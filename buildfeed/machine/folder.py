@@ -63,17 +63,35 @@ def kept(path: Path, new: str) -> str:
     """
     try:
         if not path.exists() or not path.stat().st_size:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            written = path.with_suffix(".new")
-            written.unlink(missing_ok=True)
-            with os.fdopen(os.open(written, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as f:
-                f.write(new)
-            written.rename(path)  # whole or not at all
+            write(path, new)
         return path.read_text().strip()
     except OSError as exc:
         raise FolderUnusable(path.parent, f"{path.name}: {exc.strerror or exc}") from exc
     except UnicodeDecodeError as exc:
         raise FolderUnusable(path.parent, f"{path.name} is no text") from exc
+
+
+def write(path: Path, text: str) -> None:
+    """Write the file `path`, whole or not at all, for its owner only; raise FolderUnusable."""
+    written = path.with_suffix(".new")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        written.unlink(missing_ok=True)
+        with os.fdopen(os.open(written, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+            file.write(text)
+        written.rename(path)
+    except OSError as exc:
+        raise FolderUnusable(path.parent, f"{path.name}: {exc.strerror or exc}") from exc
+
+
+def is_held(path: Path) -> bool:
+    """Tell whether somebody holds the FolderLock of the file `path`; raises OSError without one."""
+    with path.open() as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+    return False
 
 
 class FolderLock:

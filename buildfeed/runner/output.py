@@ -63,6 +63,12 @@ class Output:
         if self._waiting_bytes > self._most_waiting:
             self._leave_out()
 
+    def skip(self, size: int) -> None:
+        """Leave out all that waits, and `size` bytes behind it that nobody has read."""
+        self._left_out += self._waiting_bytes + size
+        self._waiting.clear()
+        self._waiting_bytes = 0
+
     def due(self) -> float | None:
         """Return from when on there is a content to take, None while there is none."""
         return self._next if self._waiting and self._room() else None
@@ -76,9 +82,9 @@ class Output:
         return self._content()
 
     def end(self) -> list[Content]:
-        """Return what still waits: the attempt has ended."""
+        """Return what still waits, or that nothing does: the attempt has ended."""
         contents = []
-        while self._waiting:
+        while self._waiting or self._left_out:
             contents.append(self._content())
         return contents
 
@@ -97,7 +103,7 @@ class Output:
         note = ""
         if self._left_out:
             note = f"[{self._left_out:,} bytes of output are left out here]\n"
-            self._offset += self._left_out - len(note)
+            self._offset += max(self._left_out - len(note), 0)
             self._left_out = 0
         parts, size = [note], len(note)
         while self._waiting and size + (more := len(self._waiting[0].encode())) <= MAX_LOG_BYTES:

@@ -22,7 +22,7 @@ _SETTLE_SECONDS: Final = 1.0
 """Silence after which an error of several lines is complete."""
 
 
-class BuildReading:
+class OutputReader:
     """Reads one attempt of `command`. Times are seconds of a clock that does not go back.
 
     `masking` is for its environment. Raises BadExpression for a `regex` that is none.
@@ -38,12 +38,11 @@ class BuildReading:
         regex: str | None = None,
         output: Output | None = None,
     ) -> None:
-        self.errors: list[FoundError] = []
-        """Errors that were found since somebody took them."""
+        self._errors: list[FoundError] = []
         self._lines: Mapping[int, Lines] = {1: Lines(), 2: Lines()}
         self._masking = masking
         self._finder = Finder(directory)
-        self._tracker = Tracker(command, begun=begun, regex=regex)
+        self._tracker = Tracker(command, regex=regex)
         self._output = output
         self._read_at = begun
         self._settled = True
@@ -57,6 +56,12 @@ class BuildReading:
         """Take the next bytes of standard output (1) or standard error (2)."""
         self._read_at, self._settled = now, False
         self._take(self._lines[stream].feed(data), now)
+
+    def skip(self, size: int, stream: int, now: float) -> None:
+        """Leave out the next `size` bytes: they came faster than they are read."""
+        self._take(self._lines[stream].end(), now)
+        if self._output:
+            self._output.skip(size)
 
     def told(self, told: Sequence[Told], now: float) -> None:
         """Take what the build has told of itself, beside its output."""
@@ -88,7 +93,7 @@ class BuildReading:
 
     def take_errors(self) -> list[FoundError]:
         """Return the errors that were found since the last call."""
-        errors, self.errors = self.errors, []
+        errors, self._errors = self._errors, []
         return errors
 
     def take_output(self, now: float) -> Content | None:
@@ -112,4 +117,4 @@ class BuildReading:
 
     def _add(self, found: Sequence[FoundError]) -> None:
         """Keep errors; their texts may have been decoded after their lines were masked."""
-        self.errors += [replace(each, text=self._masking.text(each.text)) for each in found]
+        self._errors += [replace(each, text=self._masking.text(each.text)) for each in found]

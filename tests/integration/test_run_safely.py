@@ -6,14 +6,14 @@ from collections.abc import Iterator
 
 import pytest
 
-from buildfeed.cli.run import _Run
+from buildfeed.cli.watched_command import WatchedCommand
 from buildfeed.runner import environment
 from buildfeed.runner.masking import Masking
+from buildfeed.runner.output_reader import OutputReader
 from buildfeed.runner.progress_file import ProgressFile
-from buildfeed.runner.reading import BuildReading
 
 
-class Broken(BuildReading):
+class Broken(OutputReader):
     def read(self, data: bytes, stream: int, now: float) -> None:
         raise ZeroDivisionError(data, stream, now)
 
@@ -27,9 +27,9 @@ def progress_file() -> Iterator[ProgressFile]:
 def test_a_command_goes_on_though_nobody_can_read_it(
     progress_file: ProgressFile, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    reading = Broken(("sh",), directory="/", masking=Masking({}), begun=time.monotonic())
+    reader = Broken(("sh",), directory="/", masking=Masking({}), begun=time.monotonic())
     script = "echo one; sleep 0.3; echo two; exit 3"
-    run = _Run(("sh", "-c", script), environment.own(), reading, progress_file, None)
+    run = WatchedCommand(("sh", "-c", script), environment.own(), reader, progress_file, None)
 
     assert run.until_ended(signal.SIGTERM, 1) == 3
     assert capfd.readouterr().out == "one\ntwo\n"

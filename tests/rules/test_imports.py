@@ -134,7 +134,7 @@ PURE = [
     *(f"buildfeed/worker/queues/{name}.py" for name in ("queue", "elsewhere")),
     "buildfeed/worker/handoff/kept_starts.py",
     *(f"{RUNNER}/{name}.py" for name in ("lines", "masking", "output", "secret_values")),
-    *(f"{RUNNER}/{name}.py" for name in ("jobs", "progress_lines", "reading", "report")),
+    *(f"{RUNNER}/{name}.py" for name in ("jobs", "output_reader", "progress_lines", "report")),
     *(
         str(path.relative_to(ROOT))
         for folder in ("errors", "progress")

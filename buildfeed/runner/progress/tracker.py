@@ -22,8 +22,8 @@ Nobody says how many tools a command runs, one after the other or inside each ot
 
 So `percent` is `100 * done // total` wherever both are given, and an indeterminate build has no
 `total`. The usual duration of a build gives no percentage: it is not known that half of the work
-is done after half of the time, and what is not known is not shown as known. It gives an expected
-end, which says of itself that it is expected.
+is done after half of the time, and what is not known is not shown as known. The gateway makes an
+expected end of it, which says of itself that it is expected.
 """
 
 import re
@@ -98,18 +98,16 @@ class Tracker:
     """The progress of `command`, which began at the time `begun`.
 
     `regex` is the user's expression, in place of all sources; BadExpression is raised for a bad
-    one. `recipe_lines` are those of `make -n`, see `make.py`. `expected_seconds` is how long this
-    build usually takes. Times are seconds of any clock that does not go back.
+    one. `recipe_lines` are those of `make -n`, see `make.py`. Times are seconds of any clock that
+    does not go back.
     """
 
     def __init__(
         self,
         command: Sequence[str],
         *,
-        begun: float = 0.0,
         regex: str | None = None,
         recipe_lines: Sequence[str] = (),
-        expected_seconds: float | None = None,
     ) -> None:
         program = program_of(command)
         self._counting = counting(program)
@@ -121,7 +119,6 @@ class Tracker:
         self._measure: _Measure | None = None
         self._speaker = ""  # whose phase it is
         self.progress = Progress()
-        self.expected_end = None if expected_seconds is None else begun + expected_seconds
 
     def read(self, found: Line | TerminalProgress, now: float) -> None:
         """Take the next line of the output, or what the command told the terminal."""

@@ -1,14 +1,14 @@
 from buildfeed.runner.errors.found import FoundError
 from buildfeed.runner.masking import Masking
 from buildfeed.runner.output import Output
+from buildfeed.runner.output_reader import OutputReader
 from buildfeed.runner.progress_lines import ErrorLine, Percent, StepOf
-from buildfeed.runner.reading import BuildReading
 
 SECRET = "correct-horse-battery"
 
 
-def reading(*command: str, regex: str | None = None) -> BuildReading:
-    return BuildReading(
+def reader(*command: str, regex: str | None = None) -> OutputReader:
+    return OutputReader(
         command or ("sh",),
         directory="/src",
         masking=Masking({"DEPLOY_TOKEN": SECRET}),
@@ -19,7 +19,7 @@ def reading(*command: str, regex: str | None = None) -> BuildReading:
 
 
 def test_progress_errors_and_output_are_read_from_the_same_bytes() -> None:
-    build = reading("ninja")
+    build = reader("ninja")
     build.read(b"[1/4] Building a.o\n[2/4] Building b.o\nb.c:3:5: error: no", 1, now=1)
     build.read(b" such type\n", 1, now=1)
 
@@ -32,7 +32,7 @@ def test_progress_errors_and_output_are_read_from_the_same_bytes() -> None:
 
 
 def test_lines_of_two_streams_are_not_mixed() -> None:
-    build = reading()
+    build = reader()
     build.read(b"half a ", 1, now=1)
     build.read(b"a.c:1: error: wrong\n", 2, now=1)
     build.read(b"line\n", 1, now=1)
@@ -43,7 +43,7 @@ def test_lines_of_two_streams_are_not_mixed() -> None:
 
 
 def test_no_secret_is_in_anything_that_is_read() -> None:
-    build = reading("ninja")
+    build = reader("ninja")
     build.read(f"[1/2] Push {SECRET}\na.c:1: error: {SECRET}\n".encode(), 1, now=1)
     build.told([StepOf(1, 3, f"with {SECRET}"), ErrorLine(f"b.c:1: {SECRET}")], now=1)
     build.end(now=2)
@@ -54,7 +54,7 @@ def test_no_secret_is_in_anything_that_is_read() -> None:
 
 
 def test_a_secret_that_an_annotation_spells_otherwise_is_masked() -> None:
-    build = reading()
+    build = reader()
     build.read(b"::error file=a.c,line=3::push of correct%2Dhorse%2Dbattery failed\n", 1, now=1)
     build.end(now=2)
 
@@ -64,7 +64,7 @@ def test_a_secret_that_an_annotation_spells_otherwise_is_masked() -> None:
 
 
 def test_what_a_build_tells_itself_counts_before_its_output() -> None:
-    build = reading("ninja")
+    build = reader("ninja")
     build.read(b"[1/4] Building a.o\n", 1, now=1)
     build.told([Percent(40)], now=1)
     build.read(b"[3/4] Building c.o\n", 1, now=1)
@@ -73,14 +73,14 @@ def test_what_a_build_tells_itself_counts_before_its_output() -> None:
 
 
 def test_an_error_that_a_build_tells_has_its_place() -> None:
-    build = reading()
+    build = reader()
     build.told([ErrorLine("/src/a.c:3: text"), ErrorLine("no place"), ErrorLine("no place")], now=1)
 
     assert build.take_errors() == [FoundError("text", "a.c", 3), FoundError("no place")]
 
 
 def test_an_error_of_several_lines_is_complete_after_a_silence() -> None:
-    build = reading()
+    build = reader()
     build.read(b"Traceback (most recent call last):\n", 2, now=1)
     build.read(b'  File "/src/a.py", line 3, in <module>\n    f()\nValueError: wrong\n', 2, now=1)
     build.pass_time(now=3)
@@ -90,8 +90,21 @@ def test_an_error_of_several_lines_is_complete_after_a_silence() -> None:
 
 
 def test_no_bytes_make_it_fail() -> None:
-    build = reading()
+    build = reader()
     for data in (b"\0\xff\xfe", b"\x1b[", b"x" * 1_000_000, b"\r\n\r", "é".encode()[:1]):
         build.read(data, 1, now=1)
         build.read(data, 2, now=1)
     build.end(now=2)
+
+
+def test_what_was_left_out_in_a_flood_is_a_gap_and_mixes_no_lines() -> None:
+    build = reader()
+    build.read(b"a.c:1: err", 1, now=1)
+    build.skip(50_000, 1, now=1)
+    build.read(b"or: wrong\nb.c:2: error: right\n", 1, now=1)
+    build.end(now=2)
+
+    assert build.take_errors() == [FoundError("right", "b.c", 2)]
+    (content,) = build.last_output()
+    assert "bytes of output are left out here" in content.text
+    assert content.offset > 49_000

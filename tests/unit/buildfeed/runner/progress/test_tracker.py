@@ -199,14 +199,6 @@ def test_the_expression_of_the_user_replaces_all_sources() -> None:
         Tracker(["ninja"], regex="(")
 
 
-def test_the_usual_duration_gives_an_expected_end_and_no_percentage() -> None:
-    tracker = Tracker(["make"], begun=100, expected_seconds=60)
-    tracker.read(Line("cc a.c"), 150)
-    assert tracker.expected_end == 160
-    assert tracker.progress == Progress(indeterminate=True)
-    assert Tracker(["make"]).expected_end is None
-
-
 def test_a_count_without_a_total_is_told() -> None:
     seen = run(["vite", "build"], printed("transforming (12) src/a.js", redrawn=True))
     assert seen[0] == Progress(done=12, phase="transforming src/a.js", indeterminate=True)
