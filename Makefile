@@ -2,7 +2,8 @@
 # tests, `make check` the quick part of them, `make faults` (SEED=) the minutes-long ones that kill and
 # freeze things, `make torture` (SEED=) twenty viewers under 130 faults, `make fuzz` (SEED=) ten
 # minutes of made-up input at every door, `make audit` asks for known weaknesses of packages,
-# `make images` pins the images of Docker by their digests, `make bench` compares the cost of a delivery with other servers (OPTIONS=--help). Each sets up what
+# `make images` pins the images of Docker by their digests, `make bench` compares the cost of a delivery with other servers (OPTIONS=--help),
+# `make bench-page` measures the page in a browser, `make picture` takes the picture of the README. Each sets up what
 # it needs.
 
 export BUILDFEED_PORT := $(or $(PORT),$(BUILDFEED_PORT),8000)
@@ -10,17 +11,18 @@ export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
 SOURCES := pyproject.toml package-lock.json hatch_build.py
 
-.PHONY: run test check faults torture fuzz audit images bench static lock clean
+.PHONY: run test check faults torture fuzz audit images bench bench-page picture static lock clean
 
 run: .venv/run
 	@exec buildfeed up
 
-# Tests often wait, so three processes share them: each takes file after file, in the order of
+# Tests often wait, so four processes share them: each takes file after file, in the order of
 # pyproject.toml, and starts brokers of its own.
 test: .venv/test node_modules static
 	@setup/packages.sh rabbitmq-server chromium-headless-shell libatomic1 haproxy \
-		mosquitto mosquitto-clients nginx-light openssl pgbouncer postgresql sqlite3 curl git
-	pytest -n 3 --dist loadfile --no-loadscope-reorder
+		mosquitto mosquitto-clients nginx-light openssl pgbouncer postgresql sqlite3 curl git \
+		firefox-esr
+	pytest -n 4 --dist loadfile --no-loadscope-reorder
 
 check: .venv/test static
 	@setup/packages.sh pgbouncer postgresql
@@ -51,10 +53,20 @@ bench: .venv/test node_modules benchmarks/peers/node_modules
 	python benchmarks/fanout.py --output docs/performance.md $(OPTIONS)
 	python benchmarks/clients.py
 
-static: .venv/test
+# The figures of frames count on a machine that does nothing else.
+bench-page: .venv/test benchmarks/peers/node_modules
+	@setup/packages.sh chromium chromium-headless-shell libatomic1 mosquitto
+	python benchmarks/page.py $(OPTIONS)
+
+picture: .venv/test
+	@setup/packages.sh chromium-headless-shell libatomic1 gcc libc6-dev make
+	python pictures/readme.py
+
+static: .venv/test node_modules
 	ruff check .
 	ruff format --check .
 	mypy
+	node_modules/.bin/tsc
 	node --test tests/web/*.test.js
 
 .venv/run: requirements/run.txt $(SOURCES)

@@ -32,7 +32,7 @@ import msgspec
 ROOT = Path(__file__).parents[1]
 sys.path += [str(ROOT), str(ROOT / "tests")]
 
-from performance import Figures, chart, page, tables  # noqa: E402
+from performance import Figures, by_hand, chart, page, tables  # noqa: E402
 
 from buildfeed.broker.local import ports  # noqa: E402
 from support.brokers import Mosquitto  # noqa: E402
@@ -305,7 +305,8 @@ def main() -> None:
             f"{platform.platform()}, {os.cpu_count()} cores, Python {platform.python_version()}"
         )
         figures = {"seconds": asked.seconds, "single": DELIVERIES, "burst": BURST_DELIVERIES}
-        asked.output.write_text(page(found, machine=machine, **figures))
+        written = page(found, machine=machine, **figures)
+        asked.output.write_text(written + by_hand(asked.output.read_text()))
         asked.output.with_suffix(".svg").write_text(chart(found))
 
 

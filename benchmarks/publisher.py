@@ -10,6 +10,7 @@ import select
 import socket
 import sys
 import time
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -24,6 +25,7 @@ BUILDS = [f"b{number}" for number in range(20)]
 MOMENT = datetime(2026, 1, 1, tzinfo=UTC)
 
 _CONNECT, _PUBLISH, _PINGREQ = 0x10, 0x30, b"\xc0\x00"
+_RETAIN = 0x01
 _KEEPALIVE = 20
 
 
@@ -45,14 +47,24 @@ class Publisher:
 
     def publish(self, count: int) -> None:
         """Publish progress of `count` builds with QoS 0."""
-        self._socket.sendall(b"".join(self._progress() for _ in range(count)))
-        self._sent_at = time.monotonic()
+        self._send(b"".join(self._progress() for _ in range(count)))
+
+    def say(self, activities: Iterable[Activity]) -> None:
+        """Publish these activities with QoS 0, in one write."""
+        self._send(b"".join(map(_of, activities)))
+
+    def retain(self, topic: str, payload: bytes) -> None:
+        """Publish a message that the broker keeps."""
+        self._send(_packet(_PUBLISH | _RETAIN, _text(topic) + payload))
 
     def keep_alive(self) -> None:
         """Ping the broker when nothing was published for _KEEPALIVE seconds."""
         if time.monotonic() - self._sent_at > _KEEPALIVE:
-            self._socket.sendall(_PINGREQ)
-            self._sent_at = time.monotonic()
+            self._send(_PINGREQ)
+
+    def _send(self, packets: bytes) -> None:
+        self._socket.sendall(packets)
+        self._sent_at = time.monotonic()
 
     def _progress(self) -> bytes:
         seq, turn = divmod(self._number, len(BUILDS))
@@ -71,7 +83,7 @@ class Publisher:
             start_time=MOMENT,
         )
         activity = Activity.about(build, "Update", worker_actor("w1"), datetime.now(UTC))
-        return _packet(_PUBLISH, _text(str(activity.topic)) + encode(activity))
+        return _of(activity)
 
 
 def run(publisher: Publisher) -> None:
@@ -94,6 +106,10 @@ def run(publisher: Publisher) -> None:
             due += burst / rate
         else:
             publisher.keep_alive()
+
+
+def _of(activity: Activity) -> bytes:
+    return _packet(_PUBLISH, _text(str(activity.topic)) + encode(activity))
 
 
 def _text(text: str) -> bytes:

@@ -1,6 +1,7 @@
 """Measures how fast a recorder stores, on SQLite and on a private PostgreSQL that syncs to disk.
 
-`store`: one process hands batches to the store. `drain`: a recorder process comes back to a backlog
+`store`: one process hands batches to the store. `keep`: the same with output of 50 builds, 1 KiB in
+each activity. `drain`: a recorder process comes back to a backlog
 in its durable session on a private RabbitMQ. CPU is that of the recorder's process only.
 usage: python benchmarks/recorder.py [COUNT] [sqlite|postgresql]
 """
@@ -12,26 +13,29 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from itertools import islice
 from pathlib import Path
 
 import pika
 import sqlalchemy
+from msgspec import structs
 
 ROOT = Path(__file__).parents[1]
 sys.path += [str(ROOT), str(ROOT / "tests")]
 
-from lives import interleaved  # noqa: E402
+from lives import AT_A_TIME, NOW, interleaved, life  # noqa: E402
 
-from buildfeed.activity import encode  # noqa: E402
+from buildfeed.activity import Activity, encode  # noqa: E402
 from buildfeed.broker.local.rabbitmq import PrivateRabbitMQ  # noqa: E402
 from buildfeed.history.recorder import MAX_BATCH  # noqa: E402
 from buildfeed.history.store import Store  # noqa: E402
 from support.postgresql import PostgreSQL  # noqa: E402
 
 SESSION = "recorder"
+SIZE = 1024
+"""Bytes of an activity's output."""
 
 
 def main(count: str = "100000", only: str = "") -> None:
@@ -45,17 +49,24 @@ def main(count: str = "100000", only: str = "") -> None:
                     f"sqlite:///{folder}/{part}.db"
                     if name == "sqlite"
                     else postgresql.new_database()
-                    for part in ("store", "drain")
+                    for part in ("store", "keep", "drain")
                 ]
                 store(name, urls[0], min(int(count), 100_000))
-                drain(name, urls[1], broker, int(count))
+                store(name, urls[1], min(int(count), 100_000), "keep", output)
+                drain(name, urls[2], broker, int(count))
         finally:
             broker.stop()
 
 
-def store(name: str, url: str, count: int) -> None:
+def store(
+    name: str,
+    url: str,
+    count: int,
+    what: str = "store",
+    said_by: Callable[[int], Iterator[Activity]] = interleaved,
+) -> None:
     """Append `count` activities in full batches."""
-    said = interleaved(count)
+    said = said_by(count)
     seconds = cpu = 0.0
     with closing(Store(url)) as history:
         history.position()
@@ -64,7 +75,18 @@ def store(name: str, url: str, count: int) -> None:
             history.append(batch)
             seconds += time.monotonic() - began
             cpu += time.process_time() - used
-    tell("store", name, count, seconds, cpu)
+    tell(what, name, count, seconds, cpu)
+
+
+def output(count: int) -> Iterator[Activity]:
+    """Yield the beginnings of builds, then what they print."""
+    begun = [life(number)[1] for number in range(AT_A_TIME)]
+    yield from begun
+    for made in range(count - len(begun)):
+        seq, number = divmod(made, len(begun))
+        state = structs.replace(begun[number].object, seq=seq + 1)
+        actor, text = begun[number].actor, "x" * (SIZE - 1) + "\n"
+        yield Activity.about(state, "Add", actor, NOW, content=text, offset=seq * SIZE)
 
 
 def drain(name: str, url: str, broker: PrivateRabbitMQ, count: int) -> None:

@@ -23,7 +23,7 @@ POST = """async () => {
 OBSERVE = """() => {
   window.seen = {};
   new MutationObserver(() => {
-    for (const card of document.querySelectorAll(".build-card[data-look=running]")) {
+    for (const card of document.querySelectorAll(".build[data-look=running]")) {
       window.seen[card.dataset.key] ??= performance.timeOrigin + performance.now();
     }
   }).observe(document.body, {subtree: true, attributes: true, childList: true});
@@ -47,7 +47,7 @@ def main(url: str = "http://127.0.0.1:8000", count: str = "20") -> None:
             key = f"latency/{start['build']}"
             shown = watcher.wait_for_function("key => window.seen[key]", arg=key).json_value()
             taken.append(shown - start["sent"])
-            watcher.locator(f".build-card[data-key='{key}'][data-look=succeeded]").wait_for()
+            watcher.locator(f".build[data-key='{key}'][data-look=succeeded]").wait_for()
         browser.close()
     p50, worst = statistics.median(taken), max(taken)
     print(f"POST to running in the other browser: p50 {p50:.0f} ms, max {worst:.0f} ms, n={count}")

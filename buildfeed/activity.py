@@ -41,10 +41,13 @@ ENDINGS: Final = frozenset({"succeeded", "failed", "stopped"})
 Key = tuple[str, str]
 """Project and build."""
 
+MAX_COUNT: Final = 2**53 - 1
+"""Largest number of an activity: the largest integer that a browser holds exactly."""
+
 Percent = Annotated[int, Meta(ge=0, le=100)]
-Count = Annotated[int, Meta(ge=0, le=2**53 - 1)]  # the largest integer that a browser holds exactly
+Count = Annotated[int, Meta(ge=0, le=MAX_COUNT)]
 ShortText = Annotated[str, Meta(min_length=1, max_length=200)]
-Position = Annotated[int, Meta(ge=1, le=2**53 - 1)]
+Position = Annotated[int, Meta(ge=1, le=MAX_COUNT)]
 Parameter = Annotated[str, Meta(max_length=1024)]
 Parameters = Annotated[dict[names.Name, Parameter], Meta(max_length=20)]
 Phase = Annotated[str, Meta(max_length=200)]
@@ -125,6 +128,13 @@ class Build(msgspec.Struct, frozen=True, kw_only=True, gc=False, rename="camel")
     def ended(self) -> bool:
         """True when the build has ended: no progress can follow."""
         return self.status in ENDINGS
+
+    @property
+    def seconds(self) -> float | None:
+        """How long it took from its start to its end, None while that is not known."""
+        if isinstance(self.start_time, UnsetType) or isinstance(self.end_time, UnsetType):
+            return None
+        return max((self.end_time - self.start_time).total_seconds(), 0.0)
 
     @property
     def due_time(self) -> datetime | UnsetType:

@@ -70,6 +70,11 @@ def build_id_time(build: str) -> int | None:
     return int(build[:12], 16) if _BUILD_ID.fullmatch(build) else None
 
 
+def first_id(unix_ms: int) -> str:
+    """Return what sorts before every id that is made from a Unix time in milliseconds on."""
+    return f"{unix_ms:012x}"
+
+
 def time_to_follow(build: str) -> int:
     """Return the Unix time in milliseconds that the id of a newer build has to come after.
 

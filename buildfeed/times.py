@@ -9,6 +9,8 @@ from msgspec import Meta
 FIRST_YEAR: Final = 1970
 LAST_YEAR: Final = 9998
 """One year before the last of `datetime`: with any offset there is a UTC form."""
+LONGEST_SECONDS: Final = 365 * 24 * 3600
+"""A build that took longer says nothing of others: its clock was wrong, or was made up."""
 
 PATTERN: Final = (
     r"^(19[7-9][0-9]|[2-8][0-9]{3}|9[0-8][0-9]{2}|99[0-8][0-9]|999[0-8])"
@@ -20,6 +22,9 @@ PATTERN: Final = (
 its minutes (PostgreSQL), a comma before the fraction (ISO 8601), no seconds."""
 
 Time = Annotated[datetime, Meta(tz=True, extra_json_schema={"pattern": PATTERN})]
+"""A time that programs write, with the oddities of some."""
+Moment = Annotated[datetime, Meta(tz=True)]
+"""A time that we write: `format` is in its schema only because it must have an offset."""
 
 _IS_TIME: Final = re.compile(PATTERN)
 _PARTS: Final = re.compile(

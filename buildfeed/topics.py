@@ -49,10 +49,13 @@ KINDS: Final = {
         Kind("status", ("Accept", "Update"), qos=1),
         Kind("progress", ("Update",), qos=0),
         Kind("error", ("Flag",), qos=1, late=True),
-        Kind("log", ("Add",), qos=0, state=False),
+        Kind("log", ("Add",), qos=1, state=False),
     )
 }
 """Every kind, by its name."""
+
+MAX_FILTERS: Final = 100
+"""Filters that one watcher may have."""
 
 _ROOT: Final = "builds"
 _DEPTH: Final = 4

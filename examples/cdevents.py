@@ -13,21 +13,17 @@ import argparse
 import json
 import os
 import sys
-from http import HTTPStatus
 from typing import Any
-from urllib.error import HTTPError
-from urllib.request import Request, urlopen
 
 from buildfeed.activity import timestamp
 from buildfeed.errors import BuildfeedError
-from buildfeed.subscribe import Change, SetAside, subscribe
+from buildfeed.subscribe import Change, Endpoint, subscribe
 
 OUTCOMES = {"succeeded": "success", "failed": "failure", "stopped": "cancel"}
 QUEUED, STARTED, FINISHED = (
     f"dev.cdevents.pipelinerun.{predicate}.0.3.0" for predicate in ("queued", "started", "finished")
 )
 PROGRESSED = "dev.cdeventsx.buildfeed-build.progressed.0.1.0"
-AGAIN = (HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_MANY_REQUESTS)
 STEP = 10
 """Percents from one event of progress to the next."""
 
@@ -50,9 +46,9 @@ def event(change: Change, type_: str, page: str | None) -> Event:
     """Return the CDEvent; its id is that of the activity, so that a repetition is known."""
     build = change.build
     facts = {name: getattr(build, name) for name in ("progress", "errors", "attempt")}
-    content: Event = facts if type_ is PROGRESSED else {"pipelineName": build.project}
-    if page and type_ is not PROGRESSED:
-        content["uri"] = f"{page.rstrip('/')}/projects/{build.project}/builds/{build.build}"
+    uri = f"{page.rstrip('/')}/projects/{build.project}/builds/{build.build}" if page else build.id
+    known: Event = {"pipelineName": build.project, "uri": uri}  # both are required of a start
+    content = facts if type_ is PROGRESSED else known
     if type_ is FINISHED:
         content["outcome"] = OUTCOMES[build.status]
         if build.error:
@@ -64,20 +60,12 @@ def event(change: Change, type_: str, page: str | None) -> Event:
     return found if type_ is PROGRESSED else found | {"customData": facts}
 
 
-def post(url: str, sent: Event) -> None:
-    """Send an event; raise OSError when it may be sent again, SetAside when that is no use."""
+def headers(sent: Event) -> dict[str, str]:
+    """Return what CloudEvents say in headers, in binary mode."""
     context = sent["context"]
-    headers = {f"ce-{name}": context[name] for name in ("id", "source", "type")}
-    headers |= {"ce-specversion": "1.0", "ce-time": context["timestamp"]}
-    headers |= {"ce-subject": sent["subject"]["id"], "Content-Type": "application/json"}
-    request = Request(url, json.dumps(sent).encode(), headers)  # noqa: S310 - the user's
-    try:
-        urlopen(request, timeout=10).close()  # noqa: S310
-    except HTTPError as exc:
-        exc.close()
-        if exc.code in AGAIN or exc.code >= HTTPStatus.INTERNAL_SERVER_ERROR:
-            raise
-        raise SetAside(f"the sink answers {exc.code}") from exc
+    found = {f"ce-{name}": context[name] for name in ("id", "source", "type")}
+    found |= {"ce-specversion": "1.0", "ce-time": context["timestamp"]}
+    return found | {"ce-subject": sent["subject"]["id"], "Content-Type": "application/json"}
 
 
 def main() -> None:
@@ -86,17 +74,20 @@ def main() -> None:
     parser.add_argument("filter", help="which builds: builds/acme/#")
     parser.add_argument("sink", help="the address that takes CloudEvents")
     parser.add_argument("--page", help="the address of Buildfeed's page, to link to")
+    parser.add_argument("--app", default="cdevents", help="a name that no other app has")
     parser.add_argument("--memory", help="a file that remembers over restarts what was sent")
     options = parser.parse_args()
 
     def send(change: Change) -> None:
         if type_ := type_of(change):
-            post(options.sink, event(change, type_, options.page))
+            found = event(change, type_, options.page)
+            sink.send(json.dumps(found).encode(), headers(found))
 
     if not (broker := os.environ.get("BUILDFEED_BROKER")):
         parser.error("the variable BUILDFEED_BROKER is not set")
     try:
-        subscribe(broker, options.filter, send, app="cdevents", memory=options.memory)
+        sink = Endpoint(options.sink)
+        subscribe(broker, options.filter, send, app=options.app, memory=options.memory)
     except BuildfeedError as exc:
         sys.exit(str(exc))
 

@@ -5,9 +5,13 @@
     python examples/github_status.py acme octo/acme --page https://builds.example \
         --memory github_status.memory
 
-The name of a build says which commit it is of: it begins with the 40 digits, as in
-`1f7a…-2` for the second build of a commit. Other builds are left out. GitHub Enterprise has its
-API at `--api https://HOST/api/v3`.
+A build says of which commit it is: by its URL, by its parameter `commit`, or by its name, which
+begins with the 40 digits then. Other builds are left out.
+
+    buildfeed run --url https://github.com/octo/acme/commit/$(git rev-parse HEAD) -- make
+    buildfeed start acme -p commit=$(git rev-parse HEAD)
+
+GitHub Enterprise has its API at `--api https://HOST/api/v3`.
 """
 
 import argparse
@@ -15,12 +19,10 @@ import json
 import os
 import re
 import sys
-from http import HTTPStatus
-from urllib.error import HTTPError
-from urllib.request import Request, urlopen
 
+from buildfeed.activity import Build
 from buildfeed.errors import BuildfeedError
-from buildfeed.subscribe import Change, SetAside, subscribe
+from buildfeed.subscribe import Change, Endpoint, subscribe
 
 STATES = {
     "queued": "pending",
@@ -29,57 +31,36 @@ STATES = {
     "failed": "failure",
     "stopped": "error",
 }
-COMMIT = re.compile(r"([0-9a-f]{40})(?![0-9a-z])")
+COMMIT = re.compile(r"(?:^|/commit/)([0-9a-f]{40})(?![0-9a-z])")
+HEADERS = {
+    "Accept": "application/vnd.github+json",
+    "Content-Type": "application/json",
+    "X-GitHub-Api-Version": "2022-11-28",
+}
 
 
-class GitHub:
-    """The statuses of one `repository`, by the API at the address `api`."""
-
-    def __init__(self, api: str, repository: str, token: str, page: str | None) -> None:
-        self._statuses = f"{api.rstrip('/')}/repos/{repository}/statuses"
-        self._headers = {
-            "Accept": "application/vnd.github+json",
-            "Authorization": f"Bearer {token}",
-            "Content-Type": "application/json",
-            "User-Agent": "buildfeed",
-        }
-        self._page = page
-
-    def show(self, change: Change) -> None:
-        """Set the status of the commit of a build that has begun or ended."""
-        commit = COMMIT.match(change.build.build)
-        if commit and change.changed and change.kind == "status":
-            self._post(f"{self._statuses}/{commit[1]}", self._status(change))
-
-    def _status(self, change: Change) -> dict[str, str]:
-        build = change.build
-        errors = f", {build.errors} error{'s' if build.errors > 1 else ''}" if build.errors else ""
-        status = {
-            "state": STATES[build.status],
-            "context": f"buildfeed/{build.project}",
-            "description": f"{build.status}{errors}",
-        }
-        if self._page:
-            address = f"{self._page.rstrip('/')}/projects/{build.project}/builds/{build.build}"
-            status["target_url"] = address
-        return status
-
-    def _post(self, url: str, status: dict[str, str]) -> None:
-        body = json.dumps(status).encode()
-        request = Request(url, body, self._headers)  # noqa: S310 - the user's
-        try:
-            urlopen(request, timeout=10).close()  # noqa: S310
-        except HTTPError as exc:
-            exc.close()
-            if exc.code >= HTTPStatus.INTERNAL_SERVER_ERROR or is_limited(exc):
-                raise
-            raise SetAside(f"GitHub answers {exc.code}") from exc
+def commit_of(build: Build) -> str | None:
+    """Return the commit that a build is of, None if it does not say so."""
+    parameters = build.parameters or {}
+    for text in (build.url or "", parameters.get("commit", ""), build.build):
+        if found := COMMIT.search(text):
+            return found[1]
+    return None
 
 
-def is_limited(refusal: HTTPError) -> bool:
-    """Tell whether GitHub refuses for now: it has rate limits, which it answers by 403 or 429."""
-    headers = refusal.headers
-    return "Retry-After" in headers or headers.get("X-RateLimit-Remaining") == "0"
+def status_of(build: Build, page: str | None) -> dict[str, str]:
+    """Return the status of a commit. The texts of errors stay here: a repository may be public."""
+    errors = f", {build.errors} error{'s' if build.errors > 1 else ''}" if build.errors else ""
+    job = f"/{build.job}" if build.job and build.job != "default" else ""
+    status = {
+        "state": STATES[build.status],
+        "context": f"buildfeed/{build.project}{job}",
+        "description": f"{build.status}{errors}",
+    }
+    if page:
+        address = f"{page.rstrip('/')}/projects/{build.project}/builds/{build.build}"
+        status["target_url"] = address
+    return status
 
 
 def main() -> None:
@@ -89,16 +70,24 @@ def main() -> None:
     parser.add_argument("repository", help="OWNER/NAME at GitHub")
     parser.add_argument("--api", default="https://api.github.com", help="the address of the API")
     parser.add_argument("--page", help="the address of Buildfeed's page, to link to")
+    parser.add_argument("--app", default="github-status", help="a name that no other app has")
     parser.add_argument("--memory", help="a file that remembers over restarts what was shown")
     options = parser.parse_args()
     try:
         broker, token = os.environ["BUILDFEED_BROKER"], os.environ["GITHUB_TOKEN"]
     except KeyError as exc:
         parser.error(f"the variable {exc.args[0]} is not set")
-    github = GitHub(options.api, options.repository, token, options.page)
-    filter_ = f"builds/{options.project}/+/status"
+
+    def show(change: Change) -> None:
+        commit = commit_of(change.build)
+        if commit and change.changed and change.kind == "status":
+            status = json.dumps(status_of(change.build, options.page)).encode()
+            github.send(status, path=f"/repos/{options.repository}/statuses/{commit}")
+
     try:
-        subscribe(broker, filter_, github.show, app="github-status", memory=options.memory)
+        github = Endpoint(options.api, HEADERS | {"Authorization": f"Bearer {token}"})
+        filter_ = f"builds/{options.project}/+/status"
+        subscribe(broker, filter_, show, app=options.app, memory=options.memory)
     except BuildfeedError as exc:
         sys.exit(str(exc))
 

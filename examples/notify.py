@@ -4,23 +4,22 @@
     export NOTIFY_URL=https://ntfy.example/our-builds     # both are secrets, so not in the command
     python examples/notify.py 'builds/acme/#' --as ntfy --memory notify.memory
 
-A server that is away or too busy is asked again, for 10 minutes; what it refuses is set aside.
+A server that is away or too busy is asked again, for 10 minutes; what it refuses is set aside. An
+ntfy server with users takes https://USER:PASSWORD@… or, with an access token, https://:TOKEN@….
 """
 
 import argparse
 import json
 import os
 import sys
-from http import HTTPStatus
-from urllib.error import HTTPError
-from urllib.request import Request, urlopen
 
 from buildfeed.errors import BuildfeedError
-from buildfeed.subscribe import Change, SetAside, subscribe
+from buildfeed.subscribe import Change, Endpoint, subscribe
 from buildfeed.text import printable
 
 Message = dict[str, object]
-AGAIN = (HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_MANY_REQUESTS)
+MOST = 1000
+"""Characters of an error: ntfy makes a file of a message over 4096 bytes."""
 
 
 def sentence(change: Change) -> str:
@@ -29,7 +28,7 @@ def sentence(change: Change) -> str:
     text = f"{build.project} {build.build} {build.status}"
     if build.errors:
         text += f", {build.errors} error{'s' if build.errors > 1 else ''}"
-    return text + (f": {printable(build.error)}" if build.error else "")
+    return text + (f": {printable(build.error)[:MOST]}" if build.error else "")
 
 
 def webhook(change: Change) -> Message:
@@ -50,9 +49,9 @@ def ntfy(change: Change) -> Message:
 
 
 def slack(change: Change) -> Message:
-    """Return a message for an incoming webhook, which reads &, < and > as its own."""
+    """Return a message for an incoming webhook, which reads &, <, > and, unasked, * and _."""
     text = sentence(change).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
-    return {"text": text}
+    return {"text": text, "mrkdwn": False}
 
 
 SHAPES = {"webhook": webhook, "ntfy": ntfy, "slack": slack}
@@ -66,24 +65,12 @@ def is_news(change: Change) -> bool:
     )
 
 
-def post(url: str, message: Message) -> None:
-    """Send a message; raise OSError when it may be sent again, SetAside when that is no use."""
-    body = json.dumps(message).encode()
-    request = Request(url, body, {"Content-Type": "application/json"})  # noqa: S310 - the user's
-    try:
-        urlopen(request, timeout=10).close()  # noqa: S310
-    except HTTPError as exc:
-        exc.close()
-        if exc.code in AGAIN or exc.code >= HTTPStatus.INTERNAL_SERVER_ERROR:
-            raise
-        raise SetAside(f"the server answers {exc.code}") from exc
-
-
 def main() -> None:
     """Run until the end."""
     parser = argparse.ArgumentParser(description="Tell about builds.")
     parser.add_argument("filter", help="which builds: builds/acme/#")
     parser.add_argument("--as", dest="shape", choices=SHAPES, default="webhook")
+    parser.add_argument("--app", default="notify", help="a name that no other app has")
     parser.add_argument("--memory", help="a file that remembers over restarts what was told")
     options = parser.parse_args()
     try:
@@ -91,14 +78,18 @@ def main() -> None:
     except KeyError as exc:
         parser.error(f"the variable {exc.args[0]} is not set")
     if options.shape == "ntfy":
-        url = url.rpartition("/")[0] + "/"
+        url, _, topic = url.rpartition("/")
+        if not topic:
+            parser.error("the variable NOTIFY_URL ends in a topic: https://ntfy.example/our-builds")
 
     def tell(change: Change) -> None:
         if is_news(change):
-            post(url, SHAPES[options.shape](change))
+            message = json.dumps(SHAPES[options.shape](change)).encode()
+            server.send(message, {"Content-Type": "application/json"})
 
     try:
-        subscribe(broker, options.filter, tell, app="notify", memory=options.memory)
+        server = Endpoint(url)
+        subscribe(broker, options.filter, tell, app=options.app, memory=options.memory)
     except BuildfeedError as exc:
         sys.exit(str(exc))
 

@@ -1,5 +1,8 @@
 """Run a command and show it as a build: `python examples/own_build.py URL PROJECT COMMAND …`.
 
+It says all that a program in any language has to say, and has nothing of Buildfeed. To show a
+command, use `buildfeed run`: the command stays as it is, and far more of its output is understood.
+
 The URL has the name and the token of somebody with the grant `publish:PROJECT`. As others see a
 command line, the token may be in the environment instead: BUILDFEED_TOKEN.
 """
@@ -46,7 +49,7 @@ def say(kind: str, type_: str, content: str | None = None, **new: object) -> MQT
     said = {"id": f"{state['id']}:1.{state['seq']}", "type": type_, "object": state}
     said |= {"actor": {"type": "Service", "name": worker}, "content": content}
     said["published"] = datetime.now(UTC).isoformat()
-    qos = 0 if kind in ("progress", "log") else 1
+    qos = 0 if kind == "progress" else 1
     return client.publish(f"builds/{project}/{build}/{kind}", json.dumps(said), qos)
 
 

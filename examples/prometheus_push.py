@@ -4,22 +4,19 @@
     python examples/prometheus_push.py 'builds/+/+/status' http://pushgateway.example:9091 \
         --memory prometheus_push.memory
 
-Each project is a group, with the gauges of its build that ended last. A build that never ran, as it
-was stopped before, has no duration, and is left out.
+Each job of a project is a group, with the gauges of its build that ended last. A build that never
+ran, as it was stopped before, has no duration, and is left out.
 """
 
 import argparse
 import os
 import sys
-from http import HTTPStatus
-from urllib.error import HTTPError
-from urllib.request import Request, urlopen
 
 from buildfeed.activity import Build
 from buildfeed.errors import BuildfeedError
-from buildfeed.subscribe import Change, SetAside, subscribe
+from buildfeed.subscribe import Change, Endpoint, subscribe
 
-AGAIN = (HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_MANY_REQUESTS)
+HEADERS = {"Content-Type": "text/plain; version=0.0.4; charset=utf-8"}
 STATUSES = ("succeeded", "failed", "stopped")
 
 
@@ -46,36 +43,26 @@ def gauge(name: str, help_: str, values: dict[str, float]) -> list[str]:
     return [f"# HELP {metric} {help_}", f"# TYPE {metric} gauge", *samples]
 
 
-def push(url: str, text: str) -> None:
-    """Replace a group; raise OSError when one may try again, SetAside when that is no use."""
-    headers = {"Content-Type": "text/plain; version=0.0.4; charset=utf-8"}
-    request = Request(url, text.encode(), headers, method="PUT")  # noqa: S310 - the user's
-    try:
-        urlopen(request, timeout=10).close()  # noqa: S310
-    except HTTPError as exc:
-        exc.close()
-        if exc.code in AGAIN or exc.code >= HTTPStatus.INTERNAL_SERVER_ERROR:
-            raise
-        raise SetAside(f"the Pushgateway answers {exc.code}") from exc
-
-
 def main() -> None:
     """Run until the end."""
     parser = argparse.ArgumentParser(description="Push durations of builds.")
     parser.add_argument("filter", help="which builds: builds/+/+/status")
     parser.add_argument("gateway", help="the address of the Pushgateway")
+    parser.add_argument("--app", default="prometheus-push", help="a name that no other app has")
     parser.add_argument("--memory", help="a file that remembers over restarts what was pushed")
     options = parser.parse_args()
 
     def tell(change: Change) -> None:
         if change.ended and (text := metrics(change.build)):
-            group = f"job/buildfeed/project/{change.build.project}"  # a name needs no quoting
-            push(f"{options.gateway.rstrip('/')}/metrics/{group}", text)
+            project, job = change.build.project, change.build.job or "default"
+            group = f"/metrics/job/buildfeed/project/{project}/build_job/{job}"  # of harmless names
+            gateway.send(text.encode(), path=group, method="PUT")  # replaces the whole group
 
     if not (broker := os.environ.get("BUILDFEED_BROKER")):
         parser.error("the variable BUILDFEED_BROKER is not set")
     try:
-        subscribe(broker, options.filter, tell, app="prometheus-push", memory=options.memory)
+        gateway = Endpoint(options.gateway, HEADERS)
+        subscribe(broker, options.filter, tell, app=options.app, memory=options.memory)
     except BuildfeedError as exc:
         sys.exit(str(exc))
 

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator
 from typing import Final
 
 from buildfeed.activity import Script
-from buildfeed.worker.runner import Step
+from buildfeed.worker.runner import Error, Step
 
 PAUSE: Final = 0.01
 """Shortest time in seconds between two ticks that are told: a broker, and a stop, must keep up."""
@@ -26,6 +26,7 @@ class Tick(Step, frozen=True, kw_only=True):
     """A step that ends `at` seconds after the attempt began."""
 
     at: float
+    progress: int
 
 
 def plan(script: Script) -> Iterator[Tick]:
@@ -43,7 +44,7 @@ def plan(script: Script) -> Iterator[Tick]:
             at=script.seconds * step / script.steps,
             progress=progress,
             output=_output(step, script.steps),
-            errors=tuple(_error(step, percent) for percent in listed[raised:reached]),
+            errors=tuple(Error(_error(step, percent)) for percent in listed[raised:reached]),
         )
         raised = reached
 

@@ -30,6 +30,7 @@ from gateway.access.paths import Paths
 from gateway.access.proxies import Proxies
 from gateway.access.refusals import Refusals
 from gateway.access.token_file import TokenFile
+from gateway.asyncapi import document as asyncapi
 from gateway.broker_auth.broker_auth import BrokerAuth
 from gateway.broker_auth.listener import Address
 from gateway.commands.admission import Admission, Most
@@ -43,25 +44,34 @@ from gateway.http.api import Api
 from gateway.http.badges import Badges
 from gateway.http.certificate import Certificate
 from gateway.http.cors import Cors
+from gateway.http.description import ASYNCAPI, Description
 from gateway.http.entrance import patience
+from gateway.http.errors import Errors
 from gateway.http.guard import Guard
 from gateway.http.health import Health
+from gateway.http.jobs import Jobs
 from gateway.http.links import Links
+from gateway.http.logs import Logs
 from gateway.http.openapi import OpenApi
 from gateway.http.pages import pages
 from gateway.http.phone import Phone
+from gateway.http.projects import ProjectList
 from gateway.http.proxied_streams import ProxiedStreams
 from gateway.http.sessions import Sessions
 from gateway.http.sign_in import SignIn
 from gateway.http.spelling import Spelling
 from gateway.http.strict_transport import StrictTransport
 from gateway.oidc.settings import Oidc
+from gateway.operations.dead_letter_routes import DeadLetterRoutes
+from gateway.operations.dead_letters import DeadLetters
 from gateway.operations.loop_lag import HANG_SECONDS, LoopLag
 from gateway.operations.metrics import Metrics, Vitals
 from gateway.operations.queues import Queues
 from gateway.operations.routes import Operations
 from gateway.parts import Part, kept_running
 from gateway.queries.builds import Builds
+from gateway.queries.outputs import Outputs
+from gateway.queries.projects import Projects
 from gateway.queries.snapshot import Snapshot
 from gateway.settings import MAX_MESSAGE_BYTES, Settings
 from gateway.sources.catch_up import CatchUp
@@ -228,23 +238,34 @@ class Gateway:
         metrics = Metrics(live, self._counters, self._vitals)
         queues = Queues(self._amqp) if self._amqp else None
         self._operations = Operations(live, metrics, queues, settings.shared)
+        dead_letters = DeadLetters(settings.amqp_url) if settings.amqp_url else None
+        self._dead_letters = DeadLetterRoutes(dead_letters, links)
         self._health = Health(self._missing)
         self._phone = Phone(live, settings.mqtt_public_urls)
+        self._jobs = Jobs(live)
         self._links_to_us = links
         provider = settings.oidc.label if settings.oidc else ""
         self._sessions = Sessions(self.directory, links, provider)
         self._badges = Badges(builds, links)
+        self._logs = Logs(builds, Outputs(store.output()), links)
+        self._errors = Errors(builds)
+        self._projects = ProjectList(live, Projects(live, store.statistics()))
         self._api = Api(live, builds, self._commands, self._counters, drain, links=links)
 
     def routes(self) -> Iterator[BaseRoute]:
         """Yield the routing table."""
         api = [
             *self._api.routes(),
+            *self._logs.routes(),
+            *self._errors.routes(),
+            *self._projects.routes(),
             *self._badges.routes(),
+            *self._jobs.routes(),
             *self._sessions.routes(),
             *self._phone.routes(),
             *self._health.routes(),
             *self._operations.routes(),
+            *self._dead_letters.routes(),
         ]
         transports = [route for each in self._transports for route in each.routes()]
         root = self._settings.root_path
@@ -252,6 +273,7 @@ class Gateway:
             from gateway.http.oidc import OidcSignIn  # noqa: PLC0415 - needs libraries of an extra
 
             api += OidcSignIn(self._issuer, self.directory, self._links_to_us, root).routes()
+        api += Description(ASYNCAPI, root, lambda: asyncapi.document(root)).routes()
         yield from api
         yield from OpenApi([*api, *filter(_is_in_api, transports)], root).routes()
         yield from pages(root)

@@ -87,6 +87,7 @@ def valid_url(protocol: str, value: str) -> str:
             parts.scheme in (protocol, f"{protocol}s")
             and bool(parts.hostname)
             and parts.port != 0
+            and text.isprintable()
             and not any(map(str.isspace, text))
         )
     except ValueError:

@@ -1,9 +1,10 @@
 """The `buildfeed` command; a subcommand's package is imported when it is called."""
 
 import os
+import signal
 import sys
 from importlib import import_module
-from typing import Any
+from typing import Any, Final
 
 import click
 
@@ -14,7 +15,11 @@ from buildfeed.machine import output
 _COMMANDS = {
     "up": ("buildfeed.cli.up", "Run everything here: broker, recorder, gateway and a worker."),
     "run": ("buildfeed.cli.run", "Run any command here, and show it as a build."),
+    "tail": ("buildfeed.cli.tail", "Watch builds from a terminal."),
+    "start": ("buildfeed.cli.start", "Start a build, and wait for it if you like."),
+    "stop": ("buildfeed.cli.stop", "Stop a build."),
     "gateway": ("gateway.__main__", "Serve the page, the API and socket.io to browsers."),
+    "worker": ("buildfeed.projects.__main__", "Run a worker that runs the jobs of a file."),
     "fakebuild": ("fakebuild.__main__", "Run a worker that fakes builds."),
     "recorder": ("buildfeed.history.__main__", "Keep the history."),
     "token": ("buildfeed.cli.tokens", "Make, list and revoke tokens, by which others sign in."),
@@ -24,6 +29,10 @@ _COMMANDS = {
     "doctor": ("buildfeed.cli.doctor", "Examine a live broker, gateway, database and proxy."),
     "dead": ("buildfeed.cli.dead", "List, retry or drop the starts that were given up."),
 }
+
+_INTERRUPTED: Final = 128 + signal.SIGINT
+_NOT_READ: Final = 128 + signal.SIGPIPE
+"""The exit codes of what Ctrl-C and a closed pipe end, as a shell has them; 1 is an answer."""
 
 
 class _Lazy(click.Group):
@@ -35,6 +44,16 @@ class _Lazy(click.Group):
             return None
         command: click.Command = import_module(_COMMANDS[name][0]).main
         return command
+
+    def invoke(self, ctx: click.Context) -> Any:  # noqa: ANN401 - click's
+        """Run a command; Ctrl-C, or a reader who has seen enough of its output, ends it."""
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt:
+            ctx.exit(_INTERRUPTED)
+        except BrokenPipeError:
+            output.drop()
+            ctx.exit(_NOT_READ)
 
     def main(self, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401 - click's
         """Run a command; what the machine refuses is told in one sentence."""

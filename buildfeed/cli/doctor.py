@@ -3,11 +3,11 @@
 from collections import Counter
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 import click
 
 from buildfeed.broker.options import check_url, valid_url
+from buildfeed.cli import bearer, web_url
 from buildfeed.doctor import examination, running_up
 from buildfeed.doctor.finding import Finding
 from buildfeed.doctor.places import Places
@@ -29,21 +29,6 @@ def _database_url(
     return None if value is None else history.valid_url(value)
 
 
-def _web_url(_context: click.Context, _option: click.Parameter, value: str | None) -> str | None:
-    if value is None:
-        return None
-    text = value.strip()
-    try:
-        parts = urlsplit(text)
-        valid = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
-    except ValueError:
-        valid = False
-    if not valid:
-        # The value is not quoted: it may contain a password.
-        raise click.BadParameter("it is not http://host:port or https://host.")
-    return text
-
-
 @click.command("doctor")
 @click.option(
     "--mqtt-url",
@@ -62,7 +47,7 @@ def _web_url(_context: click.Context, _option: click.Parameter, value: str | Non
 @click.option(
     "--management-url",
     envvar="BUILDFEED_MANAGEMENT_URL",
-    callback=_web_url,
+    callback=web_url.check,
     help="RabbitMQ's management: http://user:password@host:15672, of an administrator.",
 )
 @click.option(
@@ -74,19 +59,20 @@ def _web_url(_context: click.Context, _option: click.Parameter, value: str | Non
 @click.option(
     "--url",
     envvar="BUILDFEED_URL",
-    callback=_web_url,
+    callback=web_url.check,
     help="The address that browsers use: of the gateway, or of the proxy in front of it.",
 )
 @click.option(
     "--token",
     envvar="BUILDFEED_TOKEN",
     default="",
+    callback=bearer.check,
     help="A token that may watch; best as the variable, as others see command lines.",
 )
 @click.option(
     "--oidc-issuer",
     envvar="BUILDFEED_OIDC_ISSUER",
-    callback=_web_url,
+    callback=web_url.check,
     help="The OpenID provider by which people come, as it calls itself.",
 )
 @click.option(

@@ -11,16 +11,19 @@ HEALTHY_SECONDS = 10.0
 MAX_DELAY_SECONDS = 5.0
 """Longest delay before a process that dies again and again is started again."""
 STOP_SECONDS = 5.0
-"""Seconds that a process has to end; then it is killed."""
+"""Seconds that a process has to end, unless it needs more; then it is killed."""
 
 log = logging.getLogger(__name__)
 
 
 class Process:
-    """`buildfeed COMMAND` with `environment`, supervised."""
+    """`buildfeed COMMAND` with `environment`, supervised; it has `stop_seconds` to end."""
 
-    def __init__(self, command: str, environment: Mapping[str, str]) -> None:
+    def __init__(
+        self, command: str, environment: Mapping[str, str], stop_seconds: float = STOP_SECONDS
+    ) -> None:
         self._command = command
+        self._stop_seconds = stop_seconds
         self._environment = dict(environment)
         self._process: asyncio.subprocess.Process | None = None
         self._stopping = False
@@ -50,7 +53,7 @@ class Process:
             delay = min(MAX_DELAY_SECONDS, delay * 2 or 0.2)
 
     async def stop(self) -> None:
-        """Ask it to end; kill it when it has not within 5 s."""
+        """Ask it to end; kill it when it has not in time."""
         self._stopping = True
         if self._process is None:
             return
@@ -58,7 +61,7 @@ class Process:
         with contextlib.suppress(ProcessLookupError):
             process.terminate()
         try:
-            async with asyncio.timeout(STOP_SECONDS):
+            async with asyncio.timeout(self._stop_seconds):
                 await process.wait()
         except TimeoutError:
             log.warning("process.killed", extra={"command": self._command})

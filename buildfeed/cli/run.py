@@ -6,6 +6,7 @@ import shlex
 import signal
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
@@ -16,25 +17,27 @@ from buildfeed import build_ids, names
 from buildfeed.activity import Address
 from buildfeed.broker.mqtt import session
 from buildfeed.broker.options import Seconds, check_url
-from buildfeed.cli import here
+from buildfeed.cli.configuration import Configuration, ConfigurationRefused
 from buildfeed.cli.own_build import OwnBuild
 from buildfeed.cli.watched_command import WatchedCommand
 from buildfeed.command import ANONYMOUS
-from buildfeed.documents import whole
 from buildfeed.errors import BuildfeedError, InvalidName
 from buildfeed.log import configure
 from buildfeed.runner import environment
 from buildfeed.runner.command import KILL_AFTER
 from buildfeed.runner.exit_code import leave_with
 from buildfeed.runner.guarded import CannotRun
+from buildfeed.runner.make_list import make_list
 from buildfeed.runner.masking import Masking
 from buildfeed.runner.output import Output
 from buildfeed.runner.output_reader import OutputReader
 from buildfeed.runner.progress_file import ProgressFile
 from buildfeed.runner.report import ATTEMPT, Report
+from buildfeed.runner.short_text import short_text
 
-_MOST: Final = 200
-"""Characters of a title, and of the name of a person."""
+_SWITCH_SECONDS: Final = 0.0005
+"""How long our reading may keep up the thread that passes the output on (sys.setswitchinterval). By
+Python's own 5 ms for each piece, a command that prints much takes up to twice as long."""
 _SIGNALS: Final = ("TERM", "INT", "HUP", "QUIT", "KILL", "USR1", "USR2")
 _NOBODY: Final = (
     "buildfeed: nobody sees this build, as no broker is known: run `buildfeed up` here, or give "
@@ -63,7 +66,7 @@ def _address(_context: click.Context, _parameter: click.Parameter, given: str | 
     "-p",
     envvar="BUILDFEED_PROJECT",
     callback=_name,
-    help="Whose build it is.  [default: the name of this folder]",
+    help="Whose build it is.  [default: that of buildfeed.toml, or the name of this folder]",
 )
 @click.option(
     "--job",
@@ -106,7 +109,7 @@ def _address(_context: click.Context, _parameter: click.Parameter, given: str | 
     "--mqtt-url",
     envvar="BUILDFEED_MQTT_URL",
     callback=check_url,
-    help="The broker.  [default: that of a `buildfeed up` that runs here]",
+    help="The broker.  [default: that of buildfeed.toml, or of a `buildfeed up` that runs here]",
 )
 @click.argument("command", nargs=-1, required=True, type=click.UNPROCESSED)
 def main(
@@ -128,32 +131,40 @@ def main(
     Write -- before the command: buildfeed run -- make -j8
     """
     configure("error")
+    sys.setswitchinterval(_SWITCH_SECONDS)
     try:
         with ProgressFile() as progress_file:
+            folder = Path.cwd()
+            found = Configuration(folder, os.environ)
+            unseen = _NOBODY
+            try:
+                where = mqtt_url or found.mqtt_url
+                project = project or found.project
+            except ConfigurationRefused as exc:  # the command comes first
+                where = None
+                unseen = f"buildfeed: nobody sees this build: {exc}"
             build = build_ids.new()
-            project = project or _of_folder(Path.cwd())
+            project = project or _of_folder(folder)
             told = environment.of_build(project, build, ATTEMPT, progress_file.path)
             its_own = environment.without_secrets(environment.own()) | told
             masking = Masking(os.environ, masks)
             reader = OutputReader(
                 command,
-                directory=str(Path.cwd()),
+                directory=str(folder),
                 masking=masking,
                 begun=time.monotonic(),
                 regex=regex,
+                recipe_lines=make_list(command, folder, its_own) if where else (),
                 output=None if no_log else Output(),
             )
-            where = mqtt_url or _found()
             own_build = None
             if where:
-                title = masking.text(title or shlex.join(command))
+                title = _title(title, command, masking)
                 name = _runner_name(where)
-                report = Report(
-                    project, build, name, by=_person(), job=job, title=_short(title), url=url
-                )
+                report = Report(project, build, name, by=_person(), job=job, title=title, url=url)
                 own_build = OwnBuild(where, name, report, reader)
             else:
-                click.echo(_NOBODY, err=True)
+                click.echo(unseen, err=True)
             run = WatchedCommand(command, its_own, reader, progress_file, own_build)
             code = run.until_ended(signal.Signals[f"SIG{stop_signal}"], kill_after)
     except CannotRun as exc:
@@ -164,9 +175,10 @@ def main(
     leave_with(code)
 
 
-def _found() -> str | None:
-    found = here.find(Path.cwd())
-    return found.mqtt_url if found else None
+def _title(given: str | None, command: Sequence[str], masking: Masking) -> str:
+    """Return what people read: the command line, where nothing was given that can be seen."""
+    title = short_text(masking.text(given or ""))
+    return title or short_text(masking.text(shlex.join(command)))
 
 
 def _runner_name(url: str) -> str:
@@ -187,15 +199,9 @@ def _of_folder(folder: Path) -> str:
 
 def _person() -> str:
     try:
-        return _short(getpass.getuser())
+        return short_text(getpass.getuser())
     except (KeyError, OSError):
         return ANONYMOUS
-
-
-def _short(text: str) -> str:
-    """Return a text as the contract has room for it."""
-    text = " ".join(whole(text).split())
-    return text if len(text) <= _MOST else text[: _MOST - 1] + "…"
 
 
 if __name__ == "__main__":

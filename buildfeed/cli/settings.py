@@ -36,7 +36,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     another that is free. Others reach a broker at `mqtt_public_urls`, if any are given. `anonymous`
     are the grants of those who are not signed in; `tokens` is a file of tokens. With `tls_cert` and
     `tls_key` the gateway and the embedded broker speak TLS; with `tokens_by_http` the gateway takes
-    tokens without it too. People may come by the OpenID provider `oidc`.
+    tokens without it too. People may come by the OpenID provider `oidc`. The worker runs the jobs
+    of the file `projects`, without one fake builds; with `no_worker` there is none.
     """
 
     broker: str
@@ -46,6 +47,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     data_dir: Path
     keep_days: int
     keep_builds: int
+    keep_log_mib: int
+    keep_logs_gib: float
+    abandon_after: float
     host: str
     anonymous: Grants
     tokens: Path | None
@@ -62,6 +66,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     mqtts_port: int | None
     mqtt_ws_port: int | None
     mqtt_public_urls: tuple[BrokerAddress, ...]
+    projects: Path | None
     no_worker: bool
     log_level: str
 
@@ -126,10 +131,17 @@ _OPTIONS: Final = (
     ),
     options.mqtt_public_urls,
     click.option(
+        "--projects",
+        envvar="BUILDFEED_PROJECTS",
+        metavar="FILE",
+        type=click.Path(path_type=Path, exists=True, dir_okay=False, resolve_path=True),
+        help="Start a worker that runs the jobs of this file, in place of one of fake builds.",
+    ),
+    click.option(
         "--no-worker",
         envvar="BUILDFEED_NO_WORKER",
         is_flag=True,
-        help="Start no worker of fake builds: you bring workers, or builds, of your own.",
+        help="Start no worker: you bring workers, or builds, of your own.",
     ),
     click.option(
         "--log-level",
@@ -164,6 +176,8 @@ def settings_of(*, anonymous: Grants | None, **given: Any) -> Settings:  # noqa:
         raise click.UsageError("--amqp-url names a running broker: give its --mqtt-url too.")
     if found.mqtt_url and _was_typed("broker"):
         raise click.UsageError("--mqtt-url names a running broker: leave out --broker.")
+    if found.no_worker and _was_typed("projects"):
+        raise click.UsageError("--projects is for the worker: leave out --no-worker, or start one.")
     _check_ports(found)
     return found
 

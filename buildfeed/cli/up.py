@@ -14,7 +14,7 @@ from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, closing, suppress
 from http import HTTPStatus
 from http.client import HTTPConnection, HTTPException, HTTPSConnection
-from typing import Any
+from typing import Any, Final
 
 import click
 
@@ -26,9 +26,10 @@ from buildfeed.cli.alone import Alone
 from buildfeed.cli.broker import Urls, broker
 from buildfeed.cli.commands import main as buildfeed
 from buildfeed.cli.here import Here
-from buildfeed.cli.process import Process
+from buildfeed.cli.process import STOP_SECONDS, Process
 from buildfeed.cli.settings import Settings, settings_of, takes_settings
 from buildfeed.errors import BuildfeedError, CannotListen
+from buildfeed.history.kept_output import GIB, MIB, Bounds
 from buildfeed.history.recorder import Recorder
 from buildfeed.history.retention import Keep, Retention
 from buildfeed.history.store import Store
@@ -37,19 +38,30 @@ from buildfeed.machine import core_dumps, signals
 from buildfeed.machine.folder import kept, temporary
 from buildfeed.machine.open_files import raise_limit
 from buildfeed.machine.output import say
+from buildfeed.runner import job_file
+from buildfeed.runner.command import KILL_AFTER
 from gateway import options
 from gateway.access import anonymous
 from gateway.oidc import options as oidc
+
+_DRAIN_SECONDS: Final = 2
+_LAST_OF_JOBS: Final = 13.0
+"""Seconds that a worker needs at most for what it does beside draining and killing."""
 
 
 @click.command("up")
 @takes_settings
 def main(log_level: str, **given: Any) -> None:  # noqa: ANN401 - click names and types them
-    """Run everything here: broker, recorder, gateway and a worker of fake builds."""
+    """Run everything here: broker, recorder, gateway and a worker, which fakes builds.
+
+    With --projects it runs the jobs of a file.
+    """
     configure(log_level)
     settings = settings_of(log_level=log_level, **given)
-    _check_environment()
+    _check_environment(settings)
     try:
+        if settings.projects:
+            job_file.read(settings.projects)  # the worker would end, and be started again, for ever
         _alone(settings)
     except CannotListen as exc:
         raise options.cannot_listen(exc) from exc
@@ -57,17 +69,18 @@ def main(log_level: str, **given: Any) -> None:  # noqa: ANN401 - click names an
         raise click.ClickException(str(exc)) from exc
 
 
-def _check_environment() -> None:
+def _check_environment(settings: Settings) -> None:
     """Raise click.UsageError for a variable that one of the processes would end with."""
     context = click.get_current_context()
     own = {option.envvar for option in context.command.params if isinstance(option, click.Option)}
     if all(name in own for name in os.environ if name.startswith("BUILDFEED_")):
         return
-    for name in ("gateway", "fakebuild"):
+    worker = ("worker", ["--projects", str(settings.projects)])
+    for name, given in (("gateway", []), worker if settings.projects else ("fakebuild", [])):
         command = buildfeed.get_command(context, name)
         try:
             if command:
-                command.make_context(name, [])
+                command.make_context(name, given)
         except click.UsageError as exc:
             raise click.UsageError(exc.format_message()) from exc
 
@@ -116,7 +129,8 @@ async def _serve(settings: Settings, rabbitmq: PrivateRabbitMQ | None, alone: Al
         ready = asyncio.create_task(_announce(settings, urls))
         stack.callback(ready.cancel)
         if not settings.no_worker:
-            worker = _process("fakebuild", _of_worker(environment, urls))
+            command = "worker" if settings.projects else "fakebuild"
+            worker = _process(command, _of_worker(environment, urls), _seconds_to_stop(command))
             running.append(await stack.enter_async_context(worker))
         running.append(await stack.enter_async_context(_process("gateway", environment)))
         for ended in (await asyncio.wait(running, return_when=asyncio.FIRST_EXCEPTION))[0]:
@@ -125,13 +139,17 @@ async def _serve(settings: Settings, rabbitmq: PrivateRabbitMQ | None, alone: Al
 
 @asynccontextmanager
 async def _recorder(settings: Settings, urls: Urls) -> AsyncIterator[None]:
-    store = Store(settings.database_url)
+    store = Store(settings.database_url, Bounds(settings.keep_log_mib * MIB))
     # The embedded broker ends with this process, and loses its sessions.
     keeps_sessions = settings.mqtt_url or urls.amqp
     recorder = Recorder(
-        store, urls.mqtt, recorder_id=_recorder_id(settings) if keeps_sessions else None
+        store,
+        urls.mqtt,
+        recorder_id=_recorder_id(settings) if keeps_sessions else None,
+        abandon_after=settings.abandon_after,
     )
-    retention = Retention(settings.database_url, Keep(settings.keep_days, settings.keep_builds))
+    keep = Keep(settings.keep_days, settings.keep_builds, int(settings.keep_logs_gib * GIB))
+    retention = Retention(settings.database_url, keep)
     recorder.start()
     retention.start()
     try:
@@ -144,9 +162,9 @@ async def _recorder(settings: Settings, urls: Urls) -> AsyncIterator[None]:
 
 @asynccontextmanager
 async def _process(
-    command: str, environment: Mapping[str, str]
+    command: str, environment: Mapping[str, str], stop_seconds: float = STOP_SECONDS
 ) -> AsyncIterator["asyncio.Task[None]"]:
-    process = Process(command, environment)
+    process = Process(command, environment, stop_seconds)
     running = asyncio.create_task(process.run())
     try:
         yield running
@@ -164,7 +182,7 @@ def _environment(settings: Settings, urls: Urls, mark: str) -> dict[str, str]:
         "BUILDFEED_AMQP_URL": urls.amqp,
         "BUILDFEED_DATABASE_URL": settings.database_url,
         # Builds of a stopping worker begin again at the next start: no need to wait long.
-        "BUILDFEED_DRAIN_SECONDS": "2",
+        "BUILDFEED_DRAIN_SECONDS": str(_DRAIN_SECONDS),
         "BUILDFEED_NAME": os.environ.get("BUILDFEED_NAME") or _worker_name(settings),
         "BUILDFEED_HOST": settings.host,
         "BUILDFEED_ANONYMOUS": anonymous.written(settings.anonymous),
@@ -178,12 +196,21 @@ def _environment(settings: Settings, urls: Urls, mark: str) -> dict[str, str]:
         "BUILDFEED_TOKENS_BY_HTTP": "1" if settings.tokens_by_http else None,
         "BUILDFEED_MQTT_PUBLIC_URLS": " ".join(_public(settings, urls)) or None,
         **oidc.environment(settings.oidc),
+        "BUILDFEED_PROJECTS": str(settings.projects or "") or None,
         "BUILDFEED_WORKERS": str(settings.workers),
         "BUILDFEED_LOG_LEVEL": settings.log_level,
         **urls.logins,
     }
     environment = {key: value for key, value in os.environ.items() if key not in settled}
     return environment | {key: value for key, value in settled.items() if value is not None}
+
+
+def _seconds_to_stop(command: str) -> float:
+    """Return how long a worker may take to end: one of jobs leaves no process of them behind."""
+    if command != "worker":
+        return STOP_SECONDS
+    kill_after = float(os.environ.get("BUILDFEED_KILL_AFTER") or KILL_AFTER)
+    return _DRAIN_SECONDS + kill_after + _LAST_OF_JOBS
 
 
 def _public(settings: Settings, urls: Urls) -> Iterable[str]:
@@ -222,7 +249,7 @@ async def _announce(settings: Settings, urls: Urls) -> None:
         say("No worker:          started builds wait until one of your own takes them.")
         say("Ctrl-C stops it.")
     else:
-        say("Ctrl-C stops it; builds that run then go on at the next start.")
+        say("Ctrl-C stops it; builds that run then begin again at the next start.")
 
 
 def _page(settings: Settings) -> str:

@@ -9,20 +9,30 @@ UP: Final = "BUILDFEED_UP"
 """The variable that marks all processes of one `up`."""
 SETTINGS: Final = frozenset(
     (
-        *("AMQP_URL", "ANONYMOUS", "BACKLOG_KIB", "BODY_SECONDS", "BROKER", "BROKER_AUTH"),
-        *("BROKER_AUTH_SECRET", "CONCURRENCY", "MANAGEMENT_URL"),
+        *(
+            "ABANDON_AFTER",
+            "AMQP_URL",
+            "ANONYMOUS",
+            "BACKLOG_KIB",
+            "BODY_SECONDS",
+            "BROKER",
+            "BROKER_AUTH",
+        ),
+        *("ABANDON_AFTER", "BROKER_AUTH_SECRET", "CONCURRENCY", "MANAGEMENT_URL"),
         *("DATABASE_URL", "DATA_DIR", "DRAIN_SECONDS", "FRAME_MS", "HEAD_SECONDS", "HOST"),
         *(
             "IDLE_SECONDS",
             "JOB",
             "KEEP_BUILDS",
             "KEEP_DAYS",
+            "KEEP_LOGS_GIB",
+            "KEEP_LOG_MIB",
             "LOG_LEVEL",
             "MANAGEMENT_URL",
             "MAX_ATTEMPTS",
         ),
         *("MAX_CONNECTIONS", "MAX_LAG", "MAX_PER_ADDRESS", "MAX_PER_PRINCIPAL", "MAX_SECONDS"),
-        *("MAX_UNFINISHED", "PROJECT"),
+        *("KILL_AFTER", "MAX_UNFINISHED", "PROJECT", "PROJECTS"),
         *("MESSAGES_PER_SECOND", "MQTTS_PORT", "MQTT_PORT", "MQTT_PUBLIC_URLS", "MQTT_URL"),
         *("MQTT_WS_PORT", "NAME", "NO_WORKER", "ORIGINS", "PORT"),
         *("OIDC_AUDIENCE", "OIDC_CLIENT_ID", "OIDC_CLIENT_SECRET", "OIDC_CLIENT_SECRET_FILE"),

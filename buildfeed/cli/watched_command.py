@@ -1,13 +1,7 @@
-"""A command that is run in our place, and read meanwhile.
+"""A command that is run in our place, and read meanwhile in the main thread, which also tells."""
 
-The command never waits: its output is kept by the thread of its relay, and read in the main thread,
-which also tells what was found.
-"""
-
-import logging
 import signal
 import time
-from collections.abc import Callable
 from typing import Final
 
 import click
@@ -16,15 +10,13 @@ from buildfeed.activity import Status
 from buildfeed.cli.own_build import OwnBuild
 from buildfeed.runner import terminal
 from buildfeed.runner.command import Command
+from buildfeed.runner.command_reader import CommandReader
 from buildfeed.runner.foreground import in_foreground
 from buildfeed.runner.output_reader import OutputReader
 from buildfeed.runner.progress_file import ProgressFile
-from buildfeed.runner.unread import Unread
 
-_TURN_SECONDS: Final = 0.05
+_NOBODY: Final = "buildfeed: nobody sees this build"
 _NOT_TAKEN: Final = "buildfeed: the broker has not taken the end of this build"
-
-log = logging.getLogger(__name__)
 
 
 class WatchedCommand:
@@ -38,17 +30,14 @@ class WatchedCommand:
         progress_file: ProgressFile,
         own_build: OwnBuild | None,
     ) -> None:
-        self._reader = reader
-        self._progress_file = progress_file
+        self._reader = CommandReader(reader, progress_file)
         self._own_build = own_build
-        self._unread = Unread()
         self._terminated = False
-        self._failed = False
         self._command = Command(
             command,
             directory=None,
             environment=environment,
-            output=self._unread.put,
+            output=self._reader.put,
             terminal=terminal.is_terminal(terminal.STANDARD_OUTPUT),
         )
 
@@ -56,24 +45,39 @@ class WatchedCommand:
         """Return the exit code of the command; raises CannotRun."""
         stopping = False
         with in_foreground(self._command, self._terminate):
-            if self._own_build:
-                self._own_build.begin()
+            self._begin()
             while not self._command.ended.done():
                 if not stopping and self._is_to_stop:
                     stopping = True
                     self._command.stop(stop_signal, kill_after)
-                self._unread.wait(_TURN_SECONDS)
-                self._safely(self._turn)
+                self._reader.wait()
+                self._reader.turn(self._tell)
             code = self._command.wait()
-        self._safely(self._read_rest)
+        self._reader.end(succeeded=code == 0, tell=self._tell)
         if self._own_build:
             status: Status = "failed" if code else "succeeded"
             if stopping:
                 status = "stopped"
-            if not self._own_build.end(status, code):
-                because = f": {self._own_build.trouble}" if self._own_build.trouble else ""
-                click.echo(f"{_NOT_TAKEN}{because}.", err=True)
+            self._end(self._own_build, status, code)
         return code
+
+    def _begin(self) -> None:
+        """Begin to tell of the build, if that is possible; the command runs in any case."""
+        try:
+            if self._own_build:
+                self._own_build.begin()
+        except Exception as exc:  # noqa: BLE001 - whatever it is, the command is not ended by it
+            self._own_build = None
+            click.echo(f"{_NOBODY}: {exc}", err=True)
+
+    def _end(self, own_build: OwnBuild, status: Status, code: int) -> None:
+        try:
+            if own_build.end(status, code):
+                return
+            because = f": {own_build.trouble}" if own_build.trouble else ""
+        except Exception as exc:  # noqa: BLE001 - the exit code of the command is what counts
+            because = f": {exc}"
+        click.echo(f"{_NOT_TAKEN}{because}.", err=True)
 
     @property
     def _is_to_stop(self) -> bool:
@@ -82,39 +86,6 @@ class WatchedCommand:
     def _terminate(self) -> None:
         self._terminated = True
 
-    def _safely(self, step: Callable[[], None]) -> None:
-        """Do a step of reading. What nobody thought of ends the reading, and not the build."""
-        try:
-            if not self._failed:
-                step()
-        except Exception:
-            self._failed = True
-            log.exception("build.reading_failed")
-        if self._failed:
-            while self._unread.take():
-                pass
-
-    def _turn(self) -> None:
-        now = time.monotonic()
-        self._read(now)
-        self._reader.told(self._progress_file.read(), now)
-        self._reader.pass_time(now)
+    def _tell(self) -> None:
         if self._own_build:
-            self._own_build.tell(now)
-
-    def _read_rest(self) -> None:
-        now = time.monotonic()
-        self._read(now)
-        self._reader.told(self._progress_file.end(), now)
-        self._reader.end(now)
-
-    def _read(self, now: float) -> None:
-        """Read all that waits, and tell what was found whenever it takes long."""
-        while chunk := self._unread.take():
-            if chunk.left_out:
-                self._reader.skip(chunk.left_out, chunk.stream, now)
-            else:
-                self._reader.read(chunk.data, chunk.stream, now)
-            if self._own_build and time.monotonic() - now > _TURN_SECONDS:
-                now = time.monotonic()
-                self._own_build.tell(now)
+            self._own_build.tell(time.monotonic())

@@ -72,7 +72,7 @@ _ROLES: Final = {
         publishes=frozenset((STARTED, STOPPED, _PROBE)),
         subscribes=(ALL_BUILDS, ALL_WORKERS, _PROBE),
         refused=("#", "projects/#"),
-        takes=(BUILDS, BUILDS_HIGH),
+        takes=(BUILDS, BUILDS_HIGH, BUILDS_DEAD),
         makes_queues=True,
     ),
     "worker": Role(
@@ -84,9 +84,9 @@ _ROLES: Final = {
     ),
     "recorder": Role(
         client_id="recorder-doctor-",
-        publishes=_RECORDED,
-        subscribes=(ALL_BUILDS, f"recorders/{NAME}/status"),
-        refused=("#", ALL_WORKERS),
+        publishes=_RECORDED | {f"{_BUILD}/status", f"workers/{NAME}/status"},
+        subscribes=(ALL_BUILDS, ALL_WORKERS, f"recorders/{NAME}/status"),
+        refused=("#", "projects/#"),
     ),
     "mobile": _READER,
     "reader": _READER,

@@ -10,6 +10,7 @@ import click
 
 from buildfeed.broker.options import log_level, mqtt_url
 from buildfeed.errors import BuildfeedError, InvalidName, NameTaken
+from buildfeed.history.kept_output import GIB, MIB, Bounds
 from buildfeed.history.options import database_url, keep, recorder_lock
 from buildfeed.history.recorder import Recorder
 from buildfeed.history.retention import Keep, Retention
@@ -59,6 +60,9 @@ def main(
     recorder_id: str,
     keep_days: int,
     keep_builds: int,
+    keep_log_mib: int,
+    keep_logs_gib: float,
+    abandon_after: float,
     log_level: str,
 ) -> None:
     """Keep the history."""
@@ -72,11 +76,12 @@ def main(
         raise_limit()
         if lock:
             lock.take()
-        store = Store(database_url)
-        retention = Retention(database_url, Keep(keep_days, keep_builds))
+        store = Store(database_url, Bounds(keep_log_mib * MIB))
+        keep_all = Keep(keep_days, keep_builds, int(keep_logs_gib * GIB))
+        retention = Retention(database_url, keep_all)
     except BuildfeedError as exc:
         raise click.ClickException(str(exc)) from exc
-    recorder = Recorder(store, mqtt_url, recorder_id=recorder_id)
+    recorder = Recorder(store, mqtt_url, recorder_id=recorder_id, abandon_after=abandon_after)
     recorder.start()
     retention.start()
     ready = False

@@ -11,10 +11,12 @@ from sqlalchemy.exc import ArgumentError
 
 from buildfeed.history import sqlite
 from buildfeed.machine.folder import FolderLock
+from buildfeed.presence import SILENCE_SECONDS
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 MAX_DAYS: Final = 36_500
+MAX_LOG_MIB: Final = 1024
 _DATA_DIR: Final = "history.data_dir"
 _SQLITE: Final = "sqlite"
 _SQLITE_OPTIONS: Final = {
@@ -23,6 +25,61 @@ _SQLITE_OPTIONS: Final = {
 _MAX_PATH_BYTES: Final = 500
 """SQLite takes 512 bytes (MAX_PATHNAME in os_unix.c), with the endings of its other files."""
 _DRIVERS: Final = ("sqlite", "sqlite+pysqlite", "postgresql+psycopg")
+
+
+def _lasting(_context: click.Context, _option: click.Parameter, value: float) -> float:
+    """Return a time of silence; raise click.BadParameter if runners that live may have it."""
+    if 0 < value < SILENCE_SECONDS:
+        raise click.BadParameter(
+            f"a live runner may be silent so long: {SILENCE_SECONDS:g} at least, or 0 for never."
+        )
+    return value
+
+
+_KEEP: Final = (
+    click.option(
+        "--keep-days",
+        envvar="BUILDFEED_KEEP_DAYS",
+        type=click.IntRange(0, MAX_DAYS),
+        default=90,
+        show_default=True,
+        help="Remove builds that ended so many days ago from the history; 0: never.",
+    ),
+    click.option(
+        "--keep-builds",
+        envvar="BUILDFEED_KEEP_BUILDS",
+        type=click.IntRange(min=0),
+        default=10_000,
+        show_default=True,
+        help="Remove ended builds of a project but for its newest so many; 0: never.",
+    ),
+    click.option(
+        "--keep-log-mib",
+        envvar="BUILDFEED_KEEP_LOG_MIB",
+        type=click.IntRange(1, MAX_LOG_MIB),
+        default=16,
+        show_default=True,
+        help="MiB of output that are kept of a build; of more the middle is left out.",
+    ),
+    click.option(
+        "--keep-logs-gib",
+        envvar="BUILDFEED_KEEP_LOGS_GIB",
+        type=click.FloatRange(min=0),
+        default=10.0,
+        show_default=True,
+        help="GiB of output that are kept of all builds, the newest; 0: no limit.",
+    ),
+    click.option(
+        "--abandon-after",
+        envvar="BUILDFEED_ABANDON_AFTER",
+        type=click.FloatRange(min=0),
+        default=600.0,
+        show_default=True,
+        callback=_lasting,
+        help="Seconds until a build that nobody takes over ends if its runner is gone, "
+        "30 at least; 0: never.",
+    ),
+)
 
 
 def database_url(command: Command) -> Command:
@@ -48,24 +105,14 @@ def database_url(command: Command) -> Command:
 
 
 def keep(command: Command) -> Command:
-    """Add `--keep-days` and `--keep-builds`, given to the command as `keep_days`, `keep_builds`."""
-    days = click.option(
-        "--keep-days",
-        envvar="BUILDFEED_KEEP_DAYS",
-        type=click.IntRange(0, MAX_DAYS),
-        default=90,
-        show_default=True,
-        help="Remove builds that ended so many days ago from the history; 0: never.",
-    )
-    builds = click.option(
-        "--keep-builds",
-        envvar="BUILDFEED_KEEP_BUILDS",
-        type=click.IntRange(min=0),
-        default=10_000,
-        show_default=True,
-        help="Remove ended builds of a project but for its newest so many; 0: never.",
-    )
-    return days(builds(command))
+    """Add the options of what is kept of builds, and of those that were abandoned.
+
+    They are given to the command as `keep_days`, `keep_builds`, `keep_log_mib`, `keep_logs_gib` and
+    `abandon_after`.
+    """
+    for option in reversed(_KEEP):
+        command = option(command)
+    return command
 
 
 def data_dir() -> Path:

@@ -18,6 +18,7 @@ from typing import Final
 from buildfeed.activity import Activity, decode, encode
 from buildfeed.broker.mqtt.link import Message, MqttLink
 from buildfeed.errors import HistoryRefused, HistoryUnavailable, InvalidActivity, InvalidTopic
+from buildfeed.history.abandonment import Abandonment
 from buildfeed.history.malformed import Malformed
 from buildfeed.history.own_id import OwnId
 from buildfeed.history.store import STATUS_KINDS, Store
@@ -28,7 +29,9 @@ log = logging.getLogger(__name__)
 MAX_BATCH: Final = 500
 """Messages in one transaction."""
 MAX_WAITING: Final = 10_000
-"""Messages that wait for the database; further ones of QoS 0 are dropped."""
+"""Messages that wait for the database; further ones of QoS 0, and output, are dropped."""
+_OUTPUT: Final = "/log"
+"""The end of the topics of output: of it some may be lost, of a state of QoS 1 none."""
 _RETRY_SECONDS: Final = 1.0
 """Seconds between two tries on a database that fails."""
 _BUSY_SECONDS: Final = 1.0
@@ -45,14 +48,19 @@ class Recorder:
     `id_taken` tells that another one has. Without an id it has a clean session, and records the
     activities that come while it is connected.
 
+    A build that nobody takes over ends when its runner was not heard of for `abandon_after`
+    seconds, unless they are 0.
+
     Payloads that are no activities are set aside in the table `malformed`, and so is an activity
     that the database does not take while it takes others.
 
-    A database that fails stalls the recorder until it works again. Meanwhile the broker holds QoS 1
-    messages back, and messages of QoS 0, `progress` and `log`, are dropped once 10 000 wait.
+    A database that fails stalls the recorder until it works again. Meanwhile the broker holds back
+    what a durable session has not acknowledged. Once 10 000 wait, `progress` and `log` are dropped.
     """
 
-    def __init__(self, store: Store, mqtt_url: str, *, recorder_id: str | None) -> None:
+    def __init__(
+        self, store: Store, mqtt_url: str, *, recorder_id: str | None, abandon_after: float = 0
+    ) -> None:
         self._store = store
         self._link = MqttLink(
             mqtt_url,
@@ -62,9 +70,11 @@ class Recorder:
             durable_id=recorder_id,
         )
         self._own_id = OwnId(mqtt_url, recorder_id, free=self._link.start) if recorder_id else None
+        self._abandonment = Abandonment(store, mqtt_url, abandon_after) if abandon_after else None
         self._arrived: SimpleQueue[Message | None] = SimpleQueue()
         self._dropped = _Tally("recorder.dropped")
         self._malformed = _Tally("recorder.malformed")
+        self._left_out = _Tally("recorder.output_left_out", counts="bytes")
         self._statuses: dict[str, set[str]] = {}  # new ones, by project
         self._published = 0.0
         self._works: bool | None = None
@@ -94,6 +104,8 @@ class Recorder:
         else:
             self._link.start()
         self._writer.start()
+        if self._abandonment:
+            self._abandonment.start()
 
     def stop(self, timeout: float = 2) -> None:
         """Record and acknowledge the messages that came, within `timeout` seconds; disconnect."""
@@ -102,13 +114,17 @@ class Recorder:
         self._arrived.put(None)
         self._writer.join(timeout)
         self._link.stop(max(until - time.monotonic(), 0))
+        if self._abandonment:
+            self._abandonment.stop()
         if self._own_id:
             self._own_id.stop()
 
     def _receive(self, message: Message) -> None:
         """Take a message, in the thread of the link."""
-        if message.qos == 0 and self._arrived.qsize() >= MAX_WAITING:
+        may_drop = message.qos == 0 or message.topic.endswith(_OUTPUT)
+        if may_drop and self._arrived.qsize() >= MAX_WAITING:
             self._dropped.add(waiting=MAX_WAITING)
+            self._link.ack(message)
         else:
             self._arrived.put(message)
 
@@ -143,12 +159,14 @@ class Recorder:
                 refused.append(Malformed(message.topic, exc.reason, message.payload))
         if messages:
             self._insist(
-                partial(self._store.append, batch, refused),
+                partial(self._append, batch, refused),
                 partial(self._keep_each, batch, refused),
             )
         for each in refused:
             self._malformed.add(**each.fields)
         self._link.ack(*messages)
+        if self._abandonment:
+            self._abandonment.recorded(batch)
         for activity in batch:
             if activity.kind in STATUS_KINDS:
                 self._statuses.setdefault(activity.object.project, set()).add(activity.id)
@@ -162,16 +180,20 @@ class Recorder:
         Else that would be tried for ever, and what is behind it would wait. Where everything fails,
         to set aside fails too, and nothing is lost.
         """
-        self._store.append([], refused)
+        self._append([], refused)
         for activity in batch:
             aside = Malformed(str(activity.topic), "the history does not take it", encode(activity))
             self._insist(
-                partial(self._store.append, [activity]),
+                partial(self._append, [activity]),
                 partial(self._set_aside, aside),
             )
 
+    def _append(self, batch: Sequence[Activity], refused: Sequence[Malformed] = ()) -> None:
+        if left_out := self._store.append(batch, refused):
+            self._left_out.add(left_out)
+
     def _set_aside(self, malformed: Malformed) -> None:
-        self._store.append([], [malformed])
+        self._append([], [malformed])
         self._malformed.add(**malformed.fields)
 
     def _insist(self, *ways: Callable[[], object]) -> None:
@@ -233,18 +255,19 @@ def _away(failure: Exception) -> bool:
 
 
 class _Tally:
-    """Logs `event` at most every 10 s, with the number of `times` since the last line."""
+    """Logs `event` at most every 10 s, with how much there was since the last line, as `counts`."""
 
-    def __init__(self, event: str) -> None:
+    def __init__(self, event: str, counts: str = "times") -> None:
         self._event = event
-        self._times = 0
+        self._counts = counts
+        self._number = 0
         self._logged = -_QUIET_SECONDS
 
-    def add(self, **fields: object) -> None:
-        """Count one; log it with `fields` unless a line was logged within 10 s."""
-        self._times += 1
+    def add(self, number: int = 1, /, **fields: object) -> None:
+        """Count `number` more; log it with `fields` unless a line was logged within 10 s."""
+        self._number += number
         now = time.monotonic()
         if now - self._logged >= _QUIET_SECONDS:
-            log.warning(self._event, extra={"times": self._times, **fields})
-            self._times = 0
+            log.warning(self._event, extra={self._counts: self._number, **fields})
+            self._number = 0
             self._logged = now

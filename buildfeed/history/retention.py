@@ -19,10 +19,11 @@ from sqlalchemy import ColumnElement, Connection, delete, exists, func, insert, 
 
 from buildfeed.activity import Key
 from buildfeed.errors import HistoryUnavailable
-from buildfeed.history import access_retention, turns
+from buildfeed.history import access_retention, outputs, turns
 from buildfeed.history.claims import KEY_LIFETIME
 from buildfeed.history.database import Database
 from buildfeed.history.schema import activities, builds, counter, marks, starts
+from buildfeed.history.schema import outputs as outputs_table
 
 log = logging.getLogger(__name__)
 
@@ -46,10 +47,11 @@ _LEAST_PAUSE: Final = 0.02
 
 
 class Keep(msgspec.Struct, frozen=True):
-    """The days, and the number of builds of each project, that are kept; 0 keeps all."""
+    """What is kept: days, builds of each project, bytes of output in all; 0 keeps all."""
 
     days: int
     builds: int
+    output: int = 0
 
 
 class Retention:
@@ -106,6 +108,23 @@ class Retention:
             removed += self._remove(removable & _beyond(project, self._keep.builds))
         return removed
 
+    def sweep_output(self) -> int:
+        """Remove the output of the builds that changed longest ago, beyond what is kept of all.
+
+        Returns how many bytes. Builds that have ended go first. Raises HistoryUnavailable.
+        """
+        removed = 0
+        while self._keep.output and not self._stopping.is_set():
+            began = time.monotonic()
+            with self._database.transaction() as connection:
+                turns.take(connection)
+                freed = outputs.remove_oldest(connection, self._keep.output, MAX_DELETED)
+            if not freed:
+                break
+            removed += freed
+            self._stopping.wait(max(time.monotonic() - began, _LEAST_PAUSE))
+        return removed
+
     def sweep_access(self, now: datetime) -> int:
         """Remove what access left behind long before `now`; return how many rows.
 
@@ -121,6 +140,8 @@ class Retention:
                 now = self._now()
                 if removed := self.sweep(now):
                     log.info("history.removed", extra={"builds": removed})
+                if output := self.sweep_output():
+                    log.warning("history.output_removed", extra={"bytes": output})
                 self.sweep_access(now)
             except HistoryUnavailable as exc:
                 log.warning("history.not_swept", extra={"reason": exc.reason})
@@ -195,7 +216,8 @@ def _delete(connection: Connection, keys: Sequence[Key]) -> int:
         left -= connection.execute(delete(activities).where(activities.c.number.in_(some))).rowcount
         if not left:
             return done
-        connection.execute(
-            delete(builds).where(builds.c.project == project, builds.c.build == build)
-        )
+        for table in (outputs_table, builds):
+            connection.execute(
+                delete(table).where(table.c.project == project, table.c.build == build)
+            )
     return len(keys)

@@ -4,11 +4,13 @@ import logging
 from collections.abc import Iterable
 from typing import Any
 
+from msgspec import UnsetType
 from sqlalchemy import Row
 
 from buildfeed.activity import Activity, document, parse
 from buildfeed.board import BuildState
 from buildfeed.errors import InvalidActivity
+from buildfeed.left_out import told
 
 log = logging.getLogger(__name__)
 
@@ -18,27 +20,40 @@ Values = dict[str, object]
 
 
 def activity_row(activity: Activity) -> Values:
-    """Return the row of the table `activities`."""
+    """Return the row of the table `activities`.
+
+    Of a `log` it is known how long its output is, and where that begins if it says so.
+    """
+    build = activity.object
+    output: Values = dict.fromkeys(("attempt", "begins", "size", "told"))
+    if activity.type == "Add":
+        content = activity.content or ""
+        begins = None if isinstance(activity.offset, UnsetType) else activity.offset
+        size = len(content.encode())
+        output = {"attempt": build.attempt, "begins": begins, "size": size, "told": told(content)}
     return {
         "id": activity.id,
-        "project": activity.object.project,
-        "build": activity.object.build,
+        "project": build.project,
+        "build": build.build,
         "kind": activity.kind,
         "payload": document(activity),
+        **output,
     }
 
 
 def state_row(state: BuildState, change: int) -> Values:
     """Return the row of the table `builds` for a state that is the `change`th change."""
-    project, build = state.key
+    build = state.newest.object
     return {
-        "project": project,
-        "build": build,
-        "status": state.newest.object.status,
+        "project": build.project,
+        "build": build.build,
+        "status": build.status,
         "ended": state.ended,
         "newest": document(state.newest),
         "stop": document(state.stop) if state.stop else None,
         "changed": change,
+        "job": None if isinstance(build.job, UnsetType) else build.job,
+        "seconds": build.seconds if state.ended else None,
     }
 
 

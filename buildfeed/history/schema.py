@@ -17,6 +17,7 @@ from sqlalchemy import (
     Connection,
     DateTime,
     Engine,
+    Float,
     Index,
     Integer,
     LargeBinary,
@@ -32,11 +33,19 @@ from sqlalchemy import (
 
 log = logging.getLogger(__name__)
 
-HEAD: Final = 5
+HEAD: Final = 6
 """The revision of these tables."""
 
 metadata: Final = MetaData()
 RowNumber: Final = BigInteger().with_variant(Integer, "sqlite")  # only INTEGER counts by itself
+
+_OUTPUT_ORDER: Final = "project", "build", "attempt", "begins", "number"
+
+
+def _where(condition: str) -> dict[str, Any]:
+    """Return the options of an index of the rows with a condition."""
+    return {f"{name}_where": text(condition) for name in ("sqlite", "postgresql")}
+
 
 activities: Final = Table(
     "activities",
@@ -47,9 +56,34 @@ activities: Final = Table(
     Column("build", String, nullable=False),
     Column("kind", String, nullable=False),
     Column("payload", LargeBinary, nullable=False),
+    Column("attempt", BigInteger),
+    Column("begins", BigInteger),
+    Column("size", Integer),
+    Column("told", BigInteger),
     Index("activities_of_a_build", "project", "build", "number"),
+    Index("errors_of_a_build", "project", "build", "number", **_where("kind = 'error'")),
+    Index("output_of_a_build", *_OUTPUT_ORDER, "size", "told", **_where("begins IS NOT NULL")),
 )
-"""Every activity of the builds in `builds`, in the order they were recorded."""
+"""Every activity of the builds in `builds`, in the order they were recorded.
+
+Of a `log` of an attempt `begins` is the number of bytes of its output before, and `size` that of
+its own; `told` are bytes before it that it says itself are left out. Of others they are null.
+"""
+
+outputs: Final = Table(
+    "outputs",
+    metadata,
+    Column("project", String, primary_key=True),
+    Column("build", String, primary_key=True),
+    Column("attempt", BigInteger, primary_key=True, autoincrement=False),
+    Column("ends", BigInteger, nullable=False),
+    Column("kept", BigInteger, nullable=False),
+    Column("cut", BigInteger),
+    Column("last", BigInteger, nullable=False),
+)
+"""The output of each attempt, whose rows are in `activities`: the byte at which it `ends` by now,
+the bytes that are `kept` of it, the `cut` between its two parts if it has two (`kept_output`), and
+the `last` of the `seq` of its pieces."""
 
 builds: Final = Table(
     "builds",
@@ -61,11 +95,15 @@ builds: Final = Table(
     Column("newest", LargeBinary, nullable=False),
     Column("stop", LargeBinary),
     Column("changed", BigInteger, nullable=False, index=True),
+    Column("job", String),
+    Column("seconds", Float),
     Index("builds_by_age", "build", "project"),
+    Index("builds_by_job", "project", "job", "build"),
     Index("builds_by_end", "ended", "build", "project"),
     Index("builds_by_status", "status", "build", "project"),
 )
-"""The folded state of each build; `changed` is the number of its last change."""
+"""The folded state of each build; `changed` is the number of its last change, `seconds` how long it
+took, if it has ended and both times are known."""
 
 STATE: Final = (
     builds.c.project,

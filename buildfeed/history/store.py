@@ -14,21 +14,23 @@ from sqlalchemy import (
     false,
     func,
     insert,
-    or_,
     select,
-    true,
-    tuple_,
     update,
 )
 
 from buildfeed.activity import Activity, Key
 from buildfeed.board import BuildState, fold
-from buildfeed.history import rows, turns
+from buildfeed.history import outputs, rows, turns
 from buildfeed.history.audit import AuditLog
 from buildfeed.history.claims import Claims
 from buildfeed.history.database import Database
+from buildfeed.history.kept_output import DEFAULT, Bounds
 from buildfeed.history.malformed import MAX_KEPT, Malformed
+from buildfeed.history.recorded_errors import RecordedErrors
+from buildfeed.history.recorded_output import RecordedOutput
 from buildfeed.history.schema import STATE, activities, builds, counter, malformed
+from buildfeed.history.selected import selected
+from buildfeed.history.statistics import Statistics
 from buildfeed.history.tokens import Tokens
 from buildfeed.selection import Selection
 
@@ -58,26 +60,30 @@ class Store:
     that cannot be read is logged and left out.
     """
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, bounds: Bounds = DEFAULT) -> None:
         self._database = Database(url)
+        self._bounds = bounds
 
-    def append(self, batch: Sequence[Activity], refused: Sequence[Malformed] = ()) -> None:
+    def append(self, batch: Sequence[Activity], refused: Sequence[Malformed] = ()) -> int:
         """Store the new activities of `batch`, fold all of it, and set `refused` aside.
 
         All or nothing. Any order, any batching and any repetition gives the same states. A `log` is
         left out while nothing else is known of its build: every stored activity has its build.
+        Output beyond the bounds is left out: returns how many bytes of it were.
         """
+        left_out = 0
         new = {each.id: rows.activity_row(each) for each in batch}
         keys = list(dict.fromkeys(each.object.key for each in batch))
         with self._database.transaction() as connection:
             if keys:
-                self._add(connection, batch, keys, new.values())
+                left_out = self._add(connection, batch, keys, new.values())
             if refused:
                 now = datetime.now(UTC)
                 storable = partial(self._database.dialect.storable, connection)
                 set_aside = [each.row(now, storable) for each in refused]
                 connection.execute(insert(malformed), set_aside)
                 connection.execute(_FORGET_MALFORMED)
+        return left_out
 
     def _add(
         self,
@@ -85,19 +91,20 @@ class Store:
         batch: Iterable[Activity],
         keys: Sequence[Key],
         new: Iterable[rows.Values],
-    ) -> None:
+    ) -> int:
         dialect = self._database.dialect
         # First, so that several recorders take turns from here on.
         last = turns.take(connection, changes=len(keys))
         found = dialect.find_states(connection, keys)
         known = {(row.project, row.build): rows.state(row) for row in found}
         states = _folded(known, batch)
-        if kept := [row for row in new if (row["project"], row["build"]) in states]:
-            dialect.add_activities(connection, kept)
+        kept = [row for row in new if (row["project"], row["build"]) in states]
+        left_out = outputs.add(connection, dialect, kept, self._bounds) if kept else 0
         changed = [state for key, state in states.items() if state and state is not known.get(key)]
         if changed:
             numbered = enumerate(changed, last - len(keys) + 1)
             dialect.put_states(connection, [rows.state_row(state, n) for n, state in numbered])
+        return left_out
 
     def check(self) -> None:
         """Raise HistoryUnavailable while the database takes no writes.
@@ -157,6 +164,7 @@ class Store:
         statuses: Collection[str] | None = None,
         before: tuple[str, str] | None = None,
         ended: bool | None = None,
+        job: str | None = None,
     ) -> list[BuildState]:
         """Return up to `limit` states, in descending order of (build, project).
 
@@ -166,7 +174,7 @@ class Store:
         if project is not None:
             query = query.where(builds.c.project == project)
         if selection is not None:
-            query = query.where(_selected(selection))
+            query = query.where(selected(selection))
         if statuses is not None:
             query = query.where(builds.c.status.in_(statuses))
         if before is not None:
@@ -175,6 +183,8 @@ class Store:
             query = query.where(builds.c.build <= before[0], ~last)
         if ended is not None:
             query = query.where(builds.c.ended.is_(ended))
+        if job is not None:
+            query = query.where(builds.c.job == job)
         return self._states(query.limit(limit))
 
     def get(self, project: str, build: str) -> BuildState | None:
@@ -246,6 +256,18 @@ class Store:
         """Return the audit."""
         return AuditLog(self._database)
 
+    def output(self) -> RecordedOutput:
+        """Return the kept output."""
+        return RecordedOutput(self._database)
+
+    def errors(self) -> RecordedErrors:
+        """Return the recorded errors."""
+        return RecordedErrors(self._database)
+
+    def statistics(self) -> Statistics:
+        """Return the figures of many builds."""
+        return Statistics(self._database)
+
     def close(self) -> None:
         """Close the connections."""
         self._database.close()
@@ -260,28 +282,6 @@ def _of_build(project: str, build: str, kinds: Collection[str]) -> list[ColumnEl
     """Return the conditions that an activity is of a build, and of one of any `kinds`."""
     of_build = [activities.c.project == project, activities.c.build == build]
     return [*of_build, activities.c.kind.in_(kinds)] if kinds else of_build
-
-
-def _selected(selection: Selection) -> ColumnElement[bool]:
-    """Return the condition that a row of `builds` is selected.
-
-    An index leads to the builds of one project, and to single builds. The builds of several
-    projects, or selected in several ways, are looked for from the newest on: at worst among all,
-    which takes 20 ms for 100 000.
-    """
-    if selection.everything:
-        return true()
-    project, build = builds.c.project, builds.c.build
-    ways: list[ColumnElement[bool]] = []
-    if selection.projects:
-        ways.append(project.in_(selection.projects))
-    if selection.builds:
-        ways.append(build.in_(selection.builds))
-    if selection.keys:
-        # Ids and pairs: SQLite uses no index for pairs alone.
-        ids = build.in_({build for _, build in selection.keys})
-        ways.append(ids & tuple_(project, build).in_(selection.keys))
-    return or_(false(), *ways)
 
 
 def _folded(

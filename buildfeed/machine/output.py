@@ -2,7 +2,6 @@
 
 import os
 import sys
-from contextlib import suppress
 from io import TextIOWrapper
 from typing import Final, TextIO
 
@@ -38,10 +37,18 @@ def say(line: str) -> None:
 
 def drop() -> None:
     """Forget what cannot be written, which Python would try again at the end."""
-    with suppress(OSError, ValueError):
-        sys.stdout.flush()
-        return
-    sys.stdout = _nothing()
+    if not _is_writable(sys.stdout):
+        sys.stdout = _nothing()
+    if not _is_writable(sys.stderr):
+        sys.stderr = _nothing()
+
+
+def _is_writable(stream: TextIO) -> bool:
+    try:
+        stream.flush()
+    except (OSError, ValueError):
+        return False
+    return True
 
 
 def _nothing() -> TextIO:

@@ -35,7 +35,8 @@ class Command:
 
     `directory` is where it runs, None for here; `environment` is all of its environment. `output`
     is called in the thread of the relay. With `shown` the output goes to our own streams too, and
-    the input comes from ours; with `terminal` besides, by a pseudo-terminal. Else it has no input.
+    the input comes from ours; with `terminal` besides, by a pseudo-terminal. Else it has no input,
+    and what it leaves behind is ended with it: nobody is there to see to it.
 
     All methods but `start` may be called from every thread, also after the end.
     """
@@ -78,7 +79,9 @@ class Command:
         """Start it; this takes some 30 ms. Raises CannotRun."""
         streams, its_own = self._open_streams()
         place: Place = "terminal" if self._terminal else "session"
-        if self._shown and not self._terminal and terminal.has_controlling_terminal():
+        if not self._shown:
+            place = "alone"
+        elif not self._terminal and terminal.has_controlling_terminal():
             place = "group"
         try:
             control = self._guarded.start(

@@ -16,6 +16,11 @@ _SECRET_NAME: Final = re.compile(r"(?:TOKEN|SECRET|PASSWORD|KEY|DATABASE_URL)$")
 _SECRET_TEXT: Final = re.compile(rf"://[^\s@]*@|(?:password|secret|token)=|\b(?:{ANY})[0-9A-Za-z]")
 """A URL with a login in it, one with a password for an option, or a secret of ours."""
 
+_NEEDED: Final = frozenset(
+    ("HOME", "LANG", "LANGUAGE", "LOGNAME", "PATH", "SHELL", "TMPDIR", "TZ", "USER")
+)
+_OF_THE_LOCALE: Final = "LC_"
+
 
 def own() -> dict[str, str]:
     """Return our environment as it was given to us, for a command that is run in our place."""
@@ -36,9 +41,13 @@ def without_secrets(environment: Mapping[str, str]) -> dict[str, str]:
     }
 
 
-def without_settings(environment: Mapping[str, str]) -> dict[str, str]:
-    """Return it without any variable of ours, for the jobs of a worker."""
-    return {name: text for name, text in environment.items() if not name.startswith(PREFIX)}
+def clean(environment: Mapping[str, str]) -> dict[str, str]:
+    """Return what every program needs of it, and nothing else: for the jobs of a worker."""
+    return {
+        name: text
+        for name, text in environment.items()
+        if name in _NEEDED or name.startswith(_OF_THE_LOCALE)
+    }
 
 
 def of_build(project: str, build: str, attempt: int, progress: Path) -> dict[str, str]:

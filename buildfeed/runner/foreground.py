@@ -53,6 +53,7 @@ class _Foreground:
     def __init__(self, command: Command, terminate: Callable[[], None]) -> None:
         self._command = command
         self._is_stopped = False
+        self._goes_on = True
         self.handlers: dict[signal.Signals, _Handler] = {
             signal.SIGTERM: lambda *_: terminate(),
             **{number: lambda number, _: command.send(number) for number in _PASSED_ON},
@@ -76,11 +77,14 @@ class _Foreground:
         if self._command.keyboard:
             self._command.keyboard.release()
         signal.signal(signal.SIGTSTP, signal.SIG_DFL)
-        os.killpg(0, signal.SIGTSTP)  # our process stands still here
+        self._goes_on = False
+        os.killpg(0, signal.SIGTSTP)  # our process stands still here, until SIGCONT
         signal.signal(signal.SIGTSTP, self._stop)
-        self._go_on()
+        if not self._goes_on:  # without a shell above us nothing stops us (POSIX, orphaned groups)
+            self._go_on()
 
     def _go_on(self, *_: object) -> None:
+        self._goes_on = True
         if self._command.keyboard:
             self._command.keyboard.reclaim()
         self._command.resize()

@@ -16,7 +16,7 @@ from buildfeed.runner import guardian
 from buildfeed.runner.exit_code import NOT_EXECUTABLE, NOT_FOUND
 from buildfeed.runner.terminal import STANDARD_INPUT
 
-Place = Literal["terminal", "session", "group"]
+Place = Literal["terminal", "session", "alone", "group"]
 """Where a command runs, as `guardian.py` says."""
 
 

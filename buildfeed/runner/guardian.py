@@ -10,7 +10,8 @@ parent ended becomes its child, whatever its session. So the descendants of the 
 processes of the command, all of them and no others, and `waitpid` tells when there is none left.
 
 PLACE is where the command runs: `terminal`, in a session on the pseudo-terminal that is standard
-output; `session`, in a session without a terminal; `group`, in our own process group, where the
+output; `session`, in a session without a terminal; `alone`, the same, and what the command leaves
+behind when it ends is ended too; `group`, in our own process group, where the
 keys of our terminal reach it. The guardian leads the session, and the command a group in it: a
 group whose parent is outside of the session could not be stopped by Ctrl-Z (POSIX, "orphaned
 process group"). KEYBOARD is our own terminal, -1 if there is none: when we are killed, the guardian
@@ -37,7 +38,7 @@ from contextlib import suppress
 from typing import Final, NoReturn
 
 GRACE_SECONDS: Final = 10.0
-"""Seconds that processes have to end by SIGTERM once we are gone, before they are killed."""
+"""Seconds that processes have to end by SIGTERM once we, or their command, are gone."""
 _KILL_SECONDS: Final = 5.0
 """Seconds until processes that not even SIGKILL ends are given up: a disk that does not answer."""
 _LOOK_SECONDS: Final = 0.02
@@ -205,15 +206,15 @@ class Guardian:
             self._kill_at = min(self._kill_at, kill_at)
             return
         self._stopping, self._kill_at = True, kill_at
-        alone = self._place == "group"
-        processes = _descendants(os.getpid())
-        for each in (number, signal.SIGCONT):  # one that is stopped would not hear it
-            if not alone:
-                self._kill_group(self._command, each)
-            for pid, group in processes.items():
-                if alone or group != self._command:
-                    with suppress(OSError):
-                        os.kill(pid, each)
+        one_by_one = self._place == "group" or self._code is not None
+        if not one_by_one:
+            self._kill_group(self._command, number)
+        # Only now: a process that was about to leave the group has the signal, or has left it.
+        for pid, group in _descendants(os.getpid()).items():
+            with suppress(OSError):
+                if one_by_one or group != self._command:
+                    os.kill(pid, number)
+                os.kill(pid, signal.SIGCONT)  # one that is stopped would not hear it
 
     def _finished(self) -> bool:
         """Take in which processes have ended; tell whether there is nothing left to wait for."""
@@ -230,7 +231,9 @@ class Guardian:
                 else:
                     self._code = os.waitstatus_to_exitcode(status)
         if not self._stopping:
-            return self._code is not None
+            if self._code is None or self._place != "alone":
+                return self._code is not None
+            self._stop(signal.SIGTERM, GRACE_SECONDS)
         late = time.monotonic() - self._kill_at
         if late >= 0:
             for pid in _descendants(os.getpid()):

@@ -26,6 +26,8 @@ from buildfeed.errors import BuildfeedError, InvalidName
 
 MOST_JOBS: Final = 200
 MOST_PARAMETERS: Final = 20
+MOST_OF_NAMES: Final = 100 * 1024
+"""Characters of the names of all jobs and parameters: a worker says them in each presence."""
 MOST_OF_VALUE: Final = 1024
 """Bytes of the value of a parameter."""
 _OURS: Final = "BUILDFEED_"
@@ -95,6 +97,10 @@ def parse(text: str, folder: str) -> tuple[Job, ...]:
         raise InvalidJobs("", 'there is none; write one as [acme.jobs.default] command = ["make"]')
     if len(jobs) > MOST_JOBS:
         raise InvalidJobs("", f"there are {len(jobs)}, and {MOST_JOBS} at most are allowed")
+    named = sum(len("".join((job.project, job.name, *job.parameters))) for job in jobs)
+    if named > MOST_OF_NAMES:
+        reason = f"their names have {named} characters, and {MOST_OF_NAMES} at most are allowed"
+        raise InvalidJobs("", reason)
     return jobs
 
 

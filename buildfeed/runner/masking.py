@@ -9,7 +9,9 @@ What is masked:
 
 Whole lines are masked, after escape sequences were taken away: so neither two reads nor colours
 split a secret. A line that was cut may end in a half of one, which no expression finds: a beginning
-of a value at its end is masked, and its last word, up to 1024 characters.
+of a value at its end is masked, and its last word, up to 1024 characters. What was cut, or left out
+between two lines, may have held the first line of a private key: in the lines behind it what looks
+like a line of a key is masked.
 """
 
 import re
@@ -31,6 +33,15 @@ _SHORTEST_HALF: Final = 4
 _LONGEST_KEY: Final = 400
 """Lines of a private key: without its end, everything would be masked for ever."""
 
+_OF_KEY: Final = re.compile(
+    r"(?:^|(?<=[\s\"']))(?=[a-z0-9+/]*[A-Z])(?=[A-Z0-9+/]*[a-z])"
+    r"[A-Za-z0-9+/]{40,}={0,2}(?:\\n)?[\"',]{0,2}\s*$"
+)
+"""The end of a line that is one of a private key, as far as that can be told without its first."""
+_LAST_OF_KEY: Final = re.compile(
+    r"\s*(?:=[A-Za-z0-9+/]{4}|(?![a-z]+$|\d+$)[A-Za-z0-9+/]{1,39}={0,2})\s*"
+)
+"""A line that may be the last one of a private key, if it is behind another."""
 _BEGIN_KEY: Final = re.compile(r"-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----")
 _END_KEY: Final = re.compile(r"-----END [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----")
 
@@ -51,7 +62,7 @@ _AFTER: Final = re.compile(
         | (?<!\S)(?:-u|--user)[=\s]\s{0,4}[^\s:'"]{1,256}:(?=\S)
         | (?<![\w-])\w{0,60}(?:password|passwd|passphrase|token|secret|api_?key|access_?key)=
     )
-    (?:"[^"]{1,4096}"|'[^']{1,4096}'|[^\s"',]{1,4096}(?:(?<=;)\s[^\s"',]{1,4096}){0,64})""",
+    (?:"[^"]{1,4096}(?:"|\Z)|'[^']{1,4096}(?:'|\Z)|[^\s"',]{1,4096}(?:(?<=;)\s[^\s"',]{1,4096}){0,64})""",
     re.VERBOSE | re.IGNORECASE,
 )
 _LONG_WORD: Final = re.compile(r"[A-Za-z0-9_.-]{16}")
@@ -94,9 +105,23 @@ class Masking:
         self._values = _any_of(self._forms) if self._forms else None
         self._expressions = [_compiled(expression) for expression in expressions]
         self._key_lines_left = 0
+        self._doubtful_lines_left = 0
+        self._key_before = False  # the doubtful line before this one was of a key
 
-    def text(self, text: str) -> str:
-        """Return a text of one line, such as a title or a phase, with its secrets masked."""
+    def text(self, text: str, *, cut: bool = False) -> str:
+        """Return a text of one line, such as a title or a phase, with its secrets masked.
+
+        One that is `cut` may end in the half of a secret.
+        """
+        text = self._text(text)
+        return self._without_half(text) if cut else text
+
+    def skip(self) -> None:
+        """Take note that lines were left out: a private key may have begun in them."""
+        self._doubtful_lines_left = _LONGEST_KEY
+        self._key_before = True
+
+    def _text(self, text: str) -> str:
         if self._values:
             text = self._values.sub(MASK, text)
         for expression in self._expressions:
@@ -118,14 +143,29 @@ class Masking:
                 return replace(line, text=MASK)
             self._key_lines_left = 0
             text = MASK + text[end.end() :]
+        elif self._doubtful_lines_left:
+            text = self._without_doubt(text)
         begun = _unended_key(text)
         if begun is not None:
             self._key_lines_left = _LONGEST_KEY
             text = text[:begun] + MASK
-        text = self.text(text)
+        text = self.text(text, cut=line.left_out > 0)
         if line.left_out:
-            text = self._without_half(text)
+            self.skip()
         return line if text == line.text else replace(line, text=text)
+
+    def _without_doubt(self, text: str) -> str:
+        """Return a line behind a gap without what may be of a private key that began in it."""
+        self._doubtful_lines_left -= 1
+        begin = _BEGIN_KEY.search(text)
+        if (end := _END_KEY.search(text)) and not (begin and begin.start() < end.start()):
+            self._doubtful_lines_left = 0
+            return MASK + text[end.end() :]
+        was_key, self._key_before = self._key_before, False
+        if found := _OF_KEY.search(text):
+            self._key_before = True
+            return text[: found.start()] + MASK
+        return MASK if was_key and _LAST_OF_KEY.fullmatch(text) else text
 
     def _without_half(self, text: str) -> str:
         """Return the text of a cut line without its last word, and without the half of a value."""

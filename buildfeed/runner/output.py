@@ -17,6 +17,7 @@ from typing import Final
 
 import msgspec
 
+from buildfeed import left_out
 from buildfeed.activity import MAX_LOG_BYTES, shorten
 from buildfeed.runner.lines import Line
 
@@ -69,6 +70,10 @@ class Output:
         self._waiting.clear()
         self._waiting_bytes = 0
 
+    def miss(self, size: int) -> None:
+        """Leave out `size` bytes before what waits."""
+        self._left_out += size
+
     def due(self) -> float | None:
         """Return from when on there is a content to take, None while there is none."""
         return self._next if self._waiting and self._room() else None
@@ -83,10 +88,16 @@ class Output:
 
     def end(self) -> list[Content]:
         """Return what still waits, or that nothing does: the attempt has ended."""
-        contents = []
-        while self._waiting or self._left_out:
-            contents.append(self._content())
-        return contents
+        return list(iter(self.take_last, None))
+
+    @property
+    def waits(self) -> bool:
+        """True while there is something to tell: a content, or that some is left out."""
+        return bool(self._waiting or self._left_out)
+
+    def take_last(self) -> Content | None:
+        """Return the next content after the end, at any time; None when nothing waits."""
+        return self._content() if self.waits else None
 
     def _room(self) -> bool:
         """Tell whether more may be sent before the end."""
@@ -102,7 +113,7 @@ class Output:
     def _content(self) -> Content:
         note = ""
         if self._left_out:
-            note = f"[{self._left_out:,} bytes of output are left out here]\n"
+            note = left_out.line(self._left_out)
             self._offset += max(self._left_out - len(note), 0)
             self._left_out = 0
         parts, size = [note], len(note)

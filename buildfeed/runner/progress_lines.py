@@ -12,6 +12,8 @@ import msgspec
 
 MOST_BYTES: Final = 8192
 """Length of a line; the rest of a longer one is left out."""
+_MOST_KEPT: Final = MOST_BYTES + 1
+"""By the one byte more it is known that a line is longer."""
 MOST_CHARACTERS: Final = 4096
 """Length of the text of an error; the rest is cut."""
 MOST_OF_PHASE: Final = 200
@@ -30,24 +32,33 @@ class Percent(msgspec.Struct, frozen=True):
 
 
 class StepOf(msgspec.Struct, frozen=True):
-    """`done` of `total` steps, 1 at least, are done; `phase` is what comes now, maybe nothing."""
+    """`done` of `total` steps, 1 at least, are done; `phase` is what comes now, maybe nothing.
+
+    The end of a phase that is `cut` is missing.
+    """
 
     done: int
     total: int
     phase: str
+    cut: bool = False
 
 
 class ErrorLine(msgspec.Struct, frozen=True):
-    """The text of an error, as a compiler would print it."""
+    """The text of an error, as a compiler would print it; if it is `cut`, without its end."""
 
     text: str
+    cut: bool = False
 
 
 Told = Percent | StepOf | ErrorLine
 
 
-def parse(line: str) -> Told | None:
-    """Return what a line says, None for one that says nothing: nothing is raised."""
+def parse(line: str, *, is_cut: bool = False) -> Told | None:
+    """Return what a line says, None for one that says nothing: nothing is raised.
+
+    The end of a line that `is_cut` is missing.
+    """
+    is_cut = is_cut or len(line) > MOST_BYTES
     word, _, rest = _UNSEEN.sub(" ", line[:MOST_BYTES]).strip().partition(" ")
     rest = rest.strip()
     match word:
@@ -56,10 +67,12 @@ def parse(line: str) -> Told | None:
             return Percent(percent) if percent <= 100 else None  # noqa: PLR2004
         case "step" if found := _STEP.fullmatch(rest):
             done, total = int(found[1]), int(found[2])
-            phase = (found[3] or "").strip()[:MOST_OF_PHASE]
-            return StepOf(done, total, phase) if done <= total and total else None
+            phase = (found[3] or "").strip()
+            is_cut = is_cut or len(phase) > MOST_OF_PHASE
+            step = StepOf(done, total, phase[:MOST_OF_PHASE], is_cut)
+            return step if done <= total and total else None
         case "error" if rest:
-            return ErrorLine(rest[:MOST_CHARACTERS])
+            return ErrorLine(rest[:MOST_CHARACTERS], is_cut or len(rest) > MOST_CHARACTERS)
         case _:
             return None
 
@@ -75,9 +88,9 @@ class ProgressLines:
         *lines, half = data.split(b"\n")
         told = []
         for line in lines:
-            whole, self._half = self._half + line[:MOST_BYTES], b""
+            whole, self._half = (self._half + line[:_MOST_KEPT])[:_MOST_KEPT], b""
             told.append(_told(whole))
-        self._half = (self._half + half[:MOST_BYTES])[:MOST_BYTES]
+        self._half = (self._half + half[:_MOST_KEPT])[:_MOST_KEPT]
         return [each for each in told if each]
 
     def end(self) -> list[Told]:
@@ -92,4 +105,5 @@ class ProgressLines:
 
 
 def _told(line: bytes) -> Told | None:
-    return parse(line.decode("utf-8", "replace"))
+    is_cut = len(line) > MOST_BYTES
+    return parse(line[:MOST_BYTES].decode("utf-8", "replace"), is_cut=is_cut)

@@ -71,7 +71,11 @@ class Report:
         """Return an error, with its place."""
         text = shorten(str(error), MAX_ERROR_BYTES)
         build = replace(self.build, errors=self.build.errors + 1, error=text)
-        return self._next("Flag", now, build, str(error), source=_source(error))
+        return self._next("Flag", now, build, str(error), source=error.source)
+
+    def count_untold(self, count: int) -> None:
+        """Count errors that have no activity of their own; the next activity tells how many."""
+        self.build = replace(self.build, errors=self.build.errors + count)
 
     def advance(self, progress: Progress, now: datetime) -> Activity | None:
         """Return how far it is now, None when nothing is new."""
@@ -109,10 +113,3 @@ class Report:
         return Activity.about(
             self.build, type_, self._actor, now, content=content, source=source, offset=offset
         )
-
-
-def _source(error: FoundError) -> Source | UnsetType:
-    """Return the place of an error, as far as the contract has room for it."""
-    if not error.file:
-        return UNSET
-    return Source(file=error.file, line=error.line or UNSET, column=error.column or UNSET)

@@ -1,5 +1,6 @@
 """The ends of a relay: the streams of a command, and the keys for it. None of them blocks."""
 
+import errno
 import fcntl
 import os
 import select
@@ -15,6 +16,9 @@ MOST: Final = 65_536
 """Bytes that are read at a time: the usual capacity of a pipe."""
 _AT_ONCE: Final = select.PIPE_BUF
 """Bytes that a pipe takes without blocking, when `poll` says that it takes any (pipe(7))."""
+_NOWAIT: Final = getattr(os, "RWF_NOWAIT", 0)
+"""With this flag a pipe takes what it has room for (pwritev2(2)): mostly all of it at once. Kernels
+before 6.4 say that they do not know it for a pipe."""
 _IN_TERMINAL: Final = 2 * MOST
 """Bytes that a pseudo-terminal may hold; it does not tell how many there are."""
 
@@ -30,9 +34,9 @@ class Stream:
         self.due = 0
         """Bytes from before the end of the command that are still to be read."""
         self._target = target
-        self._at_once = _AT_ONCE
-        if target is not None and stat.S_ISREG(os.fstat(target).st_mode):
-            self._at_once = MOST
+        mode = os.fstat(target).st_mode if target is not None else 0
+        self._at_once = MOST if stat.S_ISREG(mode) else _AT_ONCE
+        self._flags = _NOWAIT if stat.S_ISFIFO(mode) else 0
 
     @property
     def interest(self) -> tuple[int, int]:
@@ -61,12 +65,21 @@ class Stream:
         if self._target is None:
             return
         try:
-            written = os.write(self._target, self.pending[: self._at_once])
-            self.pending = self.pending[written:]
+            self.pending = self.pending[self._write(self._target) :]
         except BlockingIOError:
             pass
         except OSError:
             self.close()
+
+    def _write(self, target: int) -> int:
+        if self._flags:
+            try:
+                return os.pwritev(target, [self.pending], -1, self._flags)
+            except OSError as exc:
+                if exc.errno not in (errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL):
+                    raise
+                self._flags = 0
+        return os.write(target, self.pending[: self._at_once])
 
     def note_end(self) -> None:
         """Note how much is in it now that the command has ended."""

@@ -1,7 +1,7 @@
 """What a command has printed and nobody has read yet: from the thread of its relay to the reader's.
 
-It is bounded, and putting never waits. What comes while it is full is left out, and counted where
-it would have been.
+It is bounded, and putting never waits. When more comes than there is room for, the oldest is left
+out, and counted where it would have been: the end of an output says the most.
 """
 
 import threading
@@ -27,6 +27,7 @@ class Unread:
 
     def __init__(self, most_bytes: int = MOST_BYTES) -> None:
         self._most = most_bytes
+        self._gaps: dict[int, int] = {}  # of each stream, before the first chunk
         self._chunks: deque[Chunk] = deque()
         self._bytes = 0
         self._changed = threading.Condition()
@@ -34,19 +35,22 @@ class Unread:
     def put(self, data: bytes, stream: int) -> None:
         """Add what was printed."""
         with self._changed:
-            last = self._chunks[-1] if self._chunks else None
-            if self._bytes + len(data) <= self._most:
-                self._chunks.append(Chunk(stream, data))
-                self._bytes += len(data)
-            elif last and last.left_out and last.stream == stream:
-                last.left_out += len(data)
-            else:
-                self._chunks.append(Chunk(stream, left_out=len(data)))
+            self._chunks.append(Chunk(stream, data))
+            self._bytes += len(data)
+            self._leave_out(self._most)
             self._changed.notify()
+
+    def shorten(self, most_bytes: int) -> None:
+        """Leave out all but the last `most_bytes` of data."""
+        with self._changed:
+            self._leave_out(most_bytes)
 
     def take(self) -> Chunk | None:
         """Take the oldest chunk, None while there is none."""
         with self._changed:
+            if self._gaps:
+                stream, size = self._gaps.popitem()
+                return Chunk(stream, left_out=size)
             if not self._chunks:
                 return None
             chunk = self._chunks.popleft()
@@ -56,4 +60,10 @@ class Unread:
     def wait(self, seconds: float) -> None:
         """Wait until there is a chunk, or so long."""
         with self._changed:
-            self._changed.wait_for(lambda: self._chunks, seconds)
+            self._changed.wait_for(lambda: self._chunks or self._gaps, seconds)
+
+    def _leave_out(self, most_bytes: int) -> None:
+        while self._bytes > most_bytes:
+            chunk = self._chunks.popleft()
+            self._bytes -= len(chunk.data)
+            self._gaps[chunk.stream] = self._gaps.get(chunk.stream, 0) + len(chunk.data)

@@ -13,14 +13,18 @@
 
 from buildfeed.subscribe.address import InvalidAddress
 from buildfeed.subscribe.change import Change
+from buildfeed.subscribe.endpoint import Endpoint, InvalidEndpoint
 from buildfeed.subscribe.memory import MemoryUnusable
 from buildfeed.subscribe.program import subscribe
-from buildfeed.subscribe.subscriber import SetAside
+from buildfeed.subscribe.subscriber import SetAside, TryLater
 
 __all__ = [
     "Change",
+    "Endpoint",
     "InvalidAddress",
+    "InvalidEndpoint",
     "MemoryUnusable",
     "SetAside",
+    "TryLater",
     "subscribe",
 ]

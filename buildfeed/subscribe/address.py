@@ -8,6 +8,7 @@ import msgspec
 from buildfeed import names
 from buildfeed.broker.permissions import SEPARATOR
 from buildfeed.errors import BuildfeedError
+from buildfeed.secret_kinds import BEARER
 
 Protocol = Literal["mqtt", "amqp"]
 
@@ -28,11 +29,15 @@ class InvalidAddress(BuildfeedError):
 
 
 class Address(msgspec.Struct, frozen=True):
-    """The `url` of a broker that speaks `protocol`, where one logs in as `user`, "" for nobody."""
+    """The `url` of a broker that speaks `protocol`, where one logs in as `user`, "" for nobody.
+
+    `by_token` tells whether the password is a token.
+    """
 
     url: str
     protocol: Protocol
     user: str
+    by_token: bool
 
     @classmethod
     def parse(cls, url: str) -> Self:
@@ -48,12 +53,16 @@ class Address(msgspec.Struct, frozen=True):
             )
         if parts.username is not None and parts.password is None:
             raise InvalidAddress("it has a user, but no password")
-        return cls(url, _PROTOCOLS[parts.scheme], unquote(parts.username or ""))
+        by_token = unquote(parts.password or "").startswith(BEARER)
+        return cls(url, _PROTOCOLS[parts.scheme], unquote(parts.username or ""), by_token)
 
     def session_of(self, app: str) -> str:
-        """Return the name of the session or queue of `app`: `ada:notify`.
+        """Return the name of the session or queue of `app`: `ada:notify` or `app-notify`.
 
-        A token has only those that begin with its own name. A user whose name cannot stand there,
-        as RabbitMQ would read a part of it as something else, has `notify`.
+        A token has only those that begin with its own name. The sessions of other users may not
+        look like that; their queues do. A user whose name cannot stand there, as RabbitMQ would
+        read a part of it as something else, has `app-notify`. So none is one of Buildfeed's own.
         """
-        return f"{self.user}{SEPARATOR}{app}" if names.is_name(self.user) else app
+        owned = self.by_token or self.protocol == "amqp"
+        whose = f"{self.user}{SEPARATOR}" if owned and names.is_name(self.user) else "app-"
+        return whose + app

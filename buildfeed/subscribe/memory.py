@@ -25,8 +25,16 @@ MOST_STATES: Final = 2_000
 _LOCK_SECONDS: Final = 10.0
 """Seconds that another process of the app may take to end."""
 
-_TABLES: Final = """
+_LOCK: Final = """
 PRAGMA locking_mode = EXCLUSIVE;
+BEGIN EXCLUSIVE;
+COMMIT;
+"""
+"""Takes the lock, which is kept from then on: the mode says so."""
+_MARK: Final = 0x62666D65
+"""The `application_id` of such a file: no other database is made into one by mistake."""
+_TABLES: Final = f"""
+PRAGMA application_id = {_MARK};
 PRAGMA journal_mode = WAL;
 PRAGMA synchronous = NORMAL;
 CREATE TABLE IF NOT EXISTS handled (number INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE);
@@ -47,10 +55,10 @@ _KEEP_OFFSET: Final = "INSERT OR REPLACE INTO position VALUES (1, ?)"
 
 
 class MemoryUnusable(BuildfeedError):
-    """The file `path` cannot be the memory of an app, for `reason`."""
+    """The memory of an app in the file `path`, None for no file, cannot be used, for `reason`."""
 
-    def __init__(self, path: str | Path, reason: str) -> None:
-        super().__init__(f"The memory {str(path)!r} cannot be used: {reason}.")
+    def __init__(self, path: str | Path | None, reason: str) -> None:
+        super().__init__(f"The memory {str(path or '')!r} cannot be used: {reason}.")
         self.path = path
         self.reason = reason
 
@@ -64,15 +72,27 @@ class Memory:
     def __init__(self, path: str | Path | None) -> None:
         try:
             self._database = sqlite3.connect(path or ":memory:", timeout=_LOCK_SECONDS)
+            self._database.executescript(_LOCK)
+            if self._is_another():
+                raise MemoryUnusable(path, "it is another database")
             self._database.executescript(_TABLES)
         except sqlite3.Error as exc:
-            raise MemoryUnusable(path or ":memory:", str(exc)) from exc
+            busy = exc.sqlite_errorcode == sqlite3.SQLITE_BUSY
+            reason = (
+                "another process has it: each app needs a file of its own" if busy else str(exc)
+            )
+            raise MemoryUnusable(path, reason) from exc
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
         self._database.close()
+
+    def _is_another(self) -> bool:
+        (mark,) = self._database.execute("PRAGMA application_id").fetchone()
+        (tables,) = self._database.execute("SELECT count(*) FROM sqlite_master").fetchone()
+        return bool(tables and mark != _MARK)
 
     @property
     def offset(self) -> int | None:

@@ -6,6 +6,7 @@ deliveries unless the queue has another limit; so would an app lose some that is
 again, or whose network is bad.
 """
 
+import logging
 from typing import Any, Final
 
 from pika.adapters.blocking_connection import BlockingChannel
@@ -15,6 +16,8 @@ from buildfeed.broker.amqp.topology import SESSION_MAX_BYTES, SESSION_MAX_LENGTH
 from buildfeed.broker.mqtt.connection import SESSION_SECONDS
 from buildfeed.subscribe.amqp import OnMessage
 from buildfeed.topics import Filter
+
+log = logging.getLogger(__name__)
 
 PREFETCH: Final = 50
 """Messages that RabbitMQ sends before one of them is acknowledged."""
@@ -39,7 +42,9 @@ class Queue:
 
     def consume(self, channel: BlockingChannel, on_message: OnMessage, _offset: int | None) -> None:
         """Make the queue if need be, and consume from it; see `Consumer`."""
-        channel.queue_declare(self._name, durable=True, arguments=ARGUMENTS)
+        declared = channel.queue_declare(self._name, durable=True, arguments=ARGUMENTS)
+        if declared.method.consumer_count:
+            log.info("subscriber.standby", extra={"queue": self._name})
         channel.queue_bind(self._name, TOPIC_EXCHANGE, self._key)
         channel.basic_qos(prefetch_count=PREFETCH)
         channel.basic_consume(self._name, on_message)

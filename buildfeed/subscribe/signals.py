@@ -14,7 +14,8 @@ _ENDING: Final = (signal.SIGINT, signal.SIGTERM)
 def stopping(stop: Callable[[], None]) -> Iterator[None]:
     """Call `stop` at the first signal that ends a program; a second one does what it did before.
 
-    Only the main thread can: another one raises ValueError.
+    A second Ctrl-C ends it by the signal, as Python's own KeyboardInterrupt would be a traceback
+    in whatever runs. Only the main thread can: another one raises ValueError.
     """
     before = {number: signal.getsignal(number) for number in _ENDING}
 
@@ -24,6 +25,8 @@ def stopping(stop: Callable[[], None]) -> Iterator[None]:
 
     def end(_number: int, _frame: FrameType | None) -> None:
         restore()
+        if before[signal.SIGINT] is signal.default_int_handler:
+            signal.signal(signal.SIGINT, signal.SIG_DFL)
         # In a thread of its own: the main thread may hold the lock that `stop` needs.
         threading.Thread(target=stop, name="stop").start()
 

@@ -18,7 +18,8 @@ Begin = Literal["first", "last", "next"] | int | datetime
 an offset, or at a time."""
 
 _PREFETCH: Final = 100
-"""Messages that RabbitMQ sends before one of them is acknowledged; a stream needs a limit."""
+"""Messages after which RabbitMQ sends no more until one of them is acknowledged; a stream needs a
+limit. The last ones of these come with all that was stored together with them."""
 
 
 class Stream:

@@ -16,14 +16,14 @@ stream):
 
 import logging
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Final
 
 from buildfeed.activity import Activity, decode
 from buildfeed.errors import BuildfeedError, InvalidActivity, InvalidTopic
 from buildfeed.subscribe.change import Change
-from buildfeed.subscribe.memory import Memory
+from buildfeed.subscribe.memory import Memory, MemoryUnusable
 from buildfeed.subscribe.retries import pauses
 from buildfeed.subscribe.source import Source
 from buildfeed.subscribe.waiting import Received, Waiting
@@ -33,6 +33,8 @@ log = logging.getLogger(__name__)
 
 PATIENCE_SECONDS: Final = 600.0
 """Seconds for which an activity is tried whose handler fails."""
+MAX_WAIT_SECONDS: Final = 3600.0
+"""The longest pause that a handler may ask for."""
 _MEMORY_SECONDS: Final = 1.0
 """Pause in seconds before a memory that cannot be written is tried again."""
 _MOST_REASON: Final = 500
@@ -48,6 +50,18 @@ class SetAside(BuildfeedError):
     def __init__(self, reason: str) -> None:
         super().__init__(f"The activity is set aside: {reason}.")
         self.reason = reason
+
+
+class TryLater(BuildfeedError):
+    """Raised by a handler: to call it again with this activity, not before `seconds` are over.
+
+    At most MAX_WAIT_SECONDS count. It is a failure like others: patience ends it as well.
+    """
+
+    def __init__(self, reason: str, seconds: float) -> None:
+        super().__init__(f"The activity has to wait: {reason}.")
+        self.reason = reason
+        self.seconds = seconds
 
 
 class Subscriber:
@@ -76,17 +90,23 @@ class Subscriber:
     def run(self) -> None:
         """Handle activities until `stop`; raise MemoryUnusable."""
         with Memory(self._memory) as memory:
-            self._source.start(self._waiting.put, memory.offset)
             try:
-                while received := self._waiting.take():
-                    self._deal_with(received, memory)
-            finally:
-                self._source.stop()
+                self._work(memory)
+            except sqlite3.DatabaseError as exc:  # not of the handler, whose failures are caught
+                raise MemoryUnusable(self._memory, str(exc)) from exc
 
     def stop(self) -> None:
         """Have `run` return when the activity in hand has been handled, or failed. Thread-safe."""
         self._waiting.stop()
         log.info("subscriber.stopping")
+
+    def _work(self, memory: Memory) -> None:
+        self._source.start(self._waiting.put, memory.offset)
+        try:
+            while received := self._waiting.take():
+                self._deal_with(received, memory)
+        finally:
+            self._source.stop()
 
     def _deal_with(self, received: Received, memory: Memory) -> None:
         offset = received.offset
@@ -118,7 +138,7 @@ class Subscriber:
             try:
                 self._handler(change)
             except Exception as exc:
-                pause = None if isinstance(exc, SetAside) else next(again, None)
+                pause = _pause_after(exc, again)
                 extra["reason"] = repr(exc)[:_MOST_REASON]
                 if pause is None:
                     log.exception("subscriber.set_aside", extra=extra)
@@ -131,12 +151,25 @@ class Subscriber:
 
     def _insist(self, keep: Callable[[], None]) -> bool:
         """Keep something in the memory, until a full disk has room; False when stopped before."""
+        failed = False
         while True:
             try:
                 keep()
-            except sqlite3.Error as exc:
-                log.warning("subscriber.forgetful", extra={"reason": str(exc)})
+            except sqlite3.OperationalError as exc:
+                if not failed:
+                    log.warning("subscriber.forgetful", extra={"reason": str(exc)})
+                failed = True
             else:
                 return True
             if not self._waiting.pause(_MEMORY_SECONDS):
                 return False
+
+
+def _pause_after(failure: Exception, again: Iterator[float]) -> float | None:
+    """Return the pause in seconds before the next try, None when there is none."""
+    if isinstance(failure, SetAside):
+        return None
+    pause = next(again, None)
+    if pause is not None and isinstance(failure, TryLater):
+        return max(pause, min(failure.seconds, MAX_WAIT_SECONDS))
+    return pause

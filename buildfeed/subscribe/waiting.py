@@ -4,13 +4,15 @@ It is bounded. A message that has to be acknowledged counts at the broker, which
 Of the others, which come once, those that find no room are dropped.
 
 A connection that is lost takes its acknowledgements with it: the broker sends those messages again,
-in order. So what waits of an older connection is dropped when a newer one brings something.
+in order. So the line is cut when a newer connection brings something: at the first message that
+comes again, with all behind it. One that comes once would stand before an older one else.
 """
 
 import logging
 import threading
 from collections import deque
 from collections.abc import Callable
+from itertools import takewhile
 from typing import Final
 
 import msgspec
@@ -51,7 +53,7 @@ class Waiting:
         with self._changed:
             if received.connection > self._connection:
                 self._connection = received.connection
-                self._messages = deque(each for each in self._messages if not each.again)
+                self._messages = deque(takewhile(lambda each: not each.again, self._messages))
             if received.again or len(self._messages) < MOST_WAITING:
                 self._messages.append(received)
             elif not self._behind:
@@ -62,10 +64,12 @@ class Waiting:
     def take(self) -> Received | None:
         """Wait for a message and return it; return None once it is stopped."""
         with self._changed:
-            while not (self._messages or self._stopped):
-                self._behind = False
-                self._changed.wait()
-            return None if self._stopped else self._messages.popleft()
+            self._changed.wait_for(lambda: self._messages or self._stopped)
+            if self._stopped:
+                return None
+            message = self._messages.popleft()
+            self._behind = self._behind and bool(self._messages)
+            return message
 
     def stop(self) -> None:
         """End `take`. What waits is not acknowledged, so it comes again, to the next process."""

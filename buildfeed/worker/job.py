@@ -4,6 +4,9 @@ Two tasks run side by side: one publishes the steps of the runner as they come (
 other watches whether this worker still has the start (`_until_lost`). The first that ends decides.
 A build whose start another worker has is dropped in silence: that worker publishes how it goes on.
 
+A build that is stopped, or takes too long, has a while to end by itself (`Runner.stop_seconds`),
+and is published until then.
+
 A stop may come at any time, also while this worker is frozen or connects again. So before an ending
 is published, a job that may have missed a stop hears first (`hearing`), and a stop that was
 confirmed by then wins. The ending is published until the broker has it, and only then is the start
@@ -21,7 +24,7 @@ from concurrent.futures import Future
 from contextlib import suppress
 from datetime import UTC, datetime
 from functools import partial
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 
@@ -31,6 +34,7 @@ from buildfeed.worker.hearing import Hearing
 from buildfeed.worker.limits import Limits, pause
 from buildfeed.worker.queues.queue import Delivery
 from buildfeed.worker.runner import Outcome, Runner, Step
+from buildfeed.worker.site import BuildSite
 
 log = logging.getLogger(__name__)
 
@@ -75,7 +79,9 @@ class Job:
         self._publish = context.publish
         self._hearing = context.hearing
         self._runner = context.runner
-        self._attempt = Attempt(delivery.start, delivery.attempt, context.worker)
+        self._plan = context.runner.plan(delivery.start)
+        self._site = BuildSite(context.hearing)
+        self._attempt = Attempt(delivery.start, delivery.attempt, context.worker, self._plan)
         self.hopeless = delivery.attempt > context.limits.max_attempts
         """True when this is one attempt too many: the build is given up at once."""
         self.ended = False
@@ -98,7 +104,7 @@ class Job:
         return self._attempt.attempt
 
     def stop(self) -> None:
-        """End the build as `stopped`, now."""
+        """End the build as `stopped`."""
         self._cut.set()
 
     def adopt(self, delivery: Delivery) -> None:
@@ -108,9 +114,11 @@ class Job:
         """
         self.delivery = delivery
         if delivery.attempt > self.attempt and not self.ended:
+            earlier = self.attempt
             self._attempt.again(delivery.attempt)
             if self._accepted and not self.hopeless:
-                self._publish(self._attempt.accept(_now()))
+                for activity in self._attempt.resume(earlier, _now()):
+                    self._publish(activity)
         self._returned.set()
 
     async def work(self) -> Activity | None:
@@ -154,38 +162,57 @@ class Job:
         log.info("build.started", extra=fields)
         self._publish(self._attempt.accept(_now()))
         self._told_on = self._hearing.connection
-        return await self._follow(self._runner.run(self.delivery.start, self._hearing))
+        return await self._follow(self._runner.run(self.delivery.start, self.attempt, self._site))
 
     async def _follow(self, steps: AsyncGenerator[Step | Outcome, None]) -> Ending:
         """Publish the steps of the runner; return how the build ends."""
-        limit = self._hearing.time() + self._limits.max_seconds
         cut = asyncio.ensure_future(self._cut.wait())
         coming: asyncio.Future[Step | Outcome] | None = None
+        seconds = self._plan.max_seconds or self._limits.max_seconds
+        limit = self._hearing.time() + seconds
+        end: Ending | None = None
         try:
             while True:
                 coming = asyncio.ensure_future(anext(steps))
-                while not (coming.done() or cut.done()):
-                    left = limit - self._hearing.time()
-                    if left <= 0:
-                        reason = f"The build took longer than {self._limits.max_seconds:g} seconds."
-                        return partial(self._attempt.fail, reason)
-                    first = {coming, cut}
-                    await asyncio.wait(first, timeout=left, return_when=asyncio.FIRST_COMPLETED)
-                if await self._cut_by_now():
-                    return self._attempt.stop
+                await self._until(limit, coming, *(() if end else (cut,)))
+                if end is None and await self._cut_by_now():
+                    end = self._attempt.stop
+                elif end is None and not coming.done():
+                    reason = f"The build took longer than {seconds:g} seconds."
+                    end = partial(self._attempt.fail, reason)
+                if end and not self._site.ending:
+                    self._site.ending = True
+                    limit = self._hearing.time() + self._runner.stop_seconds
+                    await self._until(limit, coming)
+                if end and not (coming.done() and self._runner.stop_seconds):
+                    return end
                 match coming.result():
                     case Outcome() as outcome:
-                        return partial(self._attempt.finish, outcome)
+                        self._attempt.exited(outcome.exit_code)
+                        return end or partial(self._attempt.finish, outcome)
                     case step:
-                        for activity in self._attempt.advance(step, _now()):
-                            self._publish(activity)
-                        self._note_telling()
+                        self._tell(step)
         finally:
             left_over = [each for each in (cut, coming) if each and not each.done()]
             for each in left_over:
                 each.cancel()
             await asyncio.gather(*left_over, return_exceptions=True)
             await steps.aclose()
+
+    async def _until(self, moment: float, *first: "asyncio.Future[Any]") -> None:
+        """Return when one of `first` is done, or at `moment` of `Hearing.time`."""
+        while not any(each.done() for each in first):
+            left = moment - self._hearing.time()
+            if left <= 0:
+                return
+            await asyncio.wait(first, timeout=left, return_when=asyncio.FIRST_COMPLETED)
+
+    def _tell(self, step: Step) -> None:
+        for activity in self._attempt.advance(step, _now()):
+            sent = self._publish(activity)
+            if activity.kind == "log":
+                self._site.sent(sent)
+        self._note_telling()
 
     def _give_up(self, now: datetime) -> Activity:
         reason = f"Given up: {self.attempt - 1} attempts were begun and none ended."

@@ -66,6 +66,7 @@ class Worker:
         self._name = settings.name
         self._queue = queue
         self._slots = settings.slots
+        self._runner = runner
         self._drain_seconds = settings.drain_seconds
         self._stop = asyncio.Event()
         instance = secrets.token_hex(8)
@@ -294,6 +295,7 @@ class Worker:
             lag_ms=lag_ms,
             published=self._publisher.published,
             instance=self._own_name.instance,
+            jobs=self._runner.jobs,
         )
 
     async def _drain(self) -> None:
@@ -308,8 +310,10 @@ class Worker:
                     await self._freed.wait()
         await self._jobs.settle(_SETTLE_SECONDS)
         held = [*self._kept_starts, *(job.delivery for job in self._jobs.values())]
+        # First nothing of them runs here any more: another worker begins them at once.
+        await wait(self._jobs.cancel(), self._runner.stop_seconds + _SETTLE_SECONDS)
         handed_back = [asyncio.create_task(each.reject(requeue=True)) for each in held]
-        await wait([*self._jobs.cancel(), *handed_back], _SETTLE_SECONDS)
+        await wait(handed_back, _SETTLE_SECONDS)
 
 
 def _ended_elsewhere(stop: Activity) -> bool:

@@ -14,8 +14,8 @@ SOCKETS: Final = "/socket.io"
 OWN: Final = frozenset(
     (
         SOCKETS.strip("/"),
-        *("api", "badge", "favicon.svg", "healthz", "login", "metrics", "phone", "projects"),
-        "readyz",
+        *("api", "assets", "badge", "embed", "favicon.svg", "healthz", "icons", "login"),
+        *("manifest.webmanifest", "metrics", "operations", "phone", "projects", "readyz"),
         *("s", "scripts", "styles", "vendor"),
     )
 )

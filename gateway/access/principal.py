@@ -1,6 +1,6 @@
 """A principal: who asks, what that one may do, and the refusals of the rest."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from http import HTTPStatus
 from typing import Any, Final, cast
@@ -9,6 +9,7 @@ import msgspec
 
 from buildfeed.grants import Action, Area, Grant, Grants
 from buildfeed.history.tokens import LINK_NAME, OF_PROVIDER
+from buildfeed.topics import Topic
 from gateway.access import hosts
 from gateway.problems import Problem, unknown_build, unknown_project
 
@@ -71,10 +72,26 @@ class Principal(msgspec.Struct, frozen=True, kw_only=True):
         if not self.grants.may(action, project):
             raise self.refused(Grant(action, Area(project)))
 
+    def need_to_read(self) -> None:
+        """Return if one may read anything; raises Problem for somebody who is not signed in."""
+        if self.anonymous and not self.grants.areas("read"):
+            raise not_signed_in(self.why)
+
     def need_to_see(self, project: str, build: str) -> None:
         """Return if one may know of a build; else raises Problem, as if there were none."""
         if not self.grants.sees(project, build):
             raise not_signed_in(self.why) if self.anonymous else unknown_build(project, build)
+
+    def readable(self, project: str, build: str, kinds: Sequence[str]) -> tuple[str, ...]:
+        """Return those of the kinds of activities of a build that one may read.
+
+        Raises Problem when it is none of them, and for a build of which one may not know.
+        """
+        self.need_to_see(project, build)
+        found = tuple(kind for kind in kinds if self.grants.reads(Topic(project, build, kind)))
+        if not found:
+            raise self.refused(Grant("read", Area(project, build, kinds[0])))
+        return found
 
     def need_to_know(self, project: str) -> None:
         """Return if one may read anything of a project; else raises Problem, as if it were not."""

@@ -22,7 +22,7 @@ buffer is empty; with a high-water mark of 0 the transport calls `paused` as soo
 import asyncio
 import secrets
 import socket
-from typing import Final, Protocol
+from typing import ClassVar, Final, Protocol
 
 from gateway.engine import frames, packets
 from gateway.engine.frames import BrokenFrames, Frames
@@ -105,6 +105,9 @@ class Connection:
         "transport",
     )
 
+    changes: ClassVar[int] = 0
+    """How often `ready` has changed, over all connections."""
+
     def __init__(
         self, owner: Owner, session: str = "", client: str = "", shown: object = None
     ) -> None:
@@ -175,7 +178,10 @@ class Connection:
     def settle(self) -> None:
         """Work out `ready` again, after a change of what it depends on."""
         free = not (self.slow or self.closing or self.holds or self.polling)
-        self.ready = self.connected and free
+        ready = self.connected and free
+        if ready != self.ready:
+            self.ready = ready
+            Connection.changes += 1
 
     def text(self, packet: bytes) -> None:
         """Send a packet of text."""

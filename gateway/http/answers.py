@@ -4,7 +4,6 @@ The answers are made where they belong, as they are sent often and cost less wit
 Tests hold the fields together.
 """
 
-from datetime import datetime
 from typing import Annotated, Literal
 
 import msgspec
@@ -12,6 +11,7 @@ from msgspec import UNSET, Meta, UnsetType
 
 from buildfeed.activity import Priority, Script, Source, Status
 from buildfeed.names import Name
+from buildfeed.times import Moment
 
 
 class BuildAnswer(msgspec.Struct, frozen=True, kw_only=True):
@@ -38,11 +38,12 @@ class BuildAnswer(msgspec.Struct, frozen=True, kw_only=True):
     stoppedBy: str | None  # noqa: N815 - as it is written
     ahead: int | None
     lost: bool
-    published: datetime
-    queued: datetime | None
-    notBefore: datetime | None  # noqa: N815
-    started: datetime | None
-    ended: datetime | None
+    published: Moment
+    queued: Moment | None
+    notBefore: Moment | None  # noqa: N815
+    started: Moment | None
+    ended: Moment | None
+    expectedEnd: Moment | None  # noqa: N815
     job: Name | UnsetType = UNSET
     parameters: dict[Name, str] | UnsetType = UNSET
     title: str | UnsetType = UNSET
@@ -60,6 +61,50 @@ class BuildsAnswer(msgspec.Struct, frozen=True):
 
     builds: list[BuildAnswer]
     next: str | None
+
+
+class JobAnswer(msgspec.Struct, frozen=True):
+    """A job that an online worker offers, with the names of its parameters."""
+
+    job: Name
+    parameters: list[Name]
+
+
+class ProjectAnswer(msgspec.Struct, frozen=True):
+    """A project: its newest build, and its builds of the last 30 days in figures."""
+
+    project: Name
+    newest: BuildAnswer | None
+    builds: int
+    succeeded: Annotated[float, Meta(ge=0, le=1)] | None
+    seconds: float | None
+    jobs: list[JobAnswer]
+
+
+class ProjectsAnswer(msgspec.Struct, frozen=True):
+    """A page of projects; `next` is the `after` of the next page."""
+
+    projects: list[ProjectAnswer]
+    next: Name | None
+
+
+class ErrorAnswer(msgspec.Struct, frozen=True):
+    """An error of a build, by its number."""
+
+    number: Annotated[int, Meta(ge=1)]
+    attempt: int
+    seq: int
+    worker: str | None
+    published: Moment
+    text: str
+    source: Source | UnsetType = UNSET
+
+
+class ErrorsAnswer(msgspec.Struct, frozen=True):
+    """A page of errors; `next` is the `after` of the next page."""
+
+    errors: list[ErrorAnswer]
+    next: int | None
 
 
 class WorkerAnswer(msgspec.Struct, frozen=True):
@@ -85,6 +130,112 @@ class OverviewAnswer(msgspec.Struct, frozen=True):
     dead: int | None
 
 
+class KeyAnswer(msgspec.Struct, frozen=True):
+    """A build by its names."""
+
+    project: Name
+    build: Name
+
+
+class OwnJobAnswer(msgspec.Struct, frozen=True):
+    """A job by its names."""
+
+    project: Name
+    job: Name
+
+
+class CrewAnswer(msgspec.Struct, frozen=True):
+    """A worker with what it runs and offers: of either the first ones that one may know of."""
+
+    worker: str
+    online: bool
+    running: int
+    slots: int
+    lag_ms: int
+    builds: list[KeyAnswer]
+    jobs: list[OwnJobAnswer]
+    offered: int
+    pretends: bool
+
+
+class ProcessAnswer(msgspec.Struct, frozen=True):
+    """A gateway process: lags in milliseconds, counts since it started."""
+
+    process: str
+    ready: bool
+    broker_up: bool
+    broker_lag_ms: float
+    recorder_lag_ms: float
+    loop_lag_ms: float
+    started: float
+    memory: int
+    connections: int
+    watchers: dict[str, int]
+    stuck: int
+    sent: int
+    merged: int
+    received: int
+    refused: int
+    starts: dict[str, int]
+    stops: dict[str, int]
+    connections_refused: dict[str, int]
+    limits_reached: dict[str, int]
+    failed_sign_ins: dict[str, int]
+
+
+class OperationsAnswer(msgspec.Struct, frozen=True):
+    """Builds that wait and run, the workers, the queues of the broker and the gateways."""
+
+    queued: dict[Priority, int]
+    delayed: int
+    oldest_seconds: float
+    running: int
+    lost: int
+    retaken: int
+    workers: list[CrewAnswer]
+    dead: int | None
+    queues: dict[str, int] | None
+    processes: list[ProcessAnswer]
+
+
+class DeadLetterAnswer(msgspec.Struct, frozen=True):
+    """A start that was given up; one that is not `retryable` is no start at all."""
+
+    project: str
+    build: str
+    retryable: bool
+    reason: str
+    attempts: int | None
+    died: Moment | None
+    by: str | None
+    job: Name | None
+
+
+class DeadLettersAnswer(msgspec.Struct, frozen=True):
+    """The dead letters, oldest first; `kept`: whether this broker keeps any."""
+
+    kept: bool
+    letters: list[DeadLetterAnswer]
+    hidden: int
+    more: bool
+
+
+class OfferAnswer(msgspec.Struct, frozen=True):
+    """A job of a project, and the names of its parameters."""
+
+    project: Name
+    job: Name
+    parameters: list[Name]
+
+
+class JobsAnswer(msgspec.Struct, frozen=True):
+    """The jobs that workers offer; `scripts`: whether there are workers of fake builds too."""
+
+    jobs: list[OfferAnswer]
+    scripts: bool
+    more: bool
+
+
 class SessionAnswer(msgspec.Struct, frozen=True):
     """Who one is, what one may do, and the address that one is seen at.
 
@@ -94,7 +245,7 @@ class SessionAnswer(msgspec.Struct, frozen=True):
     name: str
     anonymous: bool
     grants: list[str]
-    expires: datetime | None
+    expires: Moment | None
     reason: str | None
     address: str
     provider: str | None
@@ -105,7 +256,7 @@ class ShareAnswer(msgspec.Struct, frozen=True):
 
     url: str
     name: str
-    expires: datetime | None
+    expires: Moment | None
 
 
 class AddressAnswer(msgspec.Struct, frozen=True):

@@ -13,11 +13,9 @@ from starlette.routing import BaseRoute, Route
 
 from buildfeed.activity import MEDIA_TYPE
 from buildfeed.board import BuildState
-from buildfeed.grants import Area, Grant
-from buildfeed.topics import KINDS, Topic
+from buildfeed.topics import KINDS
 from gateway import http_connection
 from gateway.access import principal
-from gateway.access.principal import Principal, not_signed_in
 from gateway.access.proxies import owner
 from gateway.commands.admission import Caller
 from gateway.commands.commands import Commands
@@ -26,7 +24,7 @@ from gateway.drain import Drain
 from gateway.http import collection, requests
 from gateway.http.audited import audited
 from gateway.http.links import Links
-from gateway.http.requests import MAX_BODY_BYTES, ActivitiesRequest, Kinds
+from gateway.http.requests import MAX_BODY_BYTES, ActivitiesRequest
 from gateway.problems import Problem, unknown_build
 from gateway.queries.builds import Builds
 from gateway.queries.listing import ListRequest
@@ -107,7 +105,7 @@ class Api:
         who = principal.of(request.scope)
         requests.no_query(request.query_params.multi_items())
         if build == "latest":
-            _need_to_read(who)
+            who.need_to_read()
             state = await self._builds.latest(project, who.grants.selection)
         else:
             who.need_to_see(project, build)
@@ -119,7 +117,7 @@ class Api:
     async def list_builds(self, request: Request) -> Response:
         """200 and `{"builds": [...], "next": cursor or null}`, newest first."""
         who = principal.of(request.scope)
-        _need_to_read(who)
+        who.need_to_read()
         query = requests.query(request.query_params.multi_items(), ListRequest)
         page, cursor = await self._builds.newest(query, who.grants.selection)
         body = {"builds": [self._live.body(state) for state in page], "next": cursor}
@@ -129,9 +127,10 @@ class Api:
         """200 and the activities of a build, oldest first: a collection, or a page of it."""
         project, build = self._named(request)
         who = principal.of(request.scope)
-        who.need_to_see(project, build)
-        kinds, parameters = requests.kinds(request.query_params.multi_items())
-        kinds = _readable(who, project, build, kinds)
+        asked, parameters = requests.kinds(request.query_params.multi_items())
+        every = asked or tuple(KINDS)
+        readable = who.readable(project, build, every)
+        kinds = asked if readable == every else readable
         wanted = requests.query(parameters, ActivitiesRequest)
         url = self._links.here(request)
         if await self._builds.find(project, build) is None:
@@ -154,24 +153,6 @@ class Api:
         self, state: BuildState, status: HTTPStatus, headers: dict[str, str] | None = None
     ) -> Response:
         return _json(self._live.body(state), status, headers)
-
-
-def _need_to_read(who: Principal) -> None:
-    """Return if one may read anything; raises Problem for somebody who is not signed in."""
-    if who.anonymous and not who.grants.areas("read"):
-        raise not_signed_in(who.why)
-
-
-def _readable(who: Principal, project: str, build: str, asked: Kinds) -> Kinds:
-    """Return those of the kinds that are asked for that one may read; none stands for all.
-
-    Raises Problem when one may read none of them.
-    """
-    kinds = asked or tuple(KINDS)
-    readable = tuple(kind for kind in kinds if who.grants.reads(Topic(project, build, kind)))
-    if not readable:
-        raise who.refused(Grant("read", Area(project, build, kinds[0])))
-    return asked if readable == kinds else readable
 
 
 @contextmanager

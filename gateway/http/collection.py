@@ -1,12 +1,37 @@
 """The activities of a build as Activity Streams 2.0 collections (core §5). Pure."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
+from msgspec import UNSET, UnsetType
+
+from buildfeed.activity import Activity
 
 CONTEXT = "https://www.w3.org/ns/activitystreams"
 PAGE = 100
+
+
+class Collection(msgspec.Struct, frozen=True, kw_only=True):
+    """The activities of a build: how many, and where their pages begin."""
+
+    context: str = msgspec.field(name="@context")
+    id: str
+    type: Literal["OrderedCollection"]
+    totalItems: int  # noqa: N815 - as it is written
+    first: str
+
+
+class CollectionPage(msgspec.Struct, frozen=True, kw_only=True):
+    """Up to 100 of them, oldest first; the last page has no `next`."""
+
+    context: str = msgspec.field(name="@context")
+    id: str
+    type: Literal["OrderedCollectionPage"]
+    partOf: str  # noqa: N815
+    totalItems: int  # noqa: N815
+    orderedItems: list[Activity]  # noqa: N815
+    next: str | UnsetType = UNSET
 
 
 def collection(url: str, total: int, kinds: Sequence[str] = ()) -> dict[str, Any]:

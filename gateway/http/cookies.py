@@ -1,6 +1,7 @@
 """Cookies of sessions, links and sign-ins; and whether they may travel at all."""
 
 from http import HTTPStatus
+from typing import Final
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -9,6 +10,14 @@ from gateway.access.anonymous import is_loopback
 from gateway.access.credentials import PLAIN_COOKIE, PLAIN_LINK, SECURE_COOKIE, SECURE_LINK
 from gateway.http.links import Links
 from gateway.problems import Problem
+
+SESSION: Final = "session"
+PLAIN_SESSION: Final = "sessionOnLoopback"
+OF_SESSIONS: Final = {
+    SESSION: (SECURE_COOKIE, "The cookie of a session, by https."),
+    PLAIN_SESSION: (PLAIN_COOKIE, "The cookie of a session by http, on the loopback alone."),
+}
+"""The cookies of a session with where they are used, by their names in our descriptions."""
 
 
 def is_secure(links: Links, request: Request) -> bool:

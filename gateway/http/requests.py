@@ -17,6 +17,8 @@ from gateway.problems import Problem
 
 MAX_BODY_BYTES: Final = 16 * 1024
 MAX_WAIT_SECONDS: Final = 600
+KEY: Final = r"^[\x21-\x7e]{1,200}$"
+"""An `Idempotency-Key`: 1 to 200 visible characters of ASCII."""
 
 Kinds = tuple[str, ...]
 
@@ -106,14 +108,17 @@ def name(what: str, text: str) -> str:
 
 
 def wait_seconds(prefer: str) -> float:
-    """Return the seconds of `Prefer: wait=N` (RFC 7240 §4.3), at most 600; 0 when not asked."""
+    """Return the seconds of `Prefer: wait=N` (RFC 7240 §4.3), at most MAX_WAIT_SECONDS.
+
+    They are 0 when not asked for.
+    """
     found = re.search(r"(?:^|[,;\s])wait\s*=\s*\"?(\d{1,6})", prefer, re.IGNORECASE)
     return float(min(int(found[1]), MAX_WAIT_SECONDS)) if found else 0.0
 
 
 def idempotency_key(header: str | None) -> str | None:
     """Return the key, None when there is none; raise Problem 400 unless 1 to 200 visible ASCII."""
-    if header is None or re.fullmatch(r"[\x21-\x7e]{1,200}", header):
+    if header is None or re.fullmatch(KEY, header):
         return header
     detail = "An Idempotency-Key is 1 to 200 visible ASCII characters without spaces."
     raise Problem(HTTPStatus.BAD_REQUEST, "bad-key", detail)

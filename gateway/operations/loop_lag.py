@@ -10,7 +10,7 @@ WINDOW_SECONDS: Final = 15.0
 HANG_SECONDS: Final = 10
 """Seconds without a turn of the event loop after which a process is replaced."""
 
-_ARMED_FOR: Final = 0.1
+_ARMED_FOR: Final = 0.25
 """Part of that time after which the alarm is set anew, which costs a thread: a hang may be found
 so much earlier."""
 

@@ -5,6 +5,7 @@ from collections.abc import Collection, Coroutine
 from itertools import chain
 from typing import Any
 
+from buildfeed.activity import Activity
 from buildfeed.board import BuildState
 from buildfeed.history.store import Store
 from buildfeed.selection import Selection
@@ -58,8 +59,12 @@ class Builds:
         newest, _ = await self.newest(ListRequest(project=project, limit=1), selection)
         return newest[0] if newest else None
 
-    async def newest_ended(self, project: str, selection: Selection) -> BuildState | None:
+    async def newest_ended(
+        self, project: str, selection: Selection, job: str | None = None
+    ) -> BuildState | None:
         """Return the newest build of a project in a selection that has ended, None if none has.
+
+        Of a `job` if one is named.
 
         History is asked only where it knows more than the board.
         """
@@ -69,9 +74,13 @@ class Builds:
         recorded: list[BuildState] = []
         if not self._live.board.complete:
             recorded = await answered(
-                self._store.newest, limit=1, project=project, selection=within, ended=True
+                self._store.newest, limit=1, project=project, selection=within, ended=True, job=job
             )
-        known = (state for state in self._live.board.ended() if state.key in within)
+        known = (
+            state
+            for state in self._live.board.ended()
+            if state.key in within and job in (None, state.newest.object.job)
+        )
         newest, _ = listing.page(recorded, known, ListRequest(project=project, limit=1))
         return newest[0] if newest else None
 
@@ -88,6 +97,12 @@ class Builds:
         """
         read = self._store.activities
         return await answered(read, project, build, kinds, after=after, limit=limit)
+
+    async def errors(
+        self, project: str, build: str, after: int, most: int
+    ) -> list[tuple[int, Activity]]:
+        """Return errors of a build and their numbers: see `RecordedErrors.page`."""
+        return await answered(self._store.errors().page, project, build, after=after, most=most)
 
     async def ended(
         self, state: BuildState, seconds: float, *leaving: Coroutine[Any, Any, None]

@@ -13,6 +13,7 @@ import logging
 from buildfeed.board import MAX_UNFINISHED, BuildState
 from buildfeed.errors import HistoryUnavailable
 from buildfeed.history.store import Store
+from gateway.state.durations import LAST, Job
 from gateway.state.live import Live
 
 POLL_SECONDS = 3.0
@@ -97,6 +98,13 @@ class CatchUp:
             self._live.unverified.discard(key)
         # Without it a server that was demoted would be read for ever, and starts would be refused.
         await asyncio.to_thread(self._store.check)
+        wanted = self._live.durations.take_wanted()
+        self._live.learn(await asyncio.to_thread(self._durations, wanted))
+
+    def _durations(self, jobs: list[Job]) -> dict[Job, list[tuple[str, float]]]:
+        """Return what history has of the durations of jobs."""
+        statistics = self._store.statistics()
+        return {job: statistics.durations(*job, LAST) for job in jobs}
 
     def _ask(self) -> tuple[object, list[BuildState], int | None]:
         """Return which history it is, what changed in it, and the number of the last change.

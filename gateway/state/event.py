@@ -27,7 +27,7 @@ class Event(msgspec.Struct, frozen=True):
     While it waits for a slow watcher, a newer event of the same `subject` replaces it. None when
     nothing replaces it. One that is `passing` is replaced also where nobody is slow, within a frame
     (see `transports.pacing`): a state of progress, but no error, beginning or ending. A `feed` that
-    is passing tells no news: it may wait for other events to leave with.
+    is passing tells no news: it may wait longer for other events to leave with.
     """
 
     name: str

@@ -1,6 +1,7 @@
 """The bodies of the events `build` and `log`, as watchers get them. Pure."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
+from functools import lru_cache
 from typing import Any, TypeVar
 
 import msgspec
@@ -8,16 +9,25 @@ from msgspec import UNSET, UnsetType
 
 from buildfeed.activity import Activity, Build, timestamp
 from buildfeed.board import BuildState
+from buildfeed.times import LAST_YEAR
 
 Body = dict[str, Any]
 T = TypeVar("T")
 
 
-def build_body(state: BuildState, kind: str, *, ahead: int | None, lost: bool) -> Body:
+def build_body(
+    state: BuildState,
+    kind: str,
+    *,
+    ahead: int | None,
+    lost: bool,
+    seconds: float | None = None,
+) -> Body:
     """Return the event that shows `state` after an activity of `kind`.
 
     `ahead` is the number of queued builds before it, None once it runs; `lost` says that its worker
-    is offline. What only builds of commands have is left out where a build has none.
+    is offline. It is expected to take so many `seconds`, None where nobody knows. What only builds
+    of commands have is left out where a build has none.
     """
     newest = state.newest
     build = newest.object
@@ -45,6 +55,7 @@ def build_body(state: BuildState, kind: str, *, ahead: int | None, lost: bool) -
         "notBefore": _time(build.not_before),
         "started": _time(build.start_time),
         "ended": _time(build.end_time),
+        "expectedEnd": None if seconds is None else _expected_end(build, seconds),
     }
     return body | {key: value for key, value in _of_commands(newest, build) if value is not UNSET}
 
@@ -80,6 +91,25 @@ def log_body(activity: Activity) -> Body:
     if activity.offset is not UNSET:
         body["offset"] = activity.offset
     return body
+
+
+def _expected_end(build: Build, seconds: float) -> str | None:
+    """Return when a build probably ends, which may be past.
+
+    None unless it runs, and where that is after the years that times have.
+    """
+    if build.status != "running" or isinstance(build.start_time, UnsetType):
+        return None
+    return _later(build.start_time, seconds)
+
+
+@lru_cache(maxsize=4096)  # it is in every event of a build, and stays the same
+def _later(moment: datetime, seconds: float) -> str | None:
+    try:
+        later = moment + timedelta(seconds=seconds)
+    except OverflowError:
+        return None
+    return timestamp(later) if later.year <= LAST_YEAR else None
 
 
 def _given(value: T | UnsetType) -> T | None:

@@ -7,7 +7,7 @@ in the queue and the silence of workers depend on time alone, and change in `ref
 Pure but for the callbacks and the clock it is given; used from the event loop only.
 """
 
-from collections.abc import Callable, Container, Iterable
+from collections.abc import Callable, Container, Iterable, Mapping
 from datetime import datetime
 from functools import partial
 from typing import Final
@@ -19,9 +19,11 @@ from buildfeed.presence import Presence
 from buildfeed.selection import Selection
 from buildfeed.topics import KINDS, Topic
 from gateway.state.changes import Changes
+from gateway.state.durations import Durations, Job, job_of
 from gateway.state.event import BUILD, LOG, Event
 from gateway.state.event_bodies import Body, build_body, log_body
 from gateway.state.hub import Hub
+from gateway.state.offers import Offers, offers
 from gateway.state.places import Places
 from gateway.state.recorder_lag import RecorderLag
 from gateway.state.roster import Roster
@@ -40,6 +42,7 @@ class Live:
         self.board = Board()
         self.hub = Hub()
         self.changes = Changes()
+        self.durations = Durations()
         self._roster = Roster()
         self._send = send
         self._now = now
@@ -83,9 +86,8 @@ class Live:
             self.changes.add(key)
             watchers = self.hub.watchers(Topic(*build.key, kind.name))
             if watchers:
-                body = partial(self.body, state, kind.name)
-                if not kind.passing:
-                    body = partial(dict, body())  # its place in the queue is that of now
+                passing = partial(self.body, state, kind.name)
+                body = passing if kind.passing else self._body_of_now(state, kind.name)
                 self._send(Event(BUILD, body, watchers, state.key, kind.passing))
         return state
 
@@ -111,6 +113,15 @@ class Live:
     def history_replaced(self) -> None:
         """Take note that history is another than before: what was missing there never comes."""
         self._recorder_lag = RecorderLag()
+        self.durations = Durations()
+
+    def learn(self, found: Mapping[Job, Iterable[tuple[str, float]]]) -> None:
+        """Take the durations that history has of jobs: their builds have an expected end now."""
+        known = {job for job, durations in found.items() if self.durations.learn(job, durations)}
+        for state in self.board.unfinished() if known else ():
+            build = state.newest.object
+            if build.status == "running" and job_of(build) in known:
+                self._push(state)
 
     def reconnected(self) -> None:
         """Count the silence of workers from now on: before, no worker could be heard."""
@@ -138,8 +149,7 @@ class Live:
 
     def body(self, state: BuildState, kind: str | None = None) -> Body:
         """Return the body of the `build` event, after an activity of `kind` (default: newest)."""
-        ahead, lost = self._places.of(state), state.key in self._lost
-        return build_body(state, kind or state.newest.kind, ahead=ahead, lost=lost)
+        return self._body_of_now(state, kind or state.newest.kind)()
 
     def on_board(self, selection: Selection) -> tuple[list[BuildState], list[BuildState]]:
         """Return the unfinished and the ended builds of a selection, in no order."""
@@ -178,6 +188,10 @@ class Live:
         """Return the jobs of a project that online workers offer, None while none is known."""
         return self._roster.jobs(project, self._now())
 
+    def offers(self, is_for: Callable[[str], bool]) -> Offers:
+        """Return what online workers offer of the projects that `is_for` is true for."""
+        return offers((each for each, online in self.workers() if online), is_for)
+
     def when_ended(self, key: Key, callback: Callable[[BuildState], None]) -> Callable[[], None]:
         """Call `callback` once when the build ends; return a function that cancels that."""
         self._ended_callbacks.setdefault(key, []).append(callback)
@@ -203,6 +217,7 @@ class Live:
         else:
             self._lost.discard(key)
         if build.ended:
+            self.durations.note(build)
             for callback in self._ended_callbacks.pop(key, []):
                 callback(state)
 
@@ -212,7 +227,15 @@ class Live:
     def _push(self, state: BuildState) -> None:
         self.changes.add(state.key)
         if watchers := self.hub.watchers_of_build(*state.key):
-            self._send(Event(BUILD, partial(dict, self.body(state)), watchers, state.key))
+            body = self._body_of_now(state, state.newest.kind)
+            self._send(Event(BUILD, body, watchers, state.key))
+
+    def _body_of_now(self, state: BuildState, kind: str) -> Callable[[], Body]:
+        """Return what makes the body of an event, with the place in the queue that is of now."""
+        ahead, lost = self._places.of(state), state.key in self._lost
+        build = state.newest.object
+        seconds = self.durations.seconds(build) if build.status == "running" else None
+        return partial(build_body, state, kind, ahead=ahead, lost=lost, seconds=seconds)
 
     def _look_at(self, worker: str) -> None:
         """Notice that the builds of a worker are lost, or found again."""

@@ -10,6 +10,7 @@ from msgspec import UNSET
 from buildfeed.activity import Key, Priority
 from buildfeed.board import BuildState
 from buildfeed.presence import Presence
+from gateway.state.crew import Member, crew
 
 
 class WorkerLoad(msgspec.Struct, frozen=True):
@@ -73,17 +74,13 @@ def overview(
     now: datetime,
     lost: Container[Key] = frozenset(),
 ) -> Overview:
-    """Return the overview at `now` of `unfinished` builds and of `workers`, online or not.
-
-    A worker that runs a build counts as online before its first presence is heard, unless the build
-    is `lost`.
-    """
+    """Return the overview at `now` of `unfinished` builds and of `workers`, as in `crew`."""
     queued: dict[Priority, int] = {"high": 0, "normal": 0}
-    running: dict[str, set[Key]] = {}
-    gone: dict[str, set[Key]] = {}
+    builds = list(unfinished)
+    members = crew(builds, workers, lost)
     oldest, delayed, retaken = now, 0, 0
-    for state in unfinished:
-        build, worker = state.newest.object, state.newest.worker
+    for state in builds:
+        build = state.newest.object
         retaken += build.attempt > 1
         if build.status == "queued" and build.is_delayed(now):
             delayed += 1
@@ -91,27 +88,21 @@ def overview(
             queued[build.priority] += 1
             if build.due_time is not UNSET:
                 oldest = min(oldest, build.due_time)
-        elif worker is not None:
-            where = gone if state.key in lost else running
-            where.setdefault(worker, set()).add(state.key)
-    said = {presence.worker: (presence, online) for presence, online in workers}
-    for worker, (presence, online) in said.items():
-        if online:
-            running.setdefault(worker, set()).update(each.key for each in presence.builds)
-    unheard = {worker: (Presence(worker, "offline"), False) for worker in gone}
-    unheard |= {worker: (Presence(worker, "online"), True) for worker in running}
-    runs, held = set[Key]().union(*running.values()), {**gone}
-    for worker, keys in running.items():
-        held[worker] = held.get(worker, set()) | keys
+    runs = frozenset[Key]().union(*(each.runs for each in members))
     return Overview(
         queued=queued,
         delayed=delayed,
         oldest_seconds=(now - oldest).total_seconds(),
         running=len(runs),
-        lost=len(set[Key]().union(*gone.values()) - runs),
+        lost=len(frozenset[Key]().union(*(each.lost for each in members)) - runs),
         retaken=retaken,
-        workers=[
-            WorkerLoad(worker, online, len(held.get(worker, ())), presence.slots, presence.lag_ms)
-            for worker, (presence, online) in sorted({**unheard, **said}.items())
-        ],
+        workers=[load(each) for each in members],
+    )
+
+
+def load(member: Member) -> WorkerLoad:
+    """Return a worker in figures."""
+    said = member.presence
+    return WorkerLoad(
+        said.worker, member.online, len(member.held), slots=said.slots, lag_ms=said.lag_ms
     )

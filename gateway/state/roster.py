@@ -92,8 +92,11 @@ class Roster:
         return [(each, not self.lost(each.worker, now)) for each in self._presence.values()]
 
     def jobs(self, project: str, now: float) -> set[str] | None:
-        """Return the jobs of a project that online workers offer, None while none is known."""
-        offers = [each.jobs for each, online in self.workers(now) if online]
+        """Return the jobs of a project that online workers offer, None while none is known.
+
+        A runner without a slot takes no start.
+        """
+        offers = [each.jobs for each, online in self.workers(now) if online and each.slots]
         if not offers:
             return None
         return {

@@ -23,8 +23,10 @@ from gateway.state.event_bodies import Body
 from gateway.transports import batch
 from gateway.transports.backlog import Backlog, Backlogs
 from gateway.transports.batch import Encoded
+from gateway.transports.encoded import encoded
 from gateway.transports.pacing import Audience, Pacing
-from gateway.transports.transport import COMPANY_SECONDS, Newest
+from gateway.transports.ready import Ready
+from gateway.transports.transport import COMPANY_SECONDS, NEWS_SECONDS, Newest
 
 _PIECE_BYTES: Final = UNSENT_BYTES
 """Largest single write, in bytes. It bounds the data in a connection's transport, where no newer
@@ -51,6 +53,8 @@ class FanOut:
         self._start = start
         self._connections: dict[str, Connection] = {}
         self._audiences: dict[frozenset[str], Audience[Connection]] = {}
+        self._ready: dict[int, Ready] = {}
+        """By the `id` of the list of an audience, which stays as long as this entry."""
         self._turn: list[tuple[Event, Audience[Connection]]] = []
         """The events of this turn of the event loop."""
         self._pacing: Pacing[Connection] = Pacing(frame_seconds)
@@ -90,7 +94,7 @@ class FanOut:
                 audience.watchers.remove(connection)
         self._pacing.forget(connection)
         self._connections.pop(connection.sid, None)
-        self._audiences.clear()
+        self._forget_audiences()
         del self._merged[connection]
         self._backlogs.drop(connection)
         connection.holds = False
@@ -115,16 +119,21 @@ class FanOut:
 
     def deliver(self, event: Event) -> None:
         """Let an event be due to those of its watchers that are connected here."""
-        if event.watchers is None and event.passing:
-            if not self._held:
-                self._alone = self._loop.call_later(COMPANY_SECONDS, self._flush)
-            self._held = event
-            return
-        audience = self._everyone() if event.watchers is None else self._of(event.watchers)
-        if audience.watchers:
+        if event.watchers is None:
+            self._hold(event)
+        elif (audience := self._of(event.watchers)).watchers:
             if not self._turn:
                 self._loop.call_soon(self._flush)
             self._turn.append((event, audience))
+
+    def _hold(self, event: Event) -> None:
+        """Let a `feed` wait for another event to leave with, for a while."""
+        if not self._held or not event.passing:
+            if self._alone:
+                self._alone.cancel()
+            pause = COMPANY_SECONDS if event.passing else NEWS_SECONDS
+            self._alone = self._loop.call_later(pause, self._flush)
+        self._held = event
 
     def _of(self, watchers: frozenset[str]) -> Audience[Connection]:
         """Return the connections of `watchers` that are here.
@@ -134,11 +143,16 @@ class FanOut:
         audience = self._audiences.get(watchers)
         if audience is None:
             if len(self._audiences) == _MOST_AUDIENCES:
-                self._audiences.clear()
+                self._forget_audiences()
             connections = [self._connections[sid] for sid in self._connections.keys() & watchers]
             connections.sort(key=id)  # in the order of memory, which reads faster
             audience = self._audiences[watchers] = Audience(connections)
+            self._ready[id(connections)] = Ready(connections)
         return audience
+
+    def _forget_audiences(self) -> None:
+        self._audiences.clear()
+        self._ready.clear()
 
     def _everyone(self) -> Audience[Connection]:
         """Return all connections but those that hear apart how many states were merged for them.
@@ -162,19 +176,26 @@ class FanOut:
             self._alone.cancel()
             turn.append((self._held, self._everyone()))
             self._held = None
+        if len(turn) == 1 and self._pacing.quiet(now):  # nothing to sort out
+            event, audience = turn[0]
+            if alone := encoded(event, _frame):
+                self._hand(audience.watchers, [(event, alone)], self._pacing.free_at(now))
+            return
         frame = self._pacing.take(turn, now)
         self._wait_for(self._pacing.next_end)
         free_at = self._pacing.free_at(now)
-        encoded: dict[int, bytes] = {}
+        made: dict[int, bytes] = {}
         for connections, events in batch.alike(frame.due) if frame.due else ():
             latest = batch.newest(events) if self._pacing.merges else events
             texts = []
             for event in latest:
-                text = encoded.get(id(event))
+                text = made.get(id(event))
                 if text is None:
-                    text = encoded[id(event)] = _frame(event.name, event.body())
-                texts.append((event, text))
-            self._hand(connections, texts, free_at)
+                    text = made[id(event)] = encoded(event, _frame)
+                if text:
+                    texts.append((event, text))
+            if texts:
+                self._hand(connections, texts, free_at)
             self._merge(connections, len(events) - len(latest))
         for connections, merged in frame.merged:
             self._merge(connections, merged)
@@ -198,31 +219,47 @@ class FanOut:
         self._timer = None
         self._flush()
 
-    def _hand(
-        self, connections: Collection[Connection], due: list[Encoded], free_at: float
-    ) -> None:
+    def _hand(self, connections: list[Connection], due: list[Encoded], free_at: float) -> None:
         """Write the events that are due to all of `connections`.
 
         Mostly they are one piece. Of several, at most the rest of one waits in a connection's
         transport, a copy for each connection; the others wait in its backlog, which is bounded.
         """
+        ready = self._ready.get(id(connections))
         for piece in batch.pieces(due, _PIECE_BYTES):
-            self._hand_piece(connections, piece, free_at)
+            if ready and ready.descriptors:
+                self._write_piece(connections, ready.descriptors, piece)
+            else:
+                self._hand_piece(connections, piece)
+        for connection in connections:  # after the writes, for which watchers wait
+            connection.free_at = free_at
         self.sent += len(connections) * sum(event.name == BUILD for event, _ in due)
 
-    def _hand_piece(
-        self, connections: Collection[Connection], due: list[Encoded], free_at: float
+    def _write_piece(
+        self, connections: list[Connection], descriptors: list[int], due: list[Encoded]
     ) -> None:
-        text = due[0][1] if len(due) == 1 else b"".join(text for _, text in due)
+        """Write a piece to connections that are all ready."""
+        text = _joined(due)
+        size, write = len(text), os.write
+        for descriptor in descriptors:
+            try:
+                taken = write(descriptor, text)
+            except OSError:
+                taken = 0
+            if taken != size:  # full, or closed: the transport handles both
+                connection = connections[descriptors.index(descriptor)]
+                connection.transport.write(text[taken:])
+
+    def _hand_piece(self, connections: list[Connection], due: list[Encoded]) -> None:
+        text = _joined(due)
         size = len(text)
         for connection in connections:
-            connection.free_at = free_at
             if connection.ready:
                 try:
                     taken = os.write(connection.fd, text)
                 except OSError:
                     taken = 0
-                if taken != size:  # full, or closed: the transport handles both
+                if taken != size:  # as above
                     connection.transport.write(text[taken:])
             elif connection.connected and not connection.closing:
                 for event, part in due:
@@ -296,6 +333,10 @@ class FanOut:
         if body and self.has(sid):
             event = Event(BUILD, lambda: body, frozenset([sid]), key)
             self._hand([connection], [(event, _frame(BUILD, body))], connection.free_at)
+
+
+def _joined(due: list[Encoded]) -> bytes:
+    return due[0][1] if len(due) == 1 else b"".join(text for _, text in due)
 
 
 def _frame(name: str, body: Body) -> bytes:

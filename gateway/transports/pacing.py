@@ -114,14 +114,21 @@ class Pacing(Generic[W]):
         self._grain = seconds / _GRAINS
         self.merges = seconds > 0
         """Whether a state of progress replaces the last one of the same build."""
+        self._last_end = 0.0
+        """When nobody is in a frame any more."""
         self._frames: dict[float, Frame[W]] = {}
         """Frames that have something due, by their ends."""
 
     def free_at(self, now: float) -> float:
-        """Return when the frame of a watcher ends that is written `now`."""
+        """Begin a frame for watchers that are written `now`; return when it ends."""
         if not self._seconds:
             return 0.0
-        return math.ceil((now + self._seconds) / self._grain) * self._grain
+        self._last_end = math.ceil((now + self._seconds) / self._grain) * self._grain
+        return self._last_end
+
+    def quiet(self, now: float) -> bool:
+        """Tell whether nobody is in a frame, and nothing waits for the end of one."""
+        return now >= self._last_end and not self._frames
 
     @property
     def next_end(self) -> float | None:

@@ -8,10 +8,11 @@ import asyncio
 import re
 from collections.abc import Callable
 from http import HTTPStatus
-from typing import Final, cast
+from typing import Final
 from urllib.parse import parse_qs
 
 from starlette.datastructures import Headers
+from starlette.requests import ClientDisconnect, Request
 from starlette.types import Receive, Scope, Send
 
 from gateway import http_connection
@@ -65,7 +66,7 @@ class PollingRequests:
         query = scope["query_string"].decode("latin-1")
         body = b""
         if scope["method"] == "POST":
-            body = await _body(receive, self._server.max_bytes)
+            body = await _body(Request(scope, receive), self._server.max_bytes)
         payload: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
         client = scope["client"][0] if scope.get("client") else ""
         headers = Headers(scope=scope)
@@ -136,17 +137,18 @@ def take(connection: Connection, body: bytes) -> None:
         raise Problem(HTTPStatus.BAD_REQUEST, "bad-packet", _BAD_PACKET) from exc
 
 
-async def _body(receive: Receive, most: int) -> bytes:
-    """Return the body of a request; raises Problem when it has more than `most` bytes."""
+async def _body(request: Request, most: int) -> bytes:
+    """Return the body of a request; raises Problem when it is over `most` bytes, or ends early."""
     body = b""
-    while True:
-        message = await receive()
-        body += cast(bytes, message.get("body", b""))
-        if len(body) > most:
-            detail = f"A payload has {most} bytes at most."
-            raise Problem(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "too-large", detail)
-        if not message.get("more_body"):
-            return body
+    try:
+        async for chunk in request.stream():
+            body += chunk
+            if len(body) > most:
+                detail = f"A payload has {most} bytes at most."
+                raise Problem(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "too-large", detail)
+    except ClientDisconnect as exc:
+        raise Problem(HTTPStatus.BAD_REQUEST, "bad-packet", "The body ended early.") from exc
+    return body
 
 
 async def _answer(send: Send, payload: bytes) -> None:

@@ -27,10 +27,11 @@ from gateway.state.event import BUILD, FEED, Event, Subject
 from gateway.state.event_bodies import Body
 from gateway.state.live import Live
 from gateway.transports.backlog import Backlog, Backlogs
+from gateway.transports.encoded import encoded
 from gateway.transports.event_ids import EventIds
 from gateway.transports.sse_stream import Stream
 from gateway.transports.subscriptions import checked, narrowed
-from gateway.transports.transport import COMPANY_SECONDS, Newest
+from gateway.transports.transport import COMPANY_SECONDS, NEWS_SECONDS, Newest
 
 PING_SECONDS: Final = 15.0
 CHECK_SECONDS: Final = 1.0
@@ -104,10 +105,12 @@ class SseTransport:
             for stream in self._streams.values():
                 if stream.greeted:
                     stream.backlog.owe(FEED)
-            pause = COMPANY_SECONDS if event.passing else 0
+            pause = COMPANY_SECONDS if event.passing else NEWS_SECONDS
             asyncio.get_running_loop().call_later(pause, self._wake_all)
         elif self._streams and (mine := self._streams.keys() & event.watchers):
-            text = _message(event.name, event.body())
+            text = encoded(event, _message)
+            if not text:
+                return
             for sid in mine:
                 stream = self._streams[sid]
                 if event.subject is None:

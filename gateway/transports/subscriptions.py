@@ -1,22 +1,19 @@
 """Subscriptions: the filters of each watcher over socket.io, by WebSocket or polling."""
 
 from collections.abc import Awaitable, Collection, Sequence
-from typing import Final, TypeVar
+from typing import TypeVar
 
 from buildfeed.activity import Key
 from buildfeed.board import BuildState
 from buildfeed.errors import InvalidFilter
 from buildfeed.grants import Area, Grant
-from buildfeed.topics import Filter, watchable
+from buildfeed.topics import MAX_FILTERS, Filter, watchable
 from gateway.access.principal import Principal, not_signed_in
 from gateway.problems import Problem
 from gateway.queries.snapshot import Snapshot
 from gateway.queries.snapshot_page import START, Cursor, InvalidCursor
 from gateway.state.event_bodies import Body
 from gateway.state.live import Live
-
-MAX_FILTERS: Final = 100
-"""Filters that one watcher may have."""
 
 T = TypeVar("T")
 C = TypeVar("C", bound=Collection[Filter])

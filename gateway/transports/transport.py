@@ -21,6 +21,9 @@ COMPANY_SECONDS: Final = 0.5
 """How long a `feed` without news waits for another event to leave with. A write of its own would
 begin a frame, and an event that comes a moment later would wait for its end."""
 
+NEWS_SECONDS: Final = 0.1
+"""The same for a `feed` with news: nobody notices a wait as short as this."""
+
 
 class Transport(Protocol):
     """A transport, as the gateway uses it. Used from the event loop only."""

@@ -1,13 +1,25 @@
 """Fixtures of the contract tests."""
 
 import secrets
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
+from functools import partial
+from pathlib import Path
 from typing import Any
 
+import pika
 import pytest
 
+from buildfeed.broker.amqp.topology import BUILDS, BUILDS_HIGH, assert_topology
+from buildfeed.broker.local.rabbitmq import PrivateRabbitMQ
+from buildfeed.history.recorder import Recorder
+from buildfeed.history.store import Store
+from buildfeed.worker.queues.amqp import AmqpQueue
+from buildfeed.worker.queues.embedded import EmbeddedQueue
+from buildfeed.worker.queues.past import Past
 from support.brokers import Broker, Embedded, Mosquitto, RabbitMQ
 from support.peers import Client, Connect, Proxy, Script, ScriptedBroker, StartScript
+from support.work_site import Site
+from support.workshop import Watcher
 
 
 @pytest.fixture(scope="session")
@@ -80,3 +92,39 @@ def scripted() -> Iterator[StartScript]:
     yield start
     for broker in brokers:
         broker.end()
+
+
+@pytest.fixture
+def embedded_site(embedded: Any, tmp_path: Path, eventually: Callable[..., None]) -> Iterator[Site]:
+    database_url = f"sqlite:///{tmp_path / 'history.db'}"
+    store = Store(database_url)
+    recorder = Recorder(store, embedded.url, recorder_id=None)
+    recorder.start()
+    eventually(lambda: recorder.up)  # else nobody may hear a start
+    make_queue = partial(EmbeddedQueue, embedded.url, store.offered, Past(store.get))
+    yield Site(embedded.url, make_queue, store, database_url=database_url)
+    recorder.stop()
+    store.close()
+
+
+@pytest.fixture
+def rabbitmq_site(rabbitmq: PrivateRabbitMQ) -> Site:
+    with pika.BlockingConnection(pika.URLParameters(rabbitmq.amqp_url)) as connection:
+        channel = connection.channel()
+        assert_topology(channel)
+        channel.queue_purge(BUILDS)
+        channel.queue_purge(BUILDS_HIGH)
+    make_queue = partial(AmqpQueue, rabbitmq.amqp_url)
+    return Site(rabbitmq.mqtt_url, make_queue, amqp_url=rabbitmq.amqp_url)
+
+
+@pytest.fixture(params=["embedded", "rabbitmq"])
+def site(request: pytest.FixtureRequest) -> Site:
+    found: Site = request.getfixturevalue(f"{request.param}_site")
+    return found
+
+
+@pytest.fixture
+async def watcher(site: Site) -> AsyncIterator[Watcher]:
+    async with Watcher(site.mqtt_url) as watcher:
+        yield watcher

@@ -3,113 +3,23 @@
 import asyncio
 import signal
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import AbstractAsyncContextManager
-from functools import partial
-from pathlib import Path
-from typing import Any
 
-import pika
 import pytest
 from msgspec import UNSET
 from msgspec.structs import replace
 
-from buildfeed.activity import Activity, Script
-from buildfeed.broker.amqp.topology import BUILDS, BUILDS_HIGH, assert_topology
-from buildfeed.broker.local.rabbitmq import PrivateRabbitMQ
-from buildfeed.history.recorder import Recorder
-from buildfeed.history.store import Store
+from buildfeed.activity import Script
 from buildfeed.presence import Presence
-from buildfeed.worker.queues.amqp import AmqpQueue
-from buildfeed.worker.queues.embedded import EmbeddedQueue
-from buildfeed.worker.queues.past import Past
+from support.work_site import Site
 from support.workshop import (
     LONG,
-    RunningWorker,
     Watcher,
-    WorkerProcess,
     by_another,
     most_at_a_time,
     start,
     stop,
     until,
-    worker,
 )
-
-
-class Site:
-    """A broker, and where its workers get their starts."""
-
-    def __init__(
-        self,
-        mqtt_url: str,
-        make_queue: Callable[..., AmqpQueue | EmbeddedQueue],
-        store: Store | None = None,
-        **options: object,
-    ) -> None:
-        self.mqtt_url = mqtt_url
-        self._make_queue = make_queue
-        self.store = store
-        self._options = options
-
-    async def until_its_next_attempt_is_2(self, build: Activity) -> None:
-        """Wait until the history has the first attempt, when starts come from there."""
-        key = build.object.project, build.object.build
-        if store := self.store:
-            await until(lambda: (state := store.get(*key)) and state.newest.object.attempt == 1)
-
-    def work(self, **options: Any) -> AbstractAsyncContextManager[RunningWorker]:
-        return worker(self.mqtt_url, self._make_queue, **options)
-
-    async def ask_again(self, build: Activity, watcher: Watcher) -> None:
-        """Have `build` built by a worker that looks for what it missed, where starts may be missed.
-
-        What else it was to find it has found, too, when `build` has ended.
-        """
-        if self.store:
-            self.store.append([build])
-        else:
-            await watcher.send(build)
-        await watcher.until_ended(build)
-
-    def process(self) -> WorkerProcess:
-        return WorkerProcess(mqtt_url=self.mqtt_url, **self._options)
-
-
-@pytest.fixture
-def embedded_site(embedded: Any, tmp_path: Path, eventually: Callable[..., None]) -> Iterator[Site]:
-    database_url = f"sqlite:///{tmp_path / 'history.db'}"
-    store = Store(database_url)
-    recorder = Recorder(store, embedded.url, recorder_id=None)
-    recorder.start()
-    eventually(lambda: recorder.up)  # else nobody may hear a start
-    make_queue = partial(EmbeddedQueue, embedded.url, store.offered, Past(store.get))
-    yield Site(embedded.url, make_queue, store, database_url=database_url)
-    recorder.stop()
-    store.close()
-
-
-@pytest.fixture
-def rabbitmq_site(rabbitmq: PrivateRabbitMQ) -> Site:
-    with pika.BlockingConnection(pika.URLParameters(rabbitmq.amqp_url)) as connection:
-        channel = connection.channel()
-        assert_topology(channel)
-        channel.queue_purge(BUILDS)
-        channel.queue_purge(BUILDS_HIGH)
-    make_queue = partial(AmqpQueue, rabbitmq.amqp_url)
-    return Site(rabbitmq.mqtt_url, make_queue, amqp_url=rabbitmq.amqp_url)
-
-
-@pytest.fixture(params=["embedded", "rabbitmq"])
-def site(request: pytest.FixtureRequest) -> Site:
-    found: Site = request.getfixturevalue(f"{request.param}_site")
-    return found
-
-
-@pytest.fixture
-async def watcher(site: Site) -> AsyncIterator[Watcher]:
-    async with Watcher(site.mqtt_url) as watcher:
-        yield watcher
 
 
 async def test_a_start_is_built_to_its_ending(site: Site, watcher: Watcher) -> None:

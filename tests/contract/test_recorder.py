@@ -1,14 +1,21 @@
 """The recorder without a durable session, on every broker."""
 
 import logging
+import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+from msgspec import UNSET
 
-from buildfeed.activity import Activity, encode, parse
+from buildfeed.activity import MAX_BYTES, Activity, encode, parse
 from buildfeed.broker.mqtt.link import Message
+from buildfeed.presence import Presence
+from buildfeed.presence import encode as encode_presence
+from buildfeed.topics import worker_status
 from support.brokers import Broker, RabbitMQ
+from support.builders import accept, ending, log
 from support.databases import OnPostgreSQL, SQLite
 from support.peers import Client, Connect
 from support.recording import Scene
@@ -42,6 +49,104 @@ def test_what_is_published_is_recorded(scene: Scene) -> None:
     scene.publish(said)
     scene.until_recorded(said)
     assert scene.recorded() == said
+
+
+def own(scene: Scene, **facts: Any) -> Activity:
+    """The beginning of a build of one's own, which runs on `w1`."""
+    return accept(project=scene.project, queued_time=UNSET, **facts)
+
+
+def test_output_is_kept_once_and_in_its_order(scene: Scene) -> None:
+    scene.start()
+    lines = [log(f"line {seq}\n", seq, project=scene.project) for seq in range(1, 20)]
+    scene.publish([own(scene), *lines, lines[3], lines[-1]])
+    scene.until(lambda: scene.count() == 20)
+    pieces = scene.store.output().pieces(scene.project, "b1")
+    assert pieces
+    contents = scene.store.output().contents(pieces.numbers)
+    text = b"".join(contents[number] for number in pieces.numbers)
+    assert text == "".join(f"line {seq}\n" for seq in range(1, 20)).encode()
+
+
+def test_a_build_whose_runner_is_gone_ends_and_others_go_on(scene: Scene) -> None:
+    scene.start(abandon_after=2)
+    queued = scene.life("b3")[:2]
+    scene.publish([own(scene, worker="gone"), own(scene, build="b2"), *queued])
+    alive = encode_presence(Presence("w1", "online", slots=0))
+    deadline = time.monotonic() + 20
+    while not (state := scene.store.get(scene.project, "b1")) or not state.ended:
+        scene.publisher.publish("workers/w1/status", alive, qos=1).result(10)
+        assert time.monotonic() < deadline
+        time.sleep(0.05)  # a presence comes again and again
+    build = state.newest.object
+    assert (build.status, build.attempt, build.seq) == ("failed", 2, 0)
+    assert str(build.error).startswith("Its runner has not been heard of since 20")
+    assert state.newest.actor.name == "recorder"
+    others = [scene.store.get(scene.project, each) for each in ("b2", "b3")]
+    assert [bool(each and each.ended) for each in others] == [False, False]
+    scene.publish([ending("succeeded", project=scene.project, queued_time=UNSET)])
+    scene.until(lambda: status(scene, "b1") == "succeeded")
+
+
+def test_the_presence_of_a_runner_that_is_gone_goes_with_its_build(
+    scene: Scene, connect: Connect
+) -> None:
+    runner = f"gone-{scene.project}"
+    topic = worker_status(runner)
+    gone = encode_presence(Presence(runner, "offline", slots=0))
+    scene.publisher.publish(topic, gone, qos=1, retain=True).result(10)
+    watcher = connect(scene.mqtt_url, subscriptions=[(topic, 1)])
+    watcher.until(lambda: watcher.payloads == [gone])
+    scene.start(abandon_after=1)
+    scene.publish([own(scene, worker=runner)])
+    watcher.until(lambda: watcher.payloads == [gone, b""])
+    scene.until(lambda: status(scene, "b1") == "failed")
+
+    late = connect(scene.mqtt_url, subscriptions=[(topic, 1)])
+    late.until(lambda: late.link.up)
+    scene.publisher.publish(topic, b"from now on", qos=1).result(10)
+    late.until(lambda: late.payloads)
+    assert late.payloads == [b"from now on"]
+
+
+def test_the_presence_of_a_worker_that_has_another_build_stays(
+    scene: Scene, connect: Connect
+) -> None:
+    worker = f"busy-{scene.project}"
+    others = [accept(project=scene.project, build="b2", worker=worker)]
+    topic = worker_status(worker)
+    watcher = connect(scene.mqtt_url, subscriptions=[(topic, 1)])
+    watcher.until(lambda: watcher.link.up)
+    scene.start(abandon_after=1)
+    scene.publish([own(scene, worker=worker), *others])
+    scene.until(lambda: status(scene, "b1") == "failed")
+    scene.publisher.publish(topic, b"from now on", qos=1).result(10)
+    watcher.until(lambda: watcher.payloads)
+    assert watcher.payloads == [b"from now on"]
+
+
+def test_a_build_that_can_have_no_ending_keeps_none_from_others(
+    scene: Scene, caplog: pytest.LogCaptureFixture
+) -> None:
+    scene.start(abandon_after=1)
+    scene.publish([own(scene), full(scene, "b9")])  # the newest is looked at first
+    scene.until(lambda: status(scene, "b1") == "failed")
+    assert status(scene, "b9") == "running"
+    scene.until(lambda: "recorder.not_ended" in events(caplog))
+    assert "recorder.failed" not in events(caplog)
+
+
+def full(scene: Scene, build: str) -> Activity:
+    """The beginning of a build of one's own, so large that no error finds room."""
+    parameters = dict.fromkeys("abcdefghijk", "")
+    empty = own(scene, build=build, parameters=parameters)
+    each = (MAX_BYTES - len(encode(empty))) // len(rb"\u0001") // len(parameters)
+    return own(scene, build=build, parameters=dict.fromkeys(parameters, "\1" * each))
+
+
+def status(scene: Scene, build: str) -> str:
+    state = scene.store.get(scene.project, build)
+    return state.newest.object.status if state else ""
 
 
 def test_what_is_malformed_is_set_aside_and_stops_nothing(

@@ -3,6 +3,8 @@
 import re
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 
 import pika
@@ -13,9 +15,12 @@ from buildfeed.grants import Grants
 from buildfeed.history.database import Database
 from buildfeed.history.tokens import Tokens
 from buildfeed.subscribe.change import Change
+from buildfeed.subscribe.program import source_of
+from buildfeed.subscribe.queue import PREFETCH
+from buildfeed.topics import Filter
 from support.brokers import Embedded, Mosquitto
 from support.peers import Proxy
-from support.rabbitmq import ControlledRabbitMQ
+from support.rabbitmq import NAMES_OF_QUORUM_QUEUES, ControlledRabbitMQ, stored
 from support.service import until
 from support.sink import Sink
 from support.subscribing import App, Program, Way, on_rabbitmq
@@ -50,6 +55,13 @@ def test_an_app_gets_what_is_published_and_what_came_while_it_was_away(
         app.until_handled(*away, *last)
 
 
+def test_an_app_gets_only_what_its_filter_matches(way: Way) -> None:
+    first, second = way.life("b1"), way.life("b2")
+    with App(way, filter_=f"builds/{way.project}/+/status") as app:
+        way.publish(*first, *second)
+        app.until_handled(first[0], first[-1], second[0], second[-1])
+
+
 def test_what_was_not_handled_when_an_app_stopped_comes_again(way: Way, tmp_path: Path) -> None:
     said = way.life()
     begun = threading.Event()
@@ -65,6 +77,22 @@ def test_what_was_not_handled_when_an_app_stopped_comes_again(way: Way, tmp_path
     assert app.handled == said[:2]
     with App(way, tmp_path / "memory") as app:
         app.until_handled(*said[2:])
+
+
+def test_what_was_handled_when_an_app_stopped_does_not_come_again(way: Way, tmp_path: Path) -> None:
+    said = way.life()
+
+    def stop_in_the_last(change: Change) -> None:
+        if change.activity == said[-1]:
+            app.stop()
+
+    memory = tmp_path / "memory" if way.stream else None  # elsewhere the broker alone knows
+    with App(way, memory, handler=stop_in_the_last) as app:
+        way.publish(*said)
+        app.until_handled(*said)
+    with App(way, memory) as app:
+        way.publish(*way.life("b2"))
+        app.until_handled(*way.life("b2"))
 
 
 def test_a_lost_connection_loses_nothing_and_repeats_nothing(way: Way) -> None:
@@ -106,11 +134,61 @@ def test_a_routing_key_that_is_no_text_does_not_hold_up_the_others(
             app.until_handled(*way.life())
 
 
-def test_of_two_processes_with_a_queue_one_waits_until_the_other_ends(
-    rabbitmq: ControlledRabbitMQ,
+@pytest.mark.parametrize(("name", "most"), [("queue", 50), ("stream", 100)])
+def test_few_messages_wait_in_an_app_that_is_slow(
+    name: str, most: int, rabbitmq: ControlledRabbitMQ
 ) -> None:
+    go_on = threading.Event()
+    with on_rabbitmq(rabbitmq, name) as way, App(way, handler=lambda _: go_on.wait(30)) as app:
+        try:
+            for each in (*way.life(ticks=98), *way.life("b2", ticks=98)):
+                way.publish(each)  # alone, since a stream sends whole what was stored together
+            until(lambda: app.waiting >= most - 1, "as many wait as may, beside the one in hand")
+            for _ in range(2):  # round trips, behind all that RabbitMQ sends
+                app.ask_broker()
+            assert app.waiting <= most
+        finally:
+            go_on.set()
+        app.until_handled(*way.life(ticks=98), *way.life("b2", ticks=98))
+
+
+@pytest.mark.timeout(120)  # RabbitMQ starts once
+def test_a_broker_that_is_killed_loses_nothing_that_it_confirmed(
+    rabbitmq: ControlledRabbitMQ, tmp_path: Path
+) -> None:
+    with ExitStack() as stack:
+        away = [stack.enter_context(on_rabbitmq(rabbitmq, name)) for name in ON_RABBITMQ]
+        here = [stack.enter_context(on_rabbitmq(rabbitmq, name)) for name in ON_RABBITMQ]
+        for way in away:
+            with App(way, tmp_path / way.app) as app:
+                way.publish(*way.life("b1"))
+                app.until_handled(*way.life("b1"))
+        listening = [stack.enter_context(App(way, tmp_path / way.app)) for way in here]
+        for queue in (away[1].app, here[1].app):
+            until(partial(stored, rabbitmq, queue, NAMES_OF_QUORUM_QUEUES), f"{queue} is whole")
+        for way in (*away, *here):
+            way.publish(*way.life("b2", ticks=50))
+        rabbitmq.kill()
+        rabbitmq.start()
+        for way in away:
+            app = stack.enter_context(App(way, tmp_path / way.app))
+            way.publish(*way.life("b3"))
+            app.until_handled(*way.life("b2", ticks=50), *way.life("b3"))
+        until(lambda: all(app.up for app in listening), "the others listen again", 30)
+        for way, app in zip(here, listening, strict=True):
+            way.publish(*way.life("b3"))
+            app.until_handled(*way.life("b2", ticks=50), *way.life("b3"))
+
+
+def test_of_two_processes_with_a_queue_one_waits_until_the_other_ends(
+    rabbitmq: ControlledRabbitMQ, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
     with on_rabbitmq(rabbitmq, "queue") as way, App(way) as second:
+        assert "subscriber.standby" not in caplog.messages
         with App(way) as first:
+            (standby,) = [each for each in caplog.records if each.message == "subscriber.standby"]
+            assert standby.queue == f"{rabbitmq.user}:{way.app}"
             way.publish(*way.life("b1"))
             until(lambda: first.handled + second.handled == way.life("b1"), "one has them all")
             assert not (first.handled and second.handled)
@@ -118,7 +196,70 @@ def test_of_two_processes_with_a_queue_one_waits_until_the_other_ends(
         until(lambda: second.handled[-5:] == way.life("b2"), "the other goes on")
 
 
-def test_an_app_listens_with_a_token(sqlite_template: Path, tmp_path: Path) -> None:
+def test_an_app_that_stops_leaves_all_to_the_next_in_order(rabbitmq: ControlledRabbitMQ) -> None:
+    begun, stopping = threading.Event(), threading.Event()
+
+    def fail_when_stopped(_: Change) -> None:
+        begun.set()
+        assert stopping.wait(20)
+        raise OSError("the server is away")
+
+    with on_rabbitmq(rabbitmq, "queue") as way:
+        said = way.life(ticks=2 * PREFETCH)
+        with ExitStack() as stack:
+            first = stack.enter_context(App(way, handler=fail_when_stopped))
+            with App(way) as second:
+                way.publish(*said)
+                assert begun.wait(20)
+                until(lambda: first.waiting == PREFETCH - 1, "the rest waits at the broker")
+                first.stop()
+                stopping.set()
+                stack.close()
+                second.until_handled(*said)
+
+
+def test_an_app_listens_at_the_addresses_that_up_prints(
+    embedded: Embedded, rabbitmq: ControlledRabbitMQ
+) -> None:
+    with on_rabbitmq(rabbitmq, "session") as session, on_rabbitmq(rabbitmq, "stream") as stream:
+        with Way(embedded.reader_url, embedded.url) as way, App(way) as app:
+            way.publish(*way.life())
+            app.until_handled(*way.life())
+        for way, url in ((session, rabbitmq.reader_mqtt_url), (stream, rabbitmq.reader_amqp_url)):
+            with App(way, url=url) as app:
+                way.publish(*way.life())
+                app.until_handled(*way.life())
+
+
+def until_told(caplog: pytest.LogCaptureFixture, event: str, reason: str, url: str) -> None:
+    """Wait until an app at `url` has said in its log what is wrong."""
+    source = source_of(url, Filter.parse("builds/acme/#"), app="app")
+    source.start(lambda _received: None, None)
+    try:
+        until(lambda: event in caplog.messages, event)
+    finally:
+        source.stop()
+    (told,) = [each for each in caplog.records if each.message == event]
+    assert reason in told.reason
+
+
+def test_an_app_says_that_its_password_is_wrong(
+    embedded: Embedded, rabbitmq: ControlledRabbitMQ, caplog: pytest.LogCaptureFixture
+) -> None:
+    until_told(caplog, "mqtt.refused", "", embedded.reader_url.replace(":only@", ":wrong@"))
+    wrong = rabbitmq.amqp_url.replace(rabbitmq.password, "wrong")
+    until_told(caplog, "amqp.down", "ACCESS_REFUSED", wrong)
+
+
+def test_an_app_says_that_it_may_have_no_queue(
+    rabbitmq: ControlledRabbitMQ, caplog: pytest.LogCaptureFixture
+) -> None:
+    until_told(caplog, "amqp.down", "access to queue", rabbitmq.reader_amqp_url)
+
+
+def test_an_app_listens_with_a_token_to_what_it_covers(
+    sqlite_template: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     database = tmp_path / "history.db"
     database.write_bytes(sqlite_template.read_bytes())
     tokens = Tokens(Database(f"sqlite:///{database}"))
@@ -133,6 +274,9 @@ def test_an_app_listens_with_a_token(sqlite_template: Path, tmp_path: Path) -> N
             way.publish(*way.life("b2"))
             with App(way) as app:
                 app.until_handled(*way.life("b2"))
+        _, other = tokens.add("bob", Grants.parse(["viewer@other"]))
+        url = broker.url_of("bob", other)
+        until_told(caplog, "mqtt.subscribe_refused", "builds/acme/#", url)
     finally:
         broker.stop()
         broker.end()

@@ -8,14 +8,13 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
-import pika
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
-from buildfeed.broker.amqp.topology import BUILDS, BUILDS_HIGH, assert_topology
 from buildfeed.broker.local import ports
 from buildfeed.broker.local.rabbitmq import PrivateRabbitMQ
 from support.people import People
+from support.rabbitmq import purge_builds
 from support.service import Service, Web
 
 CHROMIUM = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome")
@@ -80,11 +79,7 @@ def name(request: pytest.FixtureRequest) -> str:
 @pytest.fixture(scope="session")
 def gateway(rabbitmq: PrivateRabbitMQ, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Web]:
     """A gateway, a recorder and a worker, processes of their own, on the real RabbitMQ."""
-    with pika.BlockingConnection(pika.URLParameters(rabbitmq.amqp_url)) as connection:
-        channel = connection.channel()
-        assert_topology(channel)
-        for queue in (BUILDS, BUILDS_HIGH):  # what other tests left would be built first
-            channel.queue_purge(queue)
+    purge_builds(rabbitmq)
     directory = tmp_path_factory.mktemp("gateway")
     urls = {"mqtt_url": rabbitmq.mqtt_url, "amqp_url": rabbitmq.amqp_url}
     with (

@@ -12,6 +12,7 @@ import websocket
 from playwright.sync_api import Page, expect
 
 from support.nginx import HOST, NginxLocation
+from support.overview import press_start
 from support.service import Service, Web
 
 NewPage = Callable[..., Page]
@@ -52,9 +53,8 @@ def test_a_page_whose_host_is_not_passed_on_says_so(
     for _ in range(2):  # it tries again, and has requests to spare
         with page.expect_response("**/api/overview"):
             pass
-    page.locator("#start-form input[name=project]").fill("acme")
     pressed = time.monotonic()
-    page.get_by_role("button", name="Start build").click()
+    press_start(page, "acme")
     expect(page.locator("#start-form [role=alert]")).to_contain_text(ADVICE, timeout=2000)
     assert time.monotonic() - pressed < 3
     up.until_logged(f"origin={proxy.url}")

@@ -15,6 +15,7 @@ from playwright.sync_api import Page, expect
 
 from support.haproxy import HAProxy
 from support.nginx import HOST, WEBSOCKET, Nginx
+from support.overview import press_start
 from support.service import Web, until
 from support.sse import metric, watching
 
@@ -163,8 +164,8 @@ def test_who_has_signed_in_is_served(
     page.goto(f"{proxy.url}/sign-in")
     page.goto(f"{proxy.url}/projects/{project}")
     expect(page.locator("#connection-status")).to_contain_text("Live")
-    page.get_by_role("button", name="Start build").click()
-    expect(page.locator(".build-card")).to_have_count(2)
+    press_start(page)
+    expect(page.locator(".build")).to_have_count(2)
 
 
 @pytest.mark.parametrize(

@@ -22,7 +22,10 @@ BUILDS = [f"b{number:02}" for number in range(20)]
 STEPS = 100
 ERRORS = range(7, STEPS, 31)
 PAUSE_SECONDS = 0.01
-AHEAD = 20
+FRAME_MS = 250
+"""Long enough that a slow machine publishes several steps in a frame, so that there is something to
+merge."""
+AHEAD = 8
 """Steps that the load may be ahead of a watcher: fewer bytes than make a connection slow."""
 
 
@@ -38,7 +41,7 @@ def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mosquitto]:
 def gateway(broker: Mosquitto, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Web]:
     directory = tmp_path_factory.mktemp("frames")
     port = ports.free_block(1, os.getpid())
-    with Web("gateway", directory, mqtt_url=broker.url, port=port) as gateway:
+    with Web("gateway", directory, mqtt_url=broker.url, port=port, frame_ms=FRAME_MS) as gateway:
         yield gateway.until_ready()
 
 

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page, Route, expect
 
+from support.overview import press_start
 from support.service import Web
 
 NewPage = Callable[..., Page]
@@ -56,9 +57,9 @@ def test_a_start_that_did_not_reach_the_gateway_keeps_its_key(
             route.continue_()
 
     page.route("**/api/projects/*/builds", in_front)
-    page.get_by_role("button", name="Start build").click()
+    press_start(page)
     expect(page.locator("#start-form [role=alert]")).to_have_text(SIGN_IN)
-    page.get_by_role("button", name="Start build").click()
+    press_start(page)
     expect(page.locator(".build-card")).to_have_count(1)
     assert keys[0] == keys[1]
     up.press_stop(project, up.build(project, "latest")["build"])
@@ -68,18 +69,13 @@ def test_the_same_holds_for_every_answer_that_is_read(up: Web, new_page: NewPage
     build = up.press_start("front-all", script=SLOW)
     page = new_page()
     given: list[dict[str, Any]] = [ANSWERS[0]]
-    for path in ("activities*", "stop", "overview"):
+    for path in ("activities*", "stop"):
         page.route(f"**/api/**/{path}", lambda route: route.fulfill(**given[0]))
     for given[0] in ANSWERS:
         open_live(page, f"{up.url}/projects/front-all/builds/{build['build']}")
         page.get_by_role("button", name="Stop").click()
-        expect(page.locator(".build-card [role=alert]")).to_have_text(SIGN_IN)
+        expect(page.locator("#build-state > [role=alert]")).to_have_text(SIGN_IN)
         expect(page.locator("#build-history [role=alert]")).to_have_text(SIGN_IN)
-    open_live(page, up.url)
-    page.get_by_text("Queue and workers").click()
-    expect(page.locator("#queue-overview [role=alert]")).to_have_text(SIGN_IN)
-    page.unroute("**/api/**/overview")
-    expect(page.locator("#queue-overview [role=alert]")).to_be_hidden(timeout=10_000)
     up.press_stop("front-all", build["build"])
 
 
@@ -92,7 +88,7 @@ def test_a_page_without_a_connection_says_who_answered(up: Web, new_page: NewPag
     expect(page.locator("#build-list")).to_contain_text(SIGN_IN)
 
 
-@pytest.mark.parametrize("script", ["app.js", "render.js", "vendor/socket.io.esm.min.js"])
+@pytest.mark.parametrize("script", ["app.js"])
 def test_a_page_whose_scripts_are_not_there_says_that_it_did_not_start(
     up: Web, chromium: Any, script: str
 ) -> None:

@@ -11,6 +11,7 @@ from playwright.sync_api import Locator, Page, expect
 
 from buildfeed.activity import urn
 from buildfeed.presence import Presence
+from support.overview import press_start
 from support.own_builds import Own, publishing_url
 from support.postgresql import PostgreSQL
 from support.proxy import Proxy
@@ -34,11 +35,10 @@ def open_at(page: Page, url: str) -> Page:
     return page
 
 
-def press_start(page: Page, project: str) -> float:
+def seconds_until_refused(page: Page, project: str) -> float:
     """Press start; return in how many seconds the refusal was told."""
-    page.locator("#start-form input[name=project]").fill(project)
     pressed = time.monotonic()
-    page.get_by_role("button", name="Start build").click()
+    press_start(page, project)
     expect(page.locator(ALERT)).to_be_visible()
     return time.monotonic() - pressed
 
@@ -75,13 +75,9 @@ def test_without_a_worker_nobody_is_promised(deserted: Web, new_page: NewPage) -
         expect(page.get_by_text("its worker is gone; nobody takes it over")).to_be_visible()
         for promise in ("next in line", "another will take over"):
             expect(page.get_by_text(promise)).to_have_count(0)
-        page.get_by_text("Queue and workers").click()
-        rows = page.locator("#queue-overview dl")
-        expect(rows).to_contain_text("Running 0")
-        expect(rows).to_contain_text("Lost 2")
 
         somebody.send(by_another(own, "Update", seq=1, status="succeeded", progress=100))
-        card = page.locator(".build-card").filter(has_text="own")
+        card = page.locator(".build").filter(has_text="own")
         expect(card).to_contain_text("Succeeded")
 
         somebody.say(Presence("another", "online", slots=2))
@@ -106,7 +102,7 @@ def test_a_history_that_is_away_is_told_until_it_is_back(
     postgresql.stop()
     expect(light(page)).to_contain_text("the history cannot be used")
     expect(light(page)).to_have_attribute("data-state", "impeded")
-    press_start(page, "away")
+    seconds_until_refused(page, "away")
     expect(page.locator(ALERT)).to_contain_text("history")
     postgresql.start()
     expect(light(page)).to_have_attribute("data-state", "live")
@@ -125,7 +121,7 @@ def test_commands_that_the_broker_does_not_take_are_refused_at_once(
         page = open_at(new_page(), served.until_ready().url)
         firewall.cut()
         expect(light(page)).to_contain_text("the broker takes no starts and stops", timeout=5000)
-        assert press_start(page, "cut") < 2
+        assert seconds_until_refused(page, "cut") < 2
         firewall.mend()
         expect(light(page)).not_to_contain_text("takes no starts", timeout=10_000)
         expect(page.locator(ALERT)).to_be_hidden()
@@ -135,7 +131,7 @@ def test_what_was_refused_is_forgotten_once_it_is_changed(up: Web, new_page: New
     page = open_at(new_page(), up.url)
     refusal = {"type": "urn:buildfeed:problem:bad-field", "detail": "No."}
     page.route("**/builds", lambda route: route.fulfill(status=422, json=refusal))
-    press_start(page, "changed")
+    seconds_until_refused(page, "changed")
     page.get_by_label("Your name").fill("ada")
     expect(page.locator(ALERT)).to_be_hidden()
 

@@ -49,8 +49,8 @@ def test_a_mute_websocket_is_left_for_polling_and_that_is_remembered(
 
     build = up.press_start("mute", script={"seconds": 0.4, "steps": 2, "errors": []})
     for page in pages:
-        expect(page.locator(".build-card").first).to_contain_text(build["build"][-8:])
-        expect(page.locator(".build-card").first).to_contain_text("Succeeded")
+        expect(page.locator(".build").first).to_contain_text(build["build"][-8:])
+        expect(page.locator(".build").first).to_contain_text("Succeeded")
     for page, way in ((pages[0], swallows), (pages[2], tires)):
         way.asked.clear()
         page.reload()

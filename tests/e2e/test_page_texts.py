@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 from msgspec import UNSET, structs
-from playwright.sync_api import Page, Route, expect
+from playwright.sync_api import Page, expect
 
 from buildfeed.activity import Activity, Actor, urn
 from support.own_builds import Own, publishing_url
@@ -75,46 +75,25 @@ def test_a_text_of_a_program_is_shown_and_turns_nothing_else_round(
     somebody.send(by_another(offer))
     flag = by_another(offer, "Flag", seq=1, progress=70, errors=1, error=NASTY_ERROR)
     somebody.send(by(NASTY, structs.replace(flag, content=NASTY_ERROR)))
-    card = page.locator(".build-card")
-    expect(card.locator("[data-part=error]")).to_have_js_property("textContent", SHOWN_ERROR)
-    facts = card.locator("[data-part=facts]")
-    expect(facts.locator("bdi")).to_have_count(2)
-    assert page.evaluate(PLACES, facts.element_handle()) == "startedbycba·oncba"
+    error = page.locator(".error-row pre")
+    expect(error).to_have_js_property("textContent", SHOWN_ERROR)
+    starter = page.locator(".fact-row").filter(has_text="Started by").locator("dd")
+    expect(starter.locator("bdi")).to_have_count(1)
+    assert page.evaluate(PLACES, starter.element_handle()) == "cba"
     entries = page.locator(".history-entry")
-    expect(entries).to_have_count(2)
-    assert entries.locator("pre").last.text_content() == SHOWN_ERROR
+    expect(entries).to_have_count(2)  # with that of the first error
     text = entries.locator(".text").first
     assert page.evaluate(PLACES, text.element_handle()) == "anotherbeganattempt1"
     somebody.send(by_another(offer, "Update", seq=2, status="failed", progress=70, errors=1))
-    expect(page).to_have_title(re.compile("^Failed at 70 %"))
+    expect(page).to_have_title(re.compile("^✗ Failed at 70 %"))
     for shown in (page.title(), page.evaluate("document.body.innerText")):
         assert not CONTROLS.search(shown)
     page.goto(f"{up.url}/projects/{project}")
-    expect(card).to_be_visible()
+    expect(page.locator("#build-list [data-key]")).to_be_visible()
     assert page.evaluate("document.documentElement.scrollWidth") <= width
 
 
-def test_the_page_asks_only_for_what_it_shows(up: Web, somebody: Own, new_page: NewPage) -> None:
-    offer = own("output", "loud")
-    somebody.send(by_another(offer))
-    for seq in range(1, 251):
-        line = by_another(offer, "Add", seq=seq)
-        somebody.send(structs.replace(line, content=f"line {seq}\n"))
-    somebody.send(by_another(offer, "Update", seq=251, status="succeeded", progress=100))
-    address = f"{up.url}/api/projects/output/builds/loud/activities"
-    until(lambda: HTTP.get(address).json().get("totalItems") == 252, "all are recorded")
-    page = new_page()
-    asked: list[str] = []
-    page.on("request", lambda request: asked.append(request.url))
-    page.goto(f"{up.url}/projects/output/builds/loud")
-    expect(page.locator(".history-entry")).to_have_text(
-        [re.compile("another began attempt 1"), re.compile("Succeeded")]
-    )
-    (url,) = (url for url in asked if "/activities" in url)
-    assert re.findall(r"kind=(\w+)", url) == ["start", "stop", "status", "error"]
-
-
-def test_a_history_of_many_pages_is_shown_page_by_page(
+def test_errors_of_many_pages_are_read_page_by_page(
     up: Web, somebody: Own, new_page: NewPage
 ) -> None:
     offer = own("errors", "many")
@@ -125,12 +104,17 @@ def test_a_history_of_many_pages_is_shown_page_by_page(
     address = f"{up.url}/api/projects/errors/builds/many/activities?kind=error"
     until(lambda: HTTP.get(address).json().get("totalItems") == 120, "all are recorded")
     page = new_page()
-    held: list[Route] = []
-    page.route(re.compile(r"/activities\?after=[1-9]"), lambda route: held.extend([route]))
     page.goto(f"{up.url}/projects/errors/builds/many")
-    expect(page.locator(".history-entry")).to_have_count(100)
-    until(lambda: page.evaluate("1") and held, "the second page is asked for")
-    held[0].continue_()
-    expect(page.locator(".history-entry")).to_have_count(121)
+    rows = page.locator(".error-row")
+    expect(rows).to_have_count(20)
+    page.get_by_role("button", name=re.compile("Show .* more")).click()
+    expect(rows.nth(20).get_by_role("link")).to_be_focused()
+    page.get_by_role("button", name="Read more errors").click()
+    expect(rows).to_have_count(120)
+    page.goto(f"{up.url}/projects/errors/builds/many#error-110")
+    page.reload()
+    expect(page.locator(".error-row[data-chosen]")).to_have_text(
+        re.compile(r"#110\s.*error 110", re.DOTALL)
+    )
     somebody.send(by_another(offer, "Update", seq=121, status="failed", errors=120))
     until(lambda: up.build("errors", "many")["status"] == "failed", "it has ended")

@@ -13,11 +13,11 @@ from typing import Any
 import httpx
 import pytest
 import socketio
-from playwright.sync_api import Page, expect
 from prometheus_client.parser import text_string_to_metric_families
 
 from buildfeed.broker.local import ports
 from buildfeed.broker.local.rabbitmq import PrivateRabbitMQ
+from support.rabbitmq import purge_builds
 from support.service import HTTP, Service, Web, until
 
 PROCESSES = 3
@@ -59,6 +59,7 @@ class Watcher:
 def web(rabbitmq: PrivateRabbitMQ, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Web]:
     """A gateway of three processes, a recorder and a worker."""
     directory = tmp_path_factory.mktemp("processes")
+    purge_builds(rabbitmq)
     urls = {"mqtt_url": rabbitmq.mqtt_url, "amqp_url": rabbitmq.amqp_url}
     port = ports.free_block(1, os.getpid())
     with (
@@ -183,14 +184,6 @@ def test_pollers_see_the_right_picture_also_after_one_process_is_killed(web: Web
     until(lambda: all(each.sees(after, "failed") for each in pollers), "all see it end", 30)
     for each in pollers:
         each.client.disconnect()
-
-
-def test_the_page_says_which_process_serves_it(web: Web, new_page: Callable[..., Page]) -> None:
-    page = new_page()
-    page.goto(f"{web.url}/projects/processes")
-    expect(page.locator("#connection-status")).to_contain_text("Live")
-    shown = page.locator("#served-by").inner_text()
-    assert int(shown.rpartition(" ")[2]) in told(web, "ready")
 
 
 def test_any_process_tells_of_all(web: Web, watchers: list[Watcher]) -> None:

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
 from buildfeed.broker.local import ports
@@ -59,10 +60,22 @@ def newest(up: Web, project: str) -> dict[str, Any]:
     return dict(answer.json()) if answer.status_code == 200 else {}
 
 
+def read(up: Web, build: dict[str, Any], what: str) -> httpx.Response:
+    path = f"/api/projects/{build['project']}/builds/{build['build']}/{what}"
+    return HTTP.get(f"{up.url}{path}")
+
+
+def contents(up: Web, build: dict[str, Any]) -> list[dict[str, Any]]:
+    items, after = list[dict[str, Any]](), "0"
+    while after:
+        page = read(up, build, f"activities?after={after}&kind=log").json()
+        items += page["orderedItems"]
+        after = page.get("next", "").rpartition("after=")[2].partition("&")[0]
+    return items
+
+
 def output(up: Web, build: dict[str, Any]) -> str:
-    path = f"/api/projects/{build['project']}/builds/{build['build']}/activities"
-    page = HTTP.get(f"{up.url}{path}?after=0&kind=log").json()
-    return "".join(each["content"] for each in page["orderedItems"])
+    return "".join(each["content"] for each in contents(up, build))
 
 
 def test_a_build_is_seen_with_its_errors_and_its_output(up: Web, folder: Path) -> None:
@@ -78,7 +91,11 @@ def test_a_build_is_seen_with_its_errors_and_its_output(up: Web, folder: Path) -
     assert (build["done"], build["total"], build["progress"]) == (4, 4, 100)
     assert (build["errors"], build["error"]) == (1, "src/a.c:3:5: no such type")
     assert "queued" not in {key for key, value in build.items() if value is not None}
-    until(lambda: "[4/4] Building x4.o\n" in output(up, build), "the output is recorded")
+    printed = sorted((out + err).splitlines())  # two pipes have no order
+    until(lambda: sorted(read(up, build, "log").content.splitlines()) == printed, "it is recorded")
+    (error,) = read(up, build, "errors").json()["errors"]
+    place = {"file": "src/a.c", "line": 3, "column": 5}
+    assert (error["number"], error["source"]) == (1, place)
     overview = HTTP.get(f"{up.url}/api/overview").json()
     assert overview["workers"] == []
 
@@ -101,6 +118,36 @@ def test_one_that_is_killed_is_lost(up: Web, folder: Path) -> None:
     run.communicate(timeout=30)  # its command has ended too: the pipes are closed
 
     until(lambda: newest(up, folder.name)["lost"], "the build is lost")
+
+
+FLOOD = """
+import sys
+for i in range(20_000):
+    print(f"src/a.c:{i}:5: error: no such type t{i}")
+for i in range(300_000):
+    print(f"line {i:099}")
+print("the last line")
+"""
+
+
+def test_a_flood_is_read_behind_and_its_end_comes_soon(up: Web, folder: Path) -> None:
+    """30 MB at once: more than may wait to be read, and more errors than anybody reads."""
+    run = started(folder, "--", sys.executable, "-c", FLOOD)
+    out, _ = run.communicate(timeout=60)
+    assert run.returncode == 0
+    assert len(out.splitlines()) == 320_001
+
+    until(lambda: newest(up, folder.name).get("status") == "succeeded", "it has ended")
+    build = newest(up, folder.name)
+    assert build["errors"] > 64
+    until(lambda: "the last line\n" in output(up, build), "the end of its output is recorded")
+    logs = contents(up, build)
+    end = 0
+    for each in logs:
+        assert each["offset"] >= end
+        assert (each["offset"] > end) == each["content"].startswith("[")
+        end = each["offset"] + len(each["content"].encode())
+    assert abs(end - len(out)) < 10_000  # a line is cut at each gap, and ends there
 
 
 def test_without_a_broker_it_runs_the_same(tmp_path: Path, up: Web) -> None:

@@ -19,6 +19,7 @@ from gateway.access.paths import Paths
 from gateway.access.proxies import Proxies
 from gateway.app import Gateway
 from gateway.drain import Drain
+from gateway.http.pages import EMBED_HEADERS
 from gateway.problems import SECURITY_HEADERS, STRICT_TRANSPORT
 from gateway.settings import Settings
 from support.service import HTTP, Web
@@ -27,6 +28,8 @@ HOST: Final = "builds.example"
 """A host that browsers reach by https."""
 EMBEDDED: Final = "GET /badge/x1.svg", "HEAD /badge/x1.svg"
 """What pages of other sites may show, at the address that was named."""
+FRAMED: Final = "GET /embed/x1", "HEAD /embed/x1"
+"""What pages of other sites may frame."""
 UPGRADE: Final = "Connection: Upgrade\r\nUpgrade: websocket\r\n"
 KEY: Final = "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
 SOCKET: Final = "/socket.io/?EIO=4&transport=websocket"
@@ -64,7 +67,8 @@ async def routes(tmp_path: Path) -> set[tuple[str, str]]:
 
 
 def expect(status: int, headers: httpx.Headers, what: str, *, secure: bool) -> None:
-    for name, value in SECURITY_HEADERS.items():
+    own = EMBED_HEADERS if what in FRAMED and status < 400 else {}
+    for name, value in (SECURITY_HEADERS | own).items():
         if name == "content-security-policy":  # a page may have styles of its own
             assert headers.get(name, "").startswith(value), (what, status, name)
         elif name == "cache-control":

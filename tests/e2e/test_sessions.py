@@ -6,6 +6,7 @@ from collections.abc import Callable
 import pytest
 from playwright.sync_api import Page, expect
 
+from support.overview import open_form
 from support.people import People, enter, expect_live, expect_signed_in
 from support.service import Web
 
@@ -30,7 +31,7 @@ def test_a_session_that_ends_asks_to_sign_in_and_the_picture_stays(
     expect_live(page)
     card = page.locator(".build-card")
     expect(card.get_by_role("button", name="Stop")).to_be_visible()
-    page.get_by_text("Options").click()
+    open_form(page).get_by_text("Options").click()
     page.get_by_label("Seconds", exact=True).fill("7.5")
     card.evaluate("(card) => (card.marked = true)")
     people.tokens.revoke(name)
@@ -45,7 +46,8 @@ def test_a_session_that_ends_asks_to_sign_in_and_the_picture_stays(
     expect(page.locator("#sign-in")).to_be_hidden()
     expect(card).to_have_attribute("data-stale", "false")
     assert card.evaluate("(card) => card.marked")
-    expect(page.get_by_label("Seconds", exact=True)).to_have_value("7.5")
+    expect(open_form(page).get_by_label("Seconds", exact=True)).to_have_value("7.5")
+    page.keyboard.press("Escape")
     card.get_by_role("button", name="Stop").click()
     expect(card.get_by_text(re.compile("^Stopped"))).to_be_visible()
 
@@ -73,12 +75,12 @@ def test_other_grants_are_shown_without_a_reload(
     page = new_page()
     page.goto(f"{web.url}/login#{people.token(name, f'viewer@{name}')}")
     expect_live(page)
-    expect(page.locator("#start-form")).to_be_hidden()
+    expect(page.locator("#start-open")).to_be_hidden()
     people.tokens.revoke(name)
     expect(page.locator("#sign-in")).to_be_visible(timeout=6000)
     enter(page, people.token(name, f"builder@{name}"))
     expect_live(page)
-    expect(page.locator("#start-form")).to_be_visible()
+    expect(page.locator("#start-open")).to_be_visible()
 
 
 def test_sign_out_ends_the_session_in_every_tab(
@@ -115,8 +117,9 @@ def test_a_refused_press_asks_to_sign_in_before_the_connection_ends(
     page = new_page()
     page.goto(f"{web.url}/login?back=/projects/{name}#{token}")
     expect_live(page)
+    page.get_by_role("button", name="Stop").focus()
     page.context.clear_cookies()
-    page.get_by_role("button", name="Stop").click()
+    page.keyboard.press("Enter")  # at once: the connection ends soon
     expect(page.locator("#sign-in")).to_be_visible()
     expect(page.get_by_role("alert").filter(has_text="You are signed out")).to_be_visible()
 

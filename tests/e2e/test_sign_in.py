@@ -7,6 +7,7 @@ import pytest
 from playwright.sync_api import Page, Request, expect
 
 from support.axe import problems
+from support.overview import open_form, press_start
 from support.people import People, enter, expect_live, expect_signed_in
 from support.service import HTTP, Service, Web
 
@@ -33,7 +34,7 @@ def test_a_token_signs_one_in_where_one_is(
     expect(page.get_by_role("heading", name="Sign in")).to_be_visible()
     expect(page.locator("#sign-in [role=alert]").first).to_have_text(FIRST)
     expect(page.locator("#connection-status")).to_contain_text("Not signed in")
-    expect(page.locator("#start-form")).to_be_hidden()
+    expect(page.locator("#start-open")).to_be_hidden()
     expect(page.get_by_text("Waiting for the gateway")).to_be_hidden()
     enter(page, UNKNOWN)
     expect(page.get_by_role("alert").filter(has_text="This token is unknown")).to_be_visible()
@@ -128,7 +129,7 @@ def test_only_what_one_may_do_is_shown(
     expect_live(viewer)
     card = viewer.locator(".build-card")
     expect(card.get_by_text(re.compile("^Running"))).to_be_visible()
-    for hidden in (viewer.locator("#start-form"), viewer.locator("#queue-overview")):
+    for hidden in (viewer.locator("#start-open"), viewer.locator("#operations-link")):
         expect(hidden).to_be_hidden()
     assert card.get_by_role("button").count() == 0
     assert viewer.get_by_role("button", name=re.compile("Start|Stop")).count() == 0
@@ -140,26 +141,24 @@ def test_only_what_one_may_do_is_shown(
     page = new_page()
     page.goto(f"{web.url}/login#{people.token(name, f'builder@{name}', f'builder@{name}-b')}")
     expect_live(page)
-    expect(page.get_by_label("Your name")).to_be_hidden()
-    expect(page.locator("#queue-overview")).to_be_hidden()
-    choice = page.get_by_role("combobox", name="Project")
+    form = open_form(page)
+    expect(form.get_by_label("Your name")).to_be_hidden()
+    expect(page.locator("#operations-link")).to_be_hidden()
+    choice = form.get_by_role("combobox", name="Project")
     expect(choice.locator("option")).to_have_text([name, f"{name}-b"])
     choice.select_option(f"{name}-b")
-    page.get_by_role("button", name="Start build").click()
+    press_start(page)
     expect(page.get_by_text(f"started by {name}", exact=False).first).to_be_visible()
-    page.locator(".build-card").filter(has_text=f"{name}-b").get_by_role(
-        "button", name="Stop"
-    ).click()
+    page.locator(".build").filter(has_text=f"{name}-b").get_by_role("button", name="Stop").click()
     expect(page.get_by_text("Stopped").first).to_be_visible()
     page.goto(f"{web.url}/projects/{name}")
     expect(page.get_by_role("button", name="Stop")).to_be_visible()
-    expect(page.locator("#start-form")).to_be_visible()
+    expect(page.locator("#start-open")).to_be_visible()
 
     page = new_page()
     page.goto(f"{web.url}/login#{boss}")
     expect_live(page)
-    page.get_by_text("Queue and workers").click()
-    expect(page.locator("#queue-overview")).to_contain_text("online")
+    expect(page.locator("#operations-link")).to_be_visible()
 
 
 def test_a_project_that_one_may_not_read_says_which_grant_is_missing(
@@ -188,7 +187,7 @@ def test_a_stranger_sees_what_everybody_may_and_a_way_to_sign_in(
     expect_live(page)
     expect(page.locator(".build-card")).to_have_count(1)
     expect(page.locator("#sign-in")).to_be_hidden()
-    expect(page.locator("#start-form")).to_be_hidden()
+    expect(page.locator("#start-open")).to_be_hidden()
     page.goto(f"{web.url}/projects/shut")
     expect(page.get_by_role("alert").filter(has_text=FIRST)).to_be_visible()
     page.goto(f"{web.url}/projects/open")
@@ -213,8 +212,8 @@ def test_where_everybody_may_do_everything_nothing_is_said_of_it(
     page = new_page()
     page.goto(up.url)
     expect_live(page)
-    expect(page.get_by_label("Your name")).to_be_visible()
-    expect(page.locator("#queue-overview")).to_be_visible()
+    expect(open_form(page).get_by_label("Your name")).to_be_visible()
+    expect(page.locator("#operations-link")).to_be_visible()
     expect(page.locator("#account")).to_be_hidden()
 
 

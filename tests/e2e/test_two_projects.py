@@ -25,7 +25,7 @@ from buildfeed.command import start as start_of
 from buildfeed.grants import Grants
 from buildfeed.history.store import Store
 from support.builders import ending
-from support.rabbitmq import ControlledRabbitMQ
+from support.rabbitmq import ControlledRabbitMQ, purge_builds
 from support.samples import NOW
 from support.service import HTTP, Service, Web, until
 
@@ -79,11 +79,12 @@ def world(
         store.append(list(old_builds()))
         known = store.tokens()
         secrets = {name: known.add(name, Grants.parse([text]))[1] for name, text in grants.items()}
+    purge_builds(rabbitmq)
     urls = {"mqtt_url": rabbitmq.mqtt_url, "amqp_url": rabbitmq.amqp_url}
     port = ports.free_block(1, random.randrange(100_000))
     with (
         Service("recorder", directory, mqtt_url=rabbitmq.mqtt_url),
-        Service("fakebuild", directory, **urls, name="w1", concurrency=4, drain_seconds=0),
+        Service("fakebuild", directory, **urls, name="two", concurrency=4, drain_seconds=0),
         Web("gateway", directory, port=port, **urls, anonymous="none") as web,
     ):
         yield World(web.until_ready(), secrets)

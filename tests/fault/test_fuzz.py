@@ -72,6 +72,7 @@ def at_the_api(scene: Scene, seconds: float, seed: int) -> Counter[str]:
     fuzzer = ApiFuzzer(scene.gateway.url, scene.token)
     fuzzer.run(seconds, seed)
     assert fuzzer.failed == [], f"seed {seed}"
+    assert fuzzer.undescribed == [], f"seed {seed}"
     assert fuzzer.answers["200"], f"seed {seed}"
     return fuzzer.answers
 

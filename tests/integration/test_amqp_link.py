@@ -153,6 +153,20 @@ def test_a_consumer_whose_queue_is_deleted_comes_back(
     channel.queue_delete("test.deleted")
 
 
+def test_a_refusal_that_stays_is_told_once(link: Link, eventually: Eventually) -> None:
+    ups: list[BlockingChannel] = []
+    downs: list[str] = []
+
+    def on_up(channel: BlockingChannel) -> None:
+        ups.append(channel)
+        channel.basic_consume("absent", lambda *_: None)
+
+    link(on_up=on_up, on_down=downs.append)
+    eventually(lambda: len(ups) == 4)
+    (reason,) = downs
+    assert "no queue 'absent'" in reason
+
+
 def test_it_survives_that_the_broker_closes_all_connections(
     rabbitmq: ControlledRabbitMQ, link: Link, eventually: Eventually
 ) -> None:

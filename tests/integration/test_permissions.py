@@ -41,7 +41,11 @@ OWN_TOPICS = {
         "workers/worker-1/status",
         "workers/worker-1/hello",
     },
-    "recorder": {"projects/acme/latest", "recorders/recorder/status", "recorders/recorder/hello"},
+    "recorder": {
+        *("projects/acme/latest", "builds/acme/b1/status", "workers/worker-1/status"),
+        f"builds/{LONGEST}/{LONGEST}/status",
+        *("recorders/recorder/status", "recorders/recorder/hello"),
+    },
     "mobile": set[str](),
 }
 OWN_FILTERS = {
@@ -50,13 +54,16 @@ OWN_FILTERS = {
         *(STOPS, "builds/acme/b1/status", ALL_WORKERS),
         *("workers/worker-1/status", "workers/worker-1/hello"),
     },
-    "recorder": {ALL_BUILDS, "recorders/recorder/status", "recorders/recorder/hello"},
+    "recorder": {
+        *(ALL_BUILDS, ALL_WORKERS),
+        *("recorders/recorder/status", "recorders/recorder/hello"),
+    },
     "mobile": {ALL_BUILDS, "builds/+/+/error", "projects/acme/latest", ALL_WORKERS},
 }
 FOREIGN_FILTERS = {
     "gateway": {"#", "projects/#"},
     "worker": {"#", ALL_BUILDS, "builds/+/+/+", "workers/#"},
-    "recorder": {"#", ALL_WORKERS},
+    "recorder": {"#", "projects/#"},
     "mobile": {"#", "+/#", "gateways/#", "recorders/#", "secret/#"},
 }
 ALL_TOPICS = set[str]().union(*OWN_TOPICS.values())
@@ -200,7 +207,6 @@ def test_nobody_else_puts_a_start_into_the_queue(
 @pytest.mark.parametrize(
     ("user", "queue"),
     [
-        ("gateway", BUILDS_DEAD),
         ("gateway", STREAM),
         ("worker", BUILDS_DEAD),
         ("worker", STREAM),

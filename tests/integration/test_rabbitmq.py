@@ -6,7 +6,6 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
-from contextlib import suppress
 from pathlib import Path
 
 import pika
@@ -16,7 +15,7 @@ from buildfeed.broker.local import ports
 from buildfeed.broker.local import rabbitmq as module
 from buildfeed.broker.local.rabbitmq import PrivateRabbitMQ, RabbitMQFailed, RabbitMQMissing
 from buildfeed.machine import marked
-from support.rabbitmq import ControlledRabbitMQ
+from support.rabbitmq import ControlledRabbitMQ, stored
 from support.service import until
 
 Make = Callable[[], PrivateRabbitMQ]
@@ -55,22 +54,6 @@ def in_the_queue(broker: PrivateRabbitMQ) -> int:
     with pika.BlockingConnection(pika.URLParameters(broker.amqp_url)) as connection:
         channel = connection.channel()
         return channel.queue_declare("kept", durable=True).method.message_count
-
-
-def stored(broker: PrivateRabbitMQ, name: str) -> bool:
-    """Whether the name of a queue is on the disk, where RabbitMQ writes it after it says so.
-
-    Its confirm of a message is of the message alone: of a queue that is not stored yet a crash
-    leaves nothing. The folder of messages has the name at once, in a file that nothing is
-    recovered from.
-    """
-    for path in (broker._instance.directory / "mnesia").rglob("*"):
-        if "msg_stores" in path.parts or not path.is_file():
-            continue
-        with suppress(FileNotFoundError):  # a log that was closed meanwhile
-            if name.encode() in path.read_bytes():
-                return True
-    return False
 
 
 def test_without_rabbitmq_it_says_how_to_install_it(

@@ -414,6 +414,14 @@ def test_a_worker_gives_no_input_and_shows_no_output(
     assert capfd.readouterr() == ("", "")
 
 
+def test_what_the_command_of_a_worker_leaves_behind_ends_with_it() -> None:
+    strays = "sleep 60 & setsid sleep 60 & trap '' TERM; (trap - TERM; exec sleep 60) & exit 4"
+    before = time.monotonic()
+    assert job(strays).wait(10) == 4
+    assert not list(marked.processes(MARK))
+    assert time.monotonic() - before < 5
+
+
 def test_builds_beside_each_other_are_stopped_one_by_one() -> None:
     first, second = job("sleep 60; true"), job("sleep 60; true")
     first.stop()

@@ -6,11 +6,15 @@ from collections.abc import Iterator
 
 import pytest
 
+from buildfeed.activity import Status
+from buildfeed.cli.own_build import OwnBuild
 from buildfeed.cli.watched_command import WatchedCommand
+from buildfeed.errors import InvalidActivity
 from buildfeed.runner import environment
 from buildfeed.runner.masking import Masking
 from buildfeed.runner.output_reader import OutputReader
 from buildfeed.runner.progress_file import ProgressFile
+from buildfeed.runner.report import Report
 
 
 class Broken(OutputReader):
@@ -34,3 +38,37 @@ def test_a_command_goes_on_though_nobody_can_read_it(
     assert run.until_ended(signal.SIGTERM, 1) == 3
     assert capfd.readouterr().out == "one\ntwo\n"
     assert [each.getMessage() for each in caplog.records] == ["build.reading_failed"]
+
+
+class Untold(OwnBuild):
+    """A build that cannot be told: it fails at its `fails_at`."""
+
+    fails_at = ""
+
+    def begin(self) -> None:
+        if self.fails_at == "begin":
+            raise InvalidActivity("builds/acme/b1/status", "it has no title")
+        super().begin()
+
+    def end(self, status: Status, code: int) -> bool:
+        if self.fails_at == "end":
+            raise InvalidActivity("builds/acme/b1/status", "it has no title")
+        return super().end(status, code)
+
+
+@pytest.mark.parametrize("fails_at", ["begin", "end"])
+def test_a_build_that_cannot_be_told_does_not_end_its_command(
+    progress_file: ProgressFile, capfd: pytest.CaptureFixture[str], fails_at: str
+) -> None:
+    reader = OutputReader(("sh",), directory="/", masking=Masking({}), begun=time.monotonic())
+    report = Report("acme", "b1", "runner", by="ada", job="default", title="sh")
+    build = Untold("mqtt://127.0.0.1:1", "runner", report, reader)
+    build.fails_at = fails_at
+    command = ("sh", "-c", "sleep 0.3; echo done; exit 3")
+    run = WatchedCommand(command, environment.own(), reader, progress_file, build)
+
+    assert run.until_ended(signal.SIGTERM, 1) == 3
+    out, err = capfd.readouterr()
+    assert out == "done\n"
+    assert "it has no title" in err
+    assert err.count("\n") == 1

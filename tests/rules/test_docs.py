@@ -20,22 +20,45 @@ from buildfeed.board import Board, BuildState
 from buildfeed.broker.amqp.stream import STREAM, STREAM_ARGUMENTS
 from buildfeed.presence import Presence, RunningBuild
 from buildfeed.topics import KINDS, Filter, Topic, watchable
+from gateway.asyncapi.events import LogEvent
 from gateway.broker_address import BrokerAddress
 from gateway.commands.requests import StartRequest, StopRequest
 from gateway.http import collection, requests
-from gateway.http.answers import AddressAnswer, PhoneAnswer
+from gateway.http.answers import (
+    AddressAnswer,
+    CrewAnswer,
+    DeadLetterAnswer,
+    DeadLettersAnswer,
+    ErrorAnswer,
+    ErrorsAnswer,
+    JobAnswer,
+    JobsAnswer,
+    OperationsAnswer,
+    PhoneAnswer,
+    ProjectAnswer,
+    ProjectsAnswer,
+)
 from gateway.http.api import Api
 from gateway.http.badges import Badges
+from gateway.http.description import ASYNCAPI, Description
+from gateway.http.errors import Errors
 from gateway.http.health import Health
+from gateway.http.jobs import Jobs
+from gateway.http.logs import Logs
 from gateway.http.oidc import OidcSignIn
 from gateway.http.openapi import OpenApi
 from gateway.http.phone import MOST_TOPICS, Phone, shown
+from gateway.http.projects import ProjectList
 from gateway.http.sessions import Sessions
-from gateway.operations.routes import Operations
+from gateway.operations.dead_letter_routes import DeadLetterRoutes
+from gateway.operations.dead_letters import MOST as MOST_LETTERS
+from gateway.operations.processes import Process
+from gateway.operations.routes import NAMED, Operations
 from gateway.queries.snapshot_page import Cursor
 from gateway.sources.feed import Feed
-from gateway.state import event_bodies
+from gateway.state.event_bodies import build_body
 from gateway.state.live import Live
+from gateway.state.offers import MOST
 from gateway.state.overview import Overview, WorkerLoad
 from gateway.transports.sse import SseTransport
 
@@ -174,7 +197,7 @@ def test_the_worked_example_of_the_order_is_what_the_board_does() -> None:
 
 BUILD = command.unknown("acme", "01a1")
 START = command.start("acme", "01a1", NOW, by="ada", script=Script(), priority="normal")
-BODY = event_bodies.build_body(BuildState(START), "start", ahead=0, lost=False)
+BODY = build_body(BuildState(START), "start", ahead=0, lost=False)
 BROKER = SimpleNamespace(alive=True, lag=0.001)
 KNOWN = {"takes_commands": lambda: True, "history_up": lambda: True}
 FEED = Feed(BROKER, Live(print, lambda: 0.0), print, **KNOWN).body()
@@ -192,6 +215,21 @@ def has_keys(*wanted: str) -> Callable[[Any], None]:
 def filters_may_be_watched(value: Any) -> None:
     for filter_ in value:
         watchable(filter_)
+
+
+def is_operations(value: Any) -> None:
+    now = msgspec.convert(value, OperationsAnswer)
+    assert set(value) == keys(OperationsAnswer)
+    assert [set(each) for each in value["workers"]] == [keys(CrewAnswer)] * len(now.workers)
+    assert [set(each) for each in value["processes"]] == [keys(Process)] * len(now.processes)
+    assert f"the first {NAMED} that you may read" in section("Operators").replace("\n", " ")
+
+
+def are_dead(value: Any) -> None:
+    dead = msgspec.convert(value, DeadLettersAnswer)
+    assert set(value) == keys(DeadLettersAnswer)
+    assert [set(each) for each in value["letters"]] == [keys(DeadLetterAnswer)] * len(dead.letters)
+    assert f"{MOST_LETTERS} at most" in section("Operators").replace("\n", " ")
 
 
 def is_overview(value: Any) -> None:
@@ -221,6 +259,25 @@ def is_phone(value: Any) -> None:
     assert f"are {MOST_TOPICS} filters at most" in section("Phones").replace("\n", " ")
 
 
+def is_jobs(value: Any) -> None:
+    msgspec.convert(value, JobsAnswer, strict=True)
+    assert set(value) == keys(JobsAnswer)
+    assert f"most {MOST} jobs are named" in section("Start").replace("\n", " ")
+
+
+def are_projects(value: Any) -> None:
+    (project,) = value["projects"]
+    assert set(value) == keys(ProjectsAnswer)
+    assert set(project) == keys(ProjectAnswer)
+    assert [set(job) for job in project["jobs"]] == [keys(JobAnswer)]
+
+
+def are_errors(value: Any) -> None:
+    page = msgspec.convert(value, ErrorsAnswer)
+    assert set(value) == keys(ErrorsAnswer)
+    assert [set(each) for each in value["errors"]] == [keys(ErrorAnswer)] * len(page.errors)
+
+
 CHECKS: dict[str, Callable[[Any], None]] = {
     "watch request": filters_may_be_watched,
     "watch answer": has_keys("watching", "builds", "more"),
@@ -228,11 +285,16 @@ CHECKS: dict[str, Callable[[Any], None]] = {
     "watch next": is_a_request_for_a_page,
     "watch refused": lambda value: has_keys("code", "message")(value["error"]),
     "event build": has_keys(*BODY),
-    "event log": has_keys(*event_bodies.log_body(START)),
+    "event log": has_keys(*keys(LogEvent)),
     "event feed": has_keys(*FEED),
     "http list": has_keys("builds", "next"),
+    "http errors": are_errors,
+    "http projects": are_projects,
     "http activities": has_keys(*collection.page("", 1, 0, [(1, b"")] * 101)),
     "http overview": is_overview,
+    "http operations": is_operations,
+    "http dead": are_dead,
+    "http jobs": is_jobs,
     "http phone": is_phone,
     "http problem": has_keys("type", "title", "status", "detail"),
 }
@@ -286,13 +348,19 @@ def test_every_endpoint_is_described() -> None:
     apis = [
         Api(*[None] * 5, links=None),
         Badges(None, None),
+        Logs(*[None] * 3),
+        Errors(None),
+        ProjectList(None, None),
         Health(None),
         events,
         Operations(*[None] * 4),
+        DeadLetterRoutes(*[None] * 2),
         Sessions(*[None] * 2),
+        Jobs(None),
         Phone(*[None] * 2),
         OidcSignIn(*[None] * 4),
         OpenApi([], ""),
+        Description(ASYNCAPI, "", dict),
     ]
     for route in [route for api in apis for route in api.routes()]:
         path = (

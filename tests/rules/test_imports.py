@@ -49,8 +49,13 @@ ROOMS = {
     f"{RUNNER}/errors": {LINES},
     f"{RUNNER}/progress": {LINES},
     RUNNER: {LINES, f"{RUNNER}/errors", f"{RUNNER}/progress", MACHINE},
+    "buildfeed/projects": {
+        *("buildfeed/worker", "buildfeed/worker/options.py", "buildfeed/worker/service.py"),
+        *(RUNNER, f"{RUNNER}/progress", "buildfeed/broker"),
+    },
     "buildfeed/doctor": {MQTT, AMQP, HISTORY, LISTENERS},
     SUBSCRIBE: {"buildfeed/broker", MQTT, AMQP},
+    "buildfeed/terminal": {"buildfeed/doctor"},
     "buildfeed/cli": EVERYTHING,
     "buildfeed/__main__.py": {"buildfeed/cli"},
     "buildfeed/worker/options.py": {"buildfeed/worker", "buildfeed/broker", HISTORY},
@@ -68,6 +73,7 @@ ROOMS = {
     OIDC: {OIDC_SETTINGS, ACCESS, LOW},
     "gateway/http": {COMMANDS, QUERIES, STATE, ACCESS, LOW, HISTORY, OIDC},
     "gateway/transports": {QUERIES, STATE, ENGINE, ACCESS, LOW},
+    "gateway/asyncapi": {"gateway/http", "buildfeed/broker", ACCESS, AMQP, HISTORY},
     "gateway/operations": {STATE, ACCESS, AMQP, LOW, "gateway/http"},
     "gateway/app.py": EVERYTHING,
     "gateway/options.py": {LOW, ACCESS, HISTORY, OIDC_SETTINGS},
@@ -105,7 +111,7 @@ LIBRARIES = {
             "gateway/http_connection.py",
             "gateway/http/*.py",
         ),
-        *("gateway/transports/*.py", "gateway/operations/routes.py"),
+        *("gateway/transports/*.py", "gateway/operations/*routes.py"),
     ],
     "uvicorn": [
         "gateway/http/until_closed.py",
@@ -113,6 +119,7 @@ LIBRARIES = {
     ],
     "joserfc": [f"{OIDC}/jwt.py"],
     "httpx": [f"{OIDC}/provider.py"],
+    "rich": ["buildfeed/terminal/bars.py"],
     "idna": ["gateway/options.py"],
     "httptools": ["gateway/http/protocol.py", "gateway/http/heads.py"],
     "uvloop": ["gateway/http/listener.py"],
@@ -121,40 +128,53 @@ LIBRARIES = {
 PURE = [
     *(f"buildfeed/{name}.py" for name in ("activity", "board", "check", "command", "documents")),
     *(f"buildfeed/{name}.py" for name in ("errors", "grants", "json_texts", "names", "presence")),
+    "buildfeed/left_out.py",
     *(f"buildfeed/{name}.py" for name in ("recent", "schemas", "secret_kinds", "selection")),
     *(f"buildfeed/{name}.py" for name in ("text", "times")),
     *(f"buildfeed/{name}.py" for name in ("topics", "unique_name")),
     *(f"{MQTT}/{name}.py" for name in ("outbox", "packets", "reading_pace", "session")),
     "buildfeed/broker/permissions.py",
+    "gateway/http/bundle.py",
     "buildfeed/broker/local/users.py",
     "buildfeed/cli/variables.py",
     *(f"buildfeed/doctor/{name}.py" for name in ("clocks", "finding", "places", "versions")),
-    f"{HISTORY}/malformed.py",
+    *(f"{HISTORY}/{name}.py" for name in ("kept_output", "malformed", "pieces", "silence")),
     *(f"buildfeed/worker/{name}.py" for name in ("attempt", "limits", "runner", "settings")),
     *(f"buildfeed/worker/queues/{name}.py" for name in ("queue", "elsewhere")),
     "buildfeed/worker/handoff/kept_starts.py",
     *(f"{RUNNER}/{name}.py" for name in ("lines", "masking", "output", "secret_values")),
     *(f"{RUNNER}/{name}.py" for name in ("jobs", "output_reader", "progress_lines", "report")),
+    f"{RUNNER}/short_text.py",
+    *("buildfeed/projects/refusal.py", "buildfeed/projects/steps.py"),
     *(
         str(path.relative_to(ROOT))
         for folder in ("errors", "progress")
         for path in (ROOT / RUNNER / folder).glob("[!_]*.py")
     ),
     *(f"{SUBSCRIBE}/{name}.py" for name in ("address", "change", "retries")),
+    *(f"buildfeed/terminal/{name}.py" for name in ("output_order", "picture", "safe_text")),
+    *(f"buildfeed/terminal/{name}.py" for name in ("sentence", "wanted")),
     *("fakebuild/runner.py", "fakebuild/script.py"),
     *(f"gateway/{name}.py" for name in ("accept", "broker_address", "log_limit", "problem_page")),
     "gateway/rate_limit.py",
     "gateway/commands/requests.py",
-    *(f"gateway/queries/{name}.py" for name in ("listing", "snapshot_page")),
+    *(f"gateway/queries/{name}.py" for name in ("listing", "output_text", "snapshot_page")),
     *(f"gateway/access/{name}.py" for name in ("anonymous", "connection_limit")),
     *(f"gateway/access/{name}.py" for name in ("credentials", "hosts", "paths", "proxies")),
     *("gateway/access/identity.py", "gateway/access/token_entries.py"),
     *(f"{OIDC}/{name}.py" for name in ("claims", "code_flow", "settings")),
     "gateway/broker_auth/questions.py",
     *(f"gateway/engine/{name}.py" for name in ("frames", "handshake", "limits", "packets")),
-    *(f"gateway/http/{name}.py" for name in ("answers", "badge", "collection", "short_requests")),
+    *("gateway/asyncapi/events.py", "gateway/asyncapi/parts.py"),
+    *(f"gateway/http/{name}.py" for name in ("answer_headers", "answers", "badge", "collection")),
+    *("gateway/http/byte_ranges.py", "gateway/http/short_requests.py"),
     *(f"gateway/state/{name}.py" for name in ("changes", "counters", "event", "event_bodies")),
-    *(f"gateway/state/{name}.py" for name in ("hub", "live", "overview", "places")),
+    "gateway/operations/processes.py",
+    "gateway/state/crew.py",
+    *(
+        f"gateway/state/{name}.py"
+        for name in ("durations", "hub", "live", "offers", "overview", "places")
+    ),
     *(f"gateway/state/{name}.py" for name in ("recorder_lag", "roster")),
     *(f"gateway/transports/{name}.py" for name in ("backlog", "batch", "event_ids", "pacing")),
 ]
@@ -253,7 +273,10 @@ def test_the_vocabulary_needs_msgspec_and_loads_nothing_else() -> None:
     assert mine == set(names)
 
 
-@pytest.mark.parametrize("file", sorted((ROOT / "benchmarks").glob("*.py")), ids=lambda f: f.name)
+BENCHMARKS = [*(ROOT / "benchmarks").glob("*.py"), *(ROOT / "benchmarks/browser").glob("*.py")]
+
+
+@pytest.mark.parametrize("file", sorted(BENCHMARKS), ids=lambda f: f.name)
 def test_a_benchmark_imports_what_there_is(file: Path) -> None:
     places = [ROOT, ROOT / "tests", ROOT / "benchmarks"]
     for node in ast.walk(ast.parse(file.read_text())):

@@ -14,7 +14,7 @@ SUBJECTS = (
     "activity|amqp|audit|build|embedded|gateway|history|http|mqtt|process|rabbitmq|recorder|socket"
 )
 EVENT = re.compile(
-    rf"({SUBJECTS}|oidc|start|stop|subscriber|token|watcher|worker)\.(?!db|conf|data_dir)[a-z][a-z_]+"
+    rf"({SUBJECTS}|oidc|start|stop|subscriber|token|watcher|worker)\.(?!db|conf|data_dir|html)[a-z][a-z_]+"
 )
 
 SERVICES = ("up", "gateway", "fakebuild", "recorder")

@@ -14,9 +14,13 @@ from hypothesis.errors import InvalidArgument, Unsatisfiable
 from requests.exceptions import InvalidHeader, InvalidURL
 from schemathesis import GenerationMode
 
+from support.described import OpenApi
+
 FEW, MANY = 5, 40
 """Requests of one operation in a row: many of them cost less each, few reach every operation."""
 PATIENCE = 10.0
+ELSEWHERE = "not-found", "method-not-allowed"
+"""Problems of no endpoint: a name that is none makes another path."""
 
 
 class ApiFuzzer:
@@ -28,11 +32,14 @@ class ApiFuzzer:
         self._session = requests.Session()
         self._session.trust_env = False
         document = self._session.get(f"{url}/api/openapi.json", timeout=PATIENCE).json()
+        self._described = OpenApi(document)
         schema = schemathesis.openapi.from_dict(document)
         self._operations = [each.ok() for each in schema.get_all_operations()]
         self.answers: Counter[str] = Counter()
         self.failed: list[str] = []
         """Requests that were answered with a 500 or more."""
+        self.undescribed: list[str] = []
+        """Answers that the description does not name, or whose content it has otherwise."""
         self.asked: set[str] = set()
 
     def run(self, seconds: float, number: int) -> None:
@@ -79,5 +86,15 @@ class ApiFuzzer:
                 self.answers[str(answer.status_code)] += 1
                 if answer.status_code >= 500:
                     self.failed.append(f"{case.method} {answer.url}: {answer.text[:300]}")
+                self._judge(case, answer)
         except (InvalidHeader, InvalidURL, UnicodeError):
             self.answers["unsendable"] += 1
+
+    def _judge(self, case: Any, answer: requests.Response) -> None:
+        media_type = answer.headers.get("Content-Type", "").partition(";")[0]
+        body = answer.json() if media_type.endswith("json") else None
+        if isinstance(body, dict) and str(body.get("type", "")).endswith(ELSEWHERE):
+            return
+        method, path = case.operation.method.lower(), case.operation.path
+        flaws = self._described.answer(method, path, answer.status_code, media_type, body)
+        self.undescribed += [f"{case.method} {answer.url}: {flaw}" for flaw in flaws]

@@ -38,6 +38,7 @@ NEWER_FUNCTIONS = [
     "Set.prototype.isSubsetOf",  # 122, 127, 17
     "Set.prototype.symmetricDifference",  # 122, 127, 17
     "Set.prototype.union",  # 122, 127, 17
+    "SharedWorker",  # 4 (none on Android), 29, 16
     "String.prototype.at",  # 92, 90, 15.4
     "String.prototype.isWellFormed",  # 111, 119, 16.4
     "String.prototype.toWellFormed",  # 111, 119, 16.4

@@ -111,7 +111,7 @@ class Session:
 
     def _wait(self) -> bool:
         """Return whether the broker accepted."""
-        assert self._answered.wait(10), "the broker does not answer"
+        assert self._answered.wait(30), "the broker does not answer"
         return not self._refused
 
     def _answer(self, _client: Client, _data: object, _what: object, codes: Any, *_: Any) -> None:

@@ -2,6 +2,7 @@
 
 import os
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 from buildfeed.runner import environment, terminal
@@ -22,7 +23,11 @@ def main() -> None:
     )
     try:
         with in_foreground(command, lambda: command.stop(kill_after=0.5)):
-            code = command.wait()
+            # A signal that comes as an endless wait begins is not handled before the next one.
+            while not command.ended.done():
+                with suppress(TimeoutError):
+                    command.wait(0.05)
+        code = command.wait()
     except CannotRun as exc:
         sys.stderr.write(f"{exc}\n")
         leave_with(exc.exit_code)

@@ -1,6 +1,7 @@
 """A real OpenID provider (npm's oidc-provider) as a process, whose keys are new at each start."""
 
 import json
+import select
 import shutil
 import subprocess
 from collections.abc import Sequence
@@ -9,6 +10,8 @@ from urllib.parse import urlencode
 
 from support.packages import ROOT
 from support.service import HTTP, until
+
+_READY_SECONDS = 15
 
 SECRET = "a secret: +/%"
 PEOPLE: dict[str, dict[str, Any]] = {
@@ -48,12 +51,18 @@ class OpenIdProvider:
             "people": PEOPLE,
         }
         script = ROOT / "tests/support/openid_provider.mjs"
-        until(lambda: self._serves([node, str(script), json.dumps(told)]), "its port is free")
+        until(
+            lambda: self._serves([node, str(script), json.dumps(told)]),
+            "its port is free",
+            3 * _READY_SECONDS,
+        )
 
     def _serves(self, command: Sequence[str]) -> bool:
         self._process = subprocess.Popen(command, stdout=subprocess.PIPE)
-        assert self._process.stdout
-        if self._process.stdout.readline() == b"ready\n":
+        said = self._process.stdout
+        assert said
+        # Once in many runs Node said nothing for two minutes, and did not end.
+        if select.select([said], [], [], _READY_SECONDS)[0] and said.readline() == b"ready\n":
             return True
         self.stop()
         return False

@@ -3,12 +3,46 @@
 import os
 import signal
 import subprocess
+from contextlib import suppress
 from typing import Any
 
+import pika
+
+from buildfeed.broker.amqp.topology import BUILDS, BUILDS_HIGH, assert_topology
 from buildfeed.broker.local import ports, rabbitmq
 from buildfeed.broker.local.instance import LOOPBACK_ONLY
 from buildfeed.broker.local.rabbitmq import PrivateRabbitMQ
 from support.service import HTTP, until
+
+
+def purge_builds(broker: PrivateRabbitMQ) -> None:
+    """Forget the starts that other tests left: a worker would build them first, for minutes."""
+    with pika.BlockingConnection(pika.URLParameters(broker.amqp_url)) as connection:
+        channel = connection.channel()
+        assert_topology(channel)
+        for queue in (BUILDS, BUILDS_HIGH):
+            channel.queue_purge(queue)
+
+
+def stored(broker: PrivateRabbitMQ, name: str, files: str = "*") -> bool:
+    """Whether the name of a queue is on the disk, where RabbitMQ writes it after it says so.
+
+    Its confirm of a message is of the message alone: of a queue that is not stored yet a crash
+    leaves nothing. The folder of messages has the name at once, in a file that nothing is
+    recovered from. A quorum queue is not whole before its name is in `NAMES_OF_QUORUM_QUEUES`.
+    """
+    for path in (broker._instance.directory / "mnesia").rglob(files):
+        if "msg_stores" in path.parts or not path.is_file():
+            continue
+        with suppress(FileNotFoundError):  # a log that was closed meanwhile
+            if name.encode() in path.read_bytes():
+                return True
+    return False
+
+
+NAMES_OF_QUORUM_QUEUES = "names.dets"
+"""Written last, up to a second after the queue is declared. A broker that was killed before finds
+the queue, but not its messages, and confirms no other that goes there."""
 
 CTL = {  # ports between those of the brokers and those of outgoing connections
     "RABBITMQ_CTL_DIST_PORT_MIN": "32000",

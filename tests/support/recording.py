@@ -47,9 +47,13 @@ class Scene:
         scene.publisher.stop()
         scene.store.close()
 
-    def start(self, recorder_id: str | None = None, *, up: bool = True) -> Recorder:
+    def start(
+        self, recorder_id: str | None = None, *, up: bool = True, abandon_after: float = 0
+    ) -> Recorder:
         """Start and return a recorder; wait until it is `up`, or else only connected."""
-        recorder = Recorder(self.store, self.mqtt_url, recorder_id=recorder_id)
+        recorder = Recorder(
+            self.store, self.mqtt_url, recorder_id=recorder_id, abandon_after=abandon_after
+        )
         self._recorders.append(recorder)
         recorder.start()
         self.until(lambda: recorder.up if up else recorder._link.up)

@@ -17,12 +17,14 @@ class Sent(NamedTuple):
 
 
 class Sink:
-    """The server, on loopback. `failures` requests are answered 503 next, then others `answer`."""
+    """The server, on loopback. `failures` requests are answered 503 next, then others `answer`,
+    all with `headers`."""
 
     def __init__(self) -> None:
         self.sent: list[Sent] = []
         self.failures = 0
         self.answer: int = HTTPStatus.OK
+        self.headers: dict[str, str] = {}
         self.begun = 0
         self._open = threading.Event()
         self._open.set()
@@ -74,13 +76,15 @@ class Sink:
 
         class Handler(BaseHTTPRequestHandler):
             def _serve(self) -> None:
-                body = self.rfile.read(int(self.headers["Content-Length"]))
+                body = self.rfile.read(int(self.headers["Content-Length"] or 0))
                 headers = {name.lower(): value for name, value in self.headers.items()}
                 self.send_response(sink._take(self.command, self.path, headers, body))
+                for header in sink.headers.items():
+                    self.send_header(*header)
                 self.send_header("Content-Length", "0")
                 self.end_headers()
 
-            do_POST = do_PUT = _serve  # noqa: N815 - the names that http.server calls
+            do_GET = do_POST = do_PUT = _serve  # noqa: N815 - the names that http.server calls
 
             def log_message(self, *_: object) -> None: ...
 

@@ -77,8 +77,7 @@ def on_rabbitmq(broker: PrivateRabbitMQ, name: str) -> Iterator[Way]:
         connection.close()
         yield way
     with pika.BlockingConnection(pika.URLParameters(broker.amqp_url)) as connection:
-        app = f"{broker.user}:{way.app}"
-        for queue in (app, f"mqtt-subscription-{app}qos1"):
+        for queue in (f"{broker.user}:{way.app}", f"mqtt-subscription-app-{way.app}qos1"):
             connection.channel().queue_delete(queue)
 
 
@@ -92,12 +91,13 @@ class App:
         *,
         url: str = "",
         handler: Handler | None = None,
+        filter_: str = "",
     ) -> None:
         self.handled: list[Activity] = []
         self._handler = handler
-        filter_ = Filter.parse(way.filter)
-        self._source = source_of(url or way.url, filter_, app=way.app, stream=way.stream)
-        self._subscriber = Subscriber(self._source, filter_, self._handle, memory=memory)
+        parsed = Filter.parse(filter_ or way.filter)
+        self._source = source_of(url or way.url, parsed, app=way.app, stream=way.stream)
+        self._subscriber = Subscriber(self._source, parsed, self._handle, memory=memory)
         self._thread = threading.Thread(target=self._subscriber.run)
 
     def _handle(self, change: Change) -> None:
@@ -107,17 +107,36 @@ class App:
 
     def __enter__(self) -> Self:
         self._thread.start()
-        until(lambda: self._source._link.up, "the app listens")
+        until(lambda: self.up, "the app listens")
         return self
 
-    def __exit__(self, *_: object) -> None:
+    @property
+    def up(self) -> bool:
+        return self._source._link.up
+
+    @property
+    def waiting(self) -> int:
+        """How many messages have come and are not in hand yet."""
+        return len(self._subscriber._waiting._messages)
+
+    def ask_broker(self) -> None:
+        """Ask RabbitMQ something on the channel of the app, and wait for the answer."""
+        link = self._source._link
+        link.call(lambda channel: channel.exchange_declare("amq.topic", passive=True)).result(10)
+
+    def stop(self) -> None:
         self._subscriber.stop()
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
         self._thread.join(20)
         assert not self._thread.is_alive()
+        assert not self.up
 
     def until_handled(self, *said: Activity) -> None:
         """Wait until it has handled all of `said`, in this order, and no other."""
         until(lambda: len(self.handled) >= len(said), f"{len(said)} are handled", 40)
+        assert [each.id for each in self.handled] == [each.id for each in said]
         assert self.handled == list(said)
 
 

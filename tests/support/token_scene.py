@@ -5,6 +5,7 @@ import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
+from itertools import count
 from pathlib import Path
 from typing import Final
 
@@ -35,6 +36,12 @@ SECONDS: Final = 5.0
 Connect = Callable[..., Session]
 
 
+def _free_port(beside: str) -> int | None:
+    """Return a free port that is not the one of an address on which nobody listens yet."""
+    found = (ports.free_block(1, start) for start in count(os.getpid()))
+    return next(port for port in found if f":{port}" != beside[-6:])
+
+
 class Scene:
     """The RabbitMQ of compose.yaml, a gateway that it asks, and tokens."""
 
@@ -47,11 +54,10 @@ class Scene:
         self.certificate = certificate(directory)
         until(partial(self._boots, directory), "RabbitMQ boots", 120)
         server = self.broker.server
-        port = ports.free_block(1, os.getpid())
         self.gateway = Web(
             "gateway",
             directory,
-            port=port,
+            port=_free_port(beside=server.broker_auth),
             database_url=database,
             mqtt_url=f"mqtt://gateway:gateway@127.0.0.1:{server.mqtt_port}",
             amqp_url=f"amqp://gateway:gateway@127.0.0.1:{server.amqp_port}/",

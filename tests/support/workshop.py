@@ -24,6 +24,7 @@ from buildfeed.topics import worker_status
 from buildfeed.worker.limits import Limits
 from buildfeed.worker.queues.amqp import AmqpQueue
 from buildfeed.worker.queues.embedded import EmbeddedQueue
+from buildfeed.worker.runner import Runner
 from buildfeed.worker.settings import Settings
 from buildfeed.worker.worker import Worker
 from fakebuild.runner import FakeRunner
@@ -51,6 +52,14 @@ def start(
     now = datetime.now(UTC)
     wish = {"by": "ada", "script": script, "priority": priority, "delay": delay}
     return command.start("acme", build, now, **wish)
+
+
+def start_job(job: str, **parameters: str) -> Activity:
+    """Return the start of a job."""
+    now = datetime.now(UTC)
+    wish = {"by": "ada", "priority": "normal", "job": job}
+    wish |= {"parameters": parameters} if parameters else {}
+    return command.start("acme", secrets.token_hex(8), now, **wish)
 
 
 def stop(known: Activity) -> Activity:
@@ -207,9 +216,13 @@ async def worker(
     name: str | None = None,
     slots: int = 2,
     drain_seconds: float = 0,
+    runner: Runner | None = None,
     **limits: Any,
 ) -> AsyncIterator[RunningWorker]:
-    """Run a worker; `make_queue(name=…, slots=…)` gives it its starts."""
+    """Run a worker, of fake builds without a `runner`.
+
+    `make_queue(name=…, slots=…)` gives it its starts.
+    """
     name = name or f"w-{secrets.token_hex(4)}"
     queue = make_queue(name=name, slots=slots)
     settings = Settings(
@@ -221,7 +234,7 @@ async def worker(
         limits=Limits(**limits),
         drain_seconds=drain_seconds,
     )
-    made = Worker(settings, queue, FakeRunner())
+    made = Worker(settings, queue, runner or FakeRunner())
     running = RunningWorker(name, made, queue)
     try:
         await until(lambda: made._link.up and queue._link.up)
@@ -231,14 +244,14 @@ async def worker(
 
 
 class WorkerProcess:
-    """A process `python -m fakebuild` with BUILDFEED_… options."""
+    """A process `python -m MODULE` with BUILDFEED_… options."""
 
-    def __init__(self, **options: object) -> None:
+    def __init__(self, module: str = "fakebuild", **options: object) -> None:
         self.name = f"p-{secrets.token_hex(4)}"
         environment = {k: v for k, v in os.environ.items() if not k.startswith("BUILDFEED_")}
         for option, value in {"name": self.name, "log_level": "warning", **options}.items():
             environment[f"BUILDFEED_{option.upper()}"] = str(value)
-        self._process = subprocess.Popen([sys.executable, "-m", "fakebuild"], env=environment)
+        self._process = subprocess.Popen([sys.executable, "-m", module], env=environment)
 
     def __enter__(self) -> Self:
         return self

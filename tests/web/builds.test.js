@@ -4,7 +4,6 @@ import { test } from "node:test";
 import {
   afterSnapshot,
   byNewest,
-  chosen,
   countByStatus,
   countChanged,
   fold,
@@ -13,7 +12,7 @@ import {
   keyOf,
   lacksUnfinished,
   projectsOf,
-} from "../../web/scripts/builds.js";
+} from "../../web/scripts/builds/builds.js";
 import { mapOf, stateOf } from "./states.js";
 
 const NOW = Date.parse("2026-11-21T10:15:00Z");
@@ -181,19 +180,6 @@ test("builds are shown newest first", () => {
     states.sort(byNewest).map(({ build }) => build),
     ["c", "b", "a"],
   );
-});
-
-test("when there are too many, what runs is shown before what waits or has ended", () => {
-  const builds = mapOf(
-    stateOf({ build: "1", status: "running" }),
-    stateOf({ build: "2", status: "queued" }),
-    stateOf({ build: "3", status: "succeeded" }),
-    stateOf({ build: "4", status: "failed" }),
-  );
-  const shown = (limit) => chosen(builds, limit).map(({ build }) => build);
-  assert.deepEqual(shown(10), ["4", "3", "2", "1"]);
-  assert.deepEqual(shown(3), ["4", "2", "1"]);
-  assert.deepEqual(shown(1), ["1"]);
 });
 
 test("projects are listed by name, with what is going on in them", () => {

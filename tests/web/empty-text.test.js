@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { emptyText } from "../../web/scripts/empty-text.js";
-import { rightsOf } from "../../web/scripts/grants.js";
+import { emptyText } from "../../web/scripts/builds/empty-text.js";
+import { rightsOf } from "../../web/scripts/person/grants.js";
 
 const ALL = { project: null, build: null };
 const ACME = { project: "acme", build: null };
@@ -14,9 +14,9 @@ const said = (place, grants, changes = {}) => {
 };
 
 test("whoever may start a build is told how", () => {
-  assert.match(said(ALL, ["start:*"]), /Press “Start build”/);
-  assert.match(said(ALL, ["start:web"]), /Press “Start build”/);
-  assert.match(said(ACME, ["start:acme"]), /Press “Start build”/);
+  assert.match(said(ALL, ["start:*"]), /Press “Start a build”/);
+  assert.match(said(ALL, ["start:web"]), /Press “Start a build”/);
+  assert.match(said(ACME, ["start:acme"]), /Press “Start a build”/);
 });
 
 test("whoever may not is not", () => {

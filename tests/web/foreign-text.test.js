@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { isolated, oneLine, readable } from "../../web/scripts/foreign-text.js";
+import { isolated, oneLine, readable } from "../../web/scripts/text/foreign-text.js";
 
 const BELL = "\x07";
 

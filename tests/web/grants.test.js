@@ -11,7 +11,7 @@ import {
   onlyBuild,
   rightsOf,
   startable,
-} from "../../web/scripts/grants.js";
+} from "../../web/scripts/person/grants.js";
 
 const B1 = { project: "acme", build: "b1" };
 const OPERATOR = ["operate", "publish:*", "read:builds/#", "start:*", "stop:*"];

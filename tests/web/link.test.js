@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import * as links from "../../web/scripts/link.js";
+import * as links from "../../web/scripts/live/link.js";
 
 const UP = { broker: "up", recorder_lag_ms: 0 };
 const DOWN = { broker: "down", recorder_lag_ms: 0 };

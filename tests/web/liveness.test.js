@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { newLink } from "../../web/scripts/link.js";
-import { caughtUpText, livenessOf } from "../../web/scripts/liveness.js";
+import { newLink } from "../../web/scripts/live/link.js";
+import { caughtUpText, livenessOf } from "../../web/scripts/live/liveness.js";
 
 const NOON = new Date(2026, 10, 21, 12, 0, 0).getTime();
 const LIVE = { ...newLink(NOON), connected: true, whole: true, known: true };

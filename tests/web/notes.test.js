@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { failed, recover } from "../../web/scripts/notes.js";
+import { failed, recover } from "../../web/scripts/builds/notes.js";
 
 const ERROR = { message: "no", passing: false, retryAfter: 0 };
 const PASSING = { ...ERROR, passing: true };

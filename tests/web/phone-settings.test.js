@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { phoneSettings } from "../../web/scripts/phone-settings.js";
+import { phoneSettings } from "../../web/scripts/phone/phone-settings.js";
 
 const address = (scheme, port, path = "") => ({
   url: `${scheme}://builds.example:${port}${path}`,

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { buildPath, placeAt, projectPath } from "../../web/scripts/place.js";
+import { buildPath, placeAt, projectPath } from "../../web/scripts/page/place.js";
 
 test("every page watches its own filter", () => {
   assert.deepEqual(placeAt("/"), { project: null, build: null, filter: "builds/#" });

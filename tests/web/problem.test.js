@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { reasonIn, reasonOf, sentenceOf, strangerText } from "../../web/scripts/problem.js";
+import { reasonIn, reasonOf, sentenceOf, strangerText } from "../../web/scripts/api/problem.js";
 
 test("the detail is said, or else the title", () => {
   assert.equal(sentenceOf({ title: "Conflict", detail: "It has ended." }), "It has ended.");

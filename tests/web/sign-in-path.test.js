@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { providerPath, signInPath, tokenIn, wayBack } from "../../web/scripts/sign-in-path.js";
+import { providerPath, signInPath, tokenIn, wayBack } from "../../web/scripts/person/sign-in-path.js";
 
 const ORIGIN = "https://ci.example";
 const TOKEN = "bf_0123456789abcdefghijABCDEFGHIJkl";

@@ -2,8 +2,8 @@ import assert from "node:assert/strict";
 import { webcrypto } from "node:crypto";
 import { test } from "node:test";
 
-import { delayOf, scriptOf } from "../../web/scripts/start-form.js";
-import { randomKey, startKeys } from "../../web/scripts/start-keys.js";
+import { delayOf, scriptOf } from "../../web/scripts/start/start-form.js";
+import { randomKey, startKeys } from "../../web/scripts/builds/start-keys.js";
 
 globalThis.crypto ??= webcrypto; // Node 18 has it there only
 

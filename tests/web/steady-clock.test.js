@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { steadyClock } from "../../web/scripts/steady-clock.js";
+import { steadyClock } from "../../web/scripts/live/steady-clock.js";
 
 function clocks() {
   const time = { monotonic: 500, wall: 1_000_000 };

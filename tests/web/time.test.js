@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { ago, ahead, clock, clockAhead, duration, elapsed, moment } from "../../web/scripts/time.js";
+import { ago, ahead, clock, clockAhead, duration, elapsed, moment } from "../../web/scripts/text/time.js";
 
 const MINUTE = 60_000;
 const HOUR = 60 * MINUTE;

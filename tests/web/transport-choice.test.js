@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { heard, kept, lasted, mute, newChoice, optionsOf } from "../../web/scripts/transport-choice.js";
+import { heard, kept, lasted, mute, newChoice, optionsOf } from "../../web/scripts/live/transport-choice.js";
 
 const NOW = 1_000_000;
 const NEW = newChoice(null, NOW);

@@ -9,7 +9,7 @@ import {
   linkNote,
   SIGN_IN_FIRST,
   whyToSignIn,
-} from "../../web/scripts/who.js";
+} from "../../web/scripts/person/who.js";
 
 const ALL = ["operate", "read:builds/#", "start:*", "stop:*"];
 const ADA = { name: "ada", anonymous: false, grants: ["read:builds/acme/#"], expires: null, reason: null };

@@ -1,312 +1,306 @@
-/** Mounts the components and joins socket, builds and page. Data flows down, actions flow up. */
+/** The overview: all builds, or those of one project. Joins the picture and the components. Data flows down, actions flow up. */
 
-import { olderBuilds, readOverview } from "./api.js";
-import { announcer } from "./announcer.js";
-import { buildHistory } from "./build-history.js";
-import { buildList } from "./build-list.js";
-import {
-  afterSnapshot,
-  chosen,
-  countByStatus,
-  countChanged,
-  fold,
-  hasEnded,
-  keyOf,
-  projectsOf,
-} from "./builds.js";
-import { connectionStatus } from "./connection-status.js";
-import { emptyText } from "./empty-text.js";
-import { follow } from "./follow.js";
-import { mayDoEverything, mayRead, mayReadAll, mayStart } from "./grants.js";
-import { caughtUpText } from "./liveness.js";
-import { pageHead } from "./page-head.js";
-import { recall } from "./person.js";
-import { recover } from "./notes.js";
-import { placeAt } from "./place.js";
-import { presses } from "./presses.js";
-import { projectList } from "./project-list.js";
-import { queueOverview } from "./queue-overview.js";
-import { setText } from "./render.js";
-import { sharePanel } from "./share.js";
-import { startForm } from "./start-form.js";
-import { moment, seconds } from "./time.js";
-import { UNKNOWN, visits } from "./visitor.js";
-import { NOT_SIGNED_IN } from "./who.js";
+import { olderBuilds, readOffers, readProjects } from "./api/api.js";
+import { announcer, isToldOf } from "./builds/announcer.js";
+import { buildList } from "./builds/build-list.js";
+import { countByStatus, hasEnded } from "./builds/builds.js";
+import { emptyText } from "./builds/empty-text.js";
+import { filterBar } from "./builds/filter-bar.js";
+import { activeOf, choicesIn, countStates, filtersIn, matcher, searchOf } from "./builds/filters.js";
+import { recover } from "./builds/notes.js";
+import { arranged, beyond, moves } from "./builds/order.js";
+import { presses } from "./builds/presses.js";
+import { followed } from "./live/picture.js";
+import { bannersOf } from "./page/banner-texts.js";
+import { bannerList } from "./page/banners.js";
+import { drawings } from "./page/drawings.js";
+import { pageHead } from "./page/page-head.js";
+import { placeAt } from "./page/place.js";
+import { mayRead, mayStart, startable } from "./person/grants.js";
+import { recall } from "./person/person.js";
+import { recallFavourites, rememberFavourites } from "./projects/favourites.js";
+import { knownProjects, projectRows } from "./projects/known-projects.js";
+import { projectList } from "./projects/project-list.js";
+import { projectPanel } from "./projects/project-panel.js";
+import { UNKNOWN as NOT_ASKED, offersOf } from "./start/offers.js";
+import { startForm } from "./start/start-form.js";
+import { startSheet } from "./start/start-sheet.js";
+import { startedNote } from "./start/started-note.js";
 
-const SHOWN = 200; // cards at first
-const OLDER = 50; // builds that one press on “Show older builds” adds
-const OLDER_BUILDS = "older"; // the control of that button
+const KEPT = 1000; // ended builds that the page keeps by itself; older ones are in the history
+const OLDER = 200; // builds that are read from history at once
+const SEARCHED = 5; // times that, while none of them fits the filters
+const OLDER_BUILDS = "older"; // the control of the button that asks for them
+const FEW = 6; // with more builds that go on than these, bars do not glide and drawings are paced
 
 // In ms:
 const TICK = 1000;
-const LAGGING = 10_000; // from this lag on the foot of the page says that history is behind
-const CAUGHT_UP = 20_000; // how long the page says what changed while it was not live
-const FLICKER = 3000; // live for less than this counts as not live all along
-const FIRST_PICTURE = 1000; // after this the page is shown without a snapshot
+const LINGER = 8000; // for so long a build that has ended stays where it was
+const PACE = 100; // between two drawings, where many builds go on
+const NOTED = 20_000; // how long the page says what a start has made
+const REFLECT = 250; // between the last letter of a filter and the new address
 
 const place = placeAt(location.pathname);
 const at = (id) => document.getElementById(id);
+document.body.dataset.page = place.project ? "project" : "all";
 
-const updateStatus = connectionStatus(at("connection-status"));
+let filters = filtersIn(location.search);
+if (place.project) filters.project = ""; // the address says which
+let fits = matcher(filters);
+const favourites = recallFavourites();
+
 const updateHead = pageHead(at("page-head"), place);
-const updateForm = place.build ? null : startForm(at("start-form"), place);
+const updateFilters = filterBar(at("filter-bar"), filters, place);
+const updateForm = startForm(at("start-form"), place);
+const sheet = startSheet(at("start-open"), at("start-sheet"));
+const updateStarted = startedNote(at("started"));
+const updateBanners = bannerList(at("banners"));
 const updateProjects = place.project ? null : projectList(at("project-list"));
-const history = place.build ? buildHistory(at("build-history"), place) : null;
-const updateOverview = place.project ? null : queueOverview(at("queue-overview"), readOverview);
-const updateShare = place.build ? sharePanel(at("share"), place) : null;
-const list = buildList(at("build-list"));
+const panel = place.project ? projectPanel(at("project-panel"), place) : null;
+const list = buildList(at("build-list"), moved);
 const announce = announcer(at("announcer"), setTimeout);
-document.body.dataset.page = place.build ? "build" : place.project ? "project" : "all";
-
-let builds = new Map(); // key → state
-const heard = new Set(); // keys of the builds that came since the connection began
-let more = false; // whether there are older builds
-let cursor; // the next page of older builds begins before it
-let pictured = false; // whether a snapshot has come
-let visitor = UNKNOWN; // who looks at the page
-let pictureOf = null; // the identity of the one for whom the picture is
-let shut = false; // whether the gateway refuses the connection, or what it is for
-let refusal = ""; // why the gateway refuses this page
-let trouble = ""; // why else there is no connection
-let answered = false; // whether that was an answer
-let liveness = { live: false, well: false, workers: null };
-let away = null; // the builds as they were when the page stopped being live
-let returned = -FLICKER; // when it was live again
-let caughtUp = ""; // the sentence about what changed, shown for CAUGHT_UP
-let forgetting; // the timer that takes it away
-let recoveries = -1; // how often all was well again
-let clockOffset = 0; // of the gateway, in ms
+const projects = knownProjects(readProjects, () => drawAll());
+const offers = offersOf(
+  async () => (startable(picture.visitor.rights)?.length === 0 ? NOT_ASKED : readOffers()),
+  () => drawAll(),
+);
+at("start-form").addEventListener("focusin", offers.hurry);
 
 /* From the gateway */
 
-const connection = follow([place.filter], {
-  opened() {
-    heard.clear();
-    if (shut) session.check();
-    else if (visitor.known && !isAtHome()) session.came(); // what it was may be over
-    shut = false;
-  },
-  snapshot(snapshot) {
-    builds = afterSnapshot(builds, snapshot, heard);
-    more = snapshot.more && !place.build;
+let feed = null; // the last one
+let cursor; // the next page of older builds begins before it
+const lingering = new Map(); // key of a build that has ended → until when it stays, by performance.now
+
+const picture = followed(filters.watch || place.filter, {
+  snapshot() {
     cursor = undefined;
-    pictured = true;
-    if (visitor.known) showPage();
-    refusal = trouble = "";
-    drawAll();
+    readProjectsAgain();
   },
-  build: receive,
-  feed({ time, pid, merged, recorder_lag_ms: behind }) {
-    clockOffset = (moment(time) ?? Date.now()) - Date.now();
-    setText(at("served-by"), `served by process ${pid}`);
-    setText(at("merged"), merged ? `${merged} updates merged` : "");
-    setText(at("behind"), behind > LAGGING ? `history is ${seconds(behind)} behind` : "");
+  all: drawAll,
+  build(key, before, after) {
+    if (before?.status !== after.status) {
+      if (!notes.get(key)?.busy) notes.delete(key);
+      if (before && hasEnded(after)) lingering.set(key, performance.now() + LINGER);
+    }
+    if (isToldOf(before, after)) announce(after);
+    if (moves(before, after, fits)) rearrange = true;
+    else if (!list.isDrawn(key)) return;
+    changed.add(key);
+    request();
   },
-  liveness(next) {
-    const before = liveness;
-    liveness = next;
-    if (before.live !== next.live) comeOrGo();
-    else if (before.workers !== next.workers) drawAll();
-    if (next.well) recovered(!before.well);
-    updateStatus({ ...next, detail: next.detail || caughtUp });
+  feed(news) {
+    feed = news;
+    overviewDue = true;
+    request();
   },
-  refused(message, code) {
-    shut = true;
-    refusal = code === NOT_SIGNED_IN ? "" : message;
-    if (code === NOT_SIGNED_IN) session.need();
-    drawAll();
+  visitor({ rights }) {
+    if (mayRead(rights)) panel?.read();
+    offers.ask();
+    readProjectsAgain();
   },
-  troubled(message, isAnswer) {
-    refusal = "";
-    trouble = message;
-    answered = isAnswer;
-    drawAll();
+  workers: () => offers.ask(),
+  well(returned) {
+    const controls = recover(notes, returned, performance.now());
+    if (returned || controls.length) drawAll();
+  },
+  cleared() {
+    panel?.forget();
+    notes.clear();
+    projects.forget();
+    lingering.clear();
   },
 });
 
-const showPage = () => (document.body.dataset.pictured = "");
-setTimeout(showPage, FIRST_PICTURE);
-
-/* Who one is */
-
-const elements = { account: at("account"), signIn: at("sign-in"), note: at("link-note") };
-const session = visits(elements, (next, entered) => {
-  visitor = next;
-  const { rights, identity } = next;
-  updateShare?.(next.signedIn && !next.byLink && mayReadAll(rights, place));
-  updateOverview?.(rights.operate);
-  document.body.toggleAttribute("data-plain", place.project !== null && !mayStart(rights, place.project));
-  const other = pictureOf !== null && pictureOf !== identity;
-  if (mayRead(rights)) {
-    if (other) forgetPicture();
-    if (other || entered) connection.again();
-    pictureOf = identity;
-  } else if (other && next.isOut) {
-    forgetPicture(); // else it waits until somebody signs in again, as it was
-  }
-  if (pictured || next.why) showPage();
-  drawAll();
-});
-
-/** Whether everybody may do everything here, so that nobody has to be asked for. */
-const isAtHome = () => !visitor.signedIn && mayDoEverything(visitor.rights);
-
-/** The picture was for somebody else. */
-function forgetPicture() {
-  builds = new Map();
-  history?.forget();
-  notes.clear();
-  pictured = false;
-  pictureOf = away = null;
-}
-
-/** Handle a change of `liveness.live`; on return, say what changed since the page was live. */
-function comeOrGo() {
-  clearTimeout(forgetting);
-  caughtUp = "";
-  if (!liveness.live) {
-    if (performance.now() - returned >= FLICKER) away = new Map(builds);
-  } else if (away) {
-    returned = performance.now();
-    caughtUp = caughtUpText(countChanged(away, builds));
-    forgetting = setTimeout(() => (caughtUp = ""), CAUGHT_UP);
-  }
-  drawAll();
-}
-
-/** All is well; `returned`: it was not so until now. */
-function recovered(returned) {
-  if (returned) recoveries += 1;
-  const controls = recover(notes, returned, performance.now());
-  if (returned || controls.length) drawAll();
-}
-
-function receive(state) {
-  const key = keyOf(state);
-  const known = builds.get(key);
-  const next = fold(known, state);
-  heard.add(key);
-  if (next === known) return;
-  builds.set(key, next);
-  if (known?.status !== next.status) {
-    rearrange = true;
-    if (!notes.get(key)?.busy) notes.delete(key);
-    if (known && hasEnded(next)) announce(next);
-  }
-  draw(key);
+function readProjectsAgain() {
+  if (updateProjects && picture.visitor.known && picture.known) projects.read();
 }
 
 /* From a person */
 
 const { notes, attempt } = presses({
-  by: () => (!visitor.signedIn && recall()) || undefined, // of somebody signed in the gateway knows it
-  well: () => liveness.well,
-  came(state) {
-    if (!place.build || keyOf(state) === keyOf(place)) receive(state);
-  },
+  by: () => (!picture.visitor.signedIn && recall()) || undefined, // of somebody signed in the gateway knows it
+  well: () => picture.liveness.well,
+  came: picture.receive,
   noted(control) {
-    draw(control);
+    if (control === "form" && notes.get("form").started) started(notes.get("form"));
+    changed.add(control);
+    overviewDue = true;
     list.note(notes.get(OLDER_BUILDS) ?? {});
-    showOverview();
+    request();
   },
 });
 
-document.addEventListener("show-older", () =>
-  attempt(OLDER_BUILDS, async () => {
-    const ended = chosen(builds, limit).filter(hasEnded);
-    const before = cursor ?? ended[ended.length - 1]?.build;
-    const older = await olderBuilds({ project: place.project, before, limit: OLDER });
-    cursor = older.next ?? undefined;
-    more = older.next !== null;
-    limit += older.builds.length;
-    older.builds.forEach(receive);
-    drawAll();
-    return {};
-  }),
-);
+/** The form has done its work; its note says which build it was, for a while. */
+function started(note) {
+  sheet.close();
+  setTimeout(() => notes.get("form") === note && notes.delete("form"), NOTED);
+}
 
-/* Drawing: once a frame, and only what changed */
+let reflecting; // the timer of the address
+
+document.addEventListener("filter", ({ detail }) => {
+  const watched = filters.watch;
+  filters = detail;
+  fits = matcher(filters);
+  notes.delete(OLDER_BUILDS);
+  const address = location.pathname + searchOf(filters);
+  clearTimeout(reflecting);
+  if (filters.watch !== watched) location.assign(address); // another question to the gateway
+  else reflecting = setTimeout(() => history.replaceState(null, "", address), REFLECT);
+  drawAll();
+});
+
+document.addEventListener("star", ({ detail: { project } }) => {
+  if (!favourites.delete(project)) favourites.add(project);
+  rememberFavourites(favourites);
+  overviewDue = true;
+  request(true);
+});
+
+document.addEventListener("show-older", () => attempt(OLDER_BUILDS, showOlder));
+
+/** Read older builds, on and on while none of them fits the filters. */
+async function showOlder() {
+  let found = 0;
+  let looked = 0;
+  for (let page = 0; page < SEARCHED && found === 0; page += 1) {
+    const before = cursor ?? oldestShown();
+    const older = await olderBuilds({ project: place.project, before, limit: OLDER });
+    limit += older.builds.length;
+    looked += older.builds.length;
+    found += older.builds.filter(fits).length;
+    older.builds.forEach(picture.receive);
+    cursor = older.next ?? undefined;
+    picture.more = older.next !== null;
+    if (!picture.more) break;
+  }
+  drawAll();
+  return { found: activeOf(filters).length && !found ? `None of ${looked} older builds fits the filters.` : "" };
+}
+
+const oldestShown = () => {
+  const ended = [...picture.builds.values()].filter(hasEnded);
+  return ended.reduce((oldest, { build }) => (oldest === undefined || build < oldest ? build : oldest), undefined);
+};
+
+addEventListener("scroll", moved, { passive: true });
+addEventListener("resize", moved);
+
+/** Another part of the list is in the window. */
+function moved() {
+  replace = true;
+  request(true);
+}
+
+/* Drawing */
 
 const changed = new Set(); // keys of the builds to draw
-let rearrange = true; // whether builds came, went or changed their status
-let limit = SHOWN; // how many cards
-let waiting = false; // for the next frame
+let rearrange = true; // builds came, went or changed their places
+let replace = true; // the window has moved over the list
+let overviewDue = true; // what is said of all of them may have changed
+let overviewAt = 0;
+let limit = KEPT; // how many ended builds are kept
+let ongoing = 0; // how many builds go on
+let due = Infinity; // when the next build is no longer delayed
 
-function draw(key) {
-  changed.add(key);
-  if (waiting) return;
-  waiting = true;
-  requestAnimationFrame(drawChanged);
-}
+const isBusy = () => ongoing > FEW;
+const request = drawings(draw, () => (isBusy() ? PACE : 0));
 
 function drawAll() {
   rearrange = true;
-  draw("");
+  for (const key of list.drawnKeys()) changed.add(key);
+  request();
 }
 
-function drawChanged() {
-  waiting = false;
-  if (rearrange) {
-    arrange();
-    showOverview();
-  }
-  const context = { now: gatewayTime(), live: liveness.live, workers: liveness.workers, rights: visitor.rights };
+/** What the components need besides the builds. */
+function context() {
+  const { liveness, visitor } = picture;
+  return { now: picture.now(), live: liveness.live, workers: liveness.workers, rights: visitor.rights };
+}
+
+function draw() {
+  const now = context();
+  if (rearrange) arrange(now);
+  if (replace) for (const key of list.place()) changed.add(key);
+  replace = false;
   for (const key of changed) {
-    const state = builds.get(key);
-    if (!state) continue;
-    list.refresh(state, { ...context, note: notes.get(key) });
-    history?.update(state, recoveries);
+    const state = picture.builds.get(key);
+    if (state) list.refresh(key, state, { ...now, note: notes.get(key) });
   }
   changed.clear();
+  if (overviewDue && (!isBusy() || performance.now() - overviewAt >= TICK / 2)) showOverview(now);
 }
 
-function arrange() {
+function arrange({ now }) {
+  prune();
   rearrange = false;
-  const states = chosen(builds, limit);
-  const shown = new Set(states.map(keyOf));
-  for (const key of shown) changed.add(key);
-  let hidden = 0;
-  for (const [key, state] of builds) {
-    if (shown.has(key)) continue;
-    if (hasEnded(state)) forget(key);
-    else hidden += 1;
-  }
-  const empty = emptyText(place, { refusal, trouble, pictured, visitor });
-  list.arrange(states, { empty, refusal: refusalText(), hidden, older: more });
+  replace = overviewDue = true;
+  const order = arranged(picture.builds, { fits, lingering, now });
+  ongoing = order.ongoing.length;
+  due = order.due;
+  document.body.toggleAttribute("data-busy", isBusy());
+  const { refusal, trouble, known, visitor } = picture;
+  const filtered = activeOf(filters).length > 0 && picture.builds.size > 0;
+  const empty = emptyText(place, { refusal, trouble, pictured: known, visitor, filtered });
+  list.arrange(order, { empty, refusal: refusalText(), older: picture.more && !filters.watch });
   list.note(notes.get(OLDER_BUILDS) ?? {});
 }
 
-/** Drop an ended build that is not shown: “Show older builds” reads it from history again. */
-function forget(key) {
-  builds.delete(key);
-  more = true;
-  cursor = undefined;
-}
-
 /** Why the page is not let in, or what else was answered instead of a connection. */
-const refusalText = () => refusal || (pictured && answered ? trouble : "");
-
-function showOverview() {
-  const { live, workers } = liveness;
-  const { rights, signedIn } = visitor;
-  const context = { now: gatewayTime(), live, workers, rights };
-  const state = builds.get(keyOf(place));
-  updateHead({ ...context, known: pictured, counts: countByStatus(builds, context.now), state });
-  const projects = projectsOf(builds, context.now);
-  updateForm?.({
-    projects: projects.map(({ project }) => project),
-    rights,
-    signedIn,
-    note: notes.get("form"),
-  });
-  updateProjects?.(projects, { ...context, notes });
+function refusalText() {
+  const shown = picture.known || picture.builds.size > 0; // else the empty list says it
+  return picture.refusal || (shown && picture.answered ? picture.trouble : "");
 }
 
-const gatewayTime = () => Date.now() + clockOffset;
+function showHead(now) {
+  updateHead({ ...now, known: picture.known, counts: countByStatus(picture.builds, now.now) });
+}
 
-// Frames stop in a hidden tab and a timer does not: the title stays true, nothing piles up.
+function showOverview(now) {
+  overviewDue = false;
+  overviewAt = performance.now();
+  const { builds, more, visitor } = picture;
+  const { rights, signedIn } = visitor;
+  showHead(now);
+  updateBanners(bannersOf({ feed, live: now.live, operates: rights.operate }));
+  const rows = projectRows(projects.listed(), builds, favourites, now.now);
+  const names = rows.map(({ project }) => project);
+  updateForm({ projects: names, offers: offers.now(), rights, signedIn, note: notes.get("form") });
+  updateStarted(notes.get("form")?.started);
+  sheet.show(place.project ? mayStart(rights, place.project) : startable(rights)?.length !== 0);
+  updateProjects?.(rows, { ...now, notes });
+  panel?.update({ ...now, builds, offers: offers.now(), notes });
+  updateFilters({ ...countStates(builds.values(), filters), ...choicesIn(builds.values()), projects: names, more });
+}
+
+// A timer goes on in a hidden page, where nothing is drawn: the title stays true, and nothing piles up.
 setInterval(() => {
-  for (const state of chosen(builds, limit)) changed.add(keyOf(state));
-  drawChanged();
-  showOverview();
+  settle();
+  prune();
+  if (document.hidden) return showHead(context());
+  for (const key of list.drawnKeys()) changed.add(key);
+  overviewDue = true;
+  request();
 }, TICK);
+
+/** Have builds that ended a while ago stand with the others that have, unless somebody is at them. */
+function settle() {
+  if (picture.now() >= due) rearrange = true;
+  if (list.isPointedAt()) return;
+  const focused = list.focusedCard();
+  for (const [key, until] of lingering) {
+    if (key === focused || until > performance.now()) continue;
+    lingering.delete(key);
+    rearrange = true;
+  }
+}
+
+/** Drop the oldest of too many ended builds: “Show older builds” reads them from history again. */
+function prune() {
+  for (const key of beyond(picture.builds, limit)) {
+    picture.builds.delete(key);
+    picture.more = rearrange = true;
+    cursor = undefined;
+  }
+}

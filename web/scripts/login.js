@@ -1,12 +1,12 @@
 /** The page that signs people in: by a link, or by a token that they paste. */
 
-import { readSession } from "./api.js";
+import { readSession } from "./api/api.js";
 import { take, token } from "./login-link.js";
-import { updateProviderLink } from "./provider-link.js";
-import { partsOf, setHidden, setText } from "./render.js";
-import { signInForm } from "./sign-in-form.js";
-import { wayBack } from "./sign-in-path.js";
-import { isByLink } from "./who.js";
+import { updateProviderLink } from "./person/provider-link.js";
+import { partsOf, setHidden, setText } from "./page/render.js";
+import { signInForm } from "./person/sign-in-form.js";
+import { wayBack } from "./person/sign-in-path.js";
+import { isByLink } from "./person/who.js";
 
 const back = wayBack(location.search, location.origin);
 const element = document.getElementById("sign-in");

@@ -1,9 +1,9 @@
 /** The page that says what to put into apps of MQTT. */
 
-import { readPhone } from "./api.js";
-import { phoneSettings } from "./phone-settings.js";
-import { copyOf, partsOf, setHidden, setText } from "./render.js";
-import { signInPath } from "./sign-in-path.js";
+import { readPhone } from "./api/api.js";
+import { phoneSettings } from "./phone/phone-settings.js";
+import { copyOf, partsOf, setHidden, setText } from "./page/render.js";
+import { signInPath } from "./person/sign-in-path.js";
 
 const COPIED_MS = 2000;
 

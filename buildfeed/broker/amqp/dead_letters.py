@@ -7,6 +7,7 @@ allows a million of them.
 
 from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
+from itertools import islice
 from typing import Annotated, Any, Final
 
 import msgspec
@@ -49,9 +50,9 @@ class _Death(msgspec.Struct, frozen=True, rename="kebab"):
     routing_keys: list[str] = []
 
 
-def read(channel: BlockingChannel) -> list[DeadLetter]:
-    """Return all dead letters; they stay in the queue."""
-    letters = [letter for _, letter in _take(channel)]
+def read(channel: BlockingChannel, most: int | None = None) -> list[DeadLetter]:
+    """Return the dead letters, the first `most` of them if it is given; they stay in the queue."""
+    letters = [letter for _, letter in islice(_take(channel), most)]
     _hand_back(channel)
     return letters
 

@@ -6,6 +6,9 @@ with `add_callback_threadsafe`. Calls wait in order. A call runs when it is the 
 connection is up, and the broker takes more publishes (`Confirms.ready`). Until then it can be
 cancelled, and is known not to be sent. A call that has begun when the connection breaks may have
 been sent.
+
+Relied on in pika: `BlockingChannel.close` cancels the consumers in `_consumer_infos`, that of its
+`_impl` those that are not in `_cancelled`; a channel that is closing ignores deliveries.
 """
 
 import logging
@@ -186,6 +189,7 @@ class AmqpLink:
         """Connect, and serve until the link stops; raises if the connection ends before."""
         connection = BlockingConnection(self._parameters)
         confirms = Confirms(connection)
+        channel: BlockingChannel | None = None
         try:
             channel = connection.channel()
             channel.add_on_cancel_callback(lambda _frame: channel.close())
@@ -193,10 +197,9 @@ class AmqpLink:
             if self._declares:
                 assert_topology(channel)
                 connection.call_later(_STREAM_DELAY_SECONDS, partial(assert_stream, connection))
-            self._reported_reason = ""
             if self._on_up:
                 self._on_up(channel)
-            self._connection = connection
+            self._connection, self._reported_reason = connection, ""
             self._delay = _FIRST_DELAY_SECONDS
             log.info("amqp.up", extra={"link": self._name})
             while not self._stopping.is_set():
@@ -209,6 +212,8 @@ class AmqpLink:
             self._connection = None
             confirms.fail()
             if connection.is_open:
+                if channel:
+                    _leave_consumers(channel)
                 connection.close()
 
     def _report_down(self, reason: str) -> None:
@@ -240,6 +245,18 @@ class AmqpLink:
                 if future.set_running_or_notify_cancel():
                     return future, work
         return None
+
+
+def _leave_consumers(channel: BlockingChannel) -> None:
+    """Have `close` not cancel the consumers of a channel.
+
+    A channel that is closed gives back what is not acknowledged all at once, in order. If its
+    consumer is cancelled before, another one begins with what is behind that, and what comes
+    meanwhile is given back first.
+    """
+    known: Any = channel
+    known._impl._cancelled.update(channel.consumer_tags)  # noqa: SLF001 - see "Relied on"
+    known._consumer_infos.clear()  # noqa: SLF001
 
 
 def _run_call(channel: BlockingChannel, future: Future[T], work: Work[T]) -> None:

@@ -11,6 +11,7 @@ from typing import Final
 from msgspec.structs import replace
 
 from buildfeed.runner.errors import annotations, generic, linker, lint, make, msvc, shell, tap
+from buildfeed.runner.errors.boxes import Boxes
 from buildfeed.runner.errors.cmake import CMake
 from buildfeed.runner.errors.directories import Directories
 from buildfeed.runner.errors.eslint import Eslint
@@ -49,7 +50,7 @@ class Finder:
         """Different errors so far."""
         self._directories = Directories(directory)
         self._held: tuple[Dialect, ...] = (
-            *(Python(), Pytest(), Gcc(), CMake(), Java(), Gradle(), GoTests(), Go()),
+            *(Boxes(), Python(), Pytest(), Gcc(), CMake(), Java(), Gradle(), GoTests(), Go()),
             *(JavaScript(), Rust(), Eslint(), Npm()),
         )
         self._readers: tuple[Reader, ...] = (

@@ -5,8 +5,9 @@ from collections.abc import Callable
 from typing import Final, Protocol
 
 import msgspec
+from msgspec import UNSET, UnsetType
 
-from buildfeed.activity import MAX_ERROR_BYTES, shorten
+from buildfeed.activity import MAX_ERROR_BYTES, Source, shorten
 
 MOST_IN_PATH: Final = 1024
 """Characters of a path; a longer one is left out."""
@@ -28,6 +29,13 @@ class FoundError(msgspec.Struct, frozen=True):
     file: str | None = None
     line: int | None = None
     column: int | None = None
+
+    @property
+    def source(self) -> Source | UnsetType:
+        """Its place, as the contract has it."""
+        if not self.file:
+            return UNSET
+        return Source(file=self.file, line=self.line or UNSET, column=self.column or UNSET)
 
     def __str__(self) -> str:
         numbers = [str(number) for number in (self.line, self.column) if number is not None]

@@ -3,8 +3,8 @@
 `make -n` prints every line of every recipe that it would run, in the order in which it would begin
 them, and runs none. But it is no promise to change nothing. Even with `-n` make runs
 
-* lines that begin with `+`, and those that name `$(MAKE)`: that is how recursion works;
-* the recipes that remake a makefile, of which there may be some as soon as one is included;
+* lines that begin with `+`, also by a variable, and those that name `$(MAKE)`: so recursion works;
+* the recipes that remake a makefile: this one, or one that is included;
 * `$(shell …)` and `!=`, while it reads the makefile; `$(file …)` writes a file.
 
 So a build is counted only if none of that is in its makefile: see `countable`. Big builds have
@@ -29,8 +29,9 @@ MOST_LINES: Final = 100_000
 
 _ACTS: Final = re.compile(
     r"\$[({]\s*(?:MAKE\b|shell\s|file\s|eval\s|call\s|guile\s|foreach\s)"
-    r"|^\t[@\- ]{0,8}\+|\$\$?[({]?[.]RECIPEPREFIX|^[.]RECIPEPREFIX"
-    r"|^ {0,8}[-s]?(?:include|load)\s|!=|;[@\- ]{0,8}\+|^ {0,8}define\s",
+    r"|[.]RECIPEPREFIX|!=|(?<=[\t @\-=;])\+(?!=)"
+    r"|^[ \t]{0,200}(?:[-s]?(?:include|load)|(?:(?:override|export|private)[ \t]+){0,3}define)\b"
+    r"|^[^#=\n]{0,1000}(?:[Mm]akefile|[.]ma?ke?\b)[^=\n]{0,1000}:(?!=)|MAKEFILE|^%[ \t]*:",
     re.MULTILINE,
 )
 _OWN: Final = re.compile(r"g?make(?:\[[0-9]{1,4}\])?: (?P<said>.*)")

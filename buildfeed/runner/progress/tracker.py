@@ -47,6 +47,7 @@ _SILENT_SECONDS: Final = 60.0
 _COMPLETE_SECONDS: Final = 10.0
 _BAR, _TOOL, _TOLD = 0, 1, 2
 _TERMINAL: Final = "terminal"
+_MAKE: Final = "make"
 _NUMBER: Final = re.compile(r"[0-9]+")
 
 
@@ -146,10 +147,17 @@ class Tracker:
             self._measure.pass_time(now)
             self._show()
 
-    def end(self) -> None:
-        """Take note that the command has ended: the last step counts, if it was said."""
-        if self._measure and self._measure.count.complete:
-            last = self._measure.count.last
+    def end(self, *, succeeded: bool = False) -> None:
+        """Take note that the command has ended: the last step counts, if it was said.
+
+        A make that succeeded has run all that it listed, though it prints no end of a line.
+        """
+        measure = self._measure
+        if measure and succeeded and measure.key == _MAKE and measure.count.last.total:
+            total = measure.count.last.total
+            measure.follow(replace(measure.count.last, done=total), measure.heard)
+        if measure and measure.count.complete:
+            last = measure.count.last
             phase = self.progress.phase
             self.progress = Progress(100, last.done, last.total, phase, indeterminate=False)
 

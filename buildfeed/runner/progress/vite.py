@@ -1,4 +1,7 @@
-"""Vite and Rollup: `transforming (12) src/app.js`, a count without a total. Pure."""
+"""Vite and Rollup: `transforming (12) src/app.js`, a count without a total. Pure.
+
+Modules are counted. Chunks, which come after them and begin at 1 again, are a phase.
+"""
 
 import re
 from typing import Final
@@ -18,8 +21,10 @@ class Vite:
     """Reads what is drawn while it bundles."""
 
     def read(self, line: Line) -> Reading | None:
-        """Return the number of modules or chunks, and the phase."""
+        """Return the number of modules, and the phase."""
         if phase := _PHASE.match(line.text):
+            if phase["phase"] != "transforming":
+                return Reading(phase=f"{phase['phase']} ({phase['done']})")
             text = phase["phase"] + " " + phase["rest"].lstrip(". ")
             return Reading(done=int(phase["done"]), phase=phrase(text))
         if begun := _BEGUN.match(line.text):

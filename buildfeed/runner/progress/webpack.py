@@ -1,6 +1,7 @@
 """webpack: `<s> [webpack.Progress] 42% building`, or `42% building 12/40 modules` drawn. Pure.
 
-Its percentage is of the whole compilation, by the weights that webpack gives its phases.
+Its percentage is of the whole compilation, by the weights that webpack gives its phases. On a
+terminal the last one, 100 %, is not drawn: then the result tells that it is done.
 """
 
 import re
@@ -17,12 +18,22 @@ _DRAWN: Final = re.compile(
     r"build|building|finish|finish module graph|seal|sealing|optimiz\w{1,5}|hashing|emit|emitting|"
     r"emitted|cache|done|asset processing|chunk graph|module ids|chunk ids))\b.*)"
 )
+_COMPILED: Final = re.compile(
+    r"webpack [0-9][0-9.]{0,20} compiled (?:successfully|with [0-9]{1,6} warnings?)\b"
+)
 
 
 class Webpack:
-    """Reads the lines of `ProgressPlugin`."""
+    """Reads the lines of `ProgressPlugin`, and the result if there were any."""
+
+    def __init__(self) -> None:
+        self._has_progress = False
 
     def read(self, line: Line) -> Reading | None:
         """Return the percentage and the phase."""
-        status = _LOGGED.match(line.text) or _DRAWN.match(line.text)
-        return status and portion(int(status["percent"]), phrase(status["phase"]))
+        if status := _LOGGED.match(line.text) or _DRAWN.match(line.text):
+            self._has_progress = True
+            return portion(int(status["percent"]), phrase(status["phase"]))
+        if self._has_progress and _COMPILED.match(line.text):
+            return portion(100)
+        return None

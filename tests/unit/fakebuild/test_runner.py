@@ -31,7 +31,7 @@ async def ran(script: Script | None) -> tuple[list[Step | Outcome], float]:
     """What a start with `script` yields, and how long it took."""
     clock = HandClock()
     start = replace(BUILD, script=script) if script else BUILD
-    async with aclosing(FakeRunner().run(start, clock)) as steps:
+    async with aclosing(FakeRunner().run(start, 1, clock)) as steps:
         return [each async for each in steps], clock.now - 100.0
 
 
@@ -52,3 +52,14 @@ async def test_a_script_with_errors_fails_at_its_end() -> None:
 
 async def test_a_start_without_a_script_runs_the_default_one() -> None:
     assert await ran(None) == await ran(Script())
+
+
+async def test_a_job_is_no_fake_build() -> None:
+    start = replace(BUILD, job="deploy")
+    async with aclosing(FakeRunner().run(start, 1, HandClock())) as steps:
+        step, outcome = [each async for each in steps]
+
+    assert isinstance(step, Step)
+    (error,) = step.errors
+    assert error.text == "This worker runs fake builds only: it cannot run the job deploy."
+    assert outcome == Outcome("failed")

@@ -24,7 +24,7 @@ def test_a_build_takes_ten_seconds_in_ten_steps_with_an_error_at_70_percent_by_d
     assert [tick.at for tick in ticks] == pytest.approx(range(1, 11))
     assert [tick.progress for tick in ticks] == [*range(10, 101, 10)]
     assert [tick.progress for tick in ticks if tick.errors] == [70]
-    assert ticks[6].errors[0].startswith("step 7: ")
+    assert ticks[6].errors[0].text.startswith("step 7: ")
 
 
 def test_an_error_between_two_ticks_comes_with_the_later_one() -> None:

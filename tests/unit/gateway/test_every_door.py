@@ -17,7 +17,7 @@ from buildfeed.history.store import Store
 from gateway.access.access import Access
 from gateway.access.clients import Clients
 from gateway.access.credentials import Shown
-from gateway.access.paths import SOCKETS, Paths
+from gateway.access.paths import OWN, SOCKETS, Paths
 from gateway.access.proxies import Proxies
 from gateway.app import Gateway
 from gateway.drain import Drain
@@ -35,17 +35,23 @@ OPEN_TO_ALL = {
     "/": "the page, which holds no data",
     "/projects/{project}": "the page",
     "/projects/{project}/builds/{build}": "the page",
+    "/operations": "a page that holds no data: it asks /api/operations",
+    "/embed/{project}": "a page that holds no data, for frames: it watches as who looks",
     "/login": "the page where one signs in",
     "/phone": "a page that holds no data: it asks /api/phone",
     "/login/oidc": "it leads to the provider, where one signs in",
     "/login/oidc/callback": "the code of the provider says who it is",
     "/favicon.svg": "a file of the page",
-    "/scripts": "files of the page",
-    "/styles": "files of the page",
-    "/vendor": "files of the page",
+    "/manifest.webmanifest": "a file of the page",
+    "/assets/{version}/{path:path}": "files of the page",
+    "/icons/{path:path}": "files of the page",
+    "/scripts/{path:path}": "files of the page",
+    "/styles/{path:path}": "files of the page",
+    "/vendor/{path:path}": "files of the page",
     "/healthz": "a load balancer has no token",
     "/readyz": "a load balancer has no token",
     "/api/openapi.json": "it describes the API, the same to everybody",
+    "/api/asyncapi.json": "it describes the topics and events, the same to everybody",
     "/api/session": "it says that nobody is signed in, takes tokens and signs out",
     "/s/{secret}": "the link is the token",
     SOCKETS: "the connect of Socket.IO is asked: see below",
@@ -152,6 +158,13 @@ async def test_the_routes_that_ask_nobody_are_those_that_are_named(
     assert len(list(world.checked())) >= 9
 
 
+async def test_the_root_of_a_proxy_cannot_begin_as_a_route_does(
+    make: Callable[..., World],
+) -> None:
+    begins = {path.split("/")[1] for _, path in make().methods()} - {""}
+    assert begins | {SOCKETS.strip("/")} == OWN
+
+
 async def test_without_a_token_each_route_asks_for_one(make: Callable[..., World]) -> None:
     world = make()
     async with world.client() as client:
@@ -172,8 +185,8 @@ async def test_with_a_token_that_grants_nothing_each_route_refuses(
     async with world.client() as client:
         for method, path in world.checked():
             answer = await ask(client, method, path, **bearer(secret))
-            if path == "/api/builds":
-                assert answer.json() == {"builds": [], "next": None}
+            if path in ("/api/builds", "/api/projects"):
+                assert answer.json() == {path.rpartition("/")[2]: [], "next": None}
             else:
                 assert answer.status_code in (403, 404), (method, path, answer.text)
 
@@ -195,7 +208,9 @@ async def test_of_another_project_nothing_is_learned(
                 hidden = await ask(client, method, path, project="acme", build=build, **headers)
                 said = hidden.text.replace("acme", "nowhere").replace(build, "b-nothing")
                 assert (hidden.status_code, said) == (nothing.status_code, nothing.text), path
-                if "{build}" in path and not path.endswith("/stop"):
+                if path.startswith("/api/dead"):
+                    assert (hidden.status_code, slug(hidden)) == (403, "not-allowed"), path
+                elif "{build}" in path and not path.endswith("/stop"):
                     assert (hidden.status_code, slug(hidden)) == (404, "unknown-build"), path
                 elif path.startswith("/badge/"):
                     assert (hidden.status_code, slug(hidden)) == (404, "unknown-project"), path

@@ -4,7 +4,7 @@ import pytest
 from click.testing import CliRunner
 
 from buildfeed.cli.broker import Urls
-from buildfeed.cli.up import _of_worker, main
+from buildfeed.cli.up import _of_worker, _seconds_to_stop, main
 from buildfeed.worker.options import worker
 
 MQTT = "mqtt://127.0.0.1:1"
@@ -18,6 +18,9 @@ MQTT = "mqtt://127.0.0.1:1"
         (["--broker", "rabbitmq", "--mqtt-port", "21000"], "that of the embedded broker"),
         (["--broker", "rabbitmq", "--mqtt-ws-port", "21000"], "that of the embedded broker"),
         (["--mqtt-port", "21000", "--mqtt-ws-port", "21000"], "are both 21000"),
+        (["--no-worker", "--projects", __file__], "leave out --no-worker"),
+        (["--projects", __file__], "The jobs cannot be read: at line 1"),
+        (["--projects", "/no/jobs.toml"], "does not exist"),
         (["--mqtts-port", "21000"], "say --tls-cert and --tls-key too"),
         (["--mqtt-public-url", "mqtt://ada:pa55word@h"], "no address of MQTT"),
         (["--broker", "rabbitmq", "--mqtt-url", MQTT], "leave out --broker"),
@@ -68,3 +71,16 @@ def test_a_worker_gets_no_secrets_of_the_gateway() -> None:
     own = {"BUILDFEED_MQTT_URL": MQTT, "BUILDFEED_NAME": "w1"}
     urls = Urls(MQTT, None, MQTT, logins=logins)
     assert _of_worker({**own, **logins, "BUILDFEED_OIDC_CLIENT_SECRET": "x"}, urls) == own
+
+
+@pytest.mark.parametrize(
+    ("command", "kill_after", "least"),
+    [("fakebuild", "60", 5), ("worker", None, 2 + 10 + 8), ("worker", "60", 2 + 60 + 8)],
+)
+def test_a_worker_of_jobs_has_the_time_to_end_them(
+    monkeypatch: pytest.MonkeyPatch, command: str, kill_after: str | None, least: float
+) -> None:
+    monkeypatch.delenv("BUILDFEED_KILL_AFTER", raising=False)
+    if kill_after:
+        monkeypatch.setenv("BUILDFEED_KILL_AFTER", kill_after)
+    assert least <= _seconds_to_stop(command) < least + 10

@@ -1,6 +1,7 @@
 """What the recorder's command takes and refuses, and how much a recorder holds."""
 
 import logging
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -22,7 +23,7 @@ from buildfeed.history.store import Store
 @database_url
 @keep
 @log_level
-def told(**options: str | int | None) -> None:
+def told(**options: str | float | None) -> None:
     """Print every option."""
     click.echo("\n".join(f"{name}: {value}" for name, value in sorted(options.items())))
     click.echo(f"data_dir(): {data_dir()}")
@@ -30,10 +31,13 @@ def told(**options: str | int | None) -> None:
 
 def test_the_defaults_are_those_of_one_machine() -> None:
     assert CliRunner().invoke(told).output.splitlines() == [
+        "abandon_after: 600.0",
         "amqp_url: None",
         "database_url: sqlite:///.buildfeed/history.db",
         "keep_builds: 10000",
         "keep_days: 90",
+        "keep_log_mib: 16",
+        "keep_logs_gib: 10.0",
         "log_level: info",
         "mqtt_url: mqtt://127.0.0.1:1883",
         "data_dir(): .buildfeed",
@@ -46,25 +50,38 @@ def test_every_option_is_an_environment_variable() -> None:
         "BUILDFEED_AMQP_URL": "amqp://u:p@broker:5673/vhost",
         "BUILDFEED_DATABASE_URL": "postgresql://u:p@host/name",
         "BUILDFEED_DATA_DIR": "/var/lib/x",
+        "BUILDFEED_ABANDON_AFTER": "60",
         "BUILDFEED_KEEP_BUILDS": "100",
         "BUILDFEED_KEEP_DAYS": "0",
+        "BUILDFEED_KEEP_LOG_MIB": "4",
+        "BUILDFEED_KEEP_LOGS_GIB": "0.5",
         "BUILDFEED_LOG_LEVEL": "DEBUG",
     }
     assert CliRunner().invoke(told, env=environment).output.splitlines() == [
+        "abandon_after: 60.0",
         "amqp_url: amqp://u:p@broker:5673/vhost",
         "database_url: postgresql+psycopg://u:p@host/name",
         "keep_builds: 100",
         "keep_days: 0",
+        "keep_log_mib: 4",
+        "keep_logs_gib: 0.5",
         "log_level: debug",
         "mqtt_url: mqtts://u:p@broker",
         "data_dir(): /var/lib/x",
     ]
 
 
+@pytest.mark.parametrize(("seconds", "status"), [("0", 0), ("0.5", 2), ("29", 2), ("30", 0)])
+def test_a_build_is_not_abandoned_between_two_presences(seconds: str, status: int) -> None:
+    result = CliRunner().invoke(told, ["--abandon-after", seconds])
+    assert result.exit_code == status
+    assert ("30 at least, or 0 for never." in result.output) == bool(status)
+
+
 def test_the_database_is_in_the_data_folder_whatever_its_name(tmp_path: Path) -> None:
     folder = tmp_path / "a b?c%20#d"
     output = CliRunner().invoke(told, ["--data-dir", str(folder)]).output
-    url = output.splitlines()[1].removeprefix("database_url: ")
+    (url,) = re.findall(r"^database_url: (.*)$", output, re.MULTILINE)
     Store(url).position()
     assert (folder / "history.db").exists()
 
@@ -191,10 +208,10 @@ def test_what_waits_is_bounded_by_dropping_progress_and_logs(
 ) -> None:
     store = Store(f"sqlite:///{tmp_path}/history.db")
     recorder = Recorder(store, "mqtt://127.0.0.1", recorder_id=None)
-    for qos in (*[0] * (MAX_WAITING + 100), 1):
-        recorder._receive(
-            Message("builds/a/b/log", b"", qos, retain=False, packet_id=0, connection=0)
-        )
+    full = [("progress", 0)] * MAX_WAITING
+    for kind, qos in (*full, ("progress", 0), ("log", 1), ("status", 1)):
+        topic = f"builds/a/b/{kind}"
+        recorder._receive(Message(topic, b"", qos, retain=False, packet_id=0, connection=0))
     assert recorder._arrived.qsize() == MAX_WAITING + 1
     (record,) = caplog.records
     assert (record.levelno, record.getMessage()) == (logging.WARNING, "recorder.dropped")

@@ -41,8 +41,10 @@ def test_everything_else_is() -> None:
     assert environment.without_secrets(HARMLESS) == HARMLESS
 
 
-def test_jobs_of_a_worker_get_no_setting_at_all() -> None:
-    assert environment.without_settings(SECRET | {"PATH": "/usr/bin"}) == {"PATH": "/usr/bin"}
+def test_jobs_of_a_worker_get_what_every_program_needs_and_nothing_else() -> None:
+    needed = {"PATH": "/usr/bin", "HOME": "/home/ada", "LC_ALL": "C.UTF-8", "TMPDIR": "/tmp"}
+    others = SECRET | HARMLESS | {"AWS_SECRET_ACCESS_KEY": "x", "SSH_AUTH_SOCK": "/tmp/ssh"}
+    assert environment.clean(others | needed) == needed
 
 
 def test_a_build_knows_itself() -> None:

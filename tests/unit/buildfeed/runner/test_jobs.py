@@ -49,6 +49,15 @@ def test_a_file_has_jobs_of_projects() -> None:
     assert (other.project, other.directory) == ("other", "/etc/buildfeed")
 
 
+def test_names_have_room_in_a_presence() -> None:
+    parameters = ", ".join(f'{"p" * 60}{n} = "^x$"' for n in range(20))
+    jobs = [
+        f'[acme.jobs.j{n}]\ncommand = ["true"]\nparameters = {{ {parameters} }}' for n in range(99)
+    ]
+    with pytest.raises(InvalidJobs, match="characters, and 102400 at most"):
+        parse("\n".join(jobs), "/etc")
+
+
 FAULTS = {
     "": ("", "there is none; write one as [acme.jobs.default]"),
     "a = ": ("at end of document", "no TOML: Invalid value"),

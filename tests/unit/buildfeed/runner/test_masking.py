@@ -185,6 +185,56 @@ def test_a_private_key_that_never_ends_does_not_mask_for_ever() -> None:
     assert masking.line(Line("text")).text == "text"
 
 
+BODY = ["MIIabc+/" * 8, "QEFz12+/" * 8, "short+/Q12="]
+
+
+@pytest.mark.parametrize("before", ["", "  ", "#12 0.345 ", '"'])
+def test_a_private_key_that_began_in_a_gap_is_masked(before: str) -> None:
+    masking = Masking({})
+    masking.skip()
+    texts = [masking.line(Line(before + text)).text for text in (*BODY[:2], KEY[2], "after")]
+    assert texts == [before + MASK, before + MASK, MASK, before + "after"]
+
+
+def test_the_last_line_of_a_key_that_began_in_a_gap_is_masked_and_other_words_are_not() -> None:
+    masking = Masking({})
+    masking.skip()
+    texts = ["building", "0" * 64, "DEK-Info: AES", "", *BODY, "Done", BODY[0], BODY[2]]
+    seen = [masking.line(Line(text)).text for text in texts]
+    assert seen == [*texts[:4], MASK, MASK, MASK, "Done", MASK, MASK]
+    masking.skip()
+    assert masking.line(Line(BODY[2])).text == MASK
+
+
+def test_a_private_key_that_began_in_the_cut_part_of_a_line_is_masked() -> None:
+    masking = Masking({})
+    masking.line(Line("x" * MOST_CHARACTERS, left_out=40))
+    assert [masking.line(Line(text)).text for text in BODY] == [MASK] * 3
+
+
+def test_behind_a_gap_a_whole_key_is_masked_as_elsewhere() -> None:
+    masking = Masking({})
+    masking.skip()
+    texts = [*BODY[2:], *KEY, "Done", "\\n".join(KEY) + " x"]
+    seen = [masking.line(Line(text)).text for text in texts]
+    assert seen == [*[MASK] * 4, "Done", MASK + " x"]
+
+
+def test_what_looks_like_a_key_long_after_a_gap_stays() -> None:
+    masking = Masking({})
+    masking.skip()
+    for _ in range(400):
+        masking.line(Line("building"))
+    assert masking.line(Line(BODY[0])).text == BODY[0]
+
+
+def test_a_quoted_secret_that_is_cut_is_masked() -> None:
+    masking = Masking({})
+    line = masking.line(Line("tool --password 'correct horse bat", left_out=5))
+    assert line.text.startswith(f"tool --password {MASK}")
+    assert "horse" not in line.text
+
+
 @pytest.mark.parametrize("kept", range(1, len(SECRET) + 3))
 def test_a_cut_line_does_not_uncover_a_half(kept: int) -> None:
     secret = "two words of a secret"

@@ -1,8 +1,17 @@
+import pytest
+
 from buildfeed.runner.errors.found import FoundError
 from buildfeed.runner.masking import Masking
 from buildfeed.runner.output import Output
 from buildfeed.runner.output_reader import OutputReader
-from buildfeed.runner.progress_lines import ErrorLine, Percent, StepOf
+from buildfeed.runner.progress_lines import (
+    MOST_CHARACTERS,
+    MOST_OF_PHASE,
+    ErrorLine,
+    Percent,
+    ProgressLines,
+    StepOf,
+)
 
 SECRET = "correct-horse-battery"
 
@@ -100,7 +109,7 @@ def test_no_bytes_make_it_fail() -> None:
 def test_what_was_left_out_in_a_flood_is_a_gap_and_mixes_no_lines() -> None:
     build = reader()
     build.read(b"a.c:1: err", 1, now=1)
-    build.skip(50_000, 1, now=1)
+    build.skip(50_000, 1)
     build.read(b"or: wrong\nb.c:2: error: right\n", 1, now=1)
     build.end(now=2)
 
@@ -108,3 +117,57 @@ def test_what_was_left_out_in_a_flood_is_a_gap_and_mixes_no_lines() -> None:
     (content,) = build.last_output()
     assert "bytes of output are left out here" in content.text
     assert content.offset > 49_000
+
+
+@pytest.mark.parametrize("split", range(1, len(SECRET)))
+def test_no_half_of_a_secret_is_beside_a_gap(split: int) -> None:
+    build = reader()
+    build.read(f"c.c:1: error: {SECRET[:split]}".encode(), 1, now=1)
+    build.skip(50_000, 1)
+    build.read(b"of the other stream\n", 2, now=1)
+    for part in (SECRET[split:], " c.c:2: error: no\r", "c.c:3: error: yes\n"):
+        build.read(part.encode(), 1, now=1)
+    build.end(now=2)
+
+    assert build.take_errors() == [FoundError("yes", "c.c", 3)]
+    (content,) = build.last_output()
+    note, _, rest = content.text.partition("\n")
+    assert note.endswith(" bytes of output are left out here]")
+    assert rest == "of the other stream\nc.c:3: error: yes\n"
+    half = len(SECRET[split:]) + len(" c.c:2: error: no\r")
+    assert content.offset + len(note) + 1 == 50_000 + half + len("c.c:1: error: ") + split
+
+
+def test_a_half_of_a_line_at_the_end_is_left_out_and_nothing_else() -> None:
+    build = reader()
+    build.skip(50_000, 1)
+    build.read(b"line\n", 2, now=1)
+    build.read(SECRET[4:].encode(), 1, now=1)
+    build.end(now=2)
+    (content,) = build.last_output()
+    assert (
+        content.text == f"[{50_000 + len(SECRET) - 4:,} bytes of output are left out here]\nline\n"
+    )
+
+
+def test_a_text_that_a_build_tells_is_masked_though_it_is_cut_within_a_secret() -> None:
+    lines, build = ProgressLines(), reader()
+    for length, word in ((MOST_OF_PHASE, "step 1 2"), (MOST_CHARACTERS, "error"), (8186, "error")):
+        text = "x" * (length - 10) + " " + SECRET
+        build.told(lines.feed(f"{word} {text} {'x' * 9000}\n".encode()), now=1)
+        seen = str([build.progress, *build.take_errors()])
+        assert "xxxxx" in seen
+        assert SECRET[:8] not in seen
+    assert len(build.progress.phase) <= MOST_OF_PHASE
+
+
+def test_output_that_nobody_can_take_at_the_end_is_said_to_be_left_out() -> None:
+    build = reader()
+    build.read(b"x" * 50 + b"\n", 1, now=1)
+    assert build.take_output(1)
+    build.read(b"line\n" * 1000, 1, now=1)
+    build.end(now=2)
+    (content,) = build.last_output(whole=False)
+    assert content.text == "[5,000 bytes of output are left out here]\n"
+    assert content.offset + len(content.text) == 5051
+    assert build.last_output(whole=False) == []

@@ -1,7 +1,7 @@
 """What any script may write into $BUILDFEED_PROGRESS, and what comes of it."""
 
 import random
-import time
+from functools import partial
 
 import pytest
 
@@ -16,6 +16,7 @@ from buildfeed.runner.progress_lines import (
     Told,
     parse,
 )
+from support.cpu import within
 
 SAID: dict[str, Told] = {
     "percent 0": Percent(0),
@@ -60,8 +61,8 @@ def test_nonsense_says_nothing(line: str) -> None:
 
 
 def test_long_texts_are_cut() -> None:
-    assert parse("error " + "x" * 10_000) == ErrorLine("x" * MOST_CHARACTERS)
-    assert parse("step 1 2 " + "x" * 10_000) == StepOf(1, 2, "x" * MOST_OF_PHASE)
+    assert parse("error " + "x" * 10_000) == ErrorLine("x" * MOST_CHARACTERS, cut=True)
+    assert parse("step 1 2 " + "x" * 10_000) == StepOf(1, 2, "x" * MOST_OF_PHASE, cut=True)
 
 
 def test_lines_that_are_written_in_parts_count_once_they_have_an_end() -> None:
@@ -74,24 +75,23 @@ def test_lines_that_are_written_in_parts_count_once_they_have_an_end() -> None:
 
 
 def test_a_line_of_a_megabyte_costs_little_and_loses_only_its_rest() -> None:
-    lines = ProgressLines()
-    before = time.process_time()
-    for _ in range(1024):
-        assert lines.feed(b"error " + b"x" * 1018) == []
-    assert len(lines._half) <= MOST_BYTES
-    first, second = lines.feed(b"\npercent 7\n")
-    assert time.process_time() - before < 1
-    assert isinstance(first, ErrorLine)
-    assert len(first.text) == MOST_CHARACTERS
-    assert second == Percent(7)
+    def feed() -> None:
+        lines = ProgressLines()
+        for _ in range(1024):
+            assert lines.feed(b"error " + b"x" * 1018) == []
+        assert len(lines._half) <= MOST_BYTES + 1
+        first, second = lines.feed(b"\npercent 7\n")
+        assert isinstance(first, ErrorLine)
+        assert len(first.text) == MOST_CHARACTERS
+        assert second == Percent(7)
+
+    assert within(1, feed)
 
 
 @pytest.mark.parametrize("unit", ["\x1b[", "\x1b[0;", "\0", "step 1 ", "/ ", "percent 4 "])
 def test_a_hostile_line_takes_no_long_time(unit: str) -> None:
-    before = time.process_time()
-    parse(unit * (1_000_000 // len(unit)))
-    parse("step 1" + unit * (1_000_000 // len(unit)))
-    assert time.process_time() - before < 1
+    for line in (unit * (1_000_000 // len(unit)), "step 1" + unit * (1_000_000 // len(unit))):
+        assert within(0.5, partial(parse, line))
 
 
 def test_random_bytes_in_random_parts_raise_nothing_and_say_the_same() -> None:

@@ -69,3 +69,12 @@ def test_an_ending_has_its_exit_code_and_what_was_done() -> None:
 
     assert (end.status, end.exit_code, end.progress) == ("stopped", -15, 60)
     assert end.end_time == later
+
+
+def test_errors_that_are_not_told_one_by_one_are_counted() -> None:
+    told = report()
+    told.accept(NOW)
+    told.error(FoundError("no such type", "src/a.c", 3), NOW)
+    told.count_untold(4095)
+    build = sent(told.end("failed", 2, Progress(), NOW)).object
+    assert (build.errors, build.error, build.seq) == (4096, "src/a.c:3: no such type", 2)

@@ -13,7 +13,7 @@ from buildfeed.subscribe.address import Address, InvalidAddress
     ],
 )
 def test_the_url_says_which_protocol_is_spoken(url: str, protocol: str) -> None:
-    assert Address.parse(url) == Address(url, protocol, "ada")
+    assert Address.parse(url) == Address(url, protocol, "ada", by_token=False)
 
 
 @pytest.mark.parametrize(
@@ -32,9 +32,18 @@ def test_another_url_is_refused_and_its_password_not_told(url: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("user", "session"),
-    [("ada", "ada:app"), ("us%20er", "app"), ("a.b", "app"), ("", "app"), ("A", "app")],
+    ("login", "session"),
+    [
+        ("mqtt://ada:bf_x@", "ada:app"),
+        ("mqtt://ada:bf%5Fx@", "ada:app"),
+        ("amqp://ada:bf_x@", "ada:app"),
+        ("amqp://ada:x@", "ada:app"),
+        ("mqtt://ada:x@", "app-app"),
+        ("mqtt://", "app-app"),
+        *((f"amqp://{user}:bf_x@", "app-app") for user in ("us%20er", "a.b", "", "A")),
+    ],
 )
-def test_a_session_begins_with_the_name_of_its_user(user: str, session: str) -> None:
-    assert Address.parse(f"mqtt://{user}:x@host").session_of("app") == session
-    assert Address.parse("mqtt://host").session_of("app") == "app"
+def test_a_session_begins_with_the_name_of_a_token_and_a_queue_with_that_of_any_user(
+    login: str, session: str
+) -> None:
+    assert Address.parse(f"{login}host").session_of("app") == session

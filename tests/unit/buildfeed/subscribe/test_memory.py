@@ -95,7 +95,18 @@ def test_a_file_that_is_no_memory_is_refused(
 def test_only_one_has_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(memory_module, "_LOCK_SECONDS", 0.05)
     path = tmp_path / "app.memory"
-    with Memory(path), pytest.raises(MemoryUnusable, match="locked"):
+    with Memory(path), pytest.raises(MemoryUnusable, match="another process has it"):
         Memory(path)
     with Memory(path) as memory:
         assert memory.offset is None
+
+
+def test_another_database_is_left_as_it_is(tmp_path: Path) -> None:
+    path = tmp_path / "history.db"
+    with sqlite3.connect(path) as database:
+        database.execute("CREATE TABLE builds (id TEXT)")
+    database.close()
+    before = path.read_bytes()
+    with pytest.raises(MemoryUnusable, match="another database"):
+        Memory(path)
+    assert path.read_bytes() == before

@@ -11,10 +11,10 @@ import pytest
 from buildfeed.activity import Activity, encode
 from buildfeed.subscribe import subscriber as subscriber_module
 from buildfeed.subscribe.change import Change
-from buildfeed.subscribe.memory import Memory
+from buildfeed.subscribe.memory import Memory, MemoryUnusable
 from buildfeed.subscribe.retries import pauses
 from buildfeed.subscribe.source import Take
-from buildfeed.subscribe.subscriber import Handler, SetAside, Subscriber
+from buildfeed.subscribe.subscriber import Handler, SetAside, Subscriber, TryLater
 from buildfeed.subscribe.waiting import Received
 from buildfeed.topics import Filter
 from support.builders import accept, ending, progress
@@ -183,6 +183,37 @@ def test_a_handler_may_say_that_to_try_again_is_no_use(eventually: Eventually) -
     assert tried == [accept().id, progress(10).id]
 
 
+@pytest.mark.parametrize(("asked", "pause"), [(0, 0.5), (30, 30), (1e9, 3600)])
+def test_a_handler_may_say_when_to_try_again(
+    asked: float, pause: float, eventually: Eventually, caplog: pytest.LogCaptureFixture
+) -> None:
+    def handle(_change: Change) -> None:
+        raise TryLater("the server answers 429", asked)
+
+    with running(handle) as fed:
+        fed.publish(accept())
+        eventually(lambda: caplog.records)
+    assert [record.again_in for record in caplog.records if hasattr(record, "again_in")] == [pause]
+    assert fed.done == []
+
+
+def test_patience_ends_for_one_who_always_asks_for_later(
+    eventually: Eventually, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(subscriber_module, "MAX_WAIT_SECONDS", 0)
+    monkeypatch.setattr(subscriber_module, "pauses", lambda _patience: iter([0, 0]))
+    tried: list[str] = []
+
+    def handle(change: Change) -> None:
+        tried.append(change.kind)
+        raise TryLater("the server answers 429", 3600)
+
+    with running(handle) as fed:
+        fed.publish(accept())
+        eventually(lambda: fed.done)
+    assert len(tried) == 3
+
+
 def test_one_that_is_stopped_finishes_the_activity_in_hand_and_no_other(
     eventually: Eventually, tmp_path: Path
 ) -> None:
@@ -274,4 +305,20 @@ def test_a_memory_that_cannot_be_written_is_tried_again_without_the_handler(
         fed.publish(accept())
         eventually(lambda: fed.done == payloads(accept()))
     assert handled == [accept()]
-    assert [record.message for record in caplog.records] == ["subscriber.forgetful"] * 2
+    assert [record.message for record in caplog.records] == ["subscriber.forgetful"]
+
+
+def test_a_memory_that_breaks_ends_the_app_in_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    def keep(_memory: Memory, _change: Change) -> None:
+        raise sqlite3.DatabaseError("database disk image is malformed")
+
+    monkeypatch.setattr(Memory, "keep", keep)
+    fed = Fed()
+    subscriber = Subscriber(fed, Filter.parse("builds/#"), lambda _change: None)
+    feeder = threading.Thread(target=lambda: fed.publish(accept()))
+    feeder.start()
+    with pytest.raises(MemoryUnusable, match="is malformed"):
+        subscriber.run()
+    feeder.join(10)
+    assert fed.stopped
+    assert fed.done == []

@@ -35,11 +35,20 @@ def test_what_comes_again_on_a_new_connection_does_not_wait_twice() -> None:
     waiting = Waiting()
     for number in range(3):
         waiting.put(received(number))
-    waiting.put(received(10, again=False))
     assert taken(waiting, 1) == [0]
     waiting.put(received(1, connection=2))
     waiting.put(received(2, connection=2))
-    assert taken(waiting, 3) == [10, 1, 2]
+    assert taken(waiting, 2) == [1, 2]
+
+
+def test_what_comes_once_does_not_overtake_what_comes_again() -> None:
+    waiting = Waiting()
+    waiting.put(received(0, again=False))
+    waiting.put(received(1))
+    waiting.put(received(2, again=False))
+    waiting.put(received(1, connection=2))
+    waiting.put(received(3, connection=2, again=False))
+    assert taken(waiting, 3) == [0, 1, 3]
 
 
 def test_what_nobody_sends_again_is_bounded() -> None:
@@ -51,11 +60,15 @@ def test_what_nobody_sends_again_is_bounded() -> None:
     assert taken(waiting, MOST_WAITING + 1) == [*range(MOST_WAITING), -1]
 
 
-def test_that_some_are_dropped_is_told_once(caplog: pytest.LogCaptureFixture) -> None:
+def test_that_some_are_dropped_is_told_once_until_it_has_caught_up(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
     waiting = Waiting()
-    for number in range(MOST_WAITING + 10):
-        waiting.put(received(number, again=False))
-    assert [record.message for record in caplog.records] == ["subscriber.behind"]
+    for told in (1, 2):
+        for number in range(MOST_WAITING + 10):
+            waiting.put(received(number, again=False))
+        assert [record.message for record in caplog.records] == ["subscriber.behind"] * told
+        taken(waiting, MOST_WAITING)
 
 
 def test_once_stopped_nothing_more_is_taken() -> None:

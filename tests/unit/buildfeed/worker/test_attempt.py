@@ -22,7 +22,7 @@ from buildfeed.activity import (
 )
 from buildfeed.board import BuildState, fold
 from buildfeed.worker.attempt import Attempt
-from buildfeed.worker.runner import Outcome
+from buildfeed.worker.runner import Error, Outcome, Step
 from fakebuild.script import Tick, plan
 
 QUEUED = datetime(2026, 11, 21, 10, 0, tzinfo=UTC)
@@ -120,7 +120,7 @@ def test_a_build_that_ends_before_it_was_accepted_has_seq_0_and_no_start_time() 
 def test_a_build_goes_on_under_another_attempt_with_its_progress() -> None:
     run = Attempt(offer(), attempt=1, worker="w1")
     first = run.accept(QUEUED)
-    list(run.advance(Tick(at=1, progress=70, output="…", errors=("step 7: …",)), QUEUED))
+    list(run.advance(Tick(at=1, progress=70, output="…", errors=(Error("step 7: …"),)), QUEUED))
 
     run.again(2)
     accept = run.accept(QUEUED + timedelta(seconds=9))
@@ -128,6 +128,34 @@ def test_a_build_goes_on_under_another_attempt_with_its_progress() -> None:
     build = accept.object
     assert (build.attempt, build.seq, build.progress, build.errors) == (2, 0, 70, 1)
     assert build.start_time == first.object.start_time
+
+
+def test_the_offsets_of_another_attempt_count_its_own_output() -> None:
+    run = Attempt(offer(), attempt=1, worker="w1")
+    run.accept(QUEUED)
+    (first,) = run.advance(Step(output="Ü\n", offset=500), QUEUED)
+
+    run.again(2)
+    accept, note = run.resume(1, QUEUED)
+    (second,) = run.advance(Step(output="next\n", offset=503), QUEUED)
+    (third,) = run.advance(Step(output="after a gap\n", offset=1508), QUEUED)
+
+    assert first.offset == 500
+    assert (accept.object.seq, accept.kind) == (0, "status")
+    assert note.content == "[the output before this is that of attempt 1]\n"
+    assert (note.object.attempt, note.offset) == (2, 0)
+    assert second.offset == len(note.content)
+    assert third.offset == len(note.content) + 1005
+
+
+def test_another_attempt_says_nothing_of_output_that_nobody_counts() -> None:
+    run = Attempt(offer(), attempt=1, worker="w1")
+    run.accept(QUEUED)
+    list(run.advance(Step(output="text\n"), QUEUED))
+    run.again(2)
+    assert [each.kind for each in run.resume(1, QUEUED)] == ["status"]
+    (log,) = run.advance(Step(output="text\n"), QUEUED)
+    assert log.offset is UNSET
 
 
 def test_a_start_of_an_earlier_attempt_begins_at_0_percent_again() -> None:
@@ -143,7 +171,7 @@ def test_long_texts_are_cut_to_what_the_contract_allows() -> None:
     run = Attempt(offer(), attempt=1, worker="w1")
     run.accept(QUEUED)
 
-    tick = Tick(at=1, progress=10, output="ü" * 20_000, errors=("é" * 100_000,))
+    tick = Tick(at=1, progress=10, output="ü" * 20_000, errors=(Error("é" * 100_000),))
     log, error = run.advance(tick, QUEUED)
 
     assert len(str(log.content).encode()) <= MAX_LOG_BYTES

@@ -355,7 +355,7 @@ async def test_a_job_that_no_worker_has_is_refused_where_workers_are_known(
     assert refusal.value.slug != "no-such-job"
 
     broker.up = True
-    broker.lives[0].hear(Presence("w1", "online", jobs=(OfferedJob("acme", "test"),)))
+    broker.lives[0].hear(Presence("w1", "online", slots=1, jobs=(OfferedJob("acme", "test"),)))
     with pytest.raises(Problem) as refusal:
         await processes[0].start("acme", wish, None)
     assert (refusal.value.status, refusal.value.slug) == (422, "no-such-job")
@@ -367,7 +367,7 @@ async def test_a_start_is_repeated_though_the_worker_with_its_job_has_left(
     broker: Broker, processes: list[Commands]
 ) -> None:
     wish = StartRequest(job="deploy")
-    worker = Presence("w1", "online", jobs=(OfferedJob("acme", "deploy"),))
+    worker = Presence("w1", "online", slots=1, jobs=(OfferedJob("acme", "deploy"),))
     broker.lives[0].hear(worker)
     first = asyncio.create_task(processes[0].start("acme", wish, "key"))
     await submitted(broker, 1)

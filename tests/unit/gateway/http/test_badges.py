@@ -67,6 +67,22 @@ async def test_it_says_how_the_newest_build_that_has_ended_went(site: Site) -> N
     assert await site.word() == "failed"
 
 
+async def test_it_may_be_of_one_job(site: Site) -> None:
+    site.store.append([ending(build="b1", status="succeeded", job="unit")])
+    site.receive(ending(build="b2", status="failed", job="deploy"))
+    site.store.append([ending(build="b3", status="stopped")])
+
+    async def word(query: str) -> str:
+        answer = await site.get(f"/badge/acme.svg{query}")
+        return answer.text.partition("<title>acme")[2].partition("</title>")[0]
+
+    assert await word("?job=unit") == " unit: succeeded"
+    assert await word("?job=deploy") == " deploy: failed"
+    assert await word("?job=lint") == " lint: no builds"
+    assert await word("") == ": stopped"
+    assert (await site.get("/badge/acme.svg?job=No.Name")).status_code == 400
+
+
 async def test_a_board_that_has_everything_is_enough(
     site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -116,7 +132,7 @@ async def test_other_sites_show_what_everybody_sees_at_an_address_that_was_named
 
 @pytest.mark.parametrize(
     ("path", "said"),
-    [("/badge/Acme.svg", "bad-name"), ("/badge/acme.svg?job=x", "bad-query")],
+    [("/badge/Acme.svg", "bad-name"), ("/badge/acme.svg?jobs=x", "bad-query")],
 )
 async def test_what_is_not_understood_is_refused(site: Site, path: str, said: str) -> None:
     answer = await site.get(path)

@@ -246,8 +246,8 @@ def _break(secure: Secure) -> None:
     """Send what is no record of TLS, after a handshake."""
     with secure.connected() as sock, socket.socket(fileno=os.dup(sock.fileno())) as bare:
         bare.sendall(b"no record of TLS")
-        with pytest.raises((ssl.SSLError, ConnectionError)):
-            sock.recv(1)
+        with suppress(ssl.SSLError, ConnectionError):  # or it is closed behind the alert
+            assert sock.recv(1) == b""
 
 
 # The files.

@@ -2,16 +2,20 @@
 
 import asyncio
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from buildfeed.history.statistics import Statistics
 from buildfeed.history.store import Store
 from gateway.sources import catch_up
 from gateway.sources.catch_up import CatchUp
+from gateway.state.durations import AT_ONCE
 from gateway.state.live import Live
+from support.builders import accept
 from support.builds import activity
 
 PAGE = 3
@@ -127,3 +131,28 @@ async def test_history_that_takes_no_writes_is_read_and_said_to_be_down(
             await asyncio.gather(running, return_exceptions=True)
     said = [each.getMessage() for each in caplog.records]
     assert [each for each in said if each.startswith("history")] == ["history.down", "history.up"]
+
+
+def test_of_many_jobs_few_are_looked_up_in_a_round_and_the_board_is_walked_once(
+    store: Store, live: Live, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And behind the look whether history takes writes, which must not wait for them."""
+    store.append([accept(build=f"b{number}", job=f"j{number}") for number in range(60)])
+    catch_up = CatchUp(store, live)
+    asyncio.run(catch_up.read())
+    for state in live.board.unfinished():
+        live.body(state)
+    steps: list[str] = []
+    check, walk = store.check, live.board.unfinished
+
+    def noted(step: str, call: Callable[..., Any]) -> Callable[..., Any]:
+        return lambda *args: steps.append(step) or call(*args)
+
+    monkeypatch.setattr(store, "check", noted("check", check))
+    monkeypatch.setattr(live.board, "unfinished", noted("walk", walk))
+    monkeypatch.setattr(Statistics, "durations", lambda *_: steps.append("look") or [("b", 9.0)])
+    asyncio.run(catch_up.read())
+    assert steps == ["check", *["look"] * AT_ONCE, "walk"]
+    steps.clear()
+    asyncio.run(catch_up.read())
+    assert steps == ["check", *["look"] * 10, "walk"]

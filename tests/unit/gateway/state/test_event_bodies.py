@@ -36,6 +36,7 @@ def test_the_event_has_what_the_contract_lists_and_nothing_else() -> None:
         "notBefore": None,
         "started": "2026-11-21T10:14:56.218Z",
         "ended": "2026-11-21T10:15:03.218Z",
+        "expectedEnd": None,
     }
 
 
@@ -43,7 +44,8 @@ def test_a_queued_build_has_its_place_and_no_worker_yet() -> None:
     body = build_body(BuildState(start()), "start", ahead=3, lost=False)
 
     assert (body["status"], body["running"], body["ahead"]) == ("queued", False, 3)
-    assert unknown(body) == {"error", "worker", "stoppedBy", "notBefore", "started", "ended"}
+    unset = {"error", "worker", "stoppedBy", "notBefore", "started", "ended", "expectedEnd"}
+    assert unknown(body) == unset
 
 
 def test_a_running_build_that_was_asked_to_stop_is_stopping() -> None:
@@ -60,6 +62,18 @@ def test_a_build_stopped_before_anybody_heard_of_it_is_shown_without_its_start()
 
     assert (body["status"], body["stopping"], body["stoppedBy"]) == ("stopped", False, "bob")
     assert {"by", "script", "queued", "started", "worker"} < unknown(body)
+
+
+def test_an_end_is_expected_of_a_build_that_runs() -> None:
+    def expected(state: BuildState, seconds: float | None = 90.5) -> object:
+        return build_body(state, "status", ahead=None, lost=False, seconds=seconds)["expectedEnd"]
+
+    assert expected(BuildState(accept())) == "2026-11-21T10:16:33.718Z"
+    assert expected(BuildState(accept()), None) is None
+    assert expected(BuildState(start())) is None
+    assert expected(BuildState(END)) is None
+    assert expected(BuildState(accept()), 7972 * 366 * 86_400) is None  # in the year 9999
+    assert expected(BuildState(accept()), 1e12) is None
 
 
 def test_the_log_event_has_lines_and_no_state() -> None:

@@ -102,7 +102,7 @@ def test_made_up_names_do_not_pile_up_nor_push_out_real_workers(roster: Roster) 
 
 
 def test_made_up_presences_do_not_pile_up(roster: Roster) -> None:
-    names = [f"n{number}" for number in range(20_000)]
+    names = {f"n{number}" for number in range(20_000)}
     for name in names:
         roster.presence(Presence(name, "offline"), now=1)
     roster.presence(ONLINE, now=2)
@@ -127,11 +127,11 @@ def test_a_worker_that_removed_its_presence_is_not_shown_and_its_builds_are_lost
 def test_the_jobs_of_a_project_are_those_of_workers_that_are_online(roster: Roster) -> None:
     assert roster.jobs("acme", now=0) is None
 
-    roster.presence(ONLINE, now=0)
+    roster.presence(Presence("w1", "online", slots=2), now=0)
     assert roster.jobs("acme", now=0) == set()
 
     offered = OfferedJob("acme", "deploy"), OfferedJob("zeta", "test")
-    roster.presence(Presence("w2", "online", jobs=offered), now=0)
+    roster.presence(Presence("w2", "online", slots=1, jobs=offered), now=0)
     assert roster.jobs("acme", now=0) == {"deploy"}
 
     roster.presence(Presence("w2", "offline", jobs=offered), now=1)

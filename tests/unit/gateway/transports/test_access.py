@@ -10,10 +10,10 @@ import pytest
 from buildfeed.activity import Activity
 from buildfeed.grants import EVERYTHING, Area, Grant, Grants
 from buildfeed.history.tokens import digest, new_secret
+from buildfeed.topics import MAX_FILTERS
 from gateway.access.credentials import Shown
 from gateway.access.directory import Directory
 from gateway.engine.frames import CLOSE, POLICY, TEXT
-from gateway.transports.subscriptions import MAX_FILTERS
 from support.builders import accept, error, log, start
 from support.client_frames import sent
 from support.held_tokens import Held

@@ -109,6 +109,17 @@ def test_progress_of_one_build_is_merged_and_nothing_else() -> None:
     assert gateway.merged[watcher] == 3 + 6
 
 
+def test_it_is_quiet_when_nobody_is_in_a_frame_and_nothing_waits_for_its_end() -> None:
+    pacing: Pacing[Watcher] = Pacing(FRAME)
+    watcher = Watcher()
+    assert pacing.quiet(100)
+    watcher.free_at = end = pacing.free_at(100)
+    assert not pacing.quiet(end - 0.001)
+    assert pacing.quiet(end)
+    pacing.take([(event("b", 1), Audience([watcher]))], end - 0.001)
+    assert not pacing.quiet(end + 1), "what came later would overtake it"
+
+
 def test_without_frames_all_of_one_moment_leaves_at_once_and_nothing_is_merged() -> None:
     gateway, watcher = Gateway(0), Watcher()
     audience = Audience([watcher])

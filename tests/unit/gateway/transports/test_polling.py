@@ -1,6 +1,7 @@
 """Clients that poll: what waits for the next poll, how they leave, and how they upgrade."""
 
 import json
+from typing import Any
 
 import pytest
 
@@ -11,6 +12,7 @@ from gateway.engine.connection import UNSENT_BYTES
 from gateway.engine.limits import Limits
 from gateway.engine.polling import MOST_PACKETS
 from gateway.problems import Problem
+from gateway.transports.polling import PollingRequests
 from support.builders import accept, ending, progress, start
 from support.pollers import Poller
 from support.wired import Site, settle
@@ -110,6 +112,28 @@ async def test_a_packet_out_of_place_ends_the_session(
         await client.say(said)
     assert found.value.slug == "bad-packet"
     assert client.gone
+
+
+async def test_of_a_body_that_ends_early_nothing_is_taken(site: Site, client: Poller) -> None:
+    came = iter(
+        [
+            {"type": "http.request", "body": WATCH.encode() + b"\x1e4", "more_body": True},
+            {"type": "http.disconnect"},
+        ]
+    )
+    query = f"EIO=4&transport=polling&sid={client.session}".encode()
+
+    async def receive() -> dict[str, Any]:
+        return next(came)
+
+    async def send(_message: Any) -> None:
+        raise AssertionError("nobody is there any more")
+
+    scope = {"type": "http", "method": "POST", "query_string": query, "headers": []}
+    with pytest.raises(Problem):
+        await PollingRequests(site.transport.server)(scope, receive, send)
+    await client.say(WATCH)
+    assert (await client.poll())[0].startswith('40{"sid":')
 
 
 async def test_too_many_packets_end_the_session(site: Site, client: Poller) -> None:

@@ -3,16 +3,24 @@
 import asyncio
 import json
 import os
+import time
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from buildfeed.board import BuildState
 from gateway.engine.connection import UNSENT_BYTES
 from gateway.engine.frames import CLOSE
+from gateway.log_limit import LogLimit
+from gateway.state import live
 from gateway.state.event import FEED, Event
-from gateway.transports.transport import COMPANY_SECONDS
+from gateway.state.event_bodies import Body, build_body
+from gateway.transports import encoded
+from gateway.transports.transport import COMPANY_SECONDS, NEWS_SECONDS
 from support.builders import accept, ending, log, progress, start
+from support.scene import recorded
 from support.wired import Site, settle
 from support.workshop import until
 
@@ -164,6 +172,25 @@ async def test_what_comes_due_in_one_turn_leaves_in_one_write(
     await site.receive(start(), accept(), *(progress(n) for n in range(1, 7)))
     assert sorted(writes) == sorted(client.connection.fd for client in clients)
     assert all(len(client.events()) == 8 for client in clients)
+
+
+@pytest.mark.parametrize("others", [0, 1])
+async def test_an_event_without_a_body_costs_no_other_event(
+    site: Site, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, others: int
+) -> None:
+    def body(state: BuildState, kind: str, **facts: Any) -> Body:
+        if state.newest.object.build == "bad":
+            raise OverflowError
+        return build_body(state, kind, **facts)
+
+    client = await site.connect({"watch": "builds/#"})
+    monkeypatch.setattr(live, "build_body", body)
+    monkeypatch.setattr(encoded, "_LOGGED", LogLimit(20))
+    await site.receive(start("bad"), accept(build="bad"), *map(start, ["a", "b"][:others]))
+    site.live.heal([recorded(ending(build="bad")), recorded(start("c"))])
+    await settle()
+    assert [body["build"] for body in client.events()] == [*["a", "b"][:others], "c"]
+    assert [record.msg for record in caplog.records] == ["gateway.event_failed"]
 
 
 async def test_each_hears_what_it_watches_though_it_leaves_together(site: Site) -> None:
@@ -340,13 +367,36 @@ async def test_a_feed_without_news_leaves_alone_when_nothing_else_happens() -> N
     assert len(client.events("feed")) == seen + 1
 
 
-async def test_news_in_a_feed_are_told_at_once() -> None:
+async def test_news_in_a_feed_are_told_soon_also_where_one_without_waits() -> None:
     site = Site()
     client = await site.connect()
     seen = len(client.events("feed"))
+    site.transport.deliver(feed(passing=True))
+    site.transport.deliver(feed(passing=False))
+    sent = time.monotonic()
+    await until(lambda: len(client.events("feed")) > seen)
+    assert time.monotonic() - sent < (NEWS_SECONDS + COMPANY_SECONDS) / 2
+    await asyncio.sleep(COMPANY_SECONDS)
+    assert len(client.events("feed")) == seen + 1
+
+
+async def test_an_event_alone_leaves_at_once_and_the_next_at_the_end_of_its_frame() -> None:
+    site = Site(frame_seconds=5)
+    client = await site.connect({"watch": "builds/#"})
+    await site.receive(start("b1"))
+    await site.receive(start("b2"))
+    assert [body["build"] for body in client.events()] == ["b1"]
+
+
+async def test_an_event_does_not_wait_for_the_frame_of_a_feed_with_news() -> None:
+    site = Site(frame_seconds=0.04)
+    client = await site.connect({"watch": "builds/#"})
+    await asyncio.sleep(0.06)  # the frame of the greeting
+    seen = len(client.packets)
     site.transport.deliver(feed(passing=False))
     await settle()
-    assert len(client.events("feed")) == seen + 1
+    await site.receive(start("b1"))
+    assert [json.loads(packet[2:])[0] for packet in client.packets[seen:]] == ["build", "feed"]
 
 
 async def test_each_hears_once_how_many_states_were_merged_for_it() -> None:
@@ -358,6 +408,7 @@ async def test_each_hears_once_how_many_states_were_merged_for_it() -> None:
     await settle()
     before = [len(client.events("feed")) for client in (slow, quick)]
     site.transport.deliver(feed(passing=False))
+    await until(lambda: len(quick.events("feed")) > before[1])
     await settle()
 
     feeds = [client.events("feed") for client in (slow, quick)]

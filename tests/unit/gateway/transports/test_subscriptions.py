@@ -1,8 +1,8 @@
 import pytest
 
 from buildfeed.errors import InvalidFilter
-from buildfeed.topics import Filter
-from gateway.transports.subscriptions import MAX_FILTERS, checked
+from buildfeed.topics import MAX_FILTERS, Filter
+from gateway.transports.subscriptions import checked
 
 
 def many(count: int) -> list[str]:

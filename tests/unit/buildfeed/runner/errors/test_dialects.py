@@ -610,6 +610,60 @@ Module not found: Error: Can't resolve './b'
             E('Could not resolve "./b"', "src/a.js", 3, 5),
         ],
     ),
+    "Rolldown, as of Vite 8": (
+        """\
+✗ Build failed in 4.37s
+error during build:
+Build failed with 1 error:
+
+[UNRESOLVED_IMPORT] Could not resolve './not-there' in src/C7.tsx
+    ╭─[ src/C7.tsx:11:8 ]
+    │
+ 11 │ import "./not-there";
+    │        ──────┬──────
+    │              ╰──────── Module not found.
+────╯
+
+[builtin:vite-transform] Unexpected token
+   ╭─[ src/C7.tsx:7:7 ]
+[EVAL] Warning: Use of direct `eval` function is strongly discouraged
+   ╭─[ src/C8.tsx:1:1 ]
+    at unwrapBindingResult (file:///x/node_modules/rolldown/dist/shared/rolldown.mjs:78:128)
+  errors: [Getter/Setter]""",
+        [
+            E(
+                "UNRESOLVED_IMPORT: Could not resolve './not-there' in src/C7.tsx",
+                "src/C7.tsx",
+                11,
+                8,
+            ),
+            E("builtin:vite-transform: Unexpected token", "src/C7.tsx", 7, 7),
+        ],
+    ),
+    "oxc and others by miette": (
+        """\
+  × Expected a semicolon or an implicit semicolon after a statement,
+  │ but found none
+   ╭─[src/a.js:3:5]
+ 3 │ let x y
+
+  ⚠ eslint(no-unused-vars): 'x' is declared but never used.
+   ╭─[src/a.js:3:5]
+× a list of things
+a line of it
+a line of it
+a line of it
+a line of it
+   ╭─[src/b.js:3:5]""",
+        [
+            E(
+                "Expected a semicolon or an implicit semicolon after a statement,",
+                "src/a.js",
+                3,
+                5,
+            ),
+        ],
+    ),
     "tests by CTest": (
         " 1/40 Test  #1: sums ......***Failed    0.01 sec\nErrors while running CTest",
         [E("sums: Failed")],

@@ -113,6 +113,15 @@ def test_the_directory_of_a_sub_make_is_a_phase() -> None:
         "include b.mk\n",
         "A := $(call f,x)\n",
         "x:\n\t$(file > a,b)\n",
+        "all: Makefile\nMakefile: Makefile.in\n\t./config.status\n",
+        "all:\nrules.mk: x\n\ttouch x\n",
+        "ifdef X\n\tinclude x.mk\nendif\n",
+        "R = +touch x\nall:\n\t$(R)\n",
+        "all:\n\t\t+touch a\n",
+        "all: ;\t+touch a\n",
+        "override define X\n+touch a\nendef\n",
+        "$(MAKEFILE_LIST): x\n\ttouch a\n",
+        "%: %.in\n\ttouch a\n",
     ],
 )
 def test_makefiles_that_do_something_even_with_n_are_not_countable(text: str) -> None:
@@ -121,6 +130,7 @@ def test_makefiles_that_do_something_even_with_n_are_not_countable(text: str) ->
 
 def test_a_plain_makefile_is_countable() -> None:
     assert countable("CC ?= gcc\napp: a.o\n\t$(CC) -o $@ $^\n%.o: %.c\n\t@echo 1+1\n\t-rm x\n")
+    assert countable("CXX = g++\nCXXFLAGS += -std=c++17\napp: a.cc\n\t$(CXX) -o $@ $+\n")
 
 
 def test_cargo_counts_by_its_bar_if_there_is_one() -> None:
@@ -211,8 +221,20 @@ def test_webpack_says_percentages_logged_or_drawn() -> None:
     assert [each.percent for each in said] == [42, 100, 10, 95]
 
 
+def test_a_webpack_that_drew_no_last_percent_is_done_when_it_says_so() -> None:
+    drawn = printed("99% done plugins", redrawn=True)
+    for result in ("successfully in 26098 ms", "with 2 warnings in 9 ms"):
+        said = readings(Webpack(), [*drawn, *printed(f"webpack 5.113.0 compiled {result}")])
+        assert [each.percent for each in said] == [99, 100]
+    failed = printed("webpack 5.113.0 compiled with 1 error in 9 ms")
+    assert len(readings(Webpack(), [*drawn, *failed])) == 1
+    quiet = printed("webpack 5.113.0 compiled successfully in 9 ms")
+    assert readings(Webpack(), quiet) == []
+
+
 def test_vite_counts_without_a_total() -> None:
     texts = ["transforming...", "transforming (12) src/a.js", "✓ 34 modules transformed."]
     texts += ["rendering chunks (3)...", "transforming lives"]
     said = readings(Vite(), printed(*texts, redrawn=True))
-    assert counts(said) == [(None, None), (12, None), (34, None), (3, None)]
+    assert counts(said) == [(None, None), (12, None), (34, None), (None, None)]
+    assert said[-1].phase == "rendering chunks (3)"

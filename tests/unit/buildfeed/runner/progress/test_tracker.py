@@ -250,3 +250,13 @@ def _anything(dice: random.Random) -> Line | TerminalProgress:
     if dice.random() < 0.1:
         return TerminalProgress(dice.randrange(5), dice.choice([None, 0, 50, 100]))
     return Line(dice.choice(texts), redrawn=dice.random() < 0.3)
+
+
+@pytest.mark.parametrize(("succeeded", "percent"), [(True, 100), (False, 33)])
+def test_a_make_that_succeeded_has_run_all_that_it_listed(*, succeeded: bool, percent: int) -> None:
+    tracker = Tracker(["make"], recipe_lines=["cc a", "cc b", "echo linked"])
+    for place, line in enumerate(printed("cc a", "cc b")):
+        tracker.read(line, place)
+    assert tracker.progress.done == 1
+    tracker.end(succeeded=succeeded)
+    assert tracker.progress.percent == percent
