@@ -1,9 +1,7 @@
 """`buildfeed recorder`: options → store → recorder; signals."""
 
 import logging
-import signal
 import sys
-import threading
 from typing import Final
 
 import click
@@ -67,9 +65,7 @@ def main(
 ) -> None:
     """Keep the history."""
     configure(log_level)
-    stopping = threading.Event()
-    for number in signals.ending():
-        signal.signal(number, lambda *_: stopping.set())
+    asked = signals.Asked()
     lock = recorder_lock(database_url, recorder_id, _ADVICE)
     try:
         core_dumps.forbid()
@@ -89,7 +85,7 @@ def main(
         recorder.alive
         and retention.alive
         and not recorder.id_taken
-        and not stopping.wait(_LOOK_SECONDS)
+        and not asked.wait(_LOOK_SECONDS)
     ):
         if recorder.up and not ready:
             log.info("recorder.ready", extra={"id": recorder_id})

@@ -3,6 +3,8 @@
 import os
 import signal
 from collections.abc import Callable
+from contextlib import suppress
+from queue import Empty, SimpleQueue
 from typing import Final
 
 ENDING: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
@@ -12,6 +14,27 @@ ENDING: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
 def ending() -> list[signal.Signals]:
     """Return those of `ENDING` that are not ignored: `nohup` has a command ignore SIGHUP."""
     return [each for each in ENDING if signal.getsignal(each) is not signal.SIG_IGN]
+
+
+class Asked:
+    """Whether a signal has asked for the end; those of `ENDING` ask from now on.
+
+    In the main thread only. Not a `threading.Event`: a handler runs in the middle of whatever the
+    main thread does, and where that is a wait for the event, `set` waits for a lock that the same
+    thread has, for ever. `SimpleQueue.put` may interrupt `get` (Python's `queue`, "reentrant").
+    """
+
+    def __init__(self) -> None:
+        self._asked: SimpleQueue[int] = SimpleQueue()
+        for number in ending():
+            signal.signal(number, lambda number, _: self._asked.put(number))
+
+    def wait(self, seconds: float) -> bool:
+        """Wait up to `seconds` for it; tell whether one has asked."""
+        with suppress(Empty):
+            self._asked.put(self._asked.get(timeout=seconds))
+            return True
+        return False
 
 
 def as_terminations() -> None:

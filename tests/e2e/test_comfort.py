@@ -207,6 +207,8 @@ def test_keys_press_what_says_them(up: Web, new_page: NewPage, name: str) -> Non
     expect(page.locator("#filter-text")).to_be_focused()
     page.keyboard.press("Escape")
     page.locator("#filter-text").blur()
+    # The page is live before it knows what its visitor may do, and has no such button until then.
+    expect(page.get_by_role("button", name="Start a build", exact=True)).to_be_visible()
     page.keyboard.press("s")
     expect(page.locator("#start-sheet")).to_be_visible()
     page.keyboard.press("Escape")

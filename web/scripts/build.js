@@ -42,7 +42,7 @@ const player = replay(at("replay"), place, showFrame);
 
 let told = { errors: new Map(), more: false, alert: "" }; // which errors were read
 let frame = null; // what is seen of a replay, see recording.js
-let errorWanted = null; // the number of the error that the address names, until it is there
+let errorWanted = null; // {number, focused} of the error that the address names, until it is there
 let waiting = false; // for the next frame
 
 const reader = errorReader(place, (next) => {
@@ -100,8 +100,8 @@ function heedAddress() {
   const [, what, number] = location.hash.match(/^#(line|error)-(\d{1,9})$/) ?? [];
   if (what === "line") output.toLine(Math.max(Number(number), 1));
   if (what !== "error") return;
-  errorWanted = Number(number);
-  reader.until(errorWanted).then(showErrors);
+  errorWanted = { number: Number(number), focused: document.activeElement };
+  reader.until(errorWanted.number).then(showErrors);
 }
 
 /* Drawing: once a frame at most */
@@ -142,7 +142,9 @@ function showErrors() {
   const shown = [...told.errors].filter(([, { published }]) => (moment(published) ?? 0) <= until);
   errors.update({ ...told, errors: new Map(shown) }, frame?.attempt ?? picture.builds.get(key)?.attempt ?? 1);
   history.errors(told.errors);
-  if (errorWanted !== null && errors.toError(errorWanted)) errorWanted = null;
+  // Whoever has gone elsewhere while it was read stays there.
+  const free = [errorWanted?.focused, document.body].includes(document.activeElement);
+  if (errorWanted && errors.toError(errorWanted.number, free)) errorWanted = null;
 }
 
 /** A replay shows the build as it was; null: as it is. */

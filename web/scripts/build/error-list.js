@@ -9,8 +9,8 @@ const SHOWN = 20; // errors of an attempt at first
 const LINES = 12; // of an error at first
 
 /**
- * Returns {update, toError}: `update({errors, more, alert}, attempt)`, `attempt` being the newest one, and `toError(number)` brings an error into view, true if
- * it is there. Its buttons dispatch `more-errors` and `find-in-output`.
+ * Returns {update, toError}: `update({errors, more, alert}, attempt)`, `attempt` being the newest one, and `toError(number, focus)` brings an error into view, with the
+ * focus or without, true if it is there. Its buttons dispatch `more-errors` and `find-in-output`.
  */
 export function errorList(element) {
   const parts = partsOf(element);
@@ -27,7 +27,7 @@ export function errorList(element) {
       current = newest;
       draw();
     },
-    toError(number) {
+    toError(number, focus) {
       chosen = number;
       const attempts = byAttempt(shown.errors);
       const of = attempts.find(({ groups }) => groups.some(({ numbers }) => numbers.includes(number)));
@@ -37,7 +37,7 @@ export function errorList(element) {
       const row = element.querySelector("[data-chosen]");
       row?.closest("details")?.setAttribute("open", "");
       row?.scrollIntoView({ block: "start" });
-      row?.querySelector("[data-part=number]").focus({ preventScroll: true });
+      if (focus) row?.querySelector("[data-part=number]").focus({ preventScroll: true });
       return true;
     },
   };
