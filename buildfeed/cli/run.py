@@ -7,8 +7,9 @@ import signal
 import sys
 import time
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 import msgspec
@@ -18,7 +19,6 @@ from buildfeed.activity import Address
 from buildfeed.broker.mqtt import session
 from buildfeed.broker.options import Seconds, check_url
 from buildfeed.cli.configuration import Configuration, ConfigurationRefused
-from buildfeed.cli.own_build import OwnBuild
 from buildfeed.cli.watched_command import WatchedCommand
 from buildfeed.command import ANONYMOUS
 from buildfeed.errors import BuildfeedError, InvalidName
@@ -30,10 +30,14 @@ from buildfeed.runner.guarded import CannotRun
 from buildfeed.runner.make_list import make_list
 from buildfeed.runner.masking import Masking
 from buildfeed.runner.output import Output
-from buildfeed.runner.output_reader import OutputReader
+from buildfeed.runner.progress.expression import Expression
 from buildfeed.runner.progress_file import ProgressFile
 from buildfeed.runner.report import ATTEMPT, Report
 from buildfeed.runner.short_text import short_text
+from buildfeed.runner.unread import Unread
+
+if TYPE_CHECKING:
+    from buildfeed.cli.watch import Watch
 
 _SWITCH_SECONDS: Final = 0.0005
 """How long our reading may keep up the thread that passes the output on (sys.setswitchinterval). By
@@ -133,6 +137,8 @@ def main(
     configure("error")
     sys.setswitchinterval(_SWITCH_SECONDS)
     try:
+        if regex is not None:
+            Expression(regex)  # raises what is wrong with it before anything runs
         with ProgressFile() as progress_file:
             folder = Path.cwd()
             found = Configuration(folder, os.environ)
@@ -148,24 +154,28 @@ def main(
             told = environment.of_build(project, build, ATTEMPT, progress_file.path)
             its_own = environment.without_secrets(environment.own()) | told
             masking = Masking(os.environ, masks)
-            reader = OutputReader(
-                command,
-                directory=str(folder),
-                masking=masking,
-                begun=time.monotonic(),
-                regex=regex,
-                recipe_lines=make_list(command, folder, its_own) if where else (),
-                output=None if no_log else Output(),
-            )
-            own_build = None
+            watch = None
             if where:
                 title = _title(title, command, masking)
                 name = _runner_name(where)
                 report = Report(project, build, name, by=_person(), job=job, title=title, url=url)
-                own_build = OwnBuild(where, name, report, reader)
+                watch = partial(
+                    _watch,
+                    where,
+                    name,
+                    report,
+                    progress_file,
+                    command=command,
+                    directory=str(folder),
+                    masking=masking,
+                    begun=time.monotonic(),
+                    regex=regex,
+                    recipe_lines=make_list(command, folder, its_own),
+                    output=None if no_log else Output(),
+                )
             else:
                 click.echo(unseen, err=True)
-            run = WatchedCommand(command, its_own, reader, progress_file, own_build)
+            run = WatchedCommand(command, its_own, watch)
             code = run.until_ended(signal.Signals[f"SIG{stop_signal}"], kill_after)
     except CannotRun as exc:
         click.echo(str(exc), err=True)
@@ -173,6 +183,23 @@ def main(
     except BuildfeedError as exc:
         raise click.ClickException(str(exc)) from exc
     leave_with(code)
+
+
+def _watch(
+    where: str,
+    name: str,
+    report: Report,
+    progress_file: ProgressFile,
+    unread: Unread,
+    **reading: Any,  # noqa: ANN401 - those of OutputReader
+) -> "Watch":
+    """Begin to watch; the command runs already, and does not wait for these imports."""
+    from buildfeed.cli.own_build import OwnBuild  # noqa: PLC0415
+    from buildfeed.cli.watch import Watch  # noqa: PLC0415
+    from buildfeed.runner.output_reader import OutputReader  # noqa: PLC0415
+
+    reader = OutputReader(**reading)
+    return Watch(unread, progress_file, reader, OwnBuild(where, name, report, reader))
 
 
 def _title(given: str | None, command: Sequence[str], masking: Masking) -> str:

@@ -6,7 +6,7 @@ from msgspec.structs import replace
 
 from buildfeed.runner.output import Content
 from buildfeed.runner.output_reader import OutputReader
-from buildfeed.runner.progress.tracker import Progress
+from buildfeed.runner.progress.progress import Progress
 from buildfeed.worker.runner import Error, Site, Step
 
 _PROGRESS_SECONDS = 0.1

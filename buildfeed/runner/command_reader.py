@@ -29,12 +29,14 @@ def _nobody() -> None:
 
 
 class CommandReader:
-    """Reads one run of a command by `reader`; give `put` to the command."""
+    """Reads one run of a command by `reader`; give `put` to the command, or to `unread`."""
 
-    def __init__(self, reader: OutputReader, progress_file: ProgressFile) -> None:
+    def __init__(
+        self, reader: OutputReader, progress_file: ProgressFile, unread: Unread | None = None
+    ) -> None:
         self._reader = reader
         self._progress_file = progress_file
-        self._unread = Unread()
+        self._unread = unread or Unread()
         self._failed = False
 
     def put(self, data: bytes, stream: int) -> None:

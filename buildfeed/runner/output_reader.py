@@ -16,8 +16,9 @@ from buildfeed.runner.errors.found import FoundError
 from buildfeed.runner.lines import Line, Lines, TerminalProgress
 from buildfeed.runner.masking import Masking
 from buildfeed.runner.output import Content, Output
+from buildfeed.runner.progress.progress import Progress
 from buildfeed.runner.progress.reading import counted, portion
-from buildfeed.runner.progress.tracker import Progress, Tracker
+from buildfeed.runner.progress.tracker import Tracker
 from buildfeed.runner.progress_lines import MOST_OF_PHASE, ErrorLine, Percent, StepOf, Told
 
 _LINE_END: Final = re.compile(rb"\n|\r(?!\n)")

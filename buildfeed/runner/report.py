@@ -22,7 +22,7 @@ from buildfeed.activity import (
 )
 from buildfeed.runner.errors.found import FoundError
 from buildfeed.runner.output import Content
-from buildfeed.runner.progress.tracker import Progress
+from buildfeed.runner.progress.progress import Progress
 
 ATTEMPT = 1
 

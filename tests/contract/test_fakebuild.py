@@ -106,8 +106,7 @@ async def test_a_stop_wins_though_the_worker_thaws_when_the_build_is_due(
         await watcher.until_running(build)
         due = time.monotonic() + 3
         frozen.signal(signal.SIGSTOP)
-        for _ in range(others):
-            await watcher.send(stop(start()))
+        await asyncio.gather(*(watcher.send(stop(start())) for _ in range(others)))
         await watcher.send(stop(watcher.of(build)[0]))
         assert time.monotonic() < due
         await asyncio.sleep(due - time.monotonic() + 0.02)

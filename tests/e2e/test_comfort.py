@@ -128,6 +128,8 @@ def test_my_builds_are_those_under_my_name(up: Web, noting: Page, name: str) -> 
 
 def test_keys_lead_through_the_builds(up: Web, new_page: NewPage, name: str) -> None:
     builds = [up.press_start(name, script=WELL)["build"] for _ in range(3)]
+    for build in builds:
+        up.until_status(name, build, "succeeded")  # then none changes its place any more
     page = open_live(new_page(), f"{up.url}/projects/{name}")
     links = page.locator("#build-list a[data-part=build]")
     expect(links).to_have_count(3)

@@ -166,7 +166,7 @@ def test_a_delayed_build_shows_until_when_it_waits(
     press_start(page)
     card = page.locator(".build-card")
     expect(card.get_by_text(re.compile(r"Waits until \d+:\d\d.*, in \d s"))).to_be_visible()
-    expect(page.get_by_text("1 delayed")).to_be_visible()
+    expect(page.locator("#page-head").get_by_text("1 delayed")).to_be_visible()
     expect(card.get_by_text(re.compile("^Running"))).to_be_visible()
     card.get_by_role("button", name="Stop").click()
     expect(card.get_by_text(re.compile("^Stopped"))).to_be_visible()

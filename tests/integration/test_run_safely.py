@@ -3,11 +3,13 @@
 import signal
 import time
 from collections.abc import Iterator
+from functools import partial
 
 import pytest
 
 from buildfeed.activity import Status
 from buildfeed.cli.own_build import OwnBuild
+from buildfeed.cli.watch import Watch
 from buildfeed.cli.watched_command import WatchedCommand
 from buildfeed.errors import InvalidActivity
 from buildfeed.runner import environment
@@ -15,6 +17,11 @@ from buildfeed.runner.masking import Masking
 from buildfeed.runner.output_reader import OutputReader
 from buildfeed.runner.progress_file import ProgressFile
 from buildfeed.runner.report import Report
+from buildfeed.runner.unread import Unread
+
+
+def report() -> Report:
+    return Report("acme", "b1", "runner", by="ada", job="default", title="sh")
 
 
 class Broken(OutputReader):
@@ -32,12 +39,28 @@ def test_a_command_goes_on_though_nobody_can_read_it(
     progress_file: ProgressFile, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
 ) -> None:
     reader = Broken(("sh",), directory="/", masking=Masking({}), begun=time.monotonic())
+    build = OwnBuild("mqtt://127.0.0.1:1", "runner", report(), reader)
+    watch = partial(Watch, progress_file=progress_file, reader=reader, own_build=build)
     script = "echo one; sleep 0.3; echo two; exit 3"
-    run = WatchedCommand(("sh", "-c", script), environment.own(), reader, progress_file, None)
+    run = WatchedCommand(("sh", "-c", script), environment.own(), watch)
 
     assert run.until_ended(signal.SIGTERM, 1) == 3
     assert capfd.readouterr().out == "one\ntwo\n"
-    assert [each.getMessage() for each in caplog.records] == ["build.reading_failed"]
+    faults = [each for each in caplog.records if each.levelname == "ERROR"]
+    assert [each.getMessage() for each in faults] == ["build.reading_failed"]
+
+
+def test_a_command_goes_on_though_nobody_can_watch_it(capfd: pytest.CaptureFixture[str]) -> None:
+    def watch(_unread: Unread) -> Watch:
+        raise ImportError("no module named paho")
+
+    run = WatchedCommand(("sh", "-c", "sleep 0.3; echo done; exit 3"), environment.own(), watch)
+
+    assert run.until_ended(signal.SIGTERM, 1) == 3
+    assert capfd.readouterr() == (
+        "done\n",
+        "buildfeed: nobody sees this build: no module named paho\n",
+    )
 
 
 class Untold(OwnBuild):
@@ -61,11 +84,11 @@ def test_a_build_that_cannot_be_told_does_not_end_its_command(
     progress_file: ProgressFile, capfd: pytest.CaptureFixture[str], fails_at: str
 ) -> None:
     reader = OutputReader(("sh",), directory="/", masking=Masking({}), begun=time.monotonic())
-    report = Report("acme", "b1", "runner", by="ada", job="default", title="sh")
-    build = Untold("mqtt://127.0.0.1:1", "runner", report, reader)
+    build = Untold("mqtt://127.0.0.1:1", "runner", report(), reader)
     build.fails_at = fails_at
+    watch = partial(Watch, progress_file=progress_file, reader=reader, own_build=build)
     command = ("sh", "-c", "sleep 0.3; echo done; exit 3")
-    run = WatchedCommand(command, environment.own(), reader, progress_file, build)
+    run = WatchedCommand(command, environment.own(), watch)
 
     assert run.until_ended(signal.SIGTERM, 1) == 3
     out, err = capfd.readouterr()

@@ -30,13 +30,13 @@ import re
 from collections.abc import Sequence
 from typing import Final
 
-import msgspec
 from msgspec.structs import replace
 
 from buildfeed.runner.lines import MOST_CHARACTERS, Line, TerminalProgress
 from buildfeed.runner.progress.count import Count
 from buildfeed.runner.progress.expression import Expression
 from buildfeed.runner.progress.program import program_of
+from buildfeed.runner.progress.progress import Progress
 from buildfeed.runner.progress.reading import Reading, Source, phrase
 from buildfeed.runner.progress.sources import counting, sources
 from buildfeed.runner.progress.terminal import terminal_reading
@@ -49,20 +49,6 @@ _BAR, _TOOL, _TOLD = 0, 1, 2
 _TERMINAL: Final = "terminal"
 _MAKE: Final = "make"
 _NUMBER: Final = re.compile(r"[0-9]+")
-
-
-class Progress(msgspec.Struct, frozen=True):
-    """What is to be published: the fields of the contract.
-
-    `percent` is 0 to 100, and says nothing while the build is `indeterminate`. `done` without a
-    `total` counts steps of which it is not known how many there are.
-    """
-
-    percent: int = 0
-    done: int | None = None
-    total: int | None = None
-    phase: str = ""
-    indeterminate: bool = True
 
 
 class _Measure:

@@ -5,7 +5,7 @@ from msgspec import UNSET
 from buildfeed.activity import Activity, decode, encode
 from buildfeed.runner.errors.found import FoundError
 from buildfeed.runner.output import Content
-from buildfeed.runner.progress.tracker import Progress
+from buildfeed.runner.progress.progress import Progress
 from buildfeed.runner.report import Report
 from support.samples import NOW
 

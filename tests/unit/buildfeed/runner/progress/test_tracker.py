@@ -7,8 +7,9 @@ import pytest
 
 from buildfeed.runner.lines import Line, TerminalProgress
 from buildfeed.runner.progress.expression import BadExpression
+from buildfeed.runner.progress.progress import Progress
 from buildfeed.runner.progress.reading import Reading
-from buildfeed.runner.progress.tracker import Progress, Tracker
+from buildfeed.runner.progress.tracker import Tracker
 from support.captured import printed
 
 SCRIPT = ["./build.sh"]
