@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 from msgspec import UNSET, structs
-from playwright.sync_api import Page, WebSocketRoute, expect
+from playwright.sync_api import Page, Route, WebSocketRoute, expect
 
 from buildfeed.activity import urn
 from support.axe import problems
@@ -170,6 +170,26 @@ def test_a_delayed_build_shows_until_when_it_waits(
     expect(card.get_by_text(re.compile("^Running"))).to_be_visible()
     card.get_by_role("button", name="Stop").click()
     expect(card.get_by_text(re.compile("^Stopped"))).to_be_visible()
+
+
+def test_the_button_stays_where_it_is_when_the_offers_come(up: Web, new_page: NewPage) -> None:
+    page = new_page()
+    held: list[Route] = []
+
+    def hold(route: Route) -> None:
+        held.append(route)
+
+    page.route("**/api/jobs", hold)
+    open_live(page, up.url)
+    form = open_form(page)
+    until(lambda: page.wait_for_timeout(20) or held, "the question for offers")
+    expect(form.get_by_text("These builds only pretend")).to_be_hidden()
+    button = form.get_by_role("button", name="Start build")
+    before = button.bounding_box()
+    for route in held:
+        route.continue_()
+    expect(form.get_by_text("These builds only pretend")).to_be_visible()
+    assert button.bounding_box() == before
 
 
 def test_a_bad_project_name_is_told_beside_the_control(

@@ -86,7 +86,8 @@ export function startForm(element, { project }) {
     setChildren(job, known, (name) => new Option(name === PRETEND ? "none: pretend to build" : name, name));
     const pretends = job.value === PRETEND;
     setHidden(parts.job, known.length === 0 || (known.length === 1 && pretends));
-    setHidden(parts.pretends, !pretends || offers === UNKNOWN);
+    setHidden(parts.pretends, !pretends);
+    parts.pretends.toggleAttribute("data-unsure", offers === UNKNOWN); // it has its place: no button below it moves
     setHidden(parts.script, !pretends);
     for (const field of parts.script.querySelectorAll("input")) setDisabled(field, !pretends);
     const names = pretends ? [] : parametersOf(offers, chosen(), job.value);
